@@ -1,0 +1,41 @@
+# Commands of the project; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.PHONY: help install test lint proto clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/.dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[demo]' --group dev
+	touch $@
+
+install: $(VENV)/.dev ## a development environment in .venv
+
+lint: $(VENV)/.dev ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy contract tests
+	$(BIN)/lint-imports
+
+ifdef WHEEL
+test: ## the suite; WHEEL=1 runs it against the built wheel in an environment of its own
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet --upgrade pip
+	build/wheel/venv/bin/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	build/wheel/venv/bin/pip install --quiet "$$(ls build/wheel/*.whl)[demo]" --group dev
+	build/wheel/venv/bin/python -P -m pytest
+else
+test: $(VENV)/.dev
+	$(BIN)/pytest
+endif
+
+proto: $(VENV)/.dev ## generate the Sparkplug module from its schema
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. contract/sparkplug_b.proto
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist

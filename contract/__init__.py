@@ -1,0 +1,1 @@
+"""What edge, cloud and simulators promised each other; no network, no database."""

@@ -1,0 +1,227 @@
+"""Sparkplug B payloads: rows to bytes and back, births, deaths and commands (Sparkplug 3.0, section 6).
+
+The outbox keeps a row's *body*: its metrics, encoded once at commit. What belongs to one sending (timestamp, `seq`,
+`Store/Seq`) is appended when it is sent, since protobuf messages may be concatenated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from google.protobuf.message import DecodeError
+
+from contract.reading import Quality, Reading, Row
+from contract.sparkplug_b_pb2 import Metric, Payload
+
+STORE_SEQ = "Store/Seq"
+STORE_OUTBOX = "Store/Outbox"
+STORE_ACK = "Store/Ack"
+STORE_RESEND = "Store/Resend"
+BD_SEQ = "bdSeq"
+REBIRTH = "Node Control/Rebirth"
+RESERVED = ("Store/", "Command/", "Node Control/")
+
+MetricValue = float | int | bool | str | bytes | None
+
+
+class DataType(IntEnum):
+    """Metric data types (section 6.4.16) that have a plain value."""
+
+    INT8 = 1
+    INT16 = 2
+    INT32 = 3
+    INT64 = 4
+    UINT8 = 5
+    UINT16 = 6
+    UINT32 = 7
+    UINT64 = 8
+    FLOAT = 9
+    DOUBLE = 10
+    BOOLEAN = 11
+    STRING = 12
+    DATETIME = 13
+    TEXT = 14
+    UUID = 15
+    BYTES = 17
+
+
+_SIGNED_BITS = {DataType.INT8: 8, DataType.INT16: 16, DataType.INT32: 32, DataType.INT64: 64}
+_WIRE = {
+    **dict.fromkeys((DataType.INT8, DataType.INT16, DataType.INT32, DataType.UINT8, DataType.UINT16, DataType.UINT32), "int_value"),
+    **dict.fromkeys((DataType.INT64, DataType.UINT64, DataType.DATETIME), "long_value"),
+    **dict.fromkeys((DataType.STRING, DataType.TEXT, DataType.UUID), "string_value"),
+    DataType.FLOAT: "float_value",
+    DataType.DOUBLE: "double_value",
+    DataType.BOOLEAN: "boolean_value",
+    DataType.BYTES: "bytes_value",
+}
+
+
+class PayloadError(ValueError):
+    """Bytes that are no Sparkplug payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """One metric of a birth certificate; `value` None is written as null."""
+
+    name: str
+    datatype: DataType
+    value: MetricValue = None
+
+
+def put(metric: Metric, datatype: DataType, value: MetricValue) -> None:
+    """Write `value` into a metric; signed integers travel as two's complement in unsigned fields."""
+    if value is None:
+        metric.is_null = True
+        return
+    bits = _SIGNED_BITS.get(datatype)
+    setattr(metric, _WIRE[datatype], int(value) & ((1 << bits) - 1) if bits else value)
+
+
+def get(metric: Metric, datatype: int | None) -> MetricValue:
+    """The value of a metric; without a datatype integers are taken as unsigned. Data sets and templates give None."""
+    kind = metric.WhichOneof("value")
+    if metric.is_null or kind is None or kind in {"dataset_value", "template_value"}:
+        return None
+    value: MetricValue = getattr(metric, kind)
+    bits = _SIGNED_BITS.get(DataType(datatype)) if datatype in _WIRE else None
+    if bits and isinstance(value, int):
+        value &= (1 << bits) - 1  # other stacks sign-extend Int8 and Int16 to 32 bits
+        value -= (1 << bits) if value >> (bits - 1) else 0
+    return value
+
+
+def encode_rows(rows: Iterable[Row], *, historical: bool = False) -> bytes:
+    """The body of a DATA payload: every reading of the rows with its own time; several rows make a packed one."""
+    payload = Payload()
+    add = payload.metrics.add
+    for row in rows:
+        at = row.at
+        for name, value in row.values.items():
+            add(name=name, timestamp=at, double_value=value)
+        for name, reason in row.bad.items():
+            _put_bad(add(name=name, timestamp=at, is_null=True), reason)
+        for name, text in row.texts.items():
+            add(name=name, timestamp=at, string_value=text)
+    if historical:
+        for metric in payload.metrics:
+            metric.is_historical = True
+    return payload.SerializeToString()
+
+
+def _put_bad(metric: Metric, reason: str) -> None:
+    """Quality is an Int32 property with 0, 192 or 500 (tck-id-payloads-propertyset-quality-value-*); the reason stands beside it."""
+    metric.properties.keys.extend(("Quality", "Reason"))
+    metric.properties.values.add(type=DataType.INT32, int_value=int(Quality.BAD))
+    metric.properties.values.add(type=DataType.STRING, string_value=reason)
+
+
+def data(body: bytes, *, sent_at: int, seq: int, store_seq: int | None = None) -> bytes:
+    """A DATA payload ready to send: a body and what belongs to this sending."""
+    head = Payload(timestamp=sent_at, seq=seq)
+    if store_seq is not None:
+        head.metrics.add(name=STORE_SEQ, timestamp=sent_at, long_value=store_seq)
+    return body + head.SerializeToString()
+
+
+def as_historical(body: bytes) -> bytes:
+    """The same body with every metric marked historical, for a row that is sent again or late."""
+    payload = decode(body)
+    for metric in payload.metrics:
+        metric.is_historical = True
+    return payload.SerializeToString()
+
+
+def birth(metrics: Iterable[Born], *, at: int, seq: int) -> bytes:
+    """An NBIRTH or DBIRTH: every metric with name, datatype, time and value or null (tck-id-topics-nbirth-metric-reqs)."""
+    payload = Payload(timestamp=at, seq=seq)
+    for born in metrics:
+        put(payload.metrics.add(name=born.name, timestamp=at, datatype=born.datatype), born.datatype, born.value)
+    return payload.SerializeToString()
+
+
+def node_death(bd_seq: int, *, at: int) -> bytes:
+    """NDEATH: only bdSeq, no seq (tck-id-payloads-ndeath-will-message, -seq)."""
+    payload = Payload(timestamp=at)
+    payload.metrics.add(name=BD_SEQ, timestamp=at, datatype=DataType.INT64, long_value=bd_seq)
+    return payload.SerializeToString()
+
+
+def device_death(*, at: int, seq: int) -> bytes:
+    """DDEATH: a time and a seq, no metric."""
+    return Payload(timestamp=at, seq=seq).SerializeToString()
+
+
+def command(metrics: Iterable[Born], *, at: int) -> bytes:
+    """NCMD or DCMD: a time, named metrics and no seq (tck-id-payloads-ncmd-seq)."""
+    payload = Payload(timestamp=at)
+    for born in metrics:
+        put(payload.metrics.add(name=born.name, timestamp=at, datatype=born.datatype), born.datatype, born.value)
+    return payload.SerializeToString()
+
+
+def decode(raw: bytes) -> Payload:
+    """The payload in `raw`.
+
+    Raises:
+        PayloadError: Not protobuf, or not this message.
+    """
+    try:
+        return Payload.FromString(raw)
+    except DecodeError as error:
+        raise PayloadError(f"not a Sparkplug payload: {error}") from error
+
+
+def values(payload: Payload) -> dict[str, MetricValue]:
+    """All named metrics of a birth or command, by name."""
+    return {m.name: get(m, m.datatype) for m in payload.metrics if m.name}
+
+
+def store_seq(payload: Payload) -> int | None:
+    """The outbox position of a DATA payload; None when a foreign node sent it."""
+    for metric in reversed(payload.metrics):
+        if metric.name == STORE_SEQ:
+            return int(metric.long_value)
+    return None
+
+
+def readings(payload: Payload, device: str, types: Mapping[str, int] | None = None, aliases: Mapping[int, str] | None = None) -> Iterator[Reading]:
+    """Readings of a DATA payload or birth; numbers and booleans only, reserved names left out.
+
+    Args:
+        payload: What was decoded.
+        device: Id of the device it came from.
+        types: Datatype by metric name, from the birth; only signed integers need it.
+        aliases: Metric name by alias, from the birth; a metric with an unknown alias is left out.
+    """
+    default_at = payload.timestamp
+    for metric in payload.metrics:
+        name = metric.name or (aliases or {}).get(metric.alias, "")
+        if not name or name == BD_SEQ or name.startswith(RESERVED):
+            continue
+        at = metric.timestamp or default_at
+        if metric.HasField("double_value") and not metric.HasField("properties"):
+            yield Reading(device, name, metric.double_value, at)
+            continue
+        yield from _plain(metric, Reading(device, name, None, at), metric.datatype or (types or {}).get(name))
+
+
+def _plain(metric: Metric, blank: Reading, datatype: int | None) -> Iterator[Reading]:
+    value = get(metric, datatype)
+    quality, reason = _quality(metric)
+    if isinstance(value, str | bytes):
+        return
+    number = None if value is None else float(value)
+    if number is None and quality is Quality.GOOD:
+        quality, reason = Quality.BAD, "null"
+    yield Reading(blank.device, blank.point, number, blank.at, quality, reason)
+
+
+def _quality(metric: Metric) -> tuple[Quality, str]:
+    found = dict(zip(metric.properties.keys, metric.properties.values, strict=False))
+    code = found["Quality"].int_value if "Quality" in found else int(Quality.GOOD)
+    reason = found["Reason"].string_value if "Reason" in found else ""
+    return (Quality(code) if code in {0, 192, 500} else Quality.BAD), reason

@@ -1,0 +1,1 @@
+"""Devices that speak the real protocols, a whole site, its faults and its history."""
