@@ -188,7 +188,9 @@ def store_seq(payload: Payload) -> int | None:
     return None
 
 
-def readings(payload: Payload, device: str, types: Mapping[str, int] | None = None, aliases: Mapping[int, str] | None = None) -> Iterator[Reading]:
+def readings(
+    payload: Payload, device: str, types: Mapping[str, int] | None = None, aliases: Mapping[int, str] | None = None
+) -> Iterator[Reading]:
     """Readings of a DATA payload or birth; numbers and booleans only, reserved names left out.
 
     Args:

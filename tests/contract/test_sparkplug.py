@@ -16,7 +16,9 @@ from contract.sparkplug_b_pb2 import Metric
 AT = 1_790_000_000_000
 
 
-@given(st.dictionaries(st.text(min_size=1).filter(lambda n: not n.startswith(sparkplug.RESERVED) and n != "bdSeq"), st.floats(allow_nan=False)))
+@given(
+    st.dictionaries(st.text(min_size=1).filter(lambda n: not n.startswith(sparkplug.RESERVED) and n != "bdSeq"), st.floats(allow_nan=False))
+)
 def test_a_row_comes_back_as_it_went(values: dict[str, float]) -> None:
     """Every double survives the wire bit for bit, with the time of its row."""
     raw = sparkplug.data(sparkplug.encode_rows([Row("m1", AT, values)]), sent_at=AT + 5, seq=7, store_seq=42)
