@@ -1,0 +1,167 @@
+"""The register map of a device model: schema and loader of firmware_configs/profiles."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from contract import units, yamlfile
+from contract.point import POINTS, Kind
+from contract.units import Unit
+
+FIRMWARE_CONFIGS = Path(__file__).resolve().parent.parent / "firmware_configs"
+"""Beside contract/ in a checkout and in the installed wheel alike."""
+
+
+class Table(StrEnum):
+    """The four Modbus tables and the function codes that read them: 03, 04, 01, 02."""
+
+    HOLDING = "holding"
+    INPUT = "input"
+    COIL = "coil"
+    DISCRETE = "discrete"
+
+
+class RegisterType(StrEnum):
+    """How registers become a number."""
+
+    UINT16 = "uint16"
+    INT16 = "int16"
+    UINT32 = "uint32"
+    INT32 = "int32"
+    INT64 = "int64"
+    UINT64 = "uint64"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    BOOL = "bool"
+
+    @property
+    def registers(self) -> int:
+        """How many registers (or bits, for bool) one value takes."""
+        return {"16": 1, "32": 2, "64": 4}.get(self.value[-2:], 1)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Strict):
+    """Smallest and largest value that may be written, in the point's unit."""
+
+    min: float
+    max: float
+
+
+class PointMap(_Strict):
+    """Where one point of a device stands and how its raw value becomes a reading."""
+
+    table: Table = Table.HOLDING
+    address: Annotated[int, Field(ge=0, le=0xFFFF)] | None = None
+    type: RegisterType = RegisterType.UINT16
+    order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
+    mask: Annotated[int, Field(ge=1, le=0xFFFF)] | None = None
+    """Only these bits of a 16-bit register, shifted down."""
+    scale: Decimal = Decimal(1)
+    unit: Unit = Unit.NONE
+    kind: Kind | None = None
+    ratio: Literal["ct", "pt", "ct_pt"] | None = None
+    """The device gives the secondary side: multiply with these settings of the site."""
+    values: dict[int, str] | None = None
+    """Names of a state's raw numbers, such as {0: cool, 1: heat}."""
+    invalid: list[int] = []
+    """Raw values that mean "no value", such as 32767 for a broken sensor."""
+    limits: Limits | None = None
+    writable: bool = False
+    write_function: Literal[5, 6, 16] = 6
+    modulus: float | None = None
+    """A counter rolls over to 0 here; in the point's unit."""
+    path: str | None = None
+    """For JSON devices: where the value stands, as keys joined by dots."""
+
+
+class Profile(_Strict):
+    """All that is known of one device model."""
+
+    maker: str
+    model: str
+    device_class: Annotated[str, Field(alias="class")]
+    protocol: str
+    sources: list[str] = Field(min_length=1)
+    notes: str = ""
+    interval: Annotated[float, Field(gt=0)] = 15.0
+    """Seconds between two polls unless the site says otherwise."""
+    serial: dict[str, int | str] = {}
+    max_registers: Annotated[int, Field(ge=1, le=125)] = 120
+    """The longest read the device answers."""
+    max_hole: Annotated[int, Field(ge=0, le=120)] = 8
+    """Unwanted registers that may be read to merge two reads into one."""
+    timeout: Annotated[float, Field(gt=0)] = 1.0
+    """Seconds; above the slowest answer of the device."""
+    points: dict[str, PointMap] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _points_are_known(self) -> Self:
+        for name, mapped in self.points.items():
+            known = POINTS.get(name)
+            if known is None:
+                raise ValueError(f"points.{name}: no such point; expected a name of contract/point.py")
+            units.factor(mapped.unit, known.unit)
+            if mapped.kind not in {None, known.kind}:
+                raise ValueError(f"points.{name}: kind is {known.kind}, got {mapped.kind}")
+            if self.protocol == "modbus" and mapped.address is None:
+                raise ValueError(f"points.{name}: expected an address")
+            if mapped.writable and mapped.limits is None and mapped.values is None:
+                raise ValueError(f"points.{name}: a writable point needs limits or values")
+        return self
+
+
+@lru_cache(maxsize=4096)
+def decimal_scale(mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> tuple[float, float]:
+    """(numerator, divisor) that make a raw value a reading in the point's unit.
+
+    Dividing by 10 gives the decimal a person reads; multiplying with 0.1 does not (3 * 0.1).
+    """
+    ratio = {"ct": ct, "pt": pt, "ct_pt": ct * pt, None: 1.0}[mapped.ratio]
+    exact = mapped.scale * units.factor(mapped.unit, POINTS[point].unit) * Decimal(str(ratio))
+    numerator, denominator = exact.as_integer_ratio()
+    return float(numerator), float(denominator)
+
+
+def engineering(raw: float, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> float:
+    """A raw value as a reading in the point's unit."""
+    numerator, divisor = decimal_scale(mapped, point, ct, pt)
+    return raw * numerator / divisor
+
+
+def raw(value: float, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> float:
+    """The raw value that a device must hold to show `value`; rounded for integer registers."""
+    numerator, divisor = decimal_scale(mapped, point, ct, pt)
+    scaled = value * divisor / numerator
+    return scaled if mapped.type in {RegisterType.FLOAT32, RegisterType.FLOAT64} else float(math.floor(scaled + 0.5))
+
+
+def profiles_root() -> Path:
+    """The folder of the shipped profiles."""
+    return FIRMWARE_CONFIGS / "profiles"
+
+
+@lru_cache(maxsize=256)
+def load_profile(name: str) -> Profile:
+    """A shipped profile by its path below profiles/ without .yaml, such as `hvac/beca-bac-002aln`.
+
+    Raises:
+        ConfigError: No such file, or a fault in it.
+    """
+    return yamlfile.load(Profile, profiles_root() / f"{name}.yaml")
+
+
+def profile_names() -> list[str]:
+    """Every shipped profile."""
+    root = profiles_root()
+    return sorted(str(p.relative_to(root).with_suffix("")) for p in root.glob("*/*.yaml"))
