@@ -1,0 +1,1 @@
+"""Drivers: one file or folder a protocol; each registers itself by name."""

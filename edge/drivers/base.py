@@ -1,0 +1,94 @@
+"""What every driver is, and how one is found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import edge.drivers
+from contract.clock import Clock
+from contract.reading import Row
+from contract.site import Bus, Device
+
+
+class DriverError(Exception):
+    """A device or bus that did not answer as it should; the message is the reason stored with the bad reading."""
+
+
+Commit = Callable[[Sequence[Row]], Awaitable[None]]
+"""Puts rows on disk; when it returns they are committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a driver gets: its bus, the devices on it, the clock, where rows go and where faults are counted."""
+
+    bus: Bus
+    devices: Sequence[Device]
+    clock: Clock
+    commit: Commit
+    count: Callable[[str], None]
+
+
+class PollingDriver(Protocol):
+    """A driver that asks; one instance owns one bus and has one request in flight."""
+
+    async def read(self, device: Device) -> Row:
+        """All points of a device; what could not be read is bad in the row.
+
+        Raises:
+            DriverError: Nothing could be read at all.
+        """
+        ...
+
+    async def write(self, device: Device, point: str, value: float) -> float:
+        """Write a point and return what the device reads back.
+
+        Raises:
+            DriverError: Refused, or no answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the bus."""
+        ...
+
+
+class ListeningDriver(Protocol):
+    """A driver whose devices speak by themselves."""
+
+    async def run(self) -> None:
+        """Receive until cancelled, committing before acknowledging."""
+        ...
+
+
+Driver = PollingDriver | ListeningDriver
+Factory = Callable[[Line], Driver]
+F = TypeVar("F", bound=Factory)
+_drivers: dict[str, Factory] = {}
+
+
+def driver(name: str) -> Callable[[F], F]:
+    """Register a driver under the protocol name that sites use.
+
+    Raises:
+        ValueError: The name is taken.
+    """
+
+    def register(factory: F) -> F:
+        if name in _drivers:
+            raise ValueError(f"the driver name {name!r} is claimed twice")
+        _drivers[name] = factory
+        return factory
+
+    return register
+
+
+def drivers() -> dict[str, Factory]:
+    """Every driver by name; imports each module of the folder once."""
+    for module in pkgutil.iter_modules(edge.drivers.__path__):
+        importlib.import_module(f"edge.drivers.{module.name}")
+    return dict(_drivers)

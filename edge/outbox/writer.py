@@ -1,0 +1,50 @@
+"""Many pollers, one commit: rows that arrive while the disk works go to it together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from contract.reading import Row
+from edge.outbox.outbox import Kept, Outbox
+
+
+class Writer:
+    """Commits rows in the background; `put` returns when its rows are on disk."""
+
+    def __init__(self, outbox: Outbox, committed: Callable[[list[Kept]], None]) -> None:
+        """`committed` is told of each batch after it is on disk."""
+        self._outbox = outbox
+        self._committed = committed
+        self._waiting: list[tuple[Sequence[Row], asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+
+    async def put(self, rows: Sequence[Row]) -> None:
+        """Commit rows.
+
+        Raises:
+            sqlite3.Error: The disk refused; the rows are not committed.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((rows, done))
+        self._wake.set()
+        await done
+
+    async def run(self) -> None:
+        """Commit what waits, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._waiting = self._waiting, []
+            rows = [row for group, _ in batch for row in group]
+            work = asyncio.to_thread(self._outbox.commit, rows)
+            (result,) = await asyncio.gather(work, return_exceptions=True)
+            for _, done in batch:
+                if done.done():
+                    continue
+                if isinstance(result, BaseException):
+                    done.set_exception(result)
+                else:
+                    done.set_result(None)
+            if not isinstance(result, BaseException):
+                self._committed(result)
