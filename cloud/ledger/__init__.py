@@ -1,0 +1,1 @@
+"""Consumption per meter and hour, in whole base units, with its provenance."""
