@@ -109,6 +109,12 @@ _ALL: list[Point] = [
     Point("satellites", Unit.NONE, plausible=(0, 200)),
     Point("signal", Unit.NONE, plausible=(0, 255)),
     Point("alarms", Unit.NONE, Kind.STATE, sign="The alarm bits of JT/T 808 as one number."),
+    # the gateway itself
+    Point("outbox_depth", Unit.NONE, plausible=(0, 1e12)),
+    Point("outbox_oldest_age", Unit.SECOND, plausible=(0, 1e12)),
+    Point("outbox_bytes", Unit.BYTE, plausible=(0, 1e15)),
+    Point("outbox_lost", Unit.NONE, Kind.COUNTER, plausible=(0, 1e15)),
+    Point("bus_faults", Unit.NONE, Kind.COUNTER, plausible=(0, 1e15)),
     Point("status", Unit.NONE, Kind.STATE, sign="The status bits of JT/T 808 as one number."),
 ]
 

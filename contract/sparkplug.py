@@ -19,6 +19,9 @@ STORE_SEQ = "Store/Seq"
 STORE_OUTBOX = "Store/Outbox"
 STORE_ACK = "Store/Ack"
 STORE_RESEND = "Store/Resend"
+COMMAND_ID = "Command/Id"
+COMMAND_EXPIRES = "Command/Expires"
+COMMAND_RESULT = "Command/Result"
 BD_SEQ = "bdSeq"
 REBIRTH = "Node Control/Rebirth"
 RESERVED = ("Store/", "Command/", "Node Control/")
@@ -65,11 +68,15 @@ class PayloadError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """One metric of a birth certificate; `value` None is written as null."""
+    """One metric of a birth certificate or command; `value` None is written as null.
+
+    `at` is when the value was measured (ms); without it the time of the payload holds.
+    """
 
     name: str
     datatype: DataType
     value: MetricValue = None
+    at: int | None = None
 
 
 def put(metric: Metric, datatype: DataType, value: MetricValue) -> None:
@@ -139,7 +146,8 @@ def birth(metrics: Iterable[Born], *, at: int, seq: int) -> bytes:
     """An NBIRTH or DBIRTH: every metric with name, datatype, time and value or null (tck-id-topics-nbirth-metric-reqs)."""
     payload = Payload(timestamp=at, seq=seq)
     for born in metrics:
-        put(payload.metrics.add(name=born.name, timestamp=at, datatype=born.datatype), born.datatype, born.value)
+        metric = payload.metrics.add(name=born.name, timestamp=at if born.at is None else born.at, datatype=born.datatype)
+        put(metric, born.datatype, born.value)
     return payload.SerializeToString()
 
 

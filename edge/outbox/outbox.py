@@ -94,6 +94,17 @@ class Outbox:
         with self._lock:
             return self._last_seq()
 
+    def next_session(self) -> int:
+        """The bdSeq of the next CONNECT: 0 at first, one more each time, 0 after 255 (tck-id-topics-nbirth-bdseq-increment).
+
+        Kept on disk, so that the late death of an earlier process is never taken for the present one's.
+        """
+        with self._lock:
+            found = self._db.execute("SELECT value FROM meta WHERE key = 'bd_seq'").fetchone()
+            number = (int(found[0]) + 1) % 256 if found else 0
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('bd_seq', ?)", (str(number),))
+        return number
+
     def stats(self) -> Stats:
         """What the gateway reports about its outbox."""
         with self._lock:

@@ -1,0 +1,76 @@
+"""The store-and-forward extension: its messages as text, and ranges of outbox positions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_ROWS_IN_FLIGHT = 500
+MAX_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+RESEND_AFTER = 10.0
+"""Seconds without an acknowledgement before a row is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The cloud has stored these closed ranges of an outbox's positions."""
+
+    outbox: str
+    stored: tuple[tuple[int, int], ...]
+
+    def text(self) -> str:
+        """As in the metric `Store/Ack`."""
+        return json.dumps({"outbox": self.outbox, "stored": [list(span) for span in self.stored]})
+
+
+def parse_ack(text: str) -> Ack:
+    """The acknowledgement in a `Store/Ack` metric.
+
+    Raises:
+        ValueError: Not of that form.
+    """
+    found = _object(text)
+    outbox, stored = found.get("outbox"), found.get("stored")
+    if not isinstance(outbox, str) or not isinstance(stored, list):
+        raise ValueError('expected {"outbox": uuid, "stored": [[a, b]]}')
+    spans = []
+    for span in stored:
+        if not (isinstance(span, list) and [type(n) for n in span] == [int, int] and span[0] <= span[1]):
+            raise ValueError(f"expected a closed range [a, b], got {span!r}")
+        spans.append((span[0], span[1]))
+    return Ack(outbox, tuple(spans))
+
+
+def parse_resend(text: str) -> tuple[int, int]:
+    """(from, to) in ms of a `Store/Resend` metric.
+
+    Raises:
+        ValueError: Not of that form.
+    """
+    found = _object(text)
+    start, end = found.get("from"), found.get("to")
+    if not isinstance(start, int) or not isinstance(end, int):
+        raise ValueError('expected {"from": ms, "to": ms}')
+    return start, end
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError("expected a JSON object")
+    return found
+
+
+def ranges(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Closed ranges that hold exactly these numbers, in order."""
+    spans: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return tuple(spans)

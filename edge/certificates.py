@@ -1,0 +1,40 @@
+"""Birth certificates of a gateway and its devices (Sparkplug 3.0, sections 6.4.18 and 6.4.19)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from contract import sparkplug
+from contract.reading import Row
+from contract.site import Device
+from contract.sparkplug import Born, DataType
+
+HEALTH_POINTS = ("outbox_depth", "outbox_oldest_age", "outbox_bytes", "outbox_lost", "bus_faults")
+
+
+def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None) -> list[Born]:
+    """What NBIRTH lists: the session, the store-and-forward extension and the gateway's own points."""
+    values: Mapping[str, float] = health.values if health else {}
+    at = health.at if health else None
+    return [
+        Born(sparkplug.BD_SEQ, DataType.INT64, bd_seq),
+        Born(sparkplug.REBIRTH, DataType.BOOLEAN, value=False),
+        Born(sparkplug.STORE_OUTBOX, DataType.STRING, outbox),
+        Born(sparkplug.STORE_SEQ, DataType.UINT64, last_seq),
+        Born(sparkplug.STORE_ACK, DataType.STRING),
+        Born(sparkplug.STORE_RESEND, DataType.STRING),
+        *(Born(point, DataType.DOUBLE, values.get(point), at) for point in HEALTH_POINTS),
+    ]
+
+
+def device(what: Device, latest: Row | None) -> list[Born]:
+    """What DBIRTH lists: every point with its last value and that value's own time; commands where it can be written."""
+    values: Mapping[str, float] = latest.values if latest else {}
+    at = latest.at if latest else None
+    points = what.model.points
+    born = [Born(p, DataType.DOUBLE, values.get(p), at if p in values else None) for p in points]
+    born.append(Born(sparkplug.STORE_SEQ, DataType.UINT64))
+    if any(m.writable for m in points.values()):
+        born += [Born(sparkplug.COMMAND_ID, DataType.STRING), Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME)]
+        born.append(Born(sparkplug.COMMAND_RESULT, DataType.STRING))
+    return born

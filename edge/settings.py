@@ -1,0 +1,95 @@
+"""The gateway's configuration file: a wrong one ends the start with file, line, field and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contract import yamlfile
+from contract.site import Bus, Site, load_site, shipped_site
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Broker(_Strict):
+    """Where the MQTT broker is and who we are there."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    user: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    """Given: TLS, and the broker's certificate must come from this authority."""
+
+    def password(self) -> str | None:
+        """The password, read from its file.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        if self.password_file is None:
+            return None
+        try:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise yamlfile.ConfigError(f"{self.password_file}: cannot be read: {error.strerror}") from error
+
+
+class BusAddress(_Strict):
+    """Where a bus really is, when it is not where the site file says."""
+
+    host: str | None = None
+    port: int | None = None
+    serial_port: str | None = None
+    user: str | None = None
+    password_file: Path | None = None
+
+
+class Settings(_Strict):
+    """One gateway."""
+
+    gateway: str
+    site: str
+    """A folder, or the name of a shipped site."""
+    data: Path
+    broker: Broker = Broker()
+    host_id: str = "jieyue"
+    """The primary host application whose STATE is awaited."""
+    acknowledge: Literal["store", "none"] = "store"
+    """`none` for a host that does not know Store/Ack: a row counts as stored when it is published."""
+    clock: Literal["trusted", "synchronised"] = "synchronised"
+    retain_days: Annotated[float, Field(gt=0)] = 30
+    max_bytes: Annotated[int, Field(ge=10_000_000)] = 8_000_000_000
+    backlog_rows_per_second: Annotated[float, Field(gt=0)] = 500
+    buses: dict[str, BusAddress] = {}
+
+
+def load_settings(path: Path) -> tuple[Settings, Site]:
+    """The settings and their site, checked against each other.
+
+    Raises:
+        ConfigError: With file, line, field and what was expected.
+    """
+    settings = yamlfile.load(Settings, path)
+    folder = Path(settings.site) if "/" in settings.site else shipped_site(settings.site)
+    site = load_site(folder if folder.is_absolute() else path.parent / folder)
+    document = yamlfile.Document(path)
+    if settings.gateway not in {g.id for g in site.gateways}:
+        known = ", ".join(g.id for g in site.gateways)
+        raise yamlfile.ConfigError(document.fault(["gateway"], f"expected one of {known}, got {settings.gateway!r}"))
+    for name in settings.buses:
+        if name not in site.bus_by_id:
+            raise yamlfile.ConfigError(document.fault(["buses", name], f"the site {site.id} has no such bus"))
+    return settings, site
+
+
+def located(bus: Bus, settings: Settings) -> Bus:
+    """The bus with the address that this gateway's configuration gives it."""
+    given = settings.buses.get(bus.id)
+    if given is None:
+        return bus
+    return bus.model_copy(update={k: v for k, v in given.model_dump().items() if v is not None and k in type(bus).model_fields})

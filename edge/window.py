@@ -1,0 +1,104 @@
+"""Which row goes out next: live rows first, then resends that are due, then the backlog at a bounded rate."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
+from edge.outbox.outbox import Kept, Outbox
+
+_LIVE_KEPT = 4 * MAX_ROWS_IN_FLIGHT
+_PAGE = 200
+_LONGEST_WAIT = 300.0
+
+
+@dataclass(slots=True)
+class _Sent:
+    row: Kept
+    due: float
+    """Monotonic time (s) at which it is sent again."""
+    tries: int = 1
+
+
+class Window:
+    """The sending order of one session; pure but for reading the outbox, `now` is monotonic seconds."""
+
+    def __init__(self, outbox: Outbox, backlog_rate: float, now: float) -> None:
+        """Everything committed so far is backlog, everything later is live."""
+        self._outbox = outbox
+        self._rate = backlog_rate
+        self._live: deque[Kept] = deque()
+        self._backlog: deque[Kept] = deque()
+        self._cursor = 0
+        self._backlog_end = outbox.last_seq() + 1
+        self._exhausted = False
+        self._tokens, self._tokens_at = 0.0, now
+        self._sent: dict[int, _Sent] = {}
+        self._bytes = 0
+
+    def committed(self, rows: list[Kept]) -> None:
+        """New rows on disk; when more wait than memory should hold, they become backlog, which is read from disk."""
+        self._live.extend(rows)
+        if len(self._live) > _LIVE_KEPT:
+            self._backlog_end = self._live[-1].seq + 1
+            self._live.clear()
+            self._exhausted = False
+
+    def next(self, now: float) -> tuple[Kept, bool] | None:
+        """The next row and whether it goes as historical; None when nothing may be sent now."""
+        due = next((s for s in self._sent.values() if s.due <= now), None)
+        if self._full():
+            return self._again(due, now) if due else None
+        if self._live:
+            return self._note(self._live.popleft(), now), False
+        if due:
+            return self._again(due, now)
+        row = self._from_backlog(now)
+        return (self._note(row, now), True) if row else None
+
+    def acknowledged(self, spans: tuple[tuple[int, int], ...]) -> None:
+        """Forget what the cloud has stored."""
+        for seq in [s for s in self._sent if any(a <= s <= b for a, b in spans)]:
+            self._bytes -= len(self._sent.pop(seq).row.body)
+
+    def recalled(self) -> None:
+        """Old rows became pending again: start the backlog anew."""
+        self._cursor, self._exhausted, self._backlog_end = 0, False, self._outbox.last_seq() + 1
+        self._backlog.clear()
+        self._live.clear()
+
+    def wait(self, now: float) -> float:
+        """Seconds until `next` can have something without a new event."""
+        dues = [s.due - now for s in self._sent.values()]
+        if (self._backlog or not self._exhausted) and not self._full():
+            dues.append(max(0.0, (1.0 - self._tokens) / self._rate))
+        return max(0.001, min([1.0, *dues]))
+
+    def _full(self) -> bool:
+        return len(self._sent) >= MAX_ROWS_IN_FLIGHT or self._bytes >= MAX_BYTES_IN_FLIGHT
+
+    def _note(self, row: Kept, now: float) -> Kept:
+        self._sent[row.seq] = _Sent(row, now + RESEND_AFTER)
+        self._bytes += len(row.body)
+        return row
+
+    def _again(self, sent: _Sent, now: float) -> tuple[Kept, bool]:
+        sent.tries += 1
+        sent.due = now + min(RESEND_AFTER * 2 ** (sent.tries - 1), _LONGEST_WAIT)
+        return sent.row, True
+
+    def _from_backlog(self, now: float) -> Kept | None:
+        self._tokens = min(self._tokens + (now - self._tokens_at) * self._rate, max(self._rate / 10, 1.0))
+        self._tokens_at = now
+        if self._tokens < 1.0:
+            return None
+        while not self._backlog and not self._exhausted:
+            page = self._outbox.pending(self._cursor, _PAGE, before=self._backlog_end)
+            self._exhausted = not page
+            self._cursor = page[-1].seq if page else self._cursor
+            self._backlog.extend(row for row in page if row.seq not in self._sent)
+        if not self._backlog:
+            return None
+        self._tokens -= 1.0
+        return self._backlog.popleft()
