@@ -92,7 +92,7 @@ class _Served:
             if mapped.address is not None:
                 self.by_table[mapped.table].append((name, mapped, mapped.address))
 
-    async def act(  # noqa: PLR0917 (pymodbus calls it so)
+    async def act(
         self, function: int, start: int, address: int, count: int, current: list[int], written: list[int] | list[bool] | None
     ) -> ExcCodes | None:
         """Called by pymodbus before each answer; `current` are the registers of the table from `start` on."""
@@ -110,9 +110,7 @@ class _Served:
         self.journal(Answer(self.device.id, function, address, count, shown, requested, answered, int(fault or 0)))
         return fault
 
-    def _read(  # noqa: PLR0917 (what pymodbus gave, passed on)
-        self, table: Table, start: int, address: int, count: int, current: list[int], at: int
-    ) -> tuple[ExcCodes | None, list[int]]:
+    def _read(self, table: Table, start: int, address: int, count: int, current: list[int], at: int) -> tuple[ExcCodes | None, list[int]]:
         points = self.by_table[table]
         if not points:
             return ExcCodes.ILLEGAL_FUNCTION, []
@@ -133,7 +131,7 @@ class _Served:
         return None, current[address - start : address - start + count]
 
     @staticmethod
-    def _read_bits(  # noqa: PLR0917 (what pymodbus gave, passed on)
+    def _read_bits(
         points: Sequence[tuple[str, PointMap, int]],
         start: int,
         address: int,
@@ -206,7 +204,7 @@ def _blocks(profile: Profile, table: Table) -> list[SimData]:
     return [SimData(start, values=[0] * (end - start), datatype=DataType.REGISTERS) for start, end in spans]
 
 
-async def _nobody(  # noqa: PLR0917 (pymodbus calls it so)
+async def _nobody(
     function: int, start: int, address: int, count: int, current: list[int], written: list[int] | list[bool] | None
 ) -> ExcCodes | None:
     """An id that no device has: a bus stays silent, and this exception is what makes the server so."""
