@@ -1,0 +1,121 @@
+"""Which spans two years are compared over: as far as both have figures, at the finest grain both have.
+
+Fuel and bills come by the month. An indicator that counts a meter fed that way ends, on both sides, with the last month
+entered without a hole since January; counting on would set a year without its fuel against one with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cloud.indicators.model import Grain
+from cloud.ledger import periods
+
+MONTHS = 12
+Month = tuple[int, int]
+"""Year and month."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedMeter:
+    """A main meter of a scope and how far its figures reach.
+
+    Attributes:
+        id: Its id.
+        energy: `water` or a name of the factor table.
+        vehicle_fuel: Fuel of cars.
+        metered_from: Begin (ms) of the first hour that a device counted; None for a meter fed by hand.
+        months: The months entered by hand, an entry of 0 included; also of a meter that was fed by hand before it got
+            a device.
+    """
+
+    id: str
+    energy: str
+    vehicle_fuel: bool = False
+    metered_from: int | None = None
+    months: frozenset[Month] = frozenset()
+
+    def counts_from(self, at: int) -> bool:
+        """Whether a device counts all from a moment (ms) on."""
+        return self.metered_from is not None and self.metered_from <= at
+
+    def has(self, month: Month) -> bool:
+        """Whether the whole month is known."""
+        return month in self.months or self.counts_from(periods.month_start(*month))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` up to but not including `end`, ms."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to sum for an indicator; a span that is None cannot be summed, and its reason says why."""
+
+    actual: Span | None
+    baseline: Span | None
+    baseline_year: Span | None
+    grain: Grain
+    closed: bool = False
+    """The actual span is the whole year."""
+    actual_reason: str | None = None
+    baseline_reason: str | None = None
+    year_reason: str | None = None
+
+
+def as_of(year: int, now: int) -> int:
+    """The end (ms) of the last complete day, not before the year's begin nor after its end."""
+    begin, end = periods.year_bounds(year)
+    return min(max(periods.last_complete_day_end(now), begin), end)
+
+
+def _first_hole(meters: Sequence[CountedMeter], year: int, months: int) -> tuple[int, str | None]:
+    """How many months from January on all meters have, at most `months`, and what is missing in the next one."""
+    for month in range(1, months + 1):
+        for meter in meters:
+            if not meter.has((year, month)):
+                return month - 1, f"{meter.id}: nothing known for {year}-{month:02}"
+    return months, None
+
+
+def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
+    """The spans of an indicator that counts these meters, in a year, at a moment (ms)."""
+    begin, year_end = periods.year_bounds(year)
+    until = as_of(year, now)
+    if not meters:
+        why = "no main meter in this scope"
+        return Plan(None, None, None, "day", actual_reason=why, baseline_reason=why, year_reason=why)
+    _, year_hole = _first_hole(meters, year - 1, MONTHS)
+    whole_last = None if year_hole else Span(*periods.year_bounds(year - 1))
+    if until == begin:
+        why = f"no complete day of {year} yet"
+        return Plan(None, None, whole_last, "day", actual_reason=why, baseline_reason=why, year_reason=year_hole)
+    complete = MONTHS if until == year_end else periods.local_date(until).month - 1
+    if all(meter.counts_from(begin) for meter in meters):
+        end, grain, hole = _end_of_metered(meters, year, until, complete)
+    else:
+        known, missing = _first_hole(meters, year, complete)
+        if known == 0:
+            why = missing or f"no complete month of {year} yet, and a meter is fed by the month"
+            return Plan(None, None, whole_last, "month", actual_reason=why, baseline_reason=why, year_reason=year_hole)
+        end, grain, hole = periods.month_start(year, known + 1), "month", _first_hole(meters, year - 1, known)[1]
+    baseline = None if hole else Span(*periods.same_span_last_year(begin, end))
+    return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole)
+
+
+def _end_of_metered(meters: Sequence[CountedMeter], year: int, until: int, complete: int) -> tuple[int, Grain, str | None]:
+    """Where this year ends if devices count all of it: with the day, or with a month where last year is known by months.
+
+    Where last year does not reach that far, there is nothing to compare with, and this year is given up to its last day.
+    """
+    if all(meter.counts_from(periods.year_bounds(year - 1)[0]) for meter in meters):
+        return until, "day", None
+    known, hole = _first_hole(meters, year - 1, complete)
+    if complete and known == complete:
+        return periods.month_start(year, complete + 1), "month", None
+    return until, "day", hole or f"{year - 1} is known by the month only, and no month of {year} is complete"

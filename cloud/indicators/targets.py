@@ -1,0 +1,199 @@
+"""The three yearly targets: what was used this year against the same span of last year, and what may still be used.
+
+Definitions: energy per head and per area, water per head (energy-accounting.md section 6; the per-area figure leaves car
+fuel out as the evaluation standard for model institutions does). A fall of 2.5 % is reached at a change of -0.025 or less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from cloud.indicators import model, spans
+from cloud.indicators.factors import Factor, kgce
+from cloud.indicators.spans import CountedMeter, Plan, Span
+from cloud.ledger.base_units import to_factor_unit
+from cloud.ledger.counters import Provenance, shares
+from contract.clock import iso
+
+WATER = "water"
+Used = Mapping[str, Mapping[Provenance, int]]
+"""Base units by energy and provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One target.
+
+    Attributes:
+        id: Its name in the interface.
+        unit: Of its values.
+        amount_unit: Of what is used: kgce, or m3 of water.
+        target_change: Against last year; -0.025 asks for 2.5 % less.
+        denominator: What the use is divided by.
+        vehicle_fuel: Whether fuel of cars counts.
+    """
+
+    id: model.IndicatorId
+    unit: str
+    amount_unit: Literal["kgce", "m3"]
+    target_change: Decimal
+    denominator: Literal["headcount", "area"]
+    vehicle_fuel: bool = True
+
+    def counts(self, meter: CountedMeter) -> bool:
+        """Whether a main meter belongs to the indicator."""
+        if self.amount_unit == "m3":
+            return meter.energy == WATER
+        return meter.energy != WATER and (self.vehicle_fuel or not meter.vehicle_fuel)
+
+
+DEFINITIONS: tuple[Definition, ...] = (
+    Definition("energy_per_capita", "kgce/person", "kgce", Decimal("-0.025"), "headcount"),
+    Definition("energy_per_area", "kgce/m2", "kgce", Decimal("-0.02"), "area", vehicle_fuel=False),
+    Definition("water_per_capita", "m3/person", "m3", Decimal("-0.03"), "headcount"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one side of a comparison used over its span, and its day-weighted mean denominator (None = not known)."""
+
+    used: Used
+    denominator: Decimal | None
+
+
+Lookup = Callable[[Definition, Sequence[CountedMeter], Span], Side]
+"""Sums the ledger of some meters over a span."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A value, or why there is none; `amounts` in kgce or m3."""
+
+    value: Decimal | None
+    reason: str | None
+    amounts: Mapping[Provenance, Decimal]
+    denominator: Decimal | None = None
+
+    @property
+    def used(self) -> Decimal:
+        """The whole amount."""
+        return sum(self.amounts.values(), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What was summed over the spans of a plan; None where the plan has no span."""
+
+    actual: Side | None
+    baseline: Side | None
+    baseline_year: Side | None
+
+
+def targets(
+    year: int, scope: str, now: int, *, meters: Sequence[CountedMeter], lookup: Lookup, factors: Mapping[str, Factor]
+) -> model.Targets:
+    """All targets of a year for a scope at a moment.
+
+    Args:
+        year: The target's year.
+        scope: Named in the answer.
+        now: ms since 1970 in UTC.
+        meters: The scope's main meters and its fuel.
+        lookup: Asked for each span that can be summed.
+        factors: Of the target's year, by energy, for both sides.
+    """
+    found = []
+    for definition in DEFINITIONS:
+        counted = [meter for meter in meters if definition.counts(meter)]
+        plan = spans.plan(counted, year, now)
+        asked = (plan.actual, plan.baseline, plan.baseline_year)
+        sides = Sides(*(None if span is None else lookup(definition, counted, span) for span in asked))
+        found.append(evaluate(definition, plan, sides, factors))
+    return model.Targets(year=year, scope=scope, as_of=iso(spans.as_of(year, now)), indicators=found)
+
+
+def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[str, Factor]) -> model.Indicator:
+    """One target from the sums of its spans.
+
+    A figure that cannot be given is None, with the first reason: the actual's, then the baseline's, then the baseline
+    year's. Both sides use the factors given, so a new factor never looks like saved energy.
+    """
+    actual = _figure(definition, sides.actual, factors, plan.actual_reason)
+    baseline = _figure(definition, sides.baseline, factors, plan.baseline_reason)
+    whole = _figure(definition, sides.baseline_year, factors, plan.year_reason)
+    change = _change(actual.value, baseline.value)
+    unfounded = None if baseline.value else baseline.reason or "nothing was used in the same span of last year"
+    reason = actual.reason or (unfounded and f"baseline: {unfounded}") or (whole.reason and f"baseline year: {whole.reason}")
+    return model.Indicator(
+        id=definition.id,
+        unit=definition.unit,
+        target_change=float(definition.target_change),
+        baseline=model.Baseline(value=_number(baseline.value), **_ends(plan.baseline), grain=plan.grain),
+        baseline_year=model.BaselineYear(value=_number(whole.value)),
+        actual=model.Actual(value=_number(actual.value), **_ends(plan.actual)),
+        change=_number(change),
+        forecast=model.Forecast(value=None, low=None, high=None, change=_number(change)),
+        status=_status(actual.value, change, definition.target_change, closed=plan.closed),
+        reason=reason,
+        allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.amount_unit),
+        provenance=shares(actual.amounts),
+    )
+
+
+def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Factor], reason: str | None) -> _Figure:
+    """A side's value, divided by its denominator."""
+    if side is None:
+        return _Figure(None, reason, {})
+    lacking = sorted(energy for energy in side.used if energy != WATER and energy not in factors)
+    if lacking:
+        return _Figure(None, f"no factor for {', '.join(lacking)}", {})
+    amounts = _amounts(definition, side.used, factors)
+    if not side.denominator:
+        return _Figure(None, f"no {definition.denominator} known for the span", amounts)
+    return _Figure(sum(amounts.values(), Decimal(0)) / side.denominator, None, amounts, side.denominator)
+
+
+def _amounts(definition: Definition, used: Used, factors: Mapping[str, Factor]) -> dict[Provenance, Decimal]:
+    """kgce, or m3 of water, by provenance; water is never converted and energy never counted as water."""
+    found = dict.fromkeys(Provenance, Decimal(0))
+    for energy, by_provenance in used.items():
+        if (energy == WATER) != (definition.amount_unit == "m3"):
+            continue
+        for provenance, amount in by_provenance.items():
+            found[provenance] += to_factor_unit(amount, energy) if energy == WATER else kgce(amount, energy, factors)
+    return found
+
+
+def _change(actual: Decimal | None, baseline: Decimal | None) -> Decimal | None:
+    """actual / baseline - 1; None if one is missing or there is nothing to compare with."""
+    return None if actual is None or not baseline else actual / baseline - 1
+
+
+def _status(actual: Decimal | None, change: Decimal | None, target: Decimal, *, closed: bool) -> model.Status:
+    """How the target stands; until there are forecasts, the change so far stands for the year's."""
+    if actual is None:
+        return "no_figure"
+    if change is None:
+        return "no_baseline"
+    if closed:
+        return "met" if change <= target else "missed"
+    return "ahead" if change <= target else "at_risk"
+
+
+def _allowance(definition: Definition, actual: _Figure, whole_year: Decimal | None) -> Decimal | None:
+    """What the limit for the whole year leaves, at the actual span's denominator."""
+    if whole_year is None or actual.denominator is None:
+        return None
+    return (1 + definition.target_change) * whole_year * actual.denominator - actual.used
+
+
+def _ends(span: Span | None) -> dict[str, str | None]:
+    return {"start": None, "end": None} if span is None else {"start": iso(span.start), "end": iso(span.end)}
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
