@@ -1,7 +1,7 @@
 """Headcount and floor area as dated series: a figure is divided by their day-weighted mean over its own span.
 
 So a value that holds from today on restates nothing earlier. Rows are those that were approved; the statistics do not say
-whether the year's end or its mean counts (energy-accounting.md section 6), the mean is a project rule.
+whether the year's end or its mean counts, so the mean is a project rule.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def mean(series: Sequence[Dated], start: date, end: date) -> Decimal | None:
         ValueError: Two rows begin on one day.
     """
     rows = sorted(series, key=lambda row: row.valid_from)
-    if any(a.valid_from == b.valid_from for a, b in zip(rows, rows[1:], strict=False)):
+    if any(a.valid_from == b.valid_from for a, b in pairwise(rows)):
         raise ValueError("a dated series: two rows begin on one day")
     if end <= start or not rows or rows[0].valid_from > start:
         return None

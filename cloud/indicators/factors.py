@@ -2,7 +2,7 @@
 
 Standard coal and CO2 of one energy have validities of their own (the grid factor is announced for each data year), so
 they are rows of two kinds; `factors_on` joins them to one factor an energy. Water is never converted
-(energy-accounting.md section 1, rule 3), so it has no row.
+in comprehensive energy (综合能耗), so it has no row.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _national(energy: str, value: Decimal, source: str) -> Row:
 
 
 PETROL_DENSITY = Decimal("0.73")
-"""kg/L, derived from Chongqing's published figures of 2015 (energy-accounting.md section 3)."""
+"""kg/L, derived from the figures of 2015 in Chongqing's 13th five-year plan for public institutions."""
 DIESEL_DENSITY = Decimal("0.85")
 """kg/L, derived as for petrol; 0.847 to 0.859 would fit too."""
 
@@ -101,7 +101,7 @@ _ACCEPTED: dict[str, tuple[Decimal, Decimal]] = {
 
 
 def check(energy: str, kgce_per_unit: Decimal) -> Decimal:
-    """A standard-coal factor, if it can be one (ranges: energy-accounting.md section 2).
+    """A standard-coal factor, if it can be one (ranges as in a public rule file of energy audits).
 
     The ranges catch slips of a thousand, such as kgce/GJ stored for heat. Energies without a published range must only
     be above 0.

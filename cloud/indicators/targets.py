@@ -1,7 +1,7 @@
 """The three yearly targets: what was used this year against the same span of last year, and what may still be used.
 
-Definitions: energy per head and per area, water per head (energy-accounting.md section 6; the per-area figure leaves car
-fuel out as the evaluation standard for model institutions does). A fall of 2.5 % is reached at a change of -0.025 or less.
+Definitions: 人均综合能耗, 单位建筑面积能耗 and 人均用水量. The per-area figure leaves car fuel out, as the evaluation standard for
+model institutions (节约型公共机构示范单位评价标准) does. A fall of 2.5 % is reached at a change of -0.025 or less.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _amounts(definition: Definition, used: Used, factors: Mapping[str, Factor]) 
 
 
 def _change(actual: Decimal | None, baseline: Decimal | None) -> Decimal | None:
-    """actual / baseline - 1; None if one is missing or there is nothing to compare with."""
+    """The quotient less 1; None if one is missing or there is nothing to compare with."""
     return None if actual is None or not baseline else actual / baseline - 1
 
 

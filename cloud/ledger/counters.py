@@ -122,8 +122,8 @@ class Rules:
         measured_gap: Longest interval (ms) that still counts as measured and is split by time. The default takes
             counters read on the hour; the collector guide asks for hourly statistics of 15-minute samples.
         modulus: Where the counter starts again at 0, in base units.
-        max_rate: Most that can be used in an hour, in base units; the 2008 sub-metering guide says twice the branch's
-            rated power (energy-accounting.md section 9).
+        max_rate: Most that can be used in an hour, in base units; the sub-metering guide of 2008 (分项能耗数据采集
+            技术导则) is quoted as saying twice the branch's rated power; its text was not at hand.
         profiles: Rows by `valid_from`, ascending; a gap older than all of them is spread evenly.
         exchanges: Recorded exchanges, ascending.
     """

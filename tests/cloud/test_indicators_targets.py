@@ -1,0 +1,205 @@
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.indicators import factors, spans, targets
+from cloud.indicators.model import Indicator, Targets
+from cloud.indicators.spans import CountedMeter, Span
+from cloud.indicators.targets import Definition, Side, Sides
+from cloud.ledger.counters import Provenance
+from cloud.ledger.periods import DAY_MS, local_date, month_start
+from contract.clock import parse_time
+
+FACTORS = factors.factors_on(date(2026, 1, 1))
+M, D, MANUAL = Provenance.MEASURED, Provenance.DISTRIBUTED, Provenance.MANUAL
+LONG_AGO = month_start(2020, 1)
+ENTERED = frozenset([(2025, m) for m in range(1, 13)] + [(2026, m) for m in range(1, 4)])
+METERS = (
+    CountedMeter("power", "electricity", metered_from=LONG_AGO),
+    CountedMeter("gas", "natural_gas", metered_from=LONG_AGO),
+    CountedMeter("water", "water", metered_from=LONG_AGO),
+    CountedMeter("cars", "petrol", vehicle_fuel=True, months=ENTERED),
+)
+NOW = parse_time("2026-05-20T13:00:00+08:00")
+# Base units a day of each meter in 2025 and 2026, and the provenance they have.
+DAILY = {"power": (9_000_000, 8_700_000, M), "gas": (120_000, 118_000, D), "water": (50_000, 49_000, M), "cars": (30_000, 29_000, MANUAL)}
+HEADCOUNT = {2025: Decimal(1_000), 2026: Decimal(1_010)}
+AREA = Decimal(40_000)
+
+
+def lookup(definition: Definition, meters: Sequence[CountedMeter], span: Span) -> Side:
+    year = local_date(span.start).year
+    used: dict[str, dict[Provenance, int]] = {}
+    for meter in meters:
+        last, this, provenance = DAILY[meter.id]
+        used[meter.energy] = {provenance: (this if year == 2026 else last) * ((span.end - span.start) // DAY_MS)}
+    return Side(used, HEADCOUNT[year] if definition.denominator == "headcount" else AREA)
+
+
+def all_targets(now: int = NOW, meters: Sequence[CountedMeter] = METERS, year: int = 2026) -> dict[str, Indicator]:
+    found = targets.targets(year, "district", now, meters=meters, lookup=lookup, factors=FACTORS)
+    return {indicator.id: indicator for indicator in found.indicators}
+
+
+def coal(power_wh: float, gas_dm3: float, petrol_ml: float) -> float:
+    return power_wh / 1000 * 0.1229 + gas_dm3 / 1000 * 1.33 + petrol_ml / 1000 * 0.73 * 1.4714
+
+
+def test_energy_per_capita_ends_with_the_last_fuel_month() -> None:
+    """All three energies over January to March of both years, against a computation by hand."""
+    found = all_targets()["energy_per_capita"]
+    actual, baseline = coal(8.7e6, 118e3, 29e3) * 90 / 1010, coal(9e6, 120e3, 30e3) * 90 / 1000
+    year = coal(9e6, 120e3, 30e3) * 365 / 1000
+    assert (found.actual.start, found.actual.end) == ("2025-12-31T16:00:00.000Z", "2026-03-31T16:00:00.000Z")
+    assert (found.baseline.start, found.baseline.end) == ("2024-12-31T16:00:00.000Z", "2025-03-31T16:00:00.000Z")
+    assert found.baseline.grain == "month"
+    assert found.actual.value == pytest.approx(actual, rel=1e-9)
+    assert found.baseline.value == pytest.approx(baseline, rel=1e-9)
+    assert found.baseline_year.value == pytest.approx(year, rel=1e-9)
+    assert found.change == found.forecast.change == pytest.approx(actual / baseline - 1, rel=1e-9)
+    assert found.allowance.value == pytest.approx(0.975 * year * 1010 - actual * 1010, rel=1e-9)
+    assert (found.allowance.unit, found.unit, found.target_change) == ("kgce", "kgce/person", -0.025)
+    assert (found.status, found.reason) == ("ahead", None)
+
+
+def test_provenance_is_weighted_by_standard_coal() -> None:
+    """The shares are those of the figure, so a litre of petrol weighs more than a kilowatt-hour."""
+    shares = all_targets()["energy_per_capita"].provenance
+    whole = coal(8.7e6, 118e3, 29e3)
+    assert shares["measured"] == pytest.approx(coal(8.7e6, 0, 0) / whole, rel=1e-9)
+    assert shares["distributed"] == pytest.approx(coal(0, 118e3, 0) / whole, rel=1e-9)
+    assert shares["manual"] == pytest.approx(coal(0, 0, 29e3) / whole, rel=1e-9)
+    assert shares["estimated"] == 0.0
+
+
+def test_energy_per_area_leaves_car_fuel_out() -> None:
+    """Without fuel the per-area figure follows the meters to yesterday."""
+    found = all_targets()["energy_per_area"]
+    assert (found.actual.end, found.baseline.end) == ("2026-05-19T16:00:00.000Z", "2025-05-19T16:00:00.000Z")
+    assert found.baseline.grain == "day"
+    assert found.actual.value == pytest.approx(coal(8.7e6, 118e3, 0) * 139 / 40_000, rel=1e-9)
+    assert found.baseline_year.value == pytest.approx(coal(9e6, 120e3, 0) * 365 / 40_000, rel=1e-9)
+    assert found.allowance.value == pytest.approx(0.98 * coal(9e6, 120e3, 0) * 365 - coal(8.7e6, 118e3, 0) * 139, rel=1e-9)
+
+
+def test_water_is_cubic_metres_and_never_coal() -> None:
+    """Water is divided by heads, in m3, and its 2.97 % less by head is short of 3 %."""
+    found = all_targets()["water_per_capita"]
+    assert found.actual.value == pytest.approx(49 * 139 / 1010, rel=1e-9)
+    assert found.change == pytest.approx(49 / 1010 / (50 / 1000) - 1, rel=1e-9)
+    assert found.status == "at_risk"
+    assert found.allowance.value == pytest.approx(0.97 * 50 * 365 * 1.01 - 49 * 139, rel=1e-9)
+    assert found.provenance["measured"] == 1.0
+
+
+def test_before_the_first_fuel_month_per_capita_is_null() -> None:
+    """A figure that must wait for fuel is null with its reason, and the others do not wait."""
+    unfed = (*METERS[:3], CountedMeter("cars", "petrol", vehicle_fuel=True, months=frozenset((2025, m) for m in range(1, 13))))
+    found = all_targets(meters=unfed)
+    per_capita = found["energy_per_capita"]
+    assert (per_capita.status, per_capita.reason) == ("no_figure", "cars: nothing known for 2026-01")
+    assert per_capita.actual.value is per_capita.change is per_capita.allowance.value is per_capita.forecast.change is None
+    assert per_capita.baseline_year.value == pytest.approx(coal(9e6, 120e3, 30e3) * 365 / 1000, rel=1e-9)
+    assert found["energy_per_area"].status == "ahead"
+
+
+def test_a_first_year_has_no_baseline() -> None:
+    """The actual value stands alone where last year is unknown."""
+    young = tuple(CountedMeter(m.id, m.energy, metered_from=month_start(2026, 1)) for m in METERS[:3])
+    found = all_targets(meters=young)["water_per_capita"]
+    assert (found.status, found.reason) == ("no_baseline", "baseline: water: nothing known for 2025-01")
+    assert found.actual.value == pytest.approx(49 * 139 / 1010, rel=1e-9)
+    assert found.baseline.value is found.change is found.allowance.value is None
+    assert found.baseline.start is None
+
+
+def test_a_closed_year_is_met_or_missed() -> None:
+    """After 31 December the change of the whole year decides."""
+    found = all_targets(now=parse_time("2027-01-01T00:00:00+08:00"), meters=METERS[:3])
+    assert {name: one.status for name, one in found.items()} == {
+        "energy_per_capita": "met",
+        "energy_per_area": "met",
+        "water_per_capita": "missed",
+    }
+    assert found["water_per_capita"].allowance.value == pytest.approx((0.97 * 50 * 1.01 - 49) * 365, rel=1e-9)
+
+
+def side(water: int, heads: str | None = "10") -> Side:
+    return Side({"water": {M: water}}, None if heads is None else Decimal(heads))
+
+
+def water_of(actual: Side, baseline: Side) -> Indicator:
+    plan = spans.plan([METERS[2]], 2026, NOW)
+    return targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
+
+
+@pytest.mark.parametrize(("used", "status"), [(97_000, "ahead"), (97_001, "at_risk"), (96_999, "ahead")])
+def test_exactly_the_target_is_reached(used: int, status: str) -> None:
+    """A fall of exactly 3 % is a fall of 3 %, with no float in between to miss it."""
+    assert water_of(side(used), side(100_000)).status == status
+
+
+def test_figures_that_cannot_be_say_why() -> None:
+    """Without a denominator, a factor or a use last year there is a reason and no number."""
+    assert water_of(side(5, None), side(5)).reason == "no headcount known for the span"
+    assert water_of(side(5, "0"), side(5)).status == "no_figure"
+    assert water_of(side(5), side(5, None)).reason == "baseline: no headcount known for the span"
+    empty = water_of(side(5), side(0))
+    assert (empty.status, empty.reason) == ("no_baseline", "baseline: nothing was used in the same span of last year")
+    plan = spans.plan([METERS[0]], 2026, NOW)
+    steam = Side({"steam": {M: 1}}, Decimal(1))
+    found = targets.evaluate(targets.DEFINITIONS[0], plan, Sides(steam, steam, steam), FACTORS)
+    assert (found.status, found.reason) == ("no_figure", "no factor for steam")
+
+
+AMOUNTS = st.fixed_dictionaries(
+    {e: st.integers(1, 10**13) for e in ("electricity", "natural_gas", "coal", "diesel", "heat", "lpg", "other")}
+)
+PLAIN: Mapping[str, float] = {
+    "electricity": 0.1229 / 1e3,
+    "natural_gas": 1.33 / 1e3,
+    "coal": 0.7143 / 1e3,
+    "diesel": 0.85 * 1.4571 / 1e3,
+    "heat": 0.03412 / 1e3,
+    "lpg": 1.7143 / 1e3,
+    "other": 1 / 1e6,
+}
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS, st.integers(1, 10**7), st.integers(1, 10**7))
+def test_the_arithmetic_holds_for_any_use(
+    now: dict[str, int], then: dict[str, int], year: dict[str, int], heads: int, earlier: int
+) -> None:
+    """Values, change and allowance agree with plain floats to 1e-9 for any amounts and heads."""
+    sides = Sides(*(Side({e: {M: a} for e, a in used.items()}, Decimal(n)) for used, n in ((now, heads), (then, earlier), (year, earlier))))
+    found = targets.evaluate(targets.DEFINITIONS[0], spans.plan([METERS[0]], 2026, NOW), sides, FACTORS)
+    used, before, whole = (sum(amounts[e] * PLAIN[e] for e in PLAIN) for amounts in (now, then, year))
+    assert found.actual.value == pytest.approx(used / heads, rel=1e-9)
+    assert found.change is not None
+    assert found.change + 1 == pytest.approx((used / heads) / (before / earlier), rel=1e-9)
+    limit = 0.975 * whole / earlier * heads
+    assert found.allowance.value == pytest.approx(limit - used, rel=1e-9, abs=1e-9 * (limit + used))
+
+
+def test_the_answer_has_the_names_of_the_interface() -> None:
+    """The names in the answer are the stable interface's, and nulls are kept."""
+    answer = targets.targets(2026, "unit:a", NOW, meters=METERS, lookup=lookup, factors=FACTORS)
+    data = answer.model_dump(mode="json")
+    assert list(data) == ["year", "scope", "as_of", "indicators"]
+    assert (data["year"], data["scope"], data["as_of"]) == (2026, "unit:a", "2026-05-19T16:00:00.000Z")
+    first = data["indicators"][0]
+    assert ",".join(first) == ("id,unit,target_change,baseline,baseline_year,actual,change,forecast,status,reason,allowance,provenance")
+    assert [list(first[name]) for name in ("baseline", "baseline_year", "actual", "forecast", "allowance", "provenance")] == [
+        ["value", "start", "end", "grain"],
+        ["value"],
+        ["value", "start", "end"],
+        ["value", "low", "high", "change"],
+        ["value", "unit"],
+        ["measured", "distributed", "estimated", "manual"],
+    ]
+    assert first["forecast"]["value"] is first["forecast"]["low"] is first["forecast"]["high"] is None
+    assert Targets.model_validate(data) == answer
