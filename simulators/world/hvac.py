@@ -21,7 +21,7 @@ _WARM_UP_DAYS = 2
 _WALL_H = 9.0
 _GAIN = 0.75
 """K/h that people, lamps and sun add to a full room."""
-_PLANT = 4.5
+_PLANT = 6.5
 """K/h of the plant at full fan."""
 _FANS = {"high": 1.0, "top": 1.0, "medium": 0.8, "mid": 0.8, "low": 0.55, "auto": 0.9}
 _CACHED_DAYS = 6

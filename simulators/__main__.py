@@ -1,0 +1,113 @@
+"""The command jieyue-sim: devices to read, alone or as a whole site."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from contract.clock import Clock, clock_from_environment
+from contract.profile import load_profile
+from contract.site import load_site, shipped_site
+from simulators.modbus_device import Answer, serve_bus
+from simulators.site import lone_device, simulate
+from simulators.world.site_world import SiteWorld
+
+_BAD_INPUT = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_BAD_INPUT, f"{self.prog}: {message}\n")
+
+
+def _port(text: str) -> int:
+    if text.isdigit() and int(text) <= 0xFFFF:  # noqa: PLR2004 (the last port)
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a port from 0 (a free one) to 65535, got {text!r}")
+
+
+def _unit(text: str) -> int:
+    if text.isdigit() and 1 <= int(text) <= 247:  # noqa: PLR2004 (Modbus)
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a unit id from 1 to 247, got {text!r}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = _Parser(prog="jieyue-sim", description="Devices that speak the real protocols, for trials, tests and the demo.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    site = commands.add_parser("site", help="all devices of a site", description="Serve all devices of a site at free ports until stopped.")
+    site.add_argument("--site", required=True, metavar="FOLDER", help="folder with the site's *.yaml, or the name of a shipped site")
+    site.add_argument("--data", required=True, type=Path, metavar="DIR", help="where writes, journal and endpoints.json are kept")
+    site.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
+    site.add_argument("--flush-each", action="store_true", help="write each journal line before its answer is sent")
+    device = commands.add_parser("device", help="one device", description="Serve one device of a profile until stopped.")
+    device.add_argument("--profile", required=True, metavar="NAME", help="path below profiles/ without .yaml")
+    device.add_argument("--port", required=True, type=_port, metavar="N", help="TCP port; 0 takes a free one")
+    device.add_argument("--host", default="127.0.0.1", metavar="HOST", help="where to listen (default 127.0.0.1)")
+    device.add_argument("--unit", type=_unit, default=1, metavar="N", help="Modbus unit id (default 1)")
+    device.add_argument("--framing", choices=["tcp", "rtu_over_tcp"], default="tcp", help="default tcp")
+    device.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
+    return top
+
+
+async def _stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _folder(name: str) -> Path:
+    """The folder itself, else the shipped site of that name."""
+    shipped = shipped_site(name)
+    return shipped if not Path(name).exists() and shipped.is_dir() else Path(name)
+
+
+async def _site(args: argparse.Namespace, clock: Clock) -> None:
+    site = load_site(_folder(args.site))
+    async with simulate(site, args.data, clock, seed=args.seed, flush_each=args.flush_each):
+        sys.stdout.write(f"{site.id}: {len(site.devices)} devices, see {args.data / 'endpoints.json'}\n")
+        sys.stdout.flush()
+        await _stopped()
+
+
+def _ignore(_answer: Answer) -> None:
+    """A single device keeps no journal."""
+
+
+async def _device(args: argparse.Namespace, clock: Clock) -> None:
+    profile = load_profile(args.profile)
+    if profile.protocol != "modbus":
+        raise ValueError(f"{args.profile}: its protocol is {profile.protocol}; only modbus devices can be served alone")
+    site = lone_device(args.profile, port=args.port, unit=args.unit, framing=args.framing, host=args.host)
+    async with serve_bus(site.buses[0], site.devices, SiteWorld(site, args.seed), clock, _ignore) as (host, port):
+        sys.stdout.write(f"{profile.maker} {profile.model} at {host}:{port}, {args.framing}, unit {args.unit}\n")
+        sys.stdout.flush()
+        await _stopped()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 after Ctrl-C or SIGTERM, 2 with one line on bad input, 1 where the machine refuses."""
+    args = parser().parse_args(argv)
+    try:
+        asyncio.run((_site if args.command == "site" else _device)(args, clock_from_environment()))
+    except ValueError as error:
+        sys.stderr.write(f"jieyue-sim: {error}\n")
+        return _BAD_INPUT
+    except OSError as error:
+        sys.stderr.write(f"jieyue-sim: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

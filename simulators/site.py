@@ -1,0 +1,121 @@
+"""A whole site: its world, its journal, and a real server for each of its buses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.clock import Clock
+from contract.site import Building as House
+from contract.site import Bus, Car, Compound, Device, ElevatorGroup, Gateway, Site, Text, Window
+from simulators.journal import Journal
+from simulators.modbus_device import serve_bus
+from simulators.world.site_world import SiteWorld
+from simulators.world.written import Written
+
+Endpoints = dict[str, object]
+"""As in endpoints.json: by protocol, where its devices are reached."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What every protocol's devices play on.
+
+    Attributes:
+        site: The site as configured.
+        world: Values and writes of all devices.
+        clock: The time of all parts.
+        journal: Takes every answer.
+        host: Where servers listen.
+    """
+
+    site: Site
+    world: SiteWorld
+    clock: Clock
+    journal: Journal
+    host: str = "127.0.0.1"
+
+
+Player = Callable[[Stage], AbstractAsyncContextManager[Endpoints]]
+
+
+@asynccontextmanager
+async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
+    """Every Modbus bus at a free port; a serial bus is reached as by a serial server, with framing rtu_over_tcp."""
+    async with AsyncExitStack() as stack:
+        reached: list[dict[str, object]] = []
+        for bus in stage.site.buses:
+            if bus.protocol != "modbus":
+                continue
+            framing = "tcp" if bus.framing == "tcp" else "rtu_over_tcp"
+            here = bus.model_copy(update={"host": stage.host, "port": 0, "framing": framing})
+            devices = [d for d in stage.site.devices if d.bus == bus.id]
+            host, port = await stack.enter_async_context(serve_bus(here, devices, stage.world, stage.clock, stage.journal))
+            reached += [
+                {
+                    "device": d.id,
+                    "bus": bus.id,
+                    "host": host,
+                    "port": port,
+                    "framing": framing,
+                    "unit": d.unit_id or 1,
+                    "profile": d.profile,
+                }
+                for d in devices
+            ]
+        yield {"modbus": reached}
+
+
+PLAYERS: list[Player] = [modbus]
+"""One a protocol: JT/T 808 terminals and MQTT devices stand here too."""
+
+
+@asynccontextmanager
+async def simulate(site: Site, data: Path, clock: Clock, *, seed: int = 1, flush_each: bool = False) -> AsyncIterator[Endpoints]:
+    """Run all devices of a site until the block ends; `data` keeps writes, journal and endpoints.json.
+
+    Raises:
+        OSError: A port or a file cannot be opened.
+        ValueError: The file of writes is damaged.
+    """
+    world = SiteWorld(site, seed, Written(data / "written.jsonl"))
+    async with AsyncExitStack() as stack:
+        journal = stack.enter_context(Journal(data / "journal.jsonl", flush_each=flush_each))
+        endpoints: Endpoints = {}
+        for player in PLAYERS:
+            endpoints |= await stack.enter_async_context(player(Stage(site, world, clock, journal)))
+        write_endpoints(data / "endpoints.json", endpoints)
+        yield endpoints
+
+
+def write_endpoints(path: Path, endpoints: Endpoints) -> None:
+    """Replace the file at once, so that a reader never sees half of it."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(endpoints, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def lone_device(profile: str, *, port: int, unit: int = 1, framing: str = "tcp", host: str = "127.0.0.1") -> Site:
+    """A site of one house with one device, to try a profile with any tool."""
+    name = Text(zh="试验", en="Trial")
+    bus = Bus.model_validate({"id": "bus", "gateway": "gateway", "protocol": "modbus", "framing": framing, "host": host, "port": port})
+    device = Device(id="device", name=name, profile=profile, bus="bus", unit_id=unit, compound="compound", building="house")
+    house = House(id="house", name=name, floors=8, area=6000.0)
+    window = Window(start="08:00", end="18:00")
+    group = ElevatorGroup(id="group", building="house", cars=[Car(device="device", parity="odd", served=[1, 3, 5, 7])], windows=[window])
+    return Site(
+        id="trial",
+        name=name,
+        group="510802",
+        latitude=32.4386,
+        longitude=105.8456,
+        compounds=[Compound(id="compound", name=name, buildings=[house])],
+        units=[],
+        gateways=[Gateway(id="gateway")],
+        buses=[bus],
+        devices=[device],
+        elevator_groups=[group],
+    )

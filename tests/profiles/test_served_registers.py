@@ -1,0 +1,107 @@
+"""Every shipped Modbus profile is served and read with a pymodbus client; the decoder is this test's own."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+from pymodbus.client import AsyncModbusTcpClient
+
+from contract import units
+from contract.clock import Clock
+from contract.point import POINTS, Kind
+from contract.profile import PointMap, Profile, RegisterType, Table, load_profile, profile_names
+from simulators.modbus_device import Answer, serve_bus
+from simulators.site import lone_device
+
+CODE = {"uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q", "float32": "f", "float64": "d", "bool": "H"}
+NAMES = [name for name in profile_names() if load_profile(name).protocol == "modbus"]
+START = 1_780_000_000_000
+
+
+def chosen(index: int, name: str, mapped: PointMap) -> float:
+    """A value that the register can hold exactly or nearly, different for each point."""
+    if mapped.values:
+        names = sorted(mapped.values)
+        return float(names[index % len(names)])
+    if POINTS[name].kind is Kind.STATE:
+        return float(index % 2)
+    low, high = (mapped.limits.min, mapped.limits.max) if mapped.limits else POINTS[name].plausible
+    step = float(mapped.scale * units.factor(mapped.unit, POINTS[name].unit))
+    wanted = min(max(low, 0.0) + step * (11 + 7 * index), high)
+    widest = {16: 1 << 15, 32: 1 << 31}.get(16 * mapped.type.registers, 1 << 62)
+    if mapped.mask:
+        widest = 1 << mapped.mask.bit_count()
+    return min(wanted, step * (widest - 1))
+
+
+class Shelf:
+    """One chosen value for every point."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.held: dict[str, float | None] = {n: chosen(i, n, m) for i, (n, m) in enumerate(profile.points.items())}
+
+    def values(self, device_id: str, at_ms: int) -> dict[str, float | None]:
+        """What is held."""
+        assert (device_id, at_ms) == ("device", START)
+        return self.held
+
+    def write(self, device_id: str, point: str, value: float, at_ms: int) -> None:
+        """Hold it."""
+        assert (device_id, at_ms) == ("device", START)
+        self.held[point] = value
+
+
+def decoded(registers: Sequence[int], mapped: PointMap, name: str) -> float:
+    """Registers as a reading, written out by hand: bytes in the stated order, mask, scale, unit."""
+    data = b"".join(word.to_bytes(2, "big") for word in registers)
+    if mapped.order == "DCBA":
+        data = data[::-1]
+    elif mapped.order == "CDAB":
+        data = b"".join(data[i - 2 : i] for i in range(len(data), 0, -2))
+    elif mapped.order == "BADC":
+        data = b"".join(data[i : i + 2][::-1] for i in range(0, len(data), 2))
+    number = struct.unpack(">" + CODE[mapped.type.value], data)[0]
+    if mapped.mask:
+        number = (number & mapped.mask) // (mapped.mask & -mapped.mask)
+    exact = mapped.scale * units.factor(mapped.unit, POINTS[name].unit)
+    return float(Decimal(str(number)) * exact) if mapped.type not in {RegisterType.FLOAT32, RegisterType.FLOAT64} else number * float(exact)
+
+
+async def read(client: AsyncModbusTcpClient, mapped: PointMap, name: str) -> float:
+    where, count = mapped.address or 0, mapped.type.registers
+    if mapped.table is Table.COIL:
+        return float((await client.read_coils(where, count=1, device_id=1)).bits[0])
+    if mapped.table is Table.DISCRETE:
+        return float((await client.read_discrete_inputs(where, count=1, device_id=1)).bits[0])
+    if mapped.table is Table.INPUT:
+        answer = await client.read_input_registers(where, count=count, device_id=1)
+    else:
+        answer = await client.read_holding_registers(where, count=count, device_id=1)
+    assert not answer.isError(), name
+    return decoded(answer.registers, mapped, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_each_register_reads_back_what_was_put_in(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address, table, type, order, scale and mask of every point lead from the value to the wire and back."""
+    monkeypatch.setattr(Clock, "now_ms", lambda _: START)
+    profile, site = load_profile(name), lone_device(name, port=0)
+    shelf, journal = Shelf(profile), list[Answer]()
+    async with serve_bus(site.buses[0], site.devices, shelf, Clock(), journal.append) as (host, port):
+        client = AsyncModbusTcpClient(host, port=port, timeout=2, retries=0)
+        assert await client.connect()
+        try:
+            got = {point: await read(client, mapped, point) for point, mapped in profile.points.items()}
+        finally:
+            client.close()
+    assert got == pytest.approx({p: v for p, v in shelf.held.items() if v is not None}, rel=1e-6)
+    assert len(journal) == len(profile.points)
+    assert not any(a.exception for a in journal)
+
+
+def test_there_are_profiles_to_walk() -> None:
+    """An empty walk would prove nothing."""
+    assert "electricity/chint-dtsu666" in NAMES
