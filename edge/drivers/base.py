@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import edge.drivers
 from contract.clock import Clock
@@ -31,8 +31,10 @@ class Line:
     clock: Clock
     commit: Commit
     count: Callable[[str], None]
+    """Counts a fault of this bus, with its reason; logged once a minute."""
 
 
+@runtime_checkable
 class PollingDriver(Protocol):
     """A driver that asks; one instance owns one bus and has one request in flight."""
 
@@ -57,6 +59,7 @@ class PollingDriver(Protocol):
         ...
 
 
+@runtime_checkable
 class ListeningDriver(Protocol):
     """A driver whose devices speak by themselves."""
 

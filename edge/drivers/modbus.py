@@ -131,8 +131,9 @@ class Modbus:
         try:
             answer = await request
         except (ModbusException, OSError) as error:
-            await self._after_fault()
-            raise DriverError("no connection" if isinstance(error, ConnectionException) else "no answer in time") from error
+            reason = "no connection" if isinstance(error, ConnectionException) else "no answer in time"
+            await self._after_fault(reason)
+            raise DriverError(reason) from error
         if answer.isError():
             code = getattr(answer, "exception_code", 0)
             raise DriverError(f"Modbus exception {code}: {EXCEPTIONS.get(code, 'unknown')}")
@@ -140,8 +141,8 @@ class Modbus:
             await asyncio.sleep(self._bus.guard_ms / 1000.0)
         return answer
 
-    async def _after_fault(self) -> None:
-        self._line.count("bus_fault")
+    async def _after_fault(self, reason: str) -> None:
+        self._line.count(reason)
         await self.close()
         if self._bus.framing == "rtu":
             await asyncio.sleep(self._bus.guard_ms / 1000.0 + 3.5 * 11 / self._bus.baud)

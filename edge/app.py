@@ -1,0 +1,75 @@
+"""Wiring and life cycle of the gateway daemon: one task group, named tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from contract.clock import Clock
+from contract.site import Site
+from contract.sparkplug import MetricValue
+from edge import health
+from edge.drivers.base import Line, ListeningDriver, drivers
+from edge.outbox.outbox import Kept, Outbox
+from edge.outbox.writer import Writer
+from edge.poller import Poller
+from edge.settings import Settings, located
+from edge.uplink import Uplink
+
+log = structlog.get_logger()
+
+
+class Gateway:
+    """Everything one gateway runs."""
+
+    def __init__(self, settings: Settings, site: Site, clock: Clock) -> None:
+        """Open the outbox and lay out buses; nothing runs yet.
+
+        Raises:
+            ValueError: A bus asks for a protocol that no driver knows.
+        """
+        self._settings, self._clock = settings, clock
+        devices = site.gateway_devices(settings.gateway)
+        self.outbox = Outbox(settings.data / "outbox.db")
+        self.faults = health.Faults()
+        self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, self._command)
+        self._writer = Writer(self.outbox, self._committed)
+        known = drivers()
+        self._buses: dict[str, Poller | ListeningDriver] = {}
+        for bus in site.buses:
+            if bus.gateway != settings.gateway:
+                continue
+            on_bus = [d for d in devices if d.bus == bus.id]
+            if bus.protocol not in known:
+                raise ValueError(f"bus {bus.id}: no driver for {bus.protocol!r}; there are {', '.join(sorted(known))}")
+            line = Line(located(bus, settings), on_bus, clock, self._writer.put, partial(self.faults.count, bus.id))
+            driver = known[bus.protocol](line)
+            self._buses[bus.id] = driver if isinstance(driver, ListeningDriver) else Poller(line, driver, self.uplink.latest, self._alive)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._writer.run(), name="outbox-writer")
+            tasks.create_task(self.uplink.run(), name="uplink")
+            tasks.create_task(self._report(), name="health")
+            for name, bus in self._buses.items():
+                tasks.create_task(bus.run(), name=f"bus-{name}")
+
+    async def _report(self) -> None:
+        while True:
+            row = await asyncio.to_thread(health.row, self._settings.gateway, self.outbox, self.faults, self._clock)
+            await self._writer.put([row])
+            self.uplink.latest(row)
+            await asyncio.sleep(self._clock.real_seconds(health.INTERVAL))
+
+    def _committed(self, kept: list[Kept]) -> None:
+        self.uplink.committed(kept)
+
+    async def _alive(self, device: str, alive: bool) -> None:  # noqa: FBT001 (a callback of two arguments)
+        log.info("device back" if alive else "device lost", device=device)
+        await self.uplink.device_alive(device, alive=alive)
+
+    async def _command(self, device: str, metrics: dict[str, MetricValue]) -> None:
+        self.faults.count("commands", f"{device}: no control yet for {sorted(metrics)}")

@@ -1,0 +1,78 @@
+"""When to ask which device: one bus, one request at a time, and a dead device never holds up the others."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from contract.reading import Row
+from contract.site import Device
+from edge.drivers.base import DriverError, Line, PollingDriver
+
+DEAD_AFTER = 3
+"""Failed polls in a row after which a device counts as dead and is probed more and more rarely."""
+LONGEST_PROBE = 60.0
+"""Seconds between two probes of a dead device, at most."""
+
+OnRow = Callable[[Row], None]
+OnAlive = Callable[[str, bool], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Polled:
+    device: Device
+    failures: int = 0
+
+
+class Poller:
+    """Polls the devices of one bus, each at its interval, and commits each poll before the next request."""
+
+    def __init__(self, line: Line, driver: PollingDriver, on_row: OnRow, on_alive: OnAlive) -> None:
+        """`on_row` sees each committed row; `on_alive` is told when a device dies or comes back."""
+        self._line, self._driver = line, driver
+        self._on_row, self._on_alive = on_row, on_alive
+
+    async def run(self) -> None:
+        """Poll until cancelled. First polls are staggered over the interval, so a bus is loaded evenly."""
+        start = time.monotonic()
+        queue: list[tuple[float, int, _Polled]] = []
+        devices = self._line.devices
+        for number, device in enumerate(devices):
+            stagger = self._real(device.poll_interval) * number / len(devices)
+            heapq.heappush(queue, (start + stagger, number, _Polled(device)))
+        while queue:
+            due, number, polled = queue[0]
+            now = time.monotonic()
+            if due > now:
+                await asyncio.sleep(due - now)
+            await self._poll(polled)
+            heapq.heapreplace(queue, (self._next(due, polled), number, polled))
+
+    def _real(self, seconds: float) -> float:
+        return self._line.clock.real_seconds(seconds)
+
+    def _next(self, due: float, polled: _Polled) -> float:
+        """The next due time: on the device's own grid, never in the past; later and later for a dead device."""
+        wait = polled.device.poll_interval
+        if polled.failures >= DEAD_AFTER:
+            wait = max(wait, min(wait * 2 ** (polled.failures - DEAD_AFTER + 1), LONGEST_PROBE))
+        return max(due + self._real(wait), time.monotonic())
+
+    async def _poll(self, polled: _Polled) -> None:
+        device = polled.device
+        try:
+            row = await self._driver.read(device)
+        except DriverError as error:
+            polled.failures += 1
+            row = Row(device.id, self._line.clock.now_ms(), {}, dict.fromkeys(device.model.points, str(error)))
+            if polled.failures == DEAD_AFTER:
+                await self._on_alive(device.id, False)  # noqa: FBT003 (a callback of two arguments)
+        else:
+            if polled.failures >= DEAD_AFTER:
+                await self._on_alive(device.id, True)  # noqa: FBT003
+            polled.failures = 0
+        await self._line.commit([row])
+        self._on_row(row)
