@@ -1,0 +1,1 @@
+"""The time-series store: one interface in the words of the domain, SQLite and InfluxDB behind it."""

@@ -1,0 +1,212 @@
+"""What a time-series store does, whatever stands behind it.
+
+A series is (group, device class, device, point). For one series and one time of measurement the store holds one reading:
+
+- written again, nothing changes: whoever is not sure may send again;
+- a good reading beats one that is not good, whichever came first, so the order of resends does not matter;
+- of two good ones the later written wins; of two that are not good the later's quality wins, and a value once known stays.
+
+So what was stored good cannot become bad by writing: whoever doubts a reading says so before it is stored good.
+
+Aggregates and counter samples are made of good readings only. The reason of a reading that is not good comes back where the
+backend can hold text (SQLite); elsewhere it is empty, and the quality is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from math import isfinite
+from typing import NamedTuple, Protocol
+
+from contract.reading import Quality, Reading
+
+MAX_MS = 9_223_372_036_854
+"""Times reach this far from 1970 in both directions, ms: InfluxDB holds nanoseconds in 64 bits."""
+
+QUALITY_SUFFIX = "__q"
+"""`<point>__q` is the field that holds a quality which is not good."""
+DOUBTFUL_SUFFIX = "__raw"
+"""`<point>__raw` is the field that holds the value of a reading which is not good."""
+
+Sample = tuple[int, float]
+"""Time in ms since 1970 in UTC, value in the point's unit."""
+
+
+class StoreDown(Exception):  # noqa: N818 - a state of the store, named as the design names it
+    """The store cannot be asked now, or not with these settings; the same call may be made again later."""
+
+
+class FiguresError(ValueError):
+    """Computed figures that the store will not take: an error in the program, not in a reading."""
+
+
+class Stored(NamedTuple):
+    """A reading with what places it: the key of its series is (group, device_class, reading.device, reading.point)."""
+
+    group: str
+    device_class: str
+    reading: Reading
+
+
+class Refused(NamedTuple):
+    """A reading that the store will never take, and why, for a person."""
+
+    line: Stored
+    reason: str
+
+
+class Figures(NamedTuple):
+    """Computed figures of one time.
+
+    Attributes:
+        tags: What they are about; a tag with empty text is left out.
+        fields: Finite numbers by name.
+        at: Start of their period, ms since 1970 in UTC.
+    """
+
+    tags: Mapping[str, str]
+    fields: Mapping[str, float]
+    at: int
+
+
+class Aggregate(StrEnum):
+    """How the good readings of an interval become one number."""
+
+    MEAN = "mean"
+    """The plain mean of the samples, not weighted with time."""
+    MIN = "min"
+    MAX = "max"
+    LAST = "last"
+
+
+class Telemetry(Protocol):
+    """The time-series store. Every method may be called from any thread, and raises `StoreDown` when the store cannot be asked.
+
+    All times are ms since 1970 in UTC; a range holds its start and not its end.
+    """
+
+    def write(self, batch: Sequence[Stored]) -> list[Refused]:
+        """Store readings by the rules at the top of this module.
+
+        Returns:
+            The readings that the store will never take. All others are stored, durably, when this returns.
+
+        Raises:
+            StoreDown: Any part of the batch may be missing; write all of it again.
+        """
+
+    def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
+        """Store computed figures (`ledger_hour`, `ledger_day`, `indicator`); the same tags and time again replace field by field.
+
+        Raises:
+            FiguresError: A number is not finite, or a name cannot be stored. Nothing is known about the other rows.
+        """
+
+    def latest(self, group: str, device_class: str, device: str) -> dict[str, Reading]:
+        """The newest reading of each point by time of measurement, good or not."""
+
+    def series(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Reading]:
+        """The readings of one point in [start, end), good or not, oldest first."""
+
+    def windows(
+        self, group: str, device_class: str, device: str, point: str, start: int, end: int, edges: Sequence[int], aggregate: Aggregate
+    ) -> list[Sample]:
+        """One number per interval from its good readings.
+
+        `edges` are rising times; interval i reaches from edges[i] to edges[i + 1], so n edges make n - 1 intervals. Readings
+        outside [start, end) do not count, even in an interval that began earlier or ends later.
+
+        Returns:
+            (left edge, value) of each interval that has a good reading; the others are absent, not 0.
+
+        Raises:
+            ValueError: The edges do not rise.
+            StoreDown: As everywhere.
+        """
+
+    def counter_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
+        """Good samples in [start, end), with the last one before and the first one at or after the range where they exist."""
+
+    def count(self, group: str, device_class: str, device: str, point: str) -> int:
+        """Number of readings of one point, good or not."""
+
+    def ping(self) -> None:
+        """Return if the store answers; else raise `StoreDown`."""
+
+    def close(self) -> None:
+        """Give back connections and files; further calls are an error of the caller."""
+
+
+def name_fault(name: str) -> str:
+    """Why `name` can be no group, device, class or point in any backend; empty if it can.
+
+    Line protocol has no way to write a line break or a backslash before its own escapes, so no backend takes them.
+    """
+    if not name:
+        return "a name is empty"
+    if "\\" in name or not name.isprintable():
+        return f"{name!r} holds a backslash, a line break or another unprintable character"
+    return ""
+
+
+def series_fault(group: str, device_class: str, device: str, point: str) -> str:
+    """Why a series of these names cannot be stored; empty if it can."""
+    if point in {"time", "group", "device"} or point.endswith((QUALITY_SUFFIX, DOUBTFUL_SUFFIX)):
+        return f"{point!r} is a name of the store's own"
+    if device_class.startswith("#"):
+        return f"{device_class!r} would read as a comment"
+    return next(filter(None, map(name_fault, (group, device_class, device, point))), "")
+
+
+def value_fault(reading: Reading) -> str:
+    """Why this reading's value or time cannot be stored; empty if they can."""
+    if reading.value is None:
+        if reading.quality is Quality.GOOD:
+            return "good, but without a value"
+    elif not isfinite(reading.value):
+        return f"{reading.value} is not a finite number"
+    if not -MAX_MS <= reading.at <= MAX_MS:
+        return f"time {reading.at} ms is outside what can be stored"
+    return ""
+
+
+def figures_fault(measurement: str, row: Figures) -> str:
+    """Why this row of figures cannot be stored; empty if it can."""
+    if not row.fields:
+        return f"{measurement}: no field"
+    wrong = next((f"{name} is {value}" for name, value in row.fields.items() if not isfinite(value)), "")
+    names = (measurement, *row.tags, *filter(None, row.tags.values()), *row.fields)
+    wrong = wrong or next(filter(None, map(name_fault, names)), "")
+    return f"{measurement}: {wrong}" if wrong else ""
+
+
+class Run(NamedTuple):
+    """Neighbouring intervals of equal width, which one grouped query can answer."""
+
+    first: int
+    width: int
+    number: int
+
+    @property
+    def end(self) -> int:
+        """Where the last interval ends, ms."""
+        return self.first + self.width * self.number
+
+
+def equal_runs(edges: Sequence[int]) -> list[Run]:
+    """Cut intervals into runs of equal width: days make one run, months a few, each edge where the caller put it.
+
+    Raises:
+        ValueError: The edges do not rise.
+    """
+    runs: list[Run] = []
+    for left, right in pairwise(edges):
+        if right <= left:
+            raise ValueError(f"interval edges must rise, found {left} before {right}")
+        if runs and runs[-1].width == right - left:
+            runs[-1] = runs[-1]._replace(number=runs[-1].number + 1)
+        else:
+            runs.append(Run(left, right - left, 1))
+    return runs

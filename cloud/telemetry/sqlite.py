@@ -1,0 +1,237 @@
+"""The time-series store in one SQLite file, for demonstrations and small sites.
+
+A batch is one transaction with `synchronous = FULL`: ingest acknowledges what this returned from, and the gateway then
+forgets it, so a power cut may not undo it. One connection writes behind a lock; each thread reads through its own, and WAL
+lets it read while another writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock, local
+from typing import Any
+
+from cloud.telemetry.base import (
+    Aggregate,
+    Figures,
+    FiguresError,
+    Refused,
+    Sample,
+    Stored,
+    StoreDown,
+    equal_runs,
+    figures_fault,
+    series_fault,
+    value_fault,
+)
+from contract.reading import Quality, Reading
+
+_WAIT_S = 30.0
+"""How long a statement waits for another process that writes."""
+
+_CACHE_KIB = 65_536
+_CHECKPOINT_PAGES = 16_384
+"""64 MiB each: live readings of many series touch many pages, which SQLite's defaults (2 and 4 MiB) would write again and again."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS series(
+    id INTEGER PRIMARY KEY, grp TEXT NOT NULL, class TEXT NOT NULL, device TEXT NOT NULL, point TEXT NOT NULL,
+    UNIQUE(grp, class, device, point));
+CREATE TABLE IF NOT EXISTS reading(
+    series INTEGER NOT NULL, ts INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL, reason TEXT,
+    PRIMARY KEY(series, ts)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS figure(
+    measurement TEXT NOT NULL, tags TEXT NOT NULL, ts INTEGER NOT NULL, field TEXT NOT NULL, value REAL NOT NULL,
+    PRIMARY KEY(measurement, tags, field, ts)) WITHOUT ROWID;
+"""
+
+_GOOD = int(Quality.GOOD)
+
+# Inside DO UPDATE, a bare column is the old row's and `excluded` is the new one.
+_UPSERT = f"""
+INSERT INTO reading(series, ts, value, quality, reason) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT(series, ts) DO UPDATE SET
+    value = CASE WHEN excluded.value IS NULL THEN value ELSE excluded.value END,
+    quality = excluded.quality, reason = excluded.reason
+WHERE excluded.quality = {_GOOD} OR quality <> {_GOOD}
+"""  # noqa: S608 - a number of our own
+
+_FIGURE = """
+INSERT INTO figure(measurement, tags, ts, field, value) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT(measurement, tags, field, ts) DO UPDATE SET value = excluded.value
+"""
+
+_ID = "(SELECT id FROM series WHERE grp = ? AND class = ? AND device = ? AND point = ?)"
+
+_LATEST = """
+SELECT s.point, r.ts, r.value, r.quality, r.reason FROM series s JOIN reading r
+    ON r.series = s.id AND r.ts = (SELECT max(ts) FROM reading WHERE series = s.id)
+WHERE s.grp = ? AND s.class = ? AND s.device = ?
+"""
+
+_AGGREGATES = {
+    Aggregate.MEAN: "avg(value), 0",
+    Aggregate.MIN: "min(value), 0",
+    Aggregate.MAX: "max(value), 0",
+    Aggregate.LAST: "value, max(ts)",  # SQLite takes a bare column from the row that has the maximum
+}
+
+_Key = tuple[str, str, str, str]
+
+
+class SqliteTelemetry:
+    """The store in the file at `path`; the file and its folder are made if missing.
+
+    Raises:
+        StoreDown: The file cannot be opened, or is no database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._own = local()
+        self._all: list[sqlite3.Connection] = []
+        self._ids: dict[_Key, int] = {}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreDown(f"{path}: {error}") from error
+        self._writer = self._connect()
+        with _telling(path):
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = FULL")
+            self._writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            self._writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            self._writer.executescript(_SCHEMA)
+
+    def _connect(self) -> sqlite3.Connection:
+        with _telling(self._path):
+            # Autocommit: transactions are opened by hand. Checked for threads by the lock, so that close() may close all.
+            connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+        self._all.append(connection)
+        return connection
+
+    def _read(self, sql: str, parameters: Sequence[object]) -> list[Any]:
+        if not hasattr(self._own, "connection"):
+            self._own.connection = self._connect()
+        with _telling(self._path):
+            rows: list[Any] = self._own.connection.execute(sql, parameters).fetchall()
+        return rows
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock, _telling(self._path):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._writer.execute("COMMIT")
+            finally:
+                if self._writer.in_transaction:  # something above failed
+                    self._writer.execute("ROLLBACK")
+                    self._ids.clear()  # they may name series that were rolled back
+
+    def _id(self, key: _Key) -> int:
+        self._writer.execute("INSERT OR IGNORE INTO series(grp, class, device, point) VALUES (?, ?, ?, ?)", key)
+        found: int = self._writer.execute(f"SELECT {_ID}", key).fetchone()[0]
+        self._ids[key] = found
+        return found
+
+    def write(self, batch: Sequence[Stored]) -> list[Refused]:
+        """See `Telemetry.write`."""
+        refused: list[Refused] = []
+        rows: list[tuple[int, int, float | None, int, str | None]] = []
+        with self._transaction():
+            ids = self._ids
+            for stored in batch:
+                group, device_class, reading = stored
+                fault = value_fault(reading)
+                key = (group, device_class, reading.device, reading.point)
+                series = ids.get(key)
+                if series is None and not fault:
+                    fault = series_fault(*key)
+                    series = None if fault else self._id(key)
+                if fault or series is None:
+                    refused.append(Refused(stored, fault))
+                else:
+                    rows.append((series, reading.at, reading.value, reading.quality, reading.reason or None))
+            rows.sort(key=_place)  # neighbours in the tree are then written together
+            self._writer.executemany(_UPSERT, rows)
+        return refused
+
+    def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
+        """See `Telemetry.write_figures`."""
+        lines = []
+        for row in rows:
+            if fault := figures_fault(measurement, row):
+                raise FiguresError(fault)
+            tags = json.dumps({name: row.tags[name] for name in sorted(row.tags) if row.tags[name]}, ensure_ascii=False)
+            lines += [(measurement, tags, row.at, name, value) for name, value in row.fields.items()]
+        with self._transaction():
+            self._writer.executemany(_FIGURE, lines)
+
+    def latest(self, group: str, device_class: str, device: str) -> dict[str, Reading]:
+        """See `Telemetry.latest`."""
+        rows = self._read(_LATEST, (group, device_class, device))
+        return {point: Reading(device, point, value, at, Quality(quality), why or "") for point, at, value, quality, why in rows}
+
+    def series(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Reading]:
+        """See `Telemetry.series`."""
+        sql = f"SELECT ts, value, quality, reason FROM reading WHERE series = {_ID} AND ts >= ? AND ts < ? ORDER BY ts"  # noqa: S608
+        rows = self._read(sql, (group, device_class, device, point, start, end))
+        return [Reading(device, point, value, at, Quality(quality), why or "") for at, value, quality, why in rows]
+
+    def windows(
+        self, group: str, device_class: str, device: str, point: str, start: int, end: int, edges: Sequence[int], aggregate: Aggregate
+    ) -> list[Sample]:
+        """See `Telemetry.windows`."""
+        sql = (
+            f"SELECT (ts - ?) / ? AS number, {_AGGREGATES[aggregate]} FROM reading "  # noqa: S608 - texts of our own
+            f"WHERE series = {_ID} AND ts >= ? AND ts < ? AND quality = {_GOOD} GROUP BY number ORDER BY number"
+        )
+        found: list[Sample] = []
+        for run in equal_runs(edges):
+            within = (max(start, run.first), min(end, run.end))
+            rows = self._read(sql, (run.first, run.width, group, device_class, device, point, *within))
+            found += [(run.first + number * run.width, value) for number, value, _ in rows]
+        return found
+
+    def counter_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
+        """See `Telemetry.counter_samples`."""
+        sql = f"SELECT ts, value FROM reading WHERE series = {_ID} AND quality = {_GOOD} AND "  # noqa: S608 - texts of our own
+        key = (group, device_class, device, point)
+        before = self._read(sql + "ts < ? ORDER BY ts DESC LIMIT 1", (*key, start))
+        within = self._read(sql + "ts >= ? AND ts < ? ORDER BY ts", (*key, start, end))
+        after = self._read(sql + "ts >= ? ORDER BY ts LIMIT 1", (*key, end))
+        return [*before, *within, *after]
+
+    def count(self, group: str, device_class: str, device: str, point: str) -> int:
+        """See `Telemetry.count`."""
+        rows = self._read(f"SELECT count(*) FROM reading WHERE series = {_ID}", (group, device_class, device, point))  # noqa: S608
+        return int(rows[0][0])
+
+    def ping(self) -> None:
+        """See `Telemetry.ping`."""
+        self._read("SELECT count(*) FROM sqlite_schema", ())
+
+    def close(self) -> None:
+        """See `Telemetry.close`."""
+        with self._lock:
+            for connection in self._all:
+                connection.close()
+
+
+def _place(row: tuple[int, int, float | None, int, str | None]) -> tuple[int, int]:
+    return row[0], row[1]
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors (locked, full disk, broken file, closed) into the one that callers of any backend handle."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreDown(f"{path}: {error}") from error
