@@ -1,0 +1,206 @@
+"""The relational tables (SQLite or PostgreSQL). Times are ms since 1970 in UTC, dates ISO texts, amounts int64 base units."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"}
+)
+
+# -- the site, seeded from its files ------------------------------------------------------------------------------------
+
+site = Table(
+    "site", metadata, Column("id", String, primary_key=True), Column("grp", String, nullable=False), Column("name", Text, nullable=False)
+)
+compound = Table("compound", metadata, Column("id", String, primary_key=True), Column("name", Text, nullable=False))
+unit = Table(
+    "unit",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("compound", ForeignKey("compound.id"), nullable=False),
+)
+denominator = Table(
+    "denominator",
+    metadata,
+    Column("unit", ForeignKey("unit.id"), primary_key=True),
+    Column("kind", String, primary_key=True),  # headcount | area
+    Column("valid_from", String, primary_key=True),
+    Column("value", sa.Numeric(18, 4), nullable=False),
+    Column("approved_by", String, nullable=False),
+)
+device = Table(
+    "device",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("class", String, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("compound", String),
+    Column("gateway", String, nullable=False),
+    Column("profile", String),
+    Column("interval", Float),  # seconds; none for a device that only a birth made known
+)
+meter = Table(
+    "meter",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("grp", String, nullable=False),
+    Column("device", String),
+    Column("point", String),
+    Column("energy", String, nullable=False),
+    Column("parent", String),
+    Column("main", Boolean, nullable=False),
+    Column("item", String, nullable=False),
+    Column("compound", String),
+    Column("vehicle_fuel", Boolean, nullable=False),
+    Column("modulus", BigInteger),  # base units
+)
+meter_unit = Table(
+    "meter_unit",
+    metadata,
+    Column("meter", ForeignKey("meter.id"), primary_key=True),
+    Column("unit", ForeignKey("unit.id"), primary_key=True),
+)
+factor = Table(
+    "factor",
+    metadata,
+    Column("set", String, primary_key=True),
+    Column("energy", String, primary_key=True),
+    Column("valid_from", String, primary_key=True),
+    Column("valid_to", String),
+    Column("unit", String, nullable=False),
+    Column("kgce_per_unit", String, nullable=False),  # a decimal as text, so that no database rounds it
+    Column("kgco2_per_unit", String),
+    Column("source", Text, nullable=False),
+)
+
+# -- what gateways said ---------------------------------------------------------------------------------------------------
+
+birth = Table(
+    "birth",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("node", String, primary_key=True),
+    Column("device", String, primary_key=True),  # empty for the node itself
+    Column("at", BigInteger, primary_key=True),
+    Column("bd_seq", Integer),
+    Column("metrics", Text, nullable=False),  # JSON: {name: [datatype, alias]}
+)
+node = Table(
+    "node",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("outbox", String),
+    Column("bd_seq", Integer),
+    Column("online", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+latest = Table(
+    "latest",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("device", String, primary_key=True),
+    Column("point", String, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("value", Float),
+    Column("quality", Integer, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+)
+rejected_reading = Table(
+    "rejected_reading",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("grp", String, nullable=False),
+    Column("class", String, nullable=False),
+    Column("device", String, nullable=False),
+    Column("point", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("value", Float),
+    Column("quality", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    sa.UniqueConstraint("grp", "device", "point", "at"),
+)
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("grp", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    sa.UniqueConstraint("kind", "grp", "subject", "at"),
+)
+
+# -- the ledger -------------------------------------------------------------------------------------------------------------
+
+touched = Table(
+    "touched",
+    metadata,
+    Column("meter", String, primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("generation", Integer, nullable=False),
+)
+ledger_hour = Table(
+    "ledger_hour",
+    metadata,
+    Column("meter", String, primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("provenance", String, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+entry = Table(
+    "entry",
+    metadata,
+    Column("meter", ForeignKey("meter.id"), primary_key=True),
+    Column("month", String, primary_key=True),  # YYYY-MM
+    Column("amount", BigInteger, nullable=False),
+    Column("entered_by", String, nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
+)
+
+# -- people and orders --------------------------------------------------------------------------------------------------------
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+command = Table(
+    "command",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("grp", String, nullable=False),
+    Column("device", String, nullable=False),
+    Column("point", String, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("state", String, nullable=False),  # queued | sent | done | refused | expired | failed
+    Column("read_back", Float),
+    Column("reason", Text, nullable=False),
+    Index("ix_command_state", "state"),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("detail", Text, nullable=False),
+)
