@@ -22,6 +22,7 @@ FIRST_YEAR = 2023
 """Counters stood at their starting value when this year began."""
 REFERENCE_YEAR = 2025
 _WAVES = ((1, 0.10), (3, 0.09), (7, 0.08), (31, 0.07))
+TURN = 2 * math.pi
 _SAVING = {"electricity": 0.030, "water": 0.037, "natural_gas": 0.024}
 """Share that is used less from one year to the next: near the targets, on the good side."""
 
@@ -75,6 +76,16 @@ def _reference(seed: int, kind: str) -> float:
     return float(shape(seed, kind, REFERENCE_YEAR).sum())
 
 
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    """One hour of a load: the counter at its start, what is used in it, and its waves (number, height, phase)."""
+
+    number: int
+    start: float
+    used: float
+    waves: tuple[tuple[int, float, float], ...]
+
+
 @dataclass
 class Load:
     """One consumer with a counter.
@@ -92,6 +103,8 @@ class Load:
     energy: str
     yearly: float
     _totals: dict[int, Floats] = field(default_factory=dict)
+    _hour: _Hour | None = None
+    """The hour asked for last: history and live reading stay in one for long."""
 
     def hourly(self, year: int) -> Floats:
         """What is used in each local hour of a year."""
@@ -111,25 +124,31 @@ class Load:
 
     def counter(self, at_ms: int) -> float:
         """The counter at a time."""
-        totals, hour, inside, phases = self._place(at_ms)
-        share = inside + sum(a / (2 * math.pi * k) * (math.cos(p) - math.cos(2 * math.pi * k * inside + p)) for (k, a), p in phases)
-        return float(totals[hour] + (totals[hour + 1] - totals[hour]) * share)
+        hour, inside = self._place(at_ms)
+        share = inside + sum(a / (TURN * k) * (math.cos(p) - math.cos(TURN * k * inside + p)) for k, a, p in hour.waves)
+        return hour.start + hour.used * share
 
     def rate(self, at_ms: int) -> float:
         """What is used per hour just now: kW for kWh, m3/h for m3."""
-        totals, hour, inside, phases = self._place(at_ms)
-        wave = 1 + sum(a * math.sin(2 * math.pi * k * inside + p) for (k, a), p in phases)
-        return float((totals[hour + 1] - totals[hour]) * wave)
+        hour, inside = self._place(at_ms)
+        return hour.used * (1 + sum(a * math.sin(TURN * k * inside + p) for k, a, p in hour.waves))
 
-    def _place(self, at_ms: int) -> tuple[Floats, int, float, list[tuple[tuple[int, float], float]]]:
+    def _place(self, at_ms: int) -> tuple[_Hour, float]:
+        """The hour of a time, and how much of it is over (0 to 1)."""
+        local = at_ms + ZONE_MS
+        number = local // HOUR_MS
+        if self._hour is None or self._hour.number != number:
+            self._hour = self._look(at_ms, number)
+        return self._hour, local % HOUR_MS / HOUR_MS
+
+    def _look(self, at_ms: int, number: int) -> _Hour:
         year = calendar.local_year(at_ms)
         if year < FIRST_YEAR:
-            return np.full(2, self._total(FIRST_YEAR)[0]), 0, 0.0, []
-        local = at_ms + ZONE_MS
-        whole = local // HOUR_MS
-        noise = draws(key(self.seed, "wave", self.name), np.arange(4, dtype=np.int64) + 4 * whole)
-        phases = [(wave, 2 * math.pi * float(n)) for wave, n in zip(_WAVES, noise, strict=True)]
-        return self._total(year), whole - calendar.day_number(year) * 24, local % HOUR_MS / HOUR_MS, phases
+            return _Hour(number, float(self._total(FIRST_YEAR)[0]), 0.0, ())
+        totals, index = self._total(year), number - calendar.day_number(year) * 24
+        noise = draws(key(self.seed, "wave", self.name), np.arange(len(_WAVES), dtype=np.int64) + len(_WAVES) * number)
+        waves = tuple((k, a, TURN * float(n)) for (k, a), n in zip(_WAVES, noise, strict=True))
+        return _Hour(number, float(totals[index]), float(totals[index + 1] - totals[index]), waves)
 
 
 @dataclass

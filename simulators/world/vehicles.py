@@ -156,6 +156,13 @@ class Vehicle:
                 return way
         return ways[-1]
 
+    def burnt(self, start_ms: int, end_ms: int) -> float:
+        """Litres used between two times: what a month's fuel card would say."""
+        return (self._odometer(end_ms) - self._odometer(start_ms)) * self.litres_per_km
+
+    def _odometer(self, at_ms: int) -> float:
+        return self.values(at_ms)["odometer"] or 0.0
+
     def values(self, at_ms: int) -> dict[str, float | None]:
         """Every point of a terminal: degrees, km/h, km, L."""
         day = calendar.local_day(at_ms)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import struct
+import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -136,6 +139,46 @@ async def test_unknown_addresses_and_tables_are_exceptions(monkeypatch: pytest.M
         assert (await client.read_holding_registers(2000, count=2, device_id=7)).exception_code == 2
         assert (await client.read_input_registers(3, count=10, device_id=7)).exception_code == 2
         assert (await client.read_discrete_inputs(0, count=1, device_id=7)).exception_code == 1
+
+
+def crc(frame: bytes) -> bytes:
+    """The check of Modbus RTU, low byte first."""
+    check = 0xFFFF
+    for byte in frame:
+        check ^= byte
+        for _ in range(8):
+            check = check >> 1 ^ (0xA001 if check & 1 else 0)
+    return check.to_bytes(2, "little")
+
+
+async def test_a_serial_line_speaks_rtu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a serial port the answer is the frame that the standard says, byte for byte."""
+    monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
+    monkeypatch.setattr(Clock, "now_ms", lambda _: START)
+    near, far = os.openpty()
+    tty.setraw(near)
+    tty.setraw(far)
+    bus = Bus(id="b", gateway="g", protocol="modbus", framing="rtu", serial_port=os.ttyname(far), baud=9600)
+    device = Device(id="one", name=Text(zh="a", en="a"), profile="test", bus="b", unit_id=7)
+    loop = asyncio.get_running_loop()
+    answer, came = bytearray(), asyncio.Event()
+
+    def take() -> None:
+        answer.extend(os.read(near, 64))
+        if len(answer) >= 7:
+            came.set()
+
+    loop.add_reader(near, take)
+    async with serve_bus(bus, [device], Shelf(), Clock(), list[Answer]().append) as address:
+        assert address == (os.ttyname(far), 0)
+        ask = bytes([7, 3, 0, 3, 0, 1])
+        os.write(near, ask + crc(ask))
+        await asyncio.wait_for(came.wait(), 5)
+    loop.remove_reader(near)
+    os.close(near)
+    os.close(far)
+    told = bytes([7, 3, 2, 0, 250])
+    assert bytes(answer) == told + crc(told)
 
 
 def test_holes_a_profile_allows_can_be_read_through() -> None:
