@@ -102,8 +102,8 @@ def electricity(node: Node, seed: int, at_ms: int) -> dict[str, float | None]:
         "energy_export": 0.0,
     }
     lean = 0.05 * draw(seed, "lean", node.name)
-    for phase, share in (("a", 1 / 3 + lean), ("b", 1 / 3 - lean / 2), ("c", 1 / 3 - lean / 2)):
-        voltage = 231.0 + 2.5 * math.sin(minutes / 190.0 + share * 40.0) + 0.8 * math.sin(minutes / 11.0 + share * 90.0)
+    for number, (phase, share) in enumerate((("a", 1 / 3 + lean), ("b", 1 / 3 - lean / 3), ("c", 1 / 3 - 2 * lean / 3))):
+        voltage = 231.0 + 2.5 * math.sin(minutes / 190.0 + 0.4 * number) + 0.8 * math.sin(minutes / 11.0 + 2.1 * number)
         values[f"voltage_{phase}"] = voltage
         values[f"power_{phase}"] = power * share
         values[f"current_{phase}"] = power * share / (voltage * factor)
@@ -118,7 +118,8 @@ def volume(node: Node, at_ms: int) -> dict[str, float | None]:
         "volume": node.counter(at_ms),
         "volume_reverse": 0.0,
         "flow": flow,
-        "pressure": 0.32 - min(0.12, flow * 0.004),
+        # town water stands at 0.32 MPa and gives way to a large draw; canteen gas comes at 2.5 kPa
+        "pressure": 0.32 - min(0.12, flow * 0.004) if node.rest.energy == "water" else 0.0025,
         "medium_temperature": 15.0 + 6.5 * season,
         "battery": 3.6,
     }
