@@ -111,6 +111,7 @@ latest = Table(
     Column("quality", Integer, nullable=False),
     Column("reason", String, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("good_at", BigInteger),  # time of the newest good reading; none if there never was one
 )
 rejected_reading = Table(
     "rejected_reading",

@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column("quality", sa.Integer(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("good_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("grp", "device", "point", name=op.f("pk_latest")),
     )
     op.create_table(

@@ -1,0 +1,182 @@
+"""One batch of messages: decoded in order, written to telemetry, committed to SQL, ready to be acknowledged."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, Known, Node, Placed, born
+from cloud.telemetry.base import Stored
+from contract import sparkplug, topics
+from contract.reading import Quality, Reading
+from contract.sparkplug_b_pb2 import Payload
+from contract.topics import Topic
+
+HOUR = 3_600_000
+CLOCK_TOLERANCE = 120_000
+"""A live reading further from its receipt than this (ms) has a doubtful time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What came from the broker, and when (ms, by the cloud's clock)."""
+
+    topic: str
+    payload: bytes
+    received_at: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch of messages asks of the stores and of the broker."""
+
+    readings: list[Stored] = field(default_factory=list)
+    latest: dict[tuple[str, str, str], tuple[Reading, int]] = field(default_factory=dict)
+    good_at: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    touched: set[tuple[str, int]] = field(default_factory=set)
+    births: list[dict[str, Any]] = field(default_factory=list)
+    nodes: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    events: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    acks: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+    """Positions by (group, node, outbox)."""
+    rebirths: set[tuple[str, str]] = field(default_factory=set)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def decode(messages: Sequence[Message], known: Known) -> Batch:
+    """Decode messages in their order; what cannot be understood is counted by reason and left out."""
+    batch = Batch()
+    for message in messages:
+        topic = topics.parse(message.topic)
+        if topic is None:
+            batch.dropped["not a Sparkplug topic"] += 1
+            continue
+        try:
+            payload = sparkplug.decode(message.payload)
+        except sparkplug.PayloadError:
+            batch.dropped["not a Sparkplug payload"] += 1
+            continue
+        take = {"NBIRTH": _birth, "DBIRTH": _birth, "NDATA": _data, "DDATA": _data, "NDEATH": _death, "DDEATH": _device_death}.get(
+            topic.kind
+        )
+        if take is not None:
+            take(batch, known, topic, payload, message.received_at)
+    return batch
+
+
+def _birth(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
+    key = (topic.group, topic.node)
+    node = known.nodes.setdefault(key, Node())
+    metrics = born(node, topic.device, payload)
+    batch.births.append(
+        {
+            "grp": topic.group,
+            "node": topic.node,
+            "device": topic.device,
+            "at": payload.timestamp,
+            "bd_seq": node.bd_seq,
+            "metrics": metrics,
+        }
+    )
+    if not topic.device:
+        _node_changed(batch, topic, node, received_at)
+    _place(batch, known, topic)
+    if node.outbox is None:  # a node without an outbox has no other way to say its values at a birth
+        _readings(batch, known, topic, payload, received_at)
+
+
+def _node_changed(batch: Batch, topic: Topic, node: Node, at: int) -> None:
+    batch.nodes[topic.group, topic.node] = {
+        "grp": topic.group,
+        "id": topic.node,
+        "outbox": node.outbox,
+        "bd_seq": node.bd_seq,
+        "online": node.online,
+        "changed_at": at,
+    }
+
+
+def _place(batch: Batch, known: Known, topic: Topic) -> Placed:
+    """The device in the registry; an unknown one is entered as what its birth shows it to be."""
+    name = topic.device or topic.node
+    placed = known.devices.get((topic.group, name))
+    if placed is None:
+        placed = Placed(FOREIGN_CLASS if topic.device else GATEWAY_CLASS, topic.node)
+        known.devices[topic.group, name] = placed
+        batch.devices[topic.group, name] = {
+            "grp": topic.group,
+            "id": name,
+            "class": placed.device_class,
+            "name": json.dumps({"zh": name, "en": name}, ensure_ascii=False),
+            "gateway": topic.node,
+        }
+    return placed
+
+
+def _data(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
+    node = known.nodes.get((topic.group, topic.node))
+    if node is None or not node.births.get("") or (node.outbox is None and not node.births.get(topic.device)):
+        batch.dropped["no birth"] += 1  # an outbox sends its row again; a foreign node is asked for its births
+        batch.rebirths.add((topic.group, topic.node))
+        return
+    placed = _place(batch, known, topic)
+    if placed.gateway != topic.node:
+        batch.dropped["device of another gateway"] += 1
+        detail = f"{topic.node} speaks for a device of {placed.gateway}; record a handover to allow it"
+        batch.events["foreign_gateway", topic.group, topic.device, received_at // HOUR * HOUR] = detail
+        return
+    _readings(batch, known, topic, payload, received_at)
+    seq = sparkplug.store_seq(payload)
+    if seq is not None and node.outbox is not None:
+        batch.acks.setdefault((topic.group, topic.node, node.outbox), []).append(seq)
+
+
+def _readings(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
+    device = topic.device or topic.node
+    group, device_class = topic.group, known.devices[topic.group, device].device_class
+    node = known.nodes[topic.group, topic.node]
+    birth = node.birth_for(topic.device, payload.timestamp)
+    aliases = dict(birth.aliases) if birth else {}
+    root = node.birth_for("", payload.timestamp)
+    if root is not None and root.aliases:
+        aliases = {**root.aliases, **aliases}
+    live = bool(payload.metrics) and not payload.metrics[0].is_historical
+    for reading in sparkplug.readings(payload, device, birth.types if birth else None, aliases):
+        off = reading.at - received_at
+        if off > CLOCK_TOLERANCE or (live and off < -CLOCK_TOLERANCE):
+            reading = _suspect(batch, group, reading, off)  # noqa: PLW2901 (the doubtful time replaces the plain reading)
+        batch.readings.append(Stored(group, device_class, reading))
+        key = (group, device, reading.point)
+        newest = batch.latest.get(key)
+        if newest is None or reading.at >= newest[0].at:
+            batch.latest[key] = (reading, received_at)
+        if reading.quality is Quality.GOOD:
+            batch.good_at[key] = max(batch.good_at.get(key, 0), reading.at)
+            for meter in known.meters.get(key, ()):
+                batch.touched.add((meter, reading.at // HOUR * HOUR))
+    for metric in payload.metrics:
+        if metric.name == sparkplug.COMMAND_RESULT and metric.string_value:
+            batch.results.append({"text": metric.string_value})
+
+
+def _suspect(batch: Batch, group: str, reading: Reading, off: int) -> Reading:
+    batch.events["clock_fault", group, reading.device, reading.at // HOUR * HOUR] = f"measured {off / 1000:+.0f} s off its receipt"
+    return Reading(reading.device, reading.point, reading.value, reading.at, Quality.SUSPECT, "clock fault")
+
+
+def _death(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
+    """NDEATH counts only with the bdSeq of the last birth; a late one of an older session is ignored."""
+    node = known.nodes.get((topic.group, topic.node))
+    if node is None or sparkplug.values(payload).get(sparkplug.BD_SEQ) != node.bd_seq:
+        return
+    node.online = False
+    _node_changed(batch, topic, node, received_at)
+
+
+def _device_death(batch: Batch, _known: Known, topic: Topic, payload: Payload, _received_at: int) -> None:
+    batch.events["device_death", topic.group, topic.device, payload.timestamp] = f"reported by {topic.node}"

@@ -1,0 +1,200 @@
+"""The Sparkplug host application: one session with the broker after the other (Sparkplug 3.0, chapter 5.5 and section 6.4.30)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+import aiomqtt
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from cloud.ingest.batch import Batch, Message, decode
+from cloud.ingest.commit import store
+from cloud.ingest.known import Known
+from cloud.ingest.orders import due, mark
+from cloud.settings import Settings
+from cloud.telemetry.base import StoreDown, Telemetry
+from contract import sparkplug, topics
+from contract.clock import Clock
+from contract.sparkplug import Born, DataType
+from contract.store import Ack, ranges
+from contract.topics import Topic
+
+log = structlog.get_logger()
+MAX_QUEUE_BYTES = 64 * 1024 * 1024
+"""What waits in memory; what must be dropped beyond it comes back, since it was not acknowledged."""
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+GATHER = 0.05
+"""Seconds in which messages gather to one batch."""
+ORDER_EVERY = 0.2
+REBIRTH_EVERY = 10.0
+LOG_EVERY = 60.0
+_WAIT = 1.0
+
+
+class Host:
+    """Receives, stores, acknowledges; sends commands. One instance a process."""
+
+    def __init__(self, settings: Settings, engine: sa.Engine, telemetry: Telemetry, clock: Clock, stored: Callable[[Batch], None]) -> None:
+        """`stored` is told of each batch after its commit."""
+        self._settings, self._engine, self._telemetry, self._clock = settings, engine, telemetry, clock
+        self._stored = stored
+        self._known = Known(engine)
+        self._queue: deque[Message] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._client: aiomqtt.Client | None = None
+        self._reborn: dict[tuple[str, str], float] = {}
+        self._logged: dict[str, float] = {}
+        self.dropped: Counter[str] = Counter()
+        self.stored_readings = 0
+        self.online = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sessions(), name="host-session")
+            tasks.create_task(self._batches(), name="host-batches")
+            tasks.create_task(self._orders(), name="host-orders")
+
+    async def _sessions(self) -> None:
+        while True:
+            try:
+                await self._session()
+            except (aiomqtt.MqttError, OSError) as error:
+                log.warning("broker lost", reason=str(error))
+            finally:
+                self._client = None
+                self.online.clear()
+            await asyncio.sleep(_WAIT)
+
+    async def _session(self) -> None:
+        s, state = self._settings, topics.state(self._settings.host_id)
+        born_at = self._clock.now_ms()
+        async with aiomqtt.Client(
+            s.mqtt_host,
+            s.mqtt_port,
+            username=s.mqtt_user or None,
+            password=s.mqtt_password(),
+            identifier=f"host-{s.host_id}",
+            clean_session=True,
+            keepalive=15,
+            timeout=10,
+            tls_context=ssl.create_default_context(cafile=s.mqtt_ca_file) if s.mqtt_ca_file else None,
+            will=aiomqtt.Will(state, _state(online=False, at=born_at), qos=1, retain=True),
+        ) as client:
+            await client.subscribe([(state, 1), *((f"{topics.NAMESPACE}/+/{kind}/#", 0) for kind in _KINDS)])
+            await client.publish(state, _state(online=True, at=born_at), qos=1, retain=True)
+            self._client = client
+            self.online.set()
+            log.info("host online", host=s.host_id)
+            try:
+                async for message in client.messages:
+                    await self._take(client, message, born_at)
+            finally:
+                self._client = None
+                with contextlib.suppress(aiomqtt.MqttError):  # a clean stop says so; after a loss the will does
+                    await client.publish(state, _state(online=False, at=self._clock.now_ms()), qos=1, retain=True, timeout=2)
+
+    async def _take(self, client: aiomqtt.Client, message: aiomqtt.Message, born_at: int) -> None:
+        topic = str(message.topic)
+        raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+        if topic == topics.state(self._settings.host_id):
+            if raw == _state(online=True, at=born_at):
+                return
+            await client.publish(topic, _state(online=True, at=born_at), qos=1, retain=True)  # somebody's old will: we are up
+            return
+        if self._queued + len(raw) > MAX_QUEUE_BYTES:
+            self._drop("queue full")
+            return
+        self._queue.append(Message(topic, raw, self._clock.now_ms()))
+        self._queued += len(raw)
+        self._wake.set()
+
+    async def _batches(self) -> None:
+        while True:
+            await self._wake.wait()
+            if self._queued < MAX_BATCH_BYTES:
+                await asyncio.sleep(GATHER)
+            self._wake.clear()
+            while self._queue:
+                await self._batch(self._next_messages())
+
+    def _next_messages(self) -> list[Message]:
+        taken: list[Message] = []
+        size = 0
+        while self._queue and size < MAX_BATCH_BYTES:
+            message = self._queue.popleft()
+            size += len(message.payload)
+            taken.append(message)
+        self._queued -= size
+        return taken
+
+    async def _batch(self, messages: list[Message]) -> None:
+        batch = await asyncio.to_thread(decode, messages, self._known)
+        while True:
+            try:
+                await asyncio.to_thread(store, batch, self._engine, self._telemetry)
+                break
+            except (StoreDown, OperationalError) as error:
+                log.warning("store down", reason=str(error).splitlines()[0])
+                await asyncio.sleep(_WAIT)
+        self.stored_readings += len(batch.readings)
+        for reason, number in batch.dropped.items():
+            self._drop(reason, number)
+        self._stored(batch)
+        await self._answer(batch)
+
+    async def _answer(self, batch: Batch) -> None:
+        """Acknowledgements, and births asked for where they are missing."""
+        now = time.monotonic()
+        for (group, node, outbox), positions in batch.acks.items():
+            ack = Ack(outbox, ranges(positions)).text()
+            await self._send(Topic(group, "NCMD", node), [Born(sparkplug.STORE_ACK, DataType.STRING, ack)])
+        for group, node in batch.rebirths:
+            if now - self._reborn.get((group, node), -REBIRTH_EVERY) >= REBIRTH_EVERY:
+                self._reborn[group, node] = now
+                await self._send(Topic(group, "NCMD", node), [Born(sparkplug.REBIRTH, DataType.BOOLEAN, value=True)])
+
+    async def _send(self, topic: Topic, metrics: list[Born]) -> bool:
+        if self._client is None:
+            return False
+        try:
+            await self._client.publish(str(topic), sparkplug.command(metrics, at=self._clock.now_ms()), qos=0)
+        except aiomqtt.MqttError:
+            return False  # a lost acknowledgement is answered by a resend, a lost order stays queued
+        return True
+
+    async def _orders(self) -> None:
+        """Commands that the interface queued in SQL, whichever process it runs in."""
+        while True:
+            await asyncio.sleep(ORDER_EVERY)
+            if self._client is None:
+                continue
+            try:
+                for order in await asyncio.to_thread(due, self._engine, self._clock.now_ms()):
+                    if await self._send(order.topic, order.metrics):
+                        await asyncio.to_thread(mark, self._engine, order.id, "sent")
+            except OperationalError as error:
+                log.warning("database down", reason=str(error).splitlines()[0])
+
+    def _drop(self, reason: str, number: int = 1) -> None:
+        self.dropped[reason] += number
+        now = time.monotonic()
+        if now - self._logged.get(reason, -LOG_EVERY) >= LOG_EVERY:
+            self._logged[reason] = now
+            log.warning("dropped", reason=reason, count=self.dropped[reason])
+
+
+_KINDS = ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH")
+
+
+def _state(*, online: bool, at: int) -> bytes:
+    return json.dumps({"online": online, "timestamp": at}).encode()

@@ -1,0 +1,62 @@
+"""Commands on their way: from the table to a DCMD, and to `expired` when nobody answered in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from cloud.registry import tables
+from cloud.registry.database import writing
+from contract import sparkplug
+from contract.sparkplug import Born, DataType
+from contract.topics import Topic
+
+ANSWER_WITHIN = 15_000
+"""Ms after its expiry within which a sent command may still be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command ready to be published."""
+
+    id: str
+    topic: Topic
+    metrics: list[Born]
+
+
+def due(engine: sa.Engine, now: int) -> list[Order]:
+    """Queued commands that are still valid; those that are not become `expired`, and silent ones `failed`."""
+    command, device = tables.command, tables.device
+    with engine.connect() as connection:
+        found = connection.execute(
+            sa.select(command, device.c.gateway)
+            .join(device, sa.and_(device.c.grp == command.c.grp, device.c.id == command.c.device))
+            .where(command.c.state.in_(("queued", "sent")))
+            .order_by(command.c.created_at)
+        ).mappings()
+        rows = list(found)
+    orders = []
+    for row in rows:
+        if row["state"] == "sent":
+            if row["expires_at"] + ANSWER_WITHIN < now:
+                mark(engine, row["id"], "failed", "the gateway did not answer")
+        elif row["expires_at"] <= now:
+            mark(engine, row["id"], "expired", "the command expired before it could be sent")
+        else:
+            metrics = [
+                Born(row["point"], DataType.DOUBLE, row["value"]),
+                Born(sparkplug.COMMAND_ID, DataType.STRING, row["id"]),
+                Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, row["expires_at"]),
+            ]
+            orders.append(Order(row["id"], Topic(row["grp"], "DCMD", row["gateway"], row["device"]), metrics))
+    return orders
+
+
+def mark(engine: sa.Engine, name: str, state: str, reason: str = "") -> None:
+    """Move a command on, unless its answer was faster."""
+    command = tables.command
+    with writing(engine).begin() as connection:
+        connection.execute(
+            sa.update(command).where(command.c.id == name, command.c.state.in_(("queued", "sent"))).values(state=state, reason=reason)
+        )

@@ -1,0 +1,71 @@
+"""Settings of the cloud service, from the environment; secrets come from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contract.yamlfile import ConfigError
+
+
+class Settings(BaseSettings):
+    """Each field is the variable `JIEYUE_<FIELD>`; a wrong one ends the start."""
+
+    model_config = SettingsConfigDict(env_prefix="JIEYUE_", frozen=True)
+
+    data: Path = Path("var/cloud")
+    """Folder of the embedded stores."""
+    site: str = "lizhou"
+    """A folder, or the name of a shipped site."""
+    database: str = ""
+    """SQLAlchemy address of the relational database; SQLite in `data` by default."""
+    telemetry: str = ""
+    """Address of the time-series store; SQLite in `data` by default."""
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    mqtt_user: str = ""
+    mqtt_password_file: Path | None = None
+    mqtt_ca_file: Path | None = None
+    host_id: str = "jieyue"
+    """Sparkplug host application id."""
+    bind: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    hold: Path | None = None
+    """While this file exists the service says that it is not ready."""
+
+    def database_url(self) -> str:
+        """Where the relational database is."""
+        return self.database or f"sqlite:///{self.data / 'registry.db'}"
+
+    def telemetry_url(self) -> str:
+        """Where the time-series store is."""
+        return self.telemetry or f"sqlite:///{self.data / 'telemetry.db'}"
+
+    def mqtt_password(self) -> str | None:
+        """The broker password, read from its file.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        if self.mqtt_password_file is None:
+            return None
+        try:
+            return self.mqtt_password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"JIEYUE_MQTT_PASSWORD_FILE: {self.mqtt_password_file} cannot be read: {error.strerror}") from error
+
+
+def load_settings() -> Settings:
+    """The settings that the environment gives.
+
+    Raises:
+        ConfigError: A variable has a value that cannot be used; one line each.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"JIEYUE_{str(f['loc'][0]).upper()}: {f['msg']}, got {f['input']!r}" for f in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
