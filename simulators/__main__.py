@@ -89,7 +89,9 @@ async def _device(args: argparse.Namespace, clock: Clock) -> None:
     if profile.protocol != "modbus":
         raise ValueError(f"{args.profile}: its protocol is {profile.protocol}; only modbus devices can be served alone")
     site = lone_device(args.profile, port=args.port, unit=args.unit, framing=args.framing, host=args.host)
-    async with serve_bus(site.buses[0], site.devices, SiteWorld(site, args.seed), clock, _ignore) as (host, port):
+    world = SiteWorld(site, args.seed)
+    world.warm(clock.now_ms())
+    async with serve_bus(site.buses[0], site.devices, world, clock, _ignore) as (host, port):
         sys.stdout.write(f"{profile.maker} {profile.model} at {host}:{port}, {args.framing}, unit {args.unit}\n")
         sys.stdout.flush()
         await _stopped()

@@ -82,6 +82,7 @@ async def simulate(site: Site, data: Path, clock: Clock, *, seed: int = 1, flush
         ValueError: The file of writes is damaged.
     """
     world = SiteWorld(site, seed, Written(data / "written.jsonl"))
+    world.warm(clock.now_ms())
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(Journal(data / "journal.jsonl", flush_each=flush_each))
         endpoints: Endpoints = {}

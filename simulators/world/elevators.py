@@ -5,11 +5,13 @@ from __future__ import annotations
 import bisect
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from contract.profile import Profile
 from contract.site import Car, ElevatorGroup
 from simulators.world import calendar, states
 from simulators.world.calendar import HOUR_MS
-from simulators.world.chance import draw
+from simulators.world.chance import draw, draws, key
 from simulators.world.written import Written
 
 FIRST_DAY = calendar.day_number(2025)
@@ -104,11 +106,9 @@ class Elevator:
             return []
         found: list[Stop] = []
         at, free = self.home, 0
-        for index, (call, homing) in enumerate(self._calls(day)):
+        for call, wish in self._calls(day):
             begin = max(call, free)
-            allowed = self.allowed(begin, _AHEAD_MS)
-            wishes = [self.home] if homing else self._wishes(day, index, allowed)
-            for floor in wishes:
+            for floor in self._wishes(wish, self.allowed(begin, _AHEAD_MS)):
                 if floor == at:
                     continue
                 arrived = begin + _START_MS + _PER_FLOOR_MS * abs(floor - at)
@@ -117,24 +117,29 @@ class Elevator:
             free = begin
         return found
 
-    def _calls(self, day: int) -> list[tuple[int, bool]]:
-        """When somebody calls the car (ms since 1970); True where it is sent home, before each window and at night."""
+    def _calls(self, day: int) -> list[tuple[int, tuple[float, ...]]]:
+        """When somebody calls the car (ms since 1970), and the chance that decides the ride; empty where the car is sent home.
+
+        It is sent home before each window and at night.
+        """
         midnight = calendar.day_start_ms(day)
         count = int(_CALLS[calendar.is_workday(day)] * (0.8 + 0.4 * draw(self.seed, self.car.device, "calls", day)))
-        times = []
-        for i in range(count):
-            first, last = _HOURS
-            if draw(self.seed, self.car.device, "rush", day, i) < 0.5:  # noqa: PLR2004 (half of all calls)
-                first, last = _RUSH[i % len(_RUSH)]
-            times.append(midnight + int((first + (last - first) * draw(self.seed, self.car.device, "call", day, i)) * HOUR_MS))
-        homing = [midnight + _clock_ms(w.start) - _AHEAD_MS // 2 for w in self.group.windows] + [midnight + 22 * HOUR_MS]
-        return sorted([(t, False) for t in times] + [(t, True) for t in homing])
+        of = key(self.seed, self.car.device, "rides")
+        luck = draws(of, day * 4096 + np.arange(count * 5, dtype=np.int64)).reshape(count, 5).tolist()
+        times: list[tuple[int, tuple[float, ...]]] = []
+        for i, (rush, when, *wish) in enumerate(luck):
+            first, last = _RUSH[i % len(_RUSH)] if rush < 0.5 else _HOURS  # noqa: PLR2004 (half of all calls)
+            times.append((midnight + int((first + (last - first) * when) * HOUR_MS), tuple(wish)))
+        times += [(midnight + _clock_ms(w.start) - _AHEAD_MS // 2, ()) for w in self.group.windows]
+        return sorted([*times, (midnight + 22 * HOUR_MS, ())])
 
-    def _wishes(self, day: int, index: int, allowed: list[int]) -> list[int]:
+    def _wishes(self, wish: tuple[float, ...], allowed: list[int]) -> list[int]:
         """From where to where: most rides begin or end at the home floor."""
-        where = [allowed[int(len(allowed) * draw(self.seed, self.car.device, "floor", day, index, k))] for k in (0, 1)]
-        if draw(self.seed, self.car.device, "home", day, index) < 0.7:  # noqa: PLR2004 (rides to or from the entrance)
-            where[index % 2] = self.home
+        if not wish:
+            return [self.home]
+        where = [allowed[int(len(allowed) * share)] for share in wish[:2]]
+        if wish[2] < 0.7:  # noqa: PLR2004 (rides to or from the entrance)
+            where[int(wish[2] * 100) % 2] = self.home
         return where
 
     def counters(self, at_ms: int) -> list[int]:
