@@ -11,7 +11,8 @@ from contract.clock import Clock
 from contract.site import Site
 from contract.sparkplug import MetricValue
 from edge import health
-from edge.drivers.base import Line, ListeningDriver, drivers
+from edge.control.commands import Control
+from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
 from edge.outbox.outbox import Kept, Outbox
 from edge.outbox.writer import Writer
 from edge.poller import Poller
@@ -37,6 +38,7 @@ class Gateway:
         self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, self._command)
         self._writer = Writer(self.outbox, self._committed)
         known = drivers()
+        asked: dict[str, PollingDriver] = {}
         self._buses: dict[str, Poller | ListeningDriver] = {}
         for bus in site.buses:
             if bus.gateway != settings.gateway:
@@ -46,7 +48,13 @@ class Gateway:
                 raise ValueError(f"bus {bus.id}: no driver for {bus.protocol!r}; there are {', '.join(sorted(known))}")
             line = Line(located(bus, settings), on_bus, clock, self._writer.put, partial(self.faults.count, bus.id))
             driver = known[bus.protocol](line)
-            self._buses[bus.id] = driver if isinstance(driver, ListeningDriver) else Poller(line, driver, self.uplink.latest, self._alive)
+            if isinstance(driver, ListeningDriver):
+                self._buses[bus.id] = driver
+            else:
+                asked[bus.id] = driver
+                self._buses[bus.id] = Poller(line, driver, self.uplink.latest, self._alive)
+        self._control = Control(asked, {d.id: d for d in devices}, clock, self._writer.put)
+        self._orders: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -72,4 +80,7 @@ class Gateway:
         await self.uplink.device_alive(device, alive=alive)
 
     async def _command(self, device: str, metrics: dict[str, MetricValue]) -> None:
-        self.faults.count("commands", f"{device}: no control yet for {sorted(metrics)}")
+        """Carried out beside the session, so that a slow device does not delay acknowledgements."""
+        task = asyncio.create_task(self._control.take(device, metrics), name="command")
+        self._orders.add(task)
+        task.add_done_callback(self._orders.discard)

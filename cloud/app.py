@@ -1,0 +1,115 @@
+"""Wiring and life cycle of the cloud service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+import uvicorn
+
+from cloud.api.app import create_app
+from cloud.api.context import Context
+from cloud.ingest.batch import Batch
+from cloud.ingest.host import Host
+from cloud.registry.database import migrate, open_database
+from cloud.registry.seed import seed
+from cloud.settings import Settings
+from cloud.telemetry.base import StoreDown, Telemetry
+from cloud.telemetry.open import open_telemetry
+from contract.clock import Clock
+from contract.site import Site, load_site, shipped_site
+
+log = structlog.get_logger()
+
+
+def site_of(settings: Settings) -> Site:
+    """The site that the settings name.
+
+    Raises:
+        ConfigError: With file, line, field and what was expected.
+    """
+    return load_site(Path(settings.site) if "/" in settings.site else shipped_site(settings.site))
+
+
+def prepared_database(settings: Settings, site: Site) -> sa.Engine:
+    """The relational database, migrated and seeded from the site."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    engine = open_database(settings.database_url())
+    migrate(engine)
+    seed(engine, site)
+    return engine
+
+
+class Service:
+    """The parts of one process: interface, ingest or both."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Open the stores and prepare the schema; nothing runs yet."""
+        self.settings, self.clock = settings, clock
+        self.site = site_of(settings)
+        self.engine = prepared_database(settings, self.site)
+        self.telemetry: Telemetry = open_telemetry(settings.telemetry_url())
+        self.host: Host | None = None
+
+    async def run(self, *, serve: bool, ingest: bool) -> None:
+        """Run until cancelled."""
+        work: list[Awaitable[None]] = []
+        if ingest:
+            self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
+            work.append(self.host.run())
+        if serve:
+            work.append(self._serve())
+        async with asyncio.TaskGroup() as tasks:
+            for number, part in enumerate(work):
+                tasks.create_task(_plain(part), name=f"part-{number}")
+
+    def close(self) -> None:
+        """Give back stores and connections."""
+        self.telemetry.close()
+        self.engine.dispose()
+
+    def not_ready(self) -> str | None:
+        """Why the service cannot be used yet; None when it can."""
+        if self.settings.hold is not None and self.settings.hold.exists():
+            return "starting"
+        if self.host is not None and not self.host.online.is_set():
+            return "no broker"
+        try:
+            self.telemetry.ping()
+        except StoreDown as error:
+            return f"telemetry: {error}"
+        return None
+
+    def _stored(self, batch: Batch) -> None:
+        """A batch is committed."""
+
+    async def _serve(self) -> None:
+        context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready)
+        config = uvicorn.Config(
+            create_app(context), host=self.settings.bind, port=self.settings.port, log_config=None, access_log=False, lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        with contextlib.suppress(asyncio.CancelledError):
+            await server.serve()
+
+
+async def _plain(part: Awaitable[None]) -> None:
+    await part
+
+
+async def until_signalled(service: Service, *, serve: bool, ingest: bool) -> None:
+    """Run a service until SIGINT or SIGTERM, then close it."""
+    running = asyncio.ensure_future(service.run(serve=serve, ingest=ingest))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    finally:
+        service.close()
+    log.info("stopped")

@@ -1,0 +1,115 @@
+"""One command: checked, written, read back, and answered by a row that the outbox keeps until the cloud has it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import structlog
+
+from contract import sparkplug
+from contract.clock import Clock
+from contract.profile import PointMap
+from contract.reading import Row
+from contract.site import Device
+from contract.sparkplug import MetricValue
+from edge.drivers.base import Commit, DriverError, PollingDriver
+
+log = structlog.get_logger()
+_REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended: done, refused, expired or failed; `read_back` is what the device says afterwards."""
+
+    id: str
+    state: str
+    read_back: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command as it came."""
+
+    id: str
+    point: str
+    value: float
+    expires: int
+
+
+def parse(metrics: Mapping[str, MetricValue]) -> Order:
+    """The order in a DCMD.
+
+    Raises:
+        ValueError: Something is missing or of another kind.
+    """
+    name, expires = metrics.get(sparkplug.COMMAND_ID), metrics.get(sparkplug.COMMAND_EXPIRES)
+    points = {k: v for k, v in metrics.items() if not k.startswith(sparkplug.RESERVED)}
+    if not isinstance(name, str) or not name or not isinstance(expires, int) or isinstance(expires, bool):
+        raise ValueError("expected Command/Id and Command/Expires")
+    if len(points) != 1:
+        raise ValueError(f"expected one point, got {sorted(points)}")
+    ((point, value),) = points.items()
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{point}: expected a number, got {value!r}")
+    return Order(name, point, float(value), expires)
+
+
+def objection(order: Order, mapped: PointMap | None, now: int) -> Result | None:
+    """Why an order is not carried out; None when it may be."""
+    if order.expires <= now:
+        return Result(order.id, "expired", reason="the command had expired when it arrived")
+    if mapped is None or not mapped.writable:
+        return Result(order.id, "refused", reason=f"{order.point} cannot be written")
+    if mapped.limits is not None and not mapped.limits.min <= order.value <= mapped.limits.max:
+        return Result(order.id, "refused", reason=f"{order.value:g} is outside {mapped.limits.min:g} to {mapped.limits.max:g}")
+    if mapped.values is not None and order.value not in mapped.values:
+        return Result(order.id, "refused", reason=f"{order.value:g} is none of {', '.join(map(str, mapped.values))}")
+    return None
+
+
+class Control:
+    """Carries out commands for the devices of one gateway; an id that came before is not carried out twice."""
+
+    def __init__(self, drivers: Mapping[str, PollingDriver], devices: Mapping[str, Device], clock: Clock, commit: Commit) -> None:
+        """`drivers` by bus id; buses whose devices cannot be asked are left out."""
+        self._drivers, self._devices, self._clock, self._commit = drivers, devices, clock, commit
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    async def take(self, device: str, metrics: Mapping[str, MetricValue]) -> None:
+        """Carry out a DCMD and commit its answer."""
+        try:
+            order = parse(metrics)
+        except ValueError as error:
+            log.warning("command dropped", device=device, reason=str(error))
+            return
+        if order.id in self._seen:
+            return
+        self._seen[order.id] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        result = await self._carry_out(device, order)
+        log.info("command", device=device, point=order.point, value=order.value, state=result.state, reason=result.reason)
+        values = {order.point: result.read_back} if result.read_back is not None else {}
+        await self._commit([Row(device, self._clock.now_ms(), values, texts={sparkplug.COMMAND_RESULT: json.dumps(asdict(result))})])
+
+    async def _carry_out(self, name: str, order: Order) -> Result:
+        device = self._devices.get(name)
+        driver = self._drivers.get(device.bus) if device else None
+        if device is None or driver is None:
+            return Result(order.id, "refused", reason=f"{name} takes no commands")
+        against = objection(order, device.model.points.get(order.point), self._clock.now_ms())
+        if against is not None:
+            return against
+        try:
+            read_back = await driver.write(device, order.point, order.value)
+        except DriverError as error:
+            return Result(order.id, "failed", reason=str(error))
+        if not math.isclose(read_back, order.value, abs_tol=1e-6):
+            return Result(order.id, "failed", read_back, "the device kept another value")
+        return Result(order.id, "done", read_back)

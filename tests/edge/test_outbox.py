@@ -1,0 +1,88 @@
+"""What an outbox has committed stays until it is acknowledged."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract import sparkplug
+from contract.reading import Row
+from contract.store import Ack, parse_ack, parse_resend, ranges
+from edge.outbox.outbox import Outbox
+
+AT = 1_790_000_000_000
+
+
+def _rows(number: int) -> list[Row]:
+    return [Row("m1", AT + i, {"energy_import": float(i)}) for i in range(number)]
+
+
+def test_rows_survive_a_new_process_and_keep_their_positions(tmp_path: Path) -> None:
+    """Opened again, the outbox has the same uuid and the same rows, and gives later positions only."""
+    first = Outbox(tmp_path / "o.db")
+    assert [k.seq for k in first.commit(_rows(3))] == [1, 2, 3]
+    first.close()
+    again = Outbox(tmp_path / "o.db")
+    assert again.uuid == first.uuid
+    assert [(k.seq, k.at) for k in again.pending(0, 10)] == [(1, AT), (2, AT + 1), (3, AT + 2)]
+    assert [k.seq for k in again.commit(_rows(1))] == [4]
+    again.close()
+
+
+def test_acknowledged_rows_are_no_longer_pending_but_can_be_recalled(tmp_path: Path) -> None:
+    """The cloud's word moves rows out of the queue, not off the disk."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit(_rows(5))
+    assert outbox.acknowledge([(1, 2), (4, 4)]) == 3
+    assert [k.seq for k in outbox.pending(0, 10)] == [3, 5]
+    assert outbox.acknowledge([(1, 2)]) == 0
+    assert outbox.recall(AT + 1, AT + 4) == 2
+    assert [k.seq for k in outbox.pending(0, 10)] == [2, 3, 4, 5]
+    outbox.close()
+
+
+def test_a_body_holds_the_reading_as_it_was_read(tmp_path: Path) -> None:
+    """What lies on disk decodes to the value and time of the poll."""
+    outbox = Outbox(tmp_path / "o.db")
+    (kept,) = outbox.commit([Row("m1", AT, {"power": 230.47})])
+    (reading,) = sparkplug.readings(sparkplug.decode(kept.body), "m1")
+    assert (reading.value, reading.at) == (230.47, AT)
+    outbox.close()
+
+
+def test_the_session_number_rises_over_restarts(tmp_path: Path) -> None:
+    """The session number starts at 0 and grows by one, so the late death of an old process is told apart."""
+    outbox = Outbox(tmp_path / "o.db")
+    assert [outbox.next_session(), outbox.next_session()] == [0, 1]
+    outbox.close()
+    again = Outbox(tmp_path / "o.db")
+    assert again.next_session() == 2
+    again.close()
+
+
+@given(st.sets(st.integers(0, 200)))
+def test_ranges_hold_exactly_their_numbers(numbers: set[int]) -> None:
+    """No position is acknowledged that was not stored."""
+    spans = ranges(numbers)
+    assert {n for a, b in spans for n in range(a, b + 1)} == numbers
+    assert all(b + 1 < c for (_, b), (c, _) in pairwise(spans))
+
+
+def test_an_acknowledgement_survives_its_text() -> None:
+    """Cloud and gateway read the same ranges."""
+    ack = Ack("u-1", ((1, 5), (7, 7)))
+    assert parse_ack(ack.text()) == ack
+    assert parse_resend('{"from": 1, "to": 2}') == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"outbox": 1, "stored": []}', '{"outbox": "u", "stored": [[2, 1]]}', '{"outbox": "u", "stored": [[true, 2]]}']
+)
+def test_a_broken_acknowledgement_is_refused(text: str) -> None:
+    """Half an acknowledgement acknowledges nothing."""
+    with pytest.raises(ValueError, match=r"expected|JSON"):
+        parse_ack(text)

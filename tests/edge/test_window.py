@@ -1,0 +1,80 @@
+"""The sending order: live first, resends when due, the backlog at its rate, never more in flight than allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contract.reading import Row
+from contract.store import MAX_ROWS_IN_FLIGHT
+from edge.outbox.outbox import Outbox
+from edge.window import Window
+
+
+def _row(at: int) -> Row:
+    return Row("m1", at, {"power": 1.0})
+
+
+def _drain(window: Window, now: float) -> list[tuple[int, bool]]:
+    found = []
+    while (item := window.next(now)) is not None:
+        found.append((item[0].seq, item[1]))
+    return found
+
+
+def test_live_rows_go_before_the_backlog(tmp_path: Path) -> None:
+    """After an outage the wall is current at once; the backlog follows, marked historical."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([_row(i) for i in range(3)])
+    window = Window(outbox, 1000.0, now=0.0)
+    window.committed(outbox.commit([_row(10)]))
+    assert _drain(window, 1.0) == [(4, False), (1, True), (2, True), (3, True)]
+    outbox.close()
+
+
+def test_a_row_goes_again_after_ten_seconds_and_then_more_rarely(tmp_path: Path) -> None:
+    """A lost acknowledgement costs a resend, and a dead cloud does not cost a flood."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1000.0, now=0.0)
+    window.committed(outbox.commit([_row(1)]))
+    story = [(0.0, [(1, False)]), (9.9, []), (10.0, [(1, True)]), (29.0, []), (30.0, [(1, True)])]
+    for now, expected in story:
+        assert _drain(window, now) == expected, f"second {now}"
+    window.acknowledged(((1, 1),))
+    assert _drain(window, 1000.0) == []
+    outbox.close()
+
+
+def test_no_more_rows_are_in_flight_than_allowed(tmp_path: Path) -> None:
+    """500 rows wait for their acknowledgement; each that comes lets one more out."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1e9, now=0.0)
+    window.committed(outbox.commit([_row(i) for i in range(MAX_ROWS_IN_FLIGHT + 50)]))
+    assert len(_drain(window, 1.0)) == MAX_ROWS_IN_FLIGHT
+    window.acknowledged(((1, 10),))
+    assert [seq for seq, _ in _drain(window, 1.0)] == list(range(MAX_ROWS_IN_FLIGHT + 1, MAX_ROWS_IN_FLIGHT + 11))
+    outbox.close()
+
+
+def test_the_backlog_keeps_its_rate(tmp_path: Path) -> None:
+    """A full outbox does not drown the link: 100 rows a second are 100 rows a second."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([_row(i) for i in range(400)])
+    window = Window(outbox, 100.0, now=0.0)
+    assert sum(len(_drain(window, step / 100)) for step in range(201)) == 200
+    outbox.close()
+
+
+def test_what_memory_cannot_hold_comes_from_disk(tmp_path: Path) -> None:
+    """Thousands of rows while the window is closed become backlog; none is lost."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1e9, now=0.0)
+    for start in range(0, 5000, 500):
+        window.committed(outbox.commit([_row(start + i) for i in range(500)]))
+    seen: set[int] = set()
+    for step in range(1, 40):
+        sent = [seq for seq, _ in _drain(window, step / 10)]
+        seen |= set(sent)
+        window.acknowledged(tuple((s, s) for s in sent))
+        outbox.acknowledge((s, s) for s in sent)
+    assert seen == set(range(1, 5001))
+    outbox.close()
