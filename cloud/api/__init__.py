@@ -1,0 +1,1 @@
+"""The HTTP interface: routes without logic, behind one guard."""

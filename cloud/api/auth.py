@@ -1,0 +1,109 @@
+"""The guard before all routes: a valid token for everything that is not listed as open."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud.api.context import Context
+from cloud.api.problems import Problem
+from cloud.registry import tokens
+from cloud.registry.tokens import Permission, Principal
+
+COOKIE = "jieyue_session"
+OPEN = frozenset({"/healthz", "/login"})
+"""All that is answered without a token; a new route is guarded unless somebody adds it here."""
+PAGES = frozenset({"/"})
+"""Where a person without a session is shown the login form, with the same 401."""
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+LoginPage = Callable[[Request], ASGIApp]
+
+
+class Guard:
+    """Lets a request through only with a token, in the header or in the session's cookie; sets headers that every answer has."""
+
+    def __init__(self, app: ASGIApp, context: Context, login_page: LoginPage | None = None) -> None:
+        self._app, self._context, self._login_page = app, context, login_page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401, or hand the request on with its principal in `request.state`."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        guarded = _with_headers(send)
+        if scope["type"] == "http" and scope["path"] in OPEN:
+            await self._app(scope, receive, guarded)
+            return
+        given = given_token(connection)
+        principal = await run_in_threadpool(tokens.find, self._context.engine, given) if given else None
+        if principal is None:
+            await self._refuse(scope, receive, guarded)
+            return
+        connection.state.principal = principal
+        await self._app(scope, receive, guarded)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = Problem(
+            HTTPStatus.UNAUTHORIZED, "expected a valid token: Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
+        )
+        if self._login_page and scope["type"] == "http" and scope["path"] in PAGES:
+            request = Request(scope)
+            if "text/html" in request.headers.get("accept", ""):
+                answer = self._login_page(request)
+        await answer(scope, receive, send)
+
+
+def given_token(connection: HTTPConnection) -> str:
+    """The token of a request; the header counts before the cookie. Empty if there is none."""
+    header = connection.headers.get("authorization")
+    if header is None:
+        return connection.cookies.get(COOKIE, "")
+    scheme, _, text = header.partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else ""
+
+
+def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending
+
+
+def who(request: Request) -> Principal:
+    """Whose request this is."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+def allows(permission: Permission) -> Callable[[Request], Principal]:
+    """A dependency that answers 403 unless the caller has a permission."""
+
+    def check(request: Request) -> Principal:
+        principal = who(request)
+        if not principal.may(permission):
+            raise HTTPException(HTTPStatus.FORBIDDEN, f"the role {principal.role} may not {permission}")
+        return principal
+
+    return check
+
+
+Commander = Annotated[Principal, Depends(allows(Permission.COMMAND))]
+Acknowledger = Annotated[Principal, Depends(allows(Permission.ACKNOWLEDGE))]

@@ -1,0 +1,41 @@
+"""What routes work with, and how they get it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+
+from cloud.telemetry.base import Telemetry
+from contract.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The stores and the clock that an application answers from.
+
+    Attributes:
+        engine: For reading; writers take `cloud.registry.database.writing(engine)`.
+        telemetry: The time-series store.
+        clock: What "now" is.
+        group: District code; the application answers for this group only.
+        ready: None when the service is ready, else what it still waits for.
+    """
+
+    engine: sa.Engine
+    telemetry: Telemetry
+    clock: Clock
+    group: str
+    ready: Callable[[], str | None]
+
+
+def _of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+Here = Annotated[Context, Depends(_of)]
+"""A route's parameter that holds the context."""

@@ -1,0 +1,70 @@
+"""Every error as RFC 9457 problem details; never a stack trace, never what the caller sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from cloud.telemetry.base import StoreDown
+
+log = structlog.get_logger()
+
+
+class Problem(JSONResponse):
+    """An error as an answer."""
+
+    media_type = "application/problem+json"
+
+    def __init__(
+        self, status: int, detail: str, *, errors: list[dict[str, str]] | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        body: dict[str, object] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+        if errors:
+            body["errors"] = errors
+        super().__init__(body, status_code=status, headers=headers)
+
+
+def not_found(what: str, name: str) -> HTTPException:
+    """The error for something that does not exist, to be raised."""
+    return HTTPException(HTTPStatus.NOT_FOUND, f"no {what} {name!r}")
+
+
+def unprocessable(detail: str) -> HTTPException:
+    """The error for a request that is understood and cannot be done, to be raised."""
+    return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application as a problem."""
+
+    @app.exception_handler(HTTPException)
+    def http(_request: Request, error: HTTPException) -> Problem:
+        return Problem(error.status_code, error.detail, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> Problem:
+        errors = [_fault(fault["loc"], fault["msg"]) for fault in error.errors()]
+        detail = "; ".join(f"{fault['name'] or fault['in']}: {fault['detail']}" for fault in errors)
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+    @app.exception_handler(StoreDown)
+    def store_down(request: Request, error: StoreDown) -> Problem:
+        log.error("the time-series store cannot be asked", path=request.url.path, error=str(error))
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the time-series store cannot be asked now")
+
+    @app.exception_handler(Exception)
+    def unforeseen(request: Request, error: Exception) -> Problem:
+        log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log says why")
+
+
+def _fault(where: tuple[int | str, ...], message: str) -> dict[str, str]:
+    """Where a value stands, its name and what was expected there."""
+    name = ".".join(str(part) for part in where[1:])
+    return {"in": str(where[0]), "name": name, "detail": message.removeprefix("Value error, ")}

@@ -1,0 +1,23 @@
+"""Whether the service is ready; open to everybody."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+
+from cloud.api.context import Here
+from cloud.api.shapes import Health
+from cloud.ledger.periods import local_date
+from contract.clock import iso
+
+router = APIRouter()
+
+
+@router.get("/healthz", responses={HTTPStatus.SERVICE_UNAVAILABLE: {"model": Health}})
+def health(here: Here, response: Response) -> Health:
+    """200 when ready; else 503, and `status` says what the service waits for."""
+    reason, now = here.ready(), here.clock.now_ms()
+    if reason is not None:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return Health(status="ok" if reason is None else reason, now=iso(now), year=local_date(now).year)
