@@ -1,0 +1,285 @@
+"""The time-series store in InfluxDB, through the only pair of endpoints that 1.x, 2.x and 3.x all answer: /write and /query.
+
+One statement per query and no `SHOW`: 3.x takes neither several statements nor all of `SHOW`. How readings become fields is
+told in `cloud.telemetry.line_protocol`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import Lock
+from typing import Any, Literal
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from cloud.telemetry.base import (
+    DOUBTFUL_SUFFIX,
+    MAX_MS,
+    QUALITY_SUFFIX,
+    Aggregate,
+    Figures,
+    FiguresError,
+    Refused,
+    Sample,
+    Stored,
+    StoreDown,
+    equal_runs,
+)
+from cloud.telemetry.line_protocol import LineBuilder, figure_lines
+from contract.reading import Quality, Reading
+
+_READINGS_PER_REQUEST = 20_000
+_FIGURES_PER_REQUEST = 5_000
+_LONGEST_GET = 6_000
+"""Encoded length of a query that still fits into a URL everywhere; 3.x documents GET only, so GET is the rule."""
+_NEWEST_ROWS = 8
+"""Rows in which the newest value of nearly every field stands; the others are asked for one by one."""
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+"""Seconds. A year of one series may take some to read; a host that is not there should be known soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxAddress:
+    """Where the database is, and how to enter.
+
+    Attributes:
+        url: Scheme, host and port.
+        database: Name of the database; in 2.x of a bucket that is mapped to it.
+        user: Ignored where `password` is a token.
+        password: Password, or the API token of 2.x and 3.x; never shown.
+        auth: `basic` (every version), or `token` for the header that only 2.x and 3.x know.
+    """
+
+    url: str
+    database: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    auth: Literal["basic", "token"] = "basic"
+
+
+class InfluxTelemetry:
+    """The store in one InfluxDB database; nothing is asked of the server before the first call."""
+
+    def __init__(self, address: InfluxAddress) -> None:
+        self._address = address
+        token = {"Authorization": f"Token {address.password}"} if address.auth == "token" else {}
+        basic = httpx.BasicAuth(address.user, address.password) if address.auth == "basic" and address.user else None
+        self._http = httpx.Client(base_url=address.url, auth=basic, headers=token, timeout=_TIMEOUT)
+        self._lines = LineBuilder()
+        self._lock = Lock()
+        self._prepared = False
+
+    def write(self, batch: Sequence[Stored]) -> list[Refused]:
+        """See `Telemetry.write`."""
+        refused: list[Refused] = []
+        for start in range(0, len(batch), _READINGS_PER_REQUEST):
+            self._write(batch[start : start + _READINGS_PER_REQUEST], refused)
+        return refused
+
+    def _write(self, batch: Sequence[Stored], refused: list[Refused]) -> None:
+        """Write, and halve what is refused: 1.x has stored the good lines of it, 2.x none, and neither names the bad ones.
+
+        Halves are cut between readings, not lines, so a device's other points are not lost with one refused field.
+        """
+        text, faulty = self._lines.build(batch)
+        refused += faulty
+        why = self._post(text) if text else ""
+        if not why:
+            return
+        if faulty:
+            told = {id(line) for line, _ in faulty}
+            batch = [stored for stored in batch if id(stored) not in told]
+        if len(batch) == 1:
+            refused.append(Refused(batch[0], why))
+            return
+        middle = len(batch) // 2
+        self._write(batch[:middle], refused)
+        self._write(batch[middle:], refused)
+
+    def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
+        """See `Telemetry.write_figures`."""
+        lines = figure_lines(measurement, rows)
+        for start in range(0, len(lines), _FIGURES_PER_REQUEST):
+            if why := self._post("\n".join(lines[start : start + _FIGURES_PER_REQUEST])):
+                raise FiguresError(f"{measurement}: {why}")
+
+    def latest(self, group: str, device_class: str, device: str) -> dict[str, Reading]:
+        """See `Telemetry.latest`."""
+        source = f"FROM {_name(device_class)} WHERE {_device(group, device)}"
+        # The index answers this without reading the series; it tells which fields this device has, but not their times.
+        there = {column.removeprefix("last_") for row in self._query(f"SELECT last(*) {source}") for column in row if column != "time"}
+        newest: dict[str, Sample] = {}
+        for row in self._query(f"SELECT * {source} ORDER BY time DESC LIMIT {_NEWEST_ROWS}") if there else []:
+            at = row["time"]
+            for name, value in row.items():
+                if name in there:
+                    newest.setdefault(name, (at, value))
+        for name in there - newest.keys():
+            for row in self._query(f"SELECT last({_name(name)}) AS value {source}"):
+                newest[name] = (row["time"], row["value"])
+        points = {name.removesuffix(DOUBTFUL_SUFFIX).removesuffix(QUALITY_SUFFIX) for name in newest}
+        return {point: _newest(device, point, newest) for point in points}
+
+    def series(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Reading]:
+        """See `Telemetry.series`."""
+        columns = f"{_name(point)} AS good, {_name(point + QUALITY_SUFFIX)} AS quality, {_name(point + DOUBTFUL_SUFFIX)} AS doubtful"
+        source = f"FROM {_name(device_class)} WHERE {_device(group, device)}"
+        rows = self._query(f"SELECT {columns} {source} AND {_range(start, end)}")
+        return [
+            Reading(device, point, float(row["good"]), row["time"])
+            if "good" in row
+            else Reading(device, point, _maybe(row.get("doubtful")), row["time"], Quality(int(row["quality"])))
+            for row in rows
+        ]
+
+    def windows(
+        self, group: str, device_class: str, device: str, point: str, start: int, end: int, edges: Sequence[int], aggregate: Aggregate
+    ) -> list[Sample]:
+        """See `Telemetry.windows`."""
+        found: list[Sample] = []
+        for run in equal_runs(edges):
+            within = _range(max(start, run.first), min(end, run.end))
+            rows = self._query(
+                f"SELECT {Aggregate(aggregate)}({_name(point)}) AS value FROM {_name(device_class)} "  # noqa: S608 - names are quoted
+                f"WHERE {_device(group, device)} AND {within} GROUP BY time({run.width}ms, {run.first % run.width}ms) fill(none)"
+            )
+            found += [(row["time"], float(row["value"])) for row in rows]
+        return found
+
+    def counter_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
+        """See `Telemetry.counter_samples`."""
+        select = f"SELECT {_name(point)} AS value FROM {_name(device_class)} WHERE {_device(group, device)} AND "  # noqa: S608 - quoted
+        before = self._query(f"{select}time < {_time(start)} ORDER BY time DESC LIMIT 1")
+        within = self._query(select + _range(start, end))
+        after = self._query(f"{select}time >= {_time(end)} ORDER BY time LIMIT 1")
+        return [(row["time"], float(row["value"])) for row in (*before, *within, *after)]
+
+    def count(self, group: str, device_class: str, device: str, point: str) -> int:
+        """See `Telemetry.count`."""
+        source = f"FROM {_name(device_class)} WHERE {_device(group, device)}"
+        good = sum(int(row["value"]) for row in self._query(f"SELECT count({_name(point)}) AS value {source}"))
+        quality = _name(point + QUALITY_SUFFIX)
+        marked = self._query(f"SELECT {quality} AS quality, {_name(point)} AS good {source} AND {quality} >= 0")
+        return good + sum("good" not in row for row in marked)
+
+    def ping(self) -> None:
+        """See `Telemetry.ping`."""
+        self._ask("GET", "/ping")
+
+    def close(self) -> None:
+        """See `Telemetry.close`."""
+        self._http.close()
+
+    def _post(self, text: str) -> str:
+        """Write lines; why they are refused, or empty."""
+        self._prepare()
+        answer = self._ask("POST", "/write", {"db": self._address.database, "precision": "ms"}, content=text.encode())
+        return answer.text.strip()[:500] or f"HTTP {answer.status_code}" if answer.is_error else ""
+
+    def _query(self, statement: str) -> list[dict[str, Any]]:
+        """The rows of a statement's only series, without absent values."""
+        self._prepare()
+        parameters = {"db": self._address.database, "epoch": "ms"}
+        if len(quote(statement)) <= _LONGEST_GET:
+            answer = self._ask("GET", "/query", {**parameters, "q": statement})
+        else:
+            answer = self._ask("POST", "/query", parameters, data={"q": statement})
+        try:
+            content = orjson.loads(answer.content)
+            result = content["results"][0] if answer.is_success else content
+            if "error" in result:
+                raise StoreDown(f"{self._address.url}: {result['error']}: {statement[:200]}")
+            tables = result.get("series", [])
+            return [_row(table["columns"], values) for table in tables for values in table["values"]]
+        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError) as error:
+            raise StoreDown(f"{self._address.url}: this is no answer of InfluxDB: {answer.text[:200]}") from error
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        parameters: dict[str, str] | None = None,
+        *,
+        content: bytes | None = None,
+        data: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """An answer that is either a success or a refusal of the very content.
+
+        Raises:
+            StoreDown: No answer, or one about the server, its database or the right to enter.
+        """
+        try:
+            answer = self._http.request(method, path, params=parameters, content=content, data=data)
+        except httpx.HTTPError as error:
+            raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
+        if answer.is_success or answer.status_code in _REFUSED:
+            return answer
+        raise StoreDown(f"{self._address.url}: HTTP {answer.status_code} {answer.text.strip()[:200]}")
+
+    def _prepare(self) -> None:
+        """Make the database, once, where that is a client's business: in 1.x. Elsewhere the operator makes a bucket."""
+        if self._prepared:
+            return
+        with self._lock:
+            if self._prepared:
+                return
+            version = self._ask("GET", "/ping").headers.get("X-Influxdb-Version", "")
+            if re.match(r"v?1\.", version):
+                statement = {"q": f"CREATE DATABASE {_name(self._address.database)}"}
+                try:
+                    self._http.post("/query", data=statement)
+                except httpx.HTTPError as error:
+                    raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
+                # A user without the right is no fault if the database is there; if not, the next call says so.
+            self._prepared = True
+
+
+def _newest(device: str, point: str, newest: dict[str, Sample]) -> Reading:
+    """Of a point's newest good and newest not good reading the newer one; at the same time the good one."""
+    good = newest.get(point)
+    quality = newest.get(point + QUALITY_SUFFIX)
+    if good and (not quality or good[0] >= quality[0]):
+        return Reading(device, point, float(good[1]), good[0])
+    at, number = quality or newest[point + DOUBTFUL_SUFFIX]
+    doubtful_at, value = newest.get(point + DOUBTFUL_SUFFIX, (at, None))
+    return Reading(device, point, _maybe(value) if doubtful_at == at else None, at, Quality(int(number)))
+
+
+def _row(columns: list[str], values: list[Any]) -> dict[str, Any]:
+    return {column: value for column, value in zip(columns, values, strict=True) if value is not None}
+
+
+def _maybe(value: float | None) -> float | None:
+    return None if value is None else float(value)  # JSON has no difference between 1 and 1.0
+
+
+def _name(name: str) -> str:
+    """An identifier of InfluxQL."""
+    return '"' + _plain(name).replace('"', r"\"") + '"'
+
+
+def _text(text: str) -> str:
+    """A string of InfluxQL."""
+    return "'" + _plain(text).replace("'", r"\'") + "'"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n")
+
+
+def _device(group: str, device: str) -> str:
+    return f'"group" = {_text(group)} AND "device" = {_text(device)}'
+
+
+def _range(start: int, end: int) -> str:
+    return f"time >= {_time(start)} AND time < {_time(end)}"
+
+
+def _time(at: int) -> str:
+    return f"{max(-MAX_MS, min(at, MAX_MS))}ms"
