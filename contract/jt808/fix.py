@@ -1,0 +1,129 @@
+"""From a position to the vehicle's points (`contract.point`), whether it came over JT/T 808 or through EMQX's gateway."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from contract.jt808 import location as loc
+from contract.jt808.bodies import Id
+from contract.jt808.location import Item, Location
+from contract.jt808.wire import CHINA_HOURS, BodyError, pack, raw_time
+
+AHEAD_MS = 10 * 60_000
+BEHIND_MS = 90 * 86_400_000
+
+_MOST_LATITUDE = 90.0
+_MOST_LONGITUDE = 180.0
+_MOST_PHONE_DIGITS = 20
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
+_EXTRAS: tuple[tuple[str, int, str], ...] = (
+    ("mileage", loc.MILEAGE, "I"),
+    ("fuel_meter", loc.FUEL, "H"),
+    # The gateway's manual says fuel_unit in its example and fuel_meter in its table.
+    ("fuel_unit", loc.FUEL, "H"),
+    ("speed", loc.RECORDER_SPEED, "H"),
+    ("alarm_id", loc.EVENT, "H"),
+    ("rssi", loc.SIGNAL, "B"),
+    ("gnss_sat_num", loc.SATELLITES, "B"),
+)
+
+
+def placed(location: Location) -> bool:
+    """Whether the coordinates may be used: located, in range, and not the 0, 0 that some terminals call located."""
+    in_range = abs(location.latitude) <= _MOST_LATITUDE and abs(location.longitude) <= _MOST_LONGITUDE
+    return location.located and in_range and bool(location.latitude_e6 or location.longitude_e6)
+
+
+def trusted_time(location: Location, received: int, zone_hours: float = CHINA_HOURS) -> int | None:
+    """The fix's own time, if it can be true; None for no date, the future, or a clock that woke up in 2000 or 2007.
+
+    Args:
+        location: The report.
+        received: When it came, ms since 1970.
+        zone_hours: The terminal's zone.
+    """
+    at = location.at(zone_hours)
+    return at if at is not None and received - BEHIND_MS <= at <= received + AHEAD_MS else None
+
+
+def readings_of(location: Location) -> dict[str, float]:
+    """Values by point name; what was not sent, and a place that is no fix, is absent."""
+    values = {
+        "altitude": float(location.altitude),
+        "speed": location.speed,
+        "course": float(location.course),
+        "located": float(location.located),
+        "ignition": float(location.acc),
+        "alarms": float(location.alarm),
+        "status": float(location.status),
+    }
+    if placed(location):
+        values |= {"latitude": location.latitude, "longitude": location.longitude}
+    sent = {
+        "odometer": location.mileage_km,
+        "fuel_level": location.fuel_l,
+        "satellites": location.satellites,
+        "signal": location.signal,
+    }
+    return values | {point: float(value) for point, value in sent.items() if value is not None}
+
+
+def from_emqx(raw: bytes) -> tuple[str, Location] | None:
+    """Phone and position of one message of EMQX's jt808 gateway; None for any other message than 0x0200.
+
+    Its numbers are those of the wire: unsigned millionths of a degree, tenths of km/h and of km, GMT+8.
+
+    Raises:
+        BodyError: Not the gateway's JSON, or a value that JT/T 808 cannot carry.
+    """
+    try:
+        document: object = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BodyError(f"not JSON: {error}") from error
+    header = _object(document, "header")
+    if header.get("msg_id") != Id.LOCATION:
+        return None
+    phone = header.get("phone")
+    if not isinstance(phone, str) or not 0 < len(phone) <= _MOST_PHONE_DIGITS or not _HEXADECIMAL.issuperset(phone):
+        raise BodyError(f"header.phone: expected up to {_MOST_PHONE_DIGITS} digits, got {phone!r:.60}")
+    return phone.lower(), _location(_object(document, "body"))
+
+
+def _location(body: dict[str, object]) -> Location:
+    time = body.get("time")
+    if not isinstance(time, str):
+        raise BodyError(f"body.time: expected YYMMDDhhmmss, got {time!r:.60}")
+    raw_time(time)
+    altitude = _number(body, "altitude", 2)
+    return Location(
+        alarm=_number(body, "alarm", 4),
+        status=_number(body, "status", 4),
+        latitude_e6=_number(body, "latitude", 4),
+        longitude_e6=_number(body, "longitude", 4),
+        altitude=int.from_bytes(altitude.to_bytes(2, "big"), "big", signed=True),
+        speed_tenths=_number(body, "speed", 2),
+        course=_number(body, "direction", 2),
+        time=time.lower(),
+        items=_extras(_object(body, "extra") if body.get("extra") else {}),
+    )
+
+
+def _extras(extra: dict[str, object]) -> tuple[Item, ...]:
+    """The items that become points; the gateway's nested ones do not."""
+    found = [(item, layout, extra[name]) for name, item, layout in _EXTRAS if name in extra]
+    return tuple(Item(item, pack(layout, value)) for item, layout, value in found if isinstance(value, int) and not isinstance(value, bool))
+
+
+def _object(document: object, name: str) -> dict[str, object]:
+    found = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(found, dict):
+        raise BodyError(f"{name}: expected an object, got {found!r:.60}")
+    return cast("dict[str, object]", found)
+
+
+def _number(body: dict[str, object], name: str, size: int) -> int:
+    value = body.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 8 * size:
+        raise BodyError(f"body.{name}: expected a number of {size} bytes, got {value!r:.60}")
+    return value
