@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help install test lint proto clean
+.PHONY: help install system test lint proto clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -15,22 +15,26 @@ $(VENV)/.dev: pyproject.toml
 
 install: $(VENV)/.dev ## a development environment in .venv
 
+system: ## the servers that tests run, where this machine's packages can be installed
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v mosquitto && command -v influxd; } >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto influxdb; fi
+
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy contract tests
+	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
 ifdef WHEEL
-test: ## the suite; WHEEL=1 runs it against the built wheel in an environment of its own
+test: system ## the suite; WHEEL=1 runs it against the built wheel in an environment of its own
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/pip install --quiet --upgrade pip
 	build/wheel/venv/bin/pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	build/wheel/venv/bin/pip install --quiet "$$(ls build/wheel/*.whl)[demo]" --group dev
-	build/wheel/venv/bin/python -P -m pytest
+	cd build/wheel && venv/bin/python -P -m pytest --rootdir ../.. -c ../../pyproject.toml ../../tests
 else
-test: $(VENV)/.dev
+test: system $(VENV)/.dev
 	$(BIN)/pytest
 endif
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from cloud.app import Service, prepared_database, site_of, until_signalled
-from cloud.registry.tokens import ROLES, issue
+from cloud.registry.tokens import Role, issue
 from cloud.settings import Settings, load_settings
 from contract.clock import clock_from_environment
 from contract.logs import set_up
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database to the newest schema and seed it from the site")
     token = commands.add_parser("token", help="issue an API token and print it once")
     token.add_argument("name", help="who or what will use it")
-    token.add_argument("--role", choices=sorted(ROLES), default="viewer")
+    token.add_argument("--role", type=Role, choices=list(Role), default=Role.VIEWER)
     return parser
 
 
@@ -63,7 +63,7 @@ def _migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 def _token(settings: Settings, arguments: argparse.Namespace) -> int:
     engine = prepared_database(settings, site_of(settings))
-    sys.stdout.write(issue(engine, arguments.name, arguments.role, clock_from_environment().now_ms()) + "\n")
+    sys.stdout.write(issue(engine, arguments.name, arguments.role, by="command line", at=clock_from_environment().now_ms()) + "\n")
     engine.dispose()
     return 0
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from contract import units, yamlfile
 from contract.point import POINTS, Kind
@@ -80,7 +82,7 @@ class PointMap(_Strict):
     writable: bool = False
     write_function: Literal[5, 6, 16] = 6
     modulus: float | None = None
-    """A counter rolls over to 0 here; in the point's unit."""
+    """A counter rolls over to 0 here; in the point's unit. With a ratio it depends on the site and stands at the site's meter."""
     path: str | None = None
     """For JSON devices: where the value stands, as keys joined by dots."""
 
@@ -107,21 +109,69 @@ class Profile(_Strict):
 
     @model_validator(mode="after")
     def _points_are_known(self) -> Self:
-        for name, mapped in self.points.items():
-            known = POINTS.get(name)
-            if known is None:
-                raise ValueError(f"points.{name}: no such point; expected a name of contract/point.py")
-            units.factor(mapped.unit, known.unit)
-            if mapped.kind not in {None, known.kind}:
-                raise ValueError(f"points.{name}: kind is {known.kind}, got {mapped.kind}")
-            if self.protocol == "modbus" and mapped.address is None:
-                raise ValueError(f"points.{name}: expected an address")
-            if mapped.writable and mapped.limits is None and mapped.values is None:
-                raise ValueError(f"points.{name}: a writable point needs limits or values")
+        faults = [
+            Fault(("points", name, field) if field else ("points", name), text, given)
+            for name, mapped in self.points.items()
+            for field, text, given in _faults(self.protocol, name, mapped)
+        ]
+        if faults:
+            raise located(faults)
         return self
 
 
-@lru_cache(maxsize=4096)
+Place = tuple[str | int, ...]
+"""Where a field stands: keys and list positions from the top of the file."""
+
+
+class Fault(NamedTuple):
+    """Something that only the whole model shows.
+
+    Attributes:
+        place: Where it stands.
+        message: What was expected.
+        given: What stands there.
+    """
+
+    place: Place
+    message: str
+    given: object
+
+
+def located(faults: Sequence[Fault]) -> ValidationError:
+    """The faults, each at its own field, so that a person is sent to the right line."""
+    details = [
+        InitErrorDetails(type=PydanticCustomError("config", "{message}", {"message": f.message}), loc=f.place, input=f.given)
+        for f in faults
+    ]
+    return ValidationError.from_exception_data("config", details)
+
+
+def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, str, object]]:
+    """(field of the point, what was expected, what stands there)."""
+    known = POINTS.get(name)
+    if known is None:
+        yield "", "no such point; expected a name of contract/point.py", name
+        return
+    try:
+        units.factor(mapped.unit, known.unit)
+    except ValueError:
+        yield "unit", f"expected {known.unit} or a unit of the same quantity", mapped.unit.value
+    if mapped.kind not in {None, known.kind}:
+        yield "kind", f"expected {known.kind}", str(mapped.kind)
+    if not mapped.scale:
+        yield "scale", "expected a number other than 0", float(mapped.scale)
+    if protocol == "modbus" and mapped.address is None:
+        yield "address", "expected an address", None
+    if protocol == "mqtt" and not mapped.path:
+        yield "path", "expected a path into the JSON object", mapped.path
+    if mapped.writable and mapped.limits is None and mapped.values is None:
+        yield "writable", "expected limits or values, since the point can be written", None
+    if mapped.writable and mapped.table in {Table.INPUT, Table.DISCRETE}:
+        yield "table", "expected holding or coil, since the point can be written", mapped.table.value
+    if mapped.modulus is not None and mapped.ratio is not None:
+        yield "modulus", "expected it at the site's meter, since it depends on the ratio", mapped.modulus
+
+
 def decimal_scale(mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> tuple[float, float]:
     """(numerator, divisor) that make a raw value a reading in the point's unit.
 

@@ -44,6 +44,7 @@ class BusAddress(_Strict):
 
     host: str | None = None
     port: int | None = None
+    framing: Literal["tcp", "rtu_over_tcp", "rtu"] | None = None
     serial_port: str | None = None
     user: str | None = None
     password_file: Path | None = None

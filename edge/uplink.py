@@ -51,6 +51,7 @@ class Uplink:
         self._seq = 0
         self._bd_seq = 0
         self._host_seen = 0
+        self._host_online = asyncio.Event()
         self.online = asyncio.Event()
 
     def committed(self, kept: list[Kept]) -> None:
@@ -81,13 +82,14 @@ class Uplink:
             started = time.monotonic()
             try:
                 await self._session()
-            except (aiomqtt.MqttError, OSError) as error:
-                log.warning("uplink lost", gateway=self._node, reason=str(error))
-            except _HostOffline:
+            except* (aiomqtt.MqttError, OSError) as errors:
+                log.warning("uplink lost", gateway=self._node, reason=str(errors.exceptions[0]))
+            except* _HostOffline:
                 log.info("host offline", gateway=self._node)
             finally:
                 self._client = self._window = None
                 self.online.clear()
+                self._host_online.clear()
             wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
             await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
 
@@ -112,34 +114,23 @@ class Uplink:
         ) as client:
             await client.subscribe([(self._topic("NCMD"), 1), (self._topic("DCMD", "+"), 1), (topics.state(self._settings.host_id), 1)])
             try:
-                await self._talk(client)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._receiving(client), name="uplink-receive")
+                    tasks.create_task(self._begin(client), name="uplink-send")
             finally:
                 self._client = None
                 with contextlib.suppress(aiomqtt.MqttError):  # an intentional leave says so; after a loss the will does
                     await client.publish(self._topic("NDEATH"), death, qos=0, timeout=2)
 
-    async def _talk(self, client: aiomqtt.Client) -> None:
-        born = self._settings.acknowledge == "none"
-        sender: asyncio.Task[None] | None = asyncio.create_task(self._begin(client), name="uplink-send") if born else None
-        receiver = client.messages.__aiter__()
-        try:
-            while True:
-                message = asyncio.ensure_future(anext(receiver))
-                done, _ = await asyncio.wait({message, *([sender] if sender else [])}, return_when=asyncio.FIRST_COMPLETED)
-                if sender in done and sender is not None:
-                    message.cancel()
-                    await asyncio.gather(message, return_exceptions=True)
-                    await sender
-                    return
-                started = await self._receive(await message)
-                if started and sender is None:
-                    sender = asyncio.create_task(self._begin(client), name="uplink-send")
-        finally:
-            if sender is not None:
-                sender.cancel()
-                await asyncio.gather(sender, return_exceptions=True)
+    async def _receiving(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            if await self._receive(message):
+                self._host_online.set()
 
     async def _begin(self, client: aiomqtt.Client) -> None:
+        """Births once the host is there, then rows until the session ends."""
+        if self._settings.acknowledge == "store":
+            await self._host_online.wait()
         async with self._sending:
             self._client = client
             await self._births()

@@ -1,0 +1,108 @@
+"""A broker for the demo and for tests: mosquitto if it is on PATH, else one that pip installs.
+
+The pip-installable one (iotcore) knows passwords but no rights per topic, and keeps sessions in memory only: never in production.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract import rights
+from contract.site import Site
+
+MOSQUITTO_PATHS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def secret_file(path: Path, text: str) -> Path:
+    """Write a file that only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Files and command of a broker on a local port.
+
+    Attributes:
+        folder: Where its configuration and the users' passwords lie.
+        port: MQTT on 127.0.0.1.
+        argv: The command that runs it.
+    """
+
+    folder: Path
+    port: int
+    argv: list[str]
+
+    def password_file(self, user: str) -> Path:
+        """The password of a user, one line."""
+        return self.folder / "passwords" / user
+
+
+def prepare(site: Site, folder: Path, host_id: str, *, port: int = 0) -> Broker:
+    """Write a broker's files: a random password for each user (kept from an earlier run), rights, queue limits."""
+    port = port or free_port()
+    passwords: dict[str, str] = {}
+    for user in rights.users(site):
+        path = folder / "passwords" / user
+        passwords[user] = path.read_text(encoding="utf-8") if path.exists() else secrets.token_urlsafe(32)
+        secret_file(path, passwords[user])
+    mosquitto = shutil.which("mosquitto", path=MOSQUITTO_PATHS)
+    if mosquitto:
+        return Broker(folder, port, [mosquitto, "-c", str(_mosquitto(site, folder, host_id, port, passwords))])
+    return Broker(folder, port, [sys.executable, "-m", "simulators.stack.iotcore_broker", str(_iotcore(folder, port, passwords))])
+
+
+def _mosquitto(site: Site, folder: Path, host_id: str, port: int, passwords: dict[str, str]) -> Path:
+    lines = [rights.password_line(user, password) for user, password in passwords.items()]
+    secret_file(folder / "passwd", "\n".join(lines) + "\n")
+    secret_file(folder / "acl", rights.acl(site, host_id))
+    text = (
+        f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {folder / 'passwd'}\nacl_file {folder / 'acl'}\n"
+        # the defaults drop messages silently under a burst
+        "max_queued_messages 0\nmax_queued_bytes 104857600\nmax_inflight_messages 500\npersistence false\nlog_dest stderr\n"
+        "log_type error\nlog_type warning\n"
+    )
+    if os.geteuid() == 0:
+        text += "user root\n"  # else it gives up its rights and can no longer read these files
+    return secret_file(folder / "mosquitto.conf", text)
+
+
+def _iotcore(folder: Path, port: int, passwords: dict[str, str]) -> Path:
+    users = "\n".join(f'"{user}" = "{password}"' for user, password in passwords.items())
+    text = f"""id = 0
+[router]
+id = 0
+max_connections = 1000
+max_outgoing_packet_count = 200
+max_segment_size = 104857600
+max_segment_count = 10
+[v4.1]
+name = "v4"
+listen = "127.0.0.1:{port}"
+next_connection_delay_ms = 1
+[v4.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = 4194304
+max_inflight_count = 100
+dynamic_filters = true
+[v4.1.connections.auth]
+{users}
+"""
+    return secret_file(folder / "iotcore.toml", text)

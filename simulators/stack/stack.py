@@ -1,0 +1,89 @@
+"""One site, end to end, on this machine: its files, and how each part is started."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contract import rights
+from contract.clock import Clock
+from contract.site import Site, load_site
+from simulators.stack.broker import Broker, free_port, prepare
+from simulators.stack.processes import Processes, clock_environment
+
+HOST_ID = "jieyue"
+
+
+class Stack:
+    """The parts of a system in a data folder; each can be started, stopped and killed alone."""
+
+    def __init__(self, folder: Path, data: Path, clock: Clock, *, port: int = 0, environment: dict[str, str] | None = None) -> None:
+        """`folder` is the site, `port` that of the interface (0: a free one); `environment` is added to the cloud's."""
+        self.folder, self.data, self.clock = folder.resolve(), data.resolve(), clock
+        self.site: Site = load_site(folder)
+        self.port = port or free_port()
+        self.processes = Processes(self.data / "logs", clock_environment(clock))
+        self.broker: Broker = prepare(self.site, self.data / "broker", HOST_ID)
+        self._cloud = {
+            "JIEYUE_DATA": str(self.data / "cloud"),
+            "JIEYUE_SITE": str(self.folder),
+            "JIEYUE_MQTT_PORT": str(self.broker.port),
+            "JIEYUE_MQTT_USER": rights.CLOUD_USER,
+            "JIEYUE_MQTT_PASSWORD_FILE": str(self.broker.password_file(rights.CLOUD_USER)),
+            "JIEYUE_HOST_ID": HOST_ID,
+            "JIEYUE_PORT": str(self.port),
+            **(environment or {}),
+        }
+
+    def start_broker(self) -> None:
+        """Start the broker and wait for its port."""
+        self.processes.start("broker", self.broker.argv)
+        self.processes.wait_for("broker", lambda: _open(self.broker.port), seconds=20)
+
+    def start_simulators(self) -> dict[str, Any]:
+        """Start all devices and return their endpoints."""
+        endpoints = self.data / "endpoints.json"
+        endpoints.unlink(missing_ok=True)
+        self.processes.python("simulators", "simulators", "site", "--site", str(self.folder), "--data", str(self.data), "--flush-each")
+        self.processes.wait_for("simulators", endpoints.exists, seconds=60)
+        found: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
+        return found
+
+    def start_cloud(self) -> None:
+        """Start the service; it is ready when /healthz says so."""
+        self.processes.python("cloud", "cloud", "serve", environment=self._cloud)
+
+    def cloud_environment(self) -> dict[str, str]:
+        """The settings of the service, for commands such as `jieyue-cloud token`."""
+        return dict(self._cloud)
+
+    def start_edge(self, gateway: str, endpoints: dict[str, Any], **settings: object) -> None:
+        """Start a gateway with the addresses of the simulated devices."""
+        config = self.data / "edge" / f"{gateway}.yaml"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "gateway": gateway,
+            "site": str(self.folder),
+            "data": str(self.data / "edge" / gateway),
+            "broker": {"port": self.broker.port, "user": gateway, "password_file": str(self.broker.password_file(gateway))},
+            "host_id": HOST_ID,
+            "clock": "trusted",
+            "buses": self._addresses(gateway, endpoints),
+            **settings,
+        }
+        config.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        self.processes.python(gateway, "edge", "run", "--config", str(config))
+
+    def _addresses(self, gateway: str, endpoints: dict[str, Any]) -> dict[str, dict[str, object]]:
+        mine = {b.id for b in self.site.buses if b.gateway == gateway}
+        served = {e["bus"]: e for e in endpoints.get("modbus", [])}
+        return {bus: {"host": e["host"], "port": e["port"], "framing": e["framing"]} for bus, e in served.items() if bus in mine}
+
+
+def _open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
