@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contract import topics, yamlfile
-from contract.profile import FIRMWARE_CONFIGS, Profile, load_profile
+from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
@@ -141,6 +142,7 @@ class Meter(_Strict):
     vehicle_fuel: bool = False
     """Fuel of cars: in the total, not in the per-area indicator."""
     modulus: float | None = None
+    """Where the counter rolls over, if the profile cannot know: in the point's unit, ratios included."""
 
 
 class Window(_Strict):
@@ -209,48 +211,121 @@ class Site(_Strict):
         """The devices that a gateway speaks for, in the order of the file."""
         return [d for d in self.devices if self.bus_by_id[d.bus].gateway == gateway]
 
+    def rollover(self, meter: Meter) -> float | None:
+        """Where a meter's counter starts again at 0: as the site says, else as the profile does."""
+        if meter.modulus is not None or meter.device is None or meter.point is None:
+            return meter.modulus
+        return self.device_by_id[meter.device].model.points[meter.point].modulus
+
     @model_validator(mode="after")
     def _references_hold(self) -> Self:
         topics.check_id(self.group)
-        known = {
-            "compound": _ids("compounds", [c.id for c in self.compounds]),
-            "building": _ids("buildings", [b.id for c in self.compounds for b in c.buildings]),
-            "unit": _ids("units", [u.id for u in self.units]),
-            "gateway": _ids("gateways", [g.id for g in self.gateways]),
-            "bus": _ids("buses", [b.id for b in self.buses]),
-            "device": _ids("devices", [d.id for d in self.devices]),
-            "meter": _ids("meters", [m.id for m in self.meters]),
+        known: dict[str, list[tuple[Place, str]]] = {
+            "compound": [(("compounds", i), c.id) for i, c in enumerate(self.compounds)],
+            "building": [(("compounds", i, "buildings", j), b.id) for i, c in enumerate(self.compounds) for j, b in enumerate(c.buildings)],
+            "unit": [(("units", i), u.id) for i, u in enumerate(self.units)],
+            "gateway": [(("gateways", i), g.id) for i, g in enumerate(self.gateways)],
+            "bus": [(("buses", i), b.id) for i, b in enumerate(self.buses)],
+            "device": [(("devices", i), d.id) for i, d in enumerate(self.devices)],
+            "meter": [(("meters", i), m.id) for i, m in enumerate(self.meters)],
         }
-        for what, owner, name in self._references():
-            if name is not None and name not in known[what]:
-                raise ValueError(f"{owner}: no {what} {name!r}")
-        for meter in self.meters:
-            if meter.device and meter.point not in self.device_by_id[meter.device].model.points:
-                raise ValueError(f"meter {meter.id}: {meter.device} has no point {meter.point!r}")
+        faults = [fault for what, ids in known.items() for fault in _twice(what, ids)]
+        names = {what: {name for _, name in ids} for what, ids in known.items()}
+        faults += [
+            Fault(place, f"expected the id of a {what}", name)
+            for what, place, name in self._references()
+            if name is not None and name not in names[what]
+        ]
+        if faults:
+            raise located(faults)
         return self
 
-    def _references(self) -> list[tuple[str, str, str | None]]:
-        found: list[tuple[str, str, str | None]] = [("compound", f"unit {u.id}", u.compound) for u in self.units]
-        found += [("gateway", f"bus {b.id}", b.gateway) for b in self.buses]
-        for device in self.devices:
-            owner = f"device {device.id}"
-            found += [("bus", owner, device.bus), ("compound", owner, device.compound), ("building", owner, device.building)]
-            found += [("unit", owner, device.vehicle.unit)] if device.vehicle else []
-        for meter in self.meters:
-            owner = f"meter {meter.id}"
-            found += [("device", owner, meter.device), ("meter", owner, meter.parent), ("compound", owner, meter.compound)]
-            found += [("unit", owner, unit) for unit in meter.units]
-        for group in self.elevator_groups:
-            found += [("building", f"elevator group {group.id}", group.building)]
-            found += [("device", f"elevator group {group.id}", car.device) for car in group.cars]
-        return found + [("device", f"zone {z.id}", z.device) for z in self.zones]
+    def _references(self) -> Iterator[tuple[str, Place, str | None]]:
+        """What is named, in which field, by which id."""
+        for i, unit in enumerate(self.units):
+            yield "compound", ("units", i, "compound"), unit.compound
+        for i, gateway in enumerate(self.gateways):
+            yield "compound", ("gateways", i, "compound"), gateway.compound
+        for i, bus in enumerate(self.buses):
+            yield "gateway", ("buses", i, "gateway"), bus.gateway
+        for i, device in enumerate(self.devices):
+            yield "bus", ("devices", i, "bus"), device.bus
+            yield "compound", ("devices", i, "compound"), device.compound
+            yield "building", ("devices", i, "building"), device.building
+            if device.vehicle:
+                yield "unit", ("devices", i, "vehicle", "unit"), device.vehicle.unit
+        yield from self._uses()
+
+    def _uses(self) -> Iterator[tuple[str, Place, str | None]]:
+        """The same for what is made of devices: meters, elevator groups and zones."""
+        for i, meter in enumerate(self.meters):
+            yield "device", ("meters", i, "device"), meter.device
+            yield "meter", ("meters", i, "parent"), meter.parent
+            yield "compound", ("meters", i, "compound"), meter.compound
+            for j, served in enumerate(meter.units):
+                yield "unit", ("meters", i, "units", j), served
+        for i, group in enumerate(self.elevator_groups):
+            yield "building", ("elevator_groups", i, "building"), group.building
+            for j, car in enumerate(group.cars):
+                yield "device", ("elevator_groups", i, "cars", j, "device"), car.device
+        for i, zone in enumerate(self.zones):
+            yield "device", ("zones", i, "device"), zone.device
 
 
-def _ids(what: str, names: list[str]) -> set[str]:
-    twice = {n for n in names if names.count(n) > 1}
-    if twice:
-        raise ValueError(f"{what}: {min(twice)!r} stands twice")
-    return set(names)
+class _Wired(Site):
+    """A site from files: every profile loads and every device can be reached. A site built in a program may leave that open."""
+
+    @model_validator(mode="after")
+    def _wiring_holds(self) -> Self:
+        unloadable = list(_unloadable(self))
+        faults = unloadable or [*_unreachable(self), *_unread(self)]
+        if faults:
+            raise located(faults)
+        return self
+
+
+def _twice(what: str, ids: Sequence[tuple[Place, str]]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for place, name in ids:
+        if name in seen:
+            yield Fault((*place, "id"), f"stands twice; expected an id that no other {what} has", name)
+        seen.add(name)
+
+
+def _unloadable(site: Site) -> Iterator[Fault]:
+    for i, device in enumerate(site.devices):
+        try:
+            load_profile(device.profile)
+        except yamlfile.ConfigError as error:
+            yield Fault(("devices", i, "profile"), f"expected a profile that loads ({error})", device.profile)
+
+
+def _unreachable(site: Site) -> Iterator[Fault]:
+    """Devices on a bus of another protocol, without an address, or with the address of another."""
+    taken: set[tuple[str, int | str]] = set()
+    for i, device in enumerate(site.devices):
+        bus = site.bus_by_id[device.bus]
+        if device.model.protocol != bus.protocol:
+            yield Fault(("devices", i, "bus"), f"expected a bus of {device.model.protocol}; this one speaks {bus.protocol}", bus.id)
+            continue
+        addresses: dict[str, tuple[str, int | str | None]] = {
+            "modbus": ("unit_id", device.unit_id),
+            "mqtt": ("topic", device.topic),
+            "jt808": ("phone", device.phone),
+        }
+        field, address = addresses[bus.protocol]
+        if address is None or address == "":
+            yield Fault(("devices", i, field), f"expected a {field}, since {bus.id} speaks {bus.protocol}", address)
+        elif (bus.id, address) in taken:
+            yield Fault(("devices", i, field), f"expected a {field} that no other device of {bus.id} has", address)
+        else:
+            taken.add((bus.id, address))
+
+
+def _unread(site: Site) -> Iterator[Fault]:
+    for i, meter in enumerate(site.meters):
+        if meter.device and meter.point not in site.device_by_id[meter.device].model.points:
+            yield Fault(("meters", i, "point"), f"expected a point of {meter.device}", meter.point)
 
 
 def shipped_site(name: str) -> Path:
@@ -276,4 +351,4 @@ def load_site(folder: Path) -> Site:
             merged[key], documents[key] = value, document
     if not documents:
         raise yamlfile.ConfigError(f"{folder}: no *.yaml in it; expected a site")
-    return yamlfile.validate(Site, merged, documents)
+    return yamlfile.validate(_Wired, merged, documents)

@@ -1,0 +1,175 @@
+"""Profiles: every shipped one loads, its arithmetic holds, and a wrong one is refused at its line."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract import schema, yamlfile
+from contract.point import POINTS, Kind
+from contract.profile import PointMap, Profile, RegisterType, engineering, load_profile, profile_names, raw
+from contract.units import Unit
+
+GOOD = """\
+maker: M
+model: X
+class: hvac
+protocol: modbus
+sources: [a book]
+points:
+  setpoint: {address: 3, scale: 0.1, unit: degC, writable: true, limits: {min: 5, max: 35}}
+  power: {address: 8, type: int32, unit: kW}
+"""
+INTEGERS = {RegisterType.UINT16: (0, 0xFFFF), RegisterType.INT16: (-0x8000, 0x7FFF), RegisterType.INT32: (-(2**31), 2**31 - 1)}
+TENTH = PointMap(scale=Decimal("0.1"), unit=Unit.CELSIUS)
+
+
+def load(folder: Path, text: str) -> Profile:
+    path = folder / "device.yaml"
+    path.write_text(text, encoding="utf-8")
+    return yamlfile.load(Profile, path)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_shipped_profile_says_where_it_comes_from(name: str) -> None:
+    """A shipped profile loads, stands in the folder of its class, and names sources: a text, or that it is ours."""
+    profile = load_profile(name)
+    assert name.split("/", maxsplit=1)[0] == profile.device_class
+    assert profile.sources[0].startswith("Ours:") == profile.maker.startswith("Jieyue")
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_no_two_points_share_bits(name: str) -> None:
+    """Each bit of each table belongs to at most one point, so a slip in an address cannot read a neighbour."""
+    taken: dict[tuple[str, int], str] = {}
+    for point, mapped in load_profile(name).points.items():
+        bits = [b for b in range(16) if mapped.mask is None or mapped.mask >> b & 1]
+        for register in range(mapped.type.registers if mapped.address is not None else 0):
+            for bit in bits:
+                place = (mapped.table.value, ((mapped.address or 0) + register) * 16 + bit)
+                assert taken.setdefault(place, point) == point
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_an_integer_counter_rolls_over_where_its_register_ends(name: str) -> None:
+    """The modulus of a 32-bit counter is 2**32 of its steps; only a ratio of the site may leave it open."""
+    for point, mapped in load_profile(name).points.items():
+        if POINTS[point].kind is Kind.COUNTER and mapped.type is RegisterType.UINT32:
+            assert mapped.modulus == (None if mapped.ratio else float(2**32 * mapped.scale))
+
+
+def test_the_shipped_profiles_are_those_of_the_first_site() -> None:
+    """The list of shipped profiles is known, so that none is lost unseen."""
+    assert profile_names() == [
+        "electricity/acrel-adl400",
+        "electricity/chint-dtsu666",
+        "electricity/eastron-sdm630",
+        "electricity/jieyue-mqtt-meter",
+        "elevator/jieyue-group-controller",
+        "fresh_air/jieyue-fresh-air",
+        "gas/jieyue-gas-meter",
+        "hvac/beca-bac-002aln",
+        "meeting_room/jieyue-room-controller",
+        "vehicle/emqx-jt808-gateway",
+        "vehicle/jtt808-terminal",
+        "water/kaifeng-xintai",
+    ]
+
+
+def test_the_air_conditioning_switch_matches_its_published_map() -> None:
+    """BAC-002ALN: on 0, fan 1, mode 2, set-point 3 in tenths from 5 to 35, room 8; only on, fan and set-point can be written."""
+    profile = load_profile("hvac/beca-bac-002aln")
+    assert {n: profile.points[n].address for n in ("on", "fan", "mode", "setpoint", "room_temperature")} == {
+        "on": 0, "fan": 1, "mode": 2, "setpoint": 3, "room_temperature": 8,
+    }  # fmt: skip
+    assert {n for n, m in profile.points.items() if m.writable} == {"on", "fan", "setpoint"}
+    limits = profile.points["setpoint"].limits
+    assert limits is not None
+    assert (limits.min, limits.max, profile.interval) == (5, 35, 5)
+
+
+@pytest.mark.parametrize(("register", "shown"), [(260, 26.0), (263, 26.3), (3, 0.3), (0, 0.0)])
+def test_tenths_are_the_decimals_that_a_person_reads(register: int, shown: float) -> None:
+    """260 in tenths is exactly 26.0 and 263 is 26.3, not 26.300000000000004."""
+    assert engineering(register, TENTH, "setpoint") == shown
+    assert raw(shown, TENTH, "setpoint") == register
+
+
+def test_ratios_make_a_secondary_side_primary() -> None:
+    """5 A and 0.4 kW behind 300/5 A and 10/0.1 kV transformers are 300 A and 2400 kW; an unratioed value stays."""
+    current = PointMap(scale=Decimal("0.01"), unit=Unit.AMPERE, ratio="ct")
+    power = PointMap(type=RegisterType.INT32, scale=Decimal("0.001"), unit=Unit.KILOWATT, ratio="ct_pt")
+    assert engineering(500, current, "current_a", ct=60, pt=100) == 300.0
+    assert engineering(400, power, "power", ct=60, pt=100) == 2_400_000.0
+    assert engineering(2300, PointMap(scale=Decimal("0.1"), unit=Unit.VOLT), "voltage_a", ct=60, pt=100) == 230.0
+
+
+@given(
+    st.sampled_from(list(INTEGERS)).flatmap(lambda kind: st.tuples(st.just(kind), st.integers(*INTEGERS[kind]))),
+    st.sampled_from(["0.001", "0.01", "0.1", "0.5", "1", "10", "0.0198"]),
+    st.sampled_from([1.0, 15.0, 60.0, 300.0]),
+)
+def test_a_register_survives_the_way_to_a_reading_and_back(number: tuple[RegisterType, int], scale: str, ct: float) -> None:
+    """Raw to engineering to raw is the same register value, for every integer type, scale and ratio."""
+    mapped = PointMap(type=number[0], scale=Decimal(scale), unit=Unit.KILOWATT, ratio="ct")
+    assert raw(engineering(number[1], mapped, "power", ct=ct), mapped, "power", ct=ct) == number[1]
+
+
+@given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 6))
+def test_a_reading_is_the_double_nearest_to_the_decimal(number: int, places: int) -> None:
+    """A decimal scale gives the double that the printed decimal itself parses to."""
+    scale = Decimal(1).scaleb(-places)
+    mapped = PointMap(type=RegisterType.INT32, scale=scale, unit=Unit.WATT)
+    assert engineering(number, mapped, "power") == float(number * scale)
+
+
+def test_a_good_profile_loads(tmp_path: Path) -> None:
+    """The text that the next test spoils is right as it stands."""
+    assert load(tmp_path, GOOD).points["setpoint"].address == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("  power:", "  horse_power:", ":8: points.horse_power: no such point; expected a name of contract/point.py, got 'horse_power'"),
+        ("unit: kW", "unit: bar", ":8: points.power.unit: Input should be '1', 'V'"),
+        ("unit: kW", "unit: kWh", ":8: points.power.unit: expected W or a unit of the same quantity, got 'kWh'"),
+        ("type: int32", "kind: counter", ":8: points.power.kind: expected gauge, got 'counter'"),
+        ("address: 8, ", "", ":8: points.power.address: expected an address"),
+        ("address: 8", "address: 70000", ":8: points.power.address: Input should be less than or equal to 65535, got 70000"),
+        ("address: 8", "adress: 8", ":8: points.power.adress: Extra inputs are not permitted, got 8"),
+        ("type: int32", "type: int31", ":8: points.power.type: Input should be 'uint16'"),
+        ("scale: 0.1", "scale: 0", ":7: points.setpoint.scale: expected a number other than 0, got 0.0"),
+        (", limits: {min: 5, max: 35}", "", ":7: points.setpoint.writable: expected limits or values"),
+        ("address: 3", "table: input, address: 3", ":7: points.setpoint.table: expected holding or coil"),
+        ("type: int32", "ratio: ct, modulus: 9", ":8: points.power.modulus: expected it at the site's meter"),
+        ("protocol: modbus", "protocol: mqtt", ":7: points.setpoint.path: expected a path into the JSON object"),
+        ("sources: [a book]", "sources: []", ":5: sources: List should have at least 1 item"),
+        ("model: X\n", "", ":1: model: Field required"),
+        ("model: X", "maker: N", ":2: the key 'maker' stands twice"),
+        ("model: X", "model: [X", ":3: expected ',' or ']'"),
+    ],
+)
+def test_a_fault_in_a_profile_names_file_line_and_field(tmp_path: Path, before: str, after: str, fault: str) -> None:
+    """A wrong profile is refused with its file, the line, the field and what was expected."""
+    assert GOOD.count(before) == 1
+    with pytest.raises(yamlfile.ConfigError) as caught:
+        load(tmp_path, GOOD.replace(before, after))
+    assert f"{tmp_path}/device.yaml{fault}" in str(caught.value)
+
+
+def test_all_faults_of_a_profile_are_told_at_once(tmp_path: Path) -> None:
+    """Two faults give two lines, so a file is not mended one start at a time."""
+    with pytest.raises(yamlfile.ConfigError) as caught:
+        load(tmp_path, GOOD.replace("unit: kW", "unit: kWh").replace("scale: 0.1", "scale: 0"))
+    assert [line.split(": ")[1] for line in str(caught.value).split("\n")] == ["points.setpoint.scale", "points.power.unit"]
+
+
+@pytest.mark.parametrize("path", list(schema.SCHEMAS), ids=lambda p: p.name)
+def test_the_committed_schema_is_the_generated_one(path: Path) -> None:
+    """An editor checks YAML with the same model as the product: `python -m contract.schema` would change nothing."""
+    assert path.read_text(encoding="utf-8") == schema.text(schema.SCHEMAS[path])
