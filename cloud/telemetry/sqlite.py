@@ -157,7 +157,10 @@ class SqliteTelemetry:
                 if fault or series is None:
                     refused.append(Refused(stored, fault))
                 else:
-                    rows.append((series, reading.at, reading.value, reading.quality, reading.reason or None))
+                    value = reading.value
+                    if value is not None and type(value) is not float:
+                        value = float(value)  # a driver's 64-bit count as an int may be more than SQLite's integers hold
+                    rows.append((series, reading.at, value, reading.quality, reading.reason or None))
             rows.sort(key=_place)  # neighbours in the tree are then written together
             self._writer.executemany(_UPSERT, rows)
         return refused
