@@ -126,13 +126,16 @@ class SqliteTelemetry:
     def _transaction(self) -> Iterator[None]:
         with self._lock, _telling(self._path):
             self._writer.execute("BEGIN IMMEDIATE")
+            done = False
             try:
                 yield
                 self._writer.execute("COMMIT")
+                done = True
             finally:
-                if self._writer.in_transaction:  # something above failed
-                    self._writer.execute("ROLLBACK")
-                    self._ids.clear()  # they may name series that were rolled back
+                if not done:
+                    self._ids.clear()  # they may name series that are taken back
+                    if self._writer.in_transaction:  # on a full disk SQLite has taken it back itself
+                        self._writer.execute("ROLLBACK")
 
     def _id(self, key: _Key) -> int:
         self._writer.execute("INSERT OR IGNORE INTO series(grp, class, device, point) VALUES (?, ?, ?, ?)", key)

@@ -141,11 +141,12 @@ def test_sqlite_keeps_everything_over_a_restart(open_store: Opener, tmp_path: Pa
     assert again.series("g", "meter", "d", "p", T0, T0 + 9) == expected
 
 
-def test_sqlite_that_fails_midway_stores_nothing_and_recovers(open_store: Opener, tmp_path: Path) -> None:
+@pytest.mark.parametrize("action", ["ABORT", "ROLLBACK"])
+def test_sqlite_that_fails_midway_stores_nothing_and_recovers(open_store: Opener, tmp_path: Path, action: str) -> None:
     """A batch that cannot be finished is taken back as a whole, new series too, and the next try succeeds."""
     store = open_store(f"sqlite:///{tmp_path}/x.sqlite")
     with sqlite3.connect(tmp_path / "x.sqlite") as other:
-        other.execute("CREATE TRIGGER full BEFORE INSERT ON reading WHEN new.ts = 2 BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        other.execute(f"CREATE TRIGGER full BEFORE INSERT ON reading WHEN new.ts = 2 BEGIN SELECT RAISE({action}, 'disk full'); END")
     batch = [line for at in (1, 2, 3) for line in row("d", at, "p")]
     with pytest.raises(StoreDown, match="disk full"):
         store.write(batch)
