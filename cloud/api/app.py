@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from cloud.api import problems
 from cloud.api.auth import Guard
 from cloud.api.context import Context
-from cloud.api.routes import health, latest
+from cloud.api.metrics import Measured
+from cloud.api.routes import commands, devices, health, notices, readings, registry
 
 
 def create_app(context: Context) -> FastAPI:
@@ -16,6 +17,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     problems.install(app)
     app.add_middleware(Guard, context=context)
-    for subject in (health, latest):
+    app.add_middleware(Measured)
+    for subject in (health, devices, readings, registry, commands, notices):
         app.include_router(subject.router)
     return app

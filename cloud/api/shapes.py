@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Shape(BaseModel):
@@ -27,3 +29,123 @@ class Latest(_Shape):
     quality: str
     at: str
     received_at: str
+
+
+class Device(_Shape):
+    """A device; `class` is its device class and `points` are the names of what it measures or may measure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, serialize_by_alias=True)
+
+    id: str
+    device_class: Annotated[str, Field(alias="class")]
+    site: str
+    gateway: str
+    online: bool
+    last_seen: str | None
+    """Time of the newest good reading."""
+    points: list[str]
+
+
+class Writable(_Shape):
+    """What may be written to a point: a number between two limits, or one of a few numbers with names."""
+
+    unit: str
+    min: float | None
+    max: float | None
+    values: dict[int, str] | None
+
+
+class DeviceDetail(Device):
+    """A device with what its files say."""
+
+    name: dict[str, str]
+    compound: str | None
+    profile: str | None
+    interval: float | None
+    writable: dict[str, Writable]
+
+
+class Sample(_Shape):
+    """A reading, or one number for an interval that begins at `at`."""
+
+    at: str
+    value: float | None
+    quality: str
+
+
+class Unit(_Shape):
+    """An institution, with its people and floor area (m2) on a day; null where nobody approved a value yet."""
+
+    id: str
+    name: str
+    compound: str
+    headcount: float | None
+    area: float | None
+
+
+class Meter(_Shape):
+    """A counting place of the ledger; `main` = counted in totals."""
+
+    id: str
+    device: str | None
+    energy: str
+    parent: str | None
+    main: bool
+    units: list[str]
+
+
+class Denominators(_Shape):
+    """Day-weighted means over a span; null where one cannot be known."""
+
+    headcount: float | None
+    area: float | None
+
+
+class Consumed(_Shape):
+    """What a meter counted in an interval, and the share of each provenance."""
+
+    start: str
+    value: float
+    unit: str
+    provenance: dict[str, float]
+
+
+class Factor(_Shape):
+    """What one unit of an energy is worth."""
+
+    energy: str
+    unit: str
+    kgce_per_unit: float
+    kgco2_per_unit: float | None
+    valid_from: str
+    valid_to: str | None
+    source: str
+    set: str
+
+
+class Vehicle(_Shape):
+    """An official car and where it was last; null where its position is not known."""
+
+    id: str
+    name: str
+    online: bool
+    at: str | None
+    latitude: float | None
+    longitude: float | None
+    speed: float | None
+    course: float | None
+
+
+class CommandState(_Shape):
+    """How a command stands."""
+
+    state: str
+    read_back: float | None
+    reason: str
+
+
+class CommandAccepted(_Shape):
+    """A command that is on its way."""
+
+    id: str
+    state: str

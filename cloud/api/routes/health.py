@@ -1,4 +1,4 @@
-"""Whether the service is ready; open to everybody."""
+"""How the service is: for everybody whether it is ready, for Prometheus its numbers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
+from cloud.api import metrics
 from cloud.api.context import Here
 from cloud.api.shapes import Health
 from cloud.ledger.periods import local_date
@@ -21,3 +22,9 @@ def health(here: Here, response: Response) -> Health:
     if reason is not None:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return Health(status="ok" if reason is None else reason, now=iso(now), year=local_date(now).year)
+
+
+@router.get("/metrics", response_class=Response)
+def numbers(here: Here) -> Response:
+    """Numbers about the service in Prometheus' text format."""
+    return Response(metrics.exposition(here), media_type=metrics.CONTENT_TYPE)

@@ -1,0 +1,146 @@
+"""Devices and vehicles as the registry and the newest readings show them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloud.api.context import Context
+from cloud.api.problems import not_found
+from cloud.api.shapes import Device, DeviceDetail, Vehicle, Writable
+from cloud.registry.tables import device, latest, site
+from contract.clock import iso
+from contract.point import POINTS
+from contract.profile import PointMap, Profile, load_profile
+from contract.yamlfile import ConfigError
+
+VEHICLE = "vehicle"
+VEHICLE_SILENCE = 180_000
+"""Ms without a good reading after which a vehicle is offline."""
+_INTERVALS = 3
+_UNKNOWN_INTERVAL = 60.0
+"""Seconds; for a device that only a birth made known."""
+_POSITION = ("latitude", "longitude", "speed", "course")
+Row = sa.Row[Any]
+
+
+def device_row(context: Context, name: str) -> Row:
+    """The registry's row of a device.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
+    query = sa.select(device).where(device.c.grp == context.group, device.c.id == name)
+    with context.engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        raise not_found("device", name)
+    return row
+
+
+def class_of(row: Row) -> str:
+    """The device class of a row; `class` is a word of Python, so it cannot be asked for by name."""
+    return str(row._mapping["class"])  # noqa: SLF001 (public in SQLAlchemy)
+
+
+def all_devices(context: Context) -> list[Device]:
+    """Every device of the group, by id."""
+    place, newest, now = _site(context), _newest(context), context.clock.now_ms()
+    query = sa.select(device).where(device.c.grp == context.group).order_by(device.c.id)
+    with context.engine.connect() as connection:
+        return [Device(**_fields(row, newest[row.id], place, now)) for row in connection.execute(query)]
+
+
+def one_device(context: Context, name: str) -> DeviceDetail:
+    """A device with what its files say.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
+    row = device_row(context, name)
+    fields = _fields(row, _newest(context, name)[name], _site(context), context.clock.now_ms())
+    profile = profile_of(row)
+    writable = {point: _writable(point, mapped) for point, mapped in profile.points.items() if mapped.writable} if profile else {}
+    return DeviceDetail(
+        **fields, name=json.loads(row.name), compound=row.compound, profile=row.profile, interval=row.interval, writable=writable
+    )
+
+
+def vehicles(context: Context) -> list[Vehicle]:
+    """Every vehicle with its newest position."""
+    query = sa.select(device).where(device.c.grp == context.group, device.c["class"] == VEHICLE).order_by(device.c.id)
+    newest, now = _newest(context), context.clock.now_ms()
+    with context.engine.connect() as connection:
+        return [_vehicle(row, newest[row.id], now) for row in connection.execute(query)]
+
+
+def profile_of(row: Row) -> Profile | None:
+    """A device's profile; None for a device that has none, or whose profile is no longer shipped."""
+    try:
+        return load_profile(row.profile) if row.profile else None
+    except ConfigError:
+        return None
+
+
+def _site(context: Context) -> str:
+    with context.engine.connect() as connection:
+        return connection.execute(sa.select(site.c.id).where(site.c.grp == context.group).limit(1)).scalar_one_or_none() or ""
+
+
+def _newest(context: Context, name: str | None = None) -> defaultdict[str, list[Row]]:
+    """The rows of `latest` by device."""
+    query = sa.select(latest).where(latest.c.grp == context.group)
+    if name is not None:
+        query = query.where(latest.c.device == name)
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    with context.engine.connect() as connection:
+        for row in connection.execute(query):
+            found[row.device].append(row)
+    return found
+
+
+def _seen(newest: list[Row]) -> int | None:
+    """Time of the newest good reading."""
+    return max((row.good_at for row in newest if row.good_at is not None), default=None)
+
+
+def _online(row: Row, seen: int | None, now: int) -> bool:
+    interval = _UNKNOWN_INTERVAL if row.interval is None else row.interval
+    silence = VEHICLE_SILENCE if class_of(row) == VEHICLE else _INTERVALS * interval * 1000
+    return seen is not None and now - seen <= silence
+
+
+def _fields(row: Row, newest: list[Row], place: str, now: int) -> dict[str, Any]:
+    seen, profile = _seen(newest), profile_of(row)
+    points = {item.point for item in newest} | set(profile.points if profile else ())
+    return {
+        "id": row.id,
+        "class": class_of(row),
+        "site": place,
+        "gateway": row.gateway,
+        "online": _online(row, seen, now),
+        "last_seen": None if seen is None else iso(seen),
+        "points": sorted(points),
+    }
+
+
+def _writable(point: str, mapped: PointMap) -> Writable:
+    limits = mapped.limits
+    return Writable(
+        unit=POINTS[point].unit.value, min=limits.min if limits else None, max=limits.max if limits else None, values=mapped.values
+    )
+
+
+def _vehicle(row: Row, newest: list[Row], now: int) -> Vehicle:
+    values = {item.point: item for item in newest}
+    where = values.get("latitude")
+    return Vehicle(
+        id=row.id,
+        name=json.loads(row.name)["zh"],
+        online=_online(row, _seen(newest), now),
+        at=None if where is None else iso(where.at),
+        **{point: values[point].value if point in values else None for point in _POSITION},
+    )

@@ -1,0 +1,83 @@
+"""Numbers about the service itself, for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import prometheus_client
+import sqlalchemy as sa
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector, CollectorRegistry
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud.api.context import Context
+from cloud.api.devices import all_devices
+from cloud.registry.tables import command, rejected_reading, touched
+
+CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
+REQUESTS = prometheus_client.Counter("jieyue_http_requests", "Requests answered.", ["method", "route", "status"])
+SECONDS = prometheus_client.Histogram("jieyue_http_request_seconds", "Time until the last byte of an answer.", ["method", "route"])
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Measured:
+    """Counts requests by route, never by path, so that no caller can make series without end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count it when it is answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, began = "500", time.perf_counter()
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            route = getattr(scope.get("route"), "path", "none")
+            REQUESTS.labels(method, route, status).inc()
+            SECONDS.labels(method, route).observe(time.perf_counter() - began)
+
+
+class _State(Collector):
+    """What the stores say now, asked for at each scrape."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family a question."""
+        devices = GaugeMetricFamily("jieyue_devices", "Devices, by class and whether they are online.", labels=["class", "online"])
+        counted = Counter((item.device_class, "yes" if item.online else "no") for item in all_devices(self._context))
+        for labels, number in sorted(counted.items()):
+            devices.add_metric(labels, number)
+        yield devices
+        ready = self._context.ready() is None
+        yield GaugeMetricFamily("jieyue_ready", "1 when the service is ready.", value=float(ready))
+        yield self._rows("jieyue_ledger_hours_waiting", "Hours of meters whose consumption is to be computed again.", touched)
+        yield self._rows("jieyue_readings_rejected", "Readings that the time-series store will not take.", rejected_reading)
+        yield self._rows("jieyue_commands_open", "Commands without a result.", command, command.c.state.in_(("queued", "sent")))
+
+    def _rows(self, name: str, what: str, table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> GaugeMetricFamily:
+        query = sa.select(sa.func.count()).select_from(table)
+        with self._context.engine.connect() as connection:
+            number = connection.execute(query if where is None else query.where(where)).scalar_one()
+        return GaugeMetricFamily(name, what, value=number)
+
+
+def exposition(context: Context) -> bytes:
+    """Everything that this process counts, and what the stores say now."""
+    own = CollectorRegistry()
+    own.register(_State(context))
+    return prometheus_client.generate_latest() + prometheus_client.generate_latest(own)

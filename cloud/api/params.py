@@ -1,0 +1,77 @@
+"""Parameters of requests, read strictly: what is not exactly understood is refused with what was expected."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from contract.clock import iso, parse_time
+
+EARLIEST, LATEST = parse_time("2000-01-01"), parse_time("2100-01-01")
+"""No reading of a site is older, and no interval list may grow without end."""
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SCOPE = re.compile(r"district|(compound|unit):[A-Za-z0-9_.-]{1,64}")
+_ID = re.compile(r"[^\x00-\x1f]{1,128}")
+
+
+def moment(text: object) -> int:
+    """RFC 3339 with a zone as ms since 1970 in UTC.
+
+    Raises:
+        ValueError: With what was expected.
+    """
+    wanted = "expected a time as RFC 3339, such as 2026-03-01T00:00:00Z (a + in an address is written %2B)"
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        raise ValueError(wanted)
+    try:
+        at = parse_time(text.upper())
+    except (ValueError, OverflowError):
+        raise ValueError(wanted) from None
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"expected a time from {iso(EARLIEST)} to {iso(LATEST)}")
+    return at
+
+
+def _day(text: object) -> date:
+    wanted = "expected a day such as 2026-03-01"
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        raise ValueError(wanted)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
+def _scope(text: str) -> str:
+    if not _SCOPE.fullmatch(text):
+        raise ValueError("expected district, compound:ID or unit:ID")
+    return text
+
+
+def _id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ValueError("expected an id of 1 to 128 printable characters")
+    return text
+
+
+Moment = Annotated[int, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Scope = Annotated[str, AfterValidator(_scope), Query(examples=["district", "compound:c1", "unit:u01"])]
+Id = Annotated[str, AfterValidator(_id)]
+Year = Annotated[int, Query(ge=2000, le=2099)]
+Every = Literal["hour", "day", "month", "quarter", "year"]
+
+
+def check_span(start: int, end: int) -> None:
+    """Refuse a span that holds nothing.
+
+    Raises:
+        ValueError: `end` is not after `start`.
+    """
+    if end <= start:
+        raise ValueError(f"end: expected a time after start, {iso(start)}; got {iso(end)}")

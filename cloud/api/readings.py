@@ -1,0 +1,46 @@
+"""Series of one point from the time-series store."""
+
+from __future__ import annotations
+
+from cloud.api.context import Context
+from cloud.api.devices import class_of, device_row, profile_of
+from cloud.api.latest import latest_readings, quality_name
+from cloud.api.params import Every, check_span
+from cloud.api.problems import unprocessable
+from cloud.api.shapes import Sample
+from cloud.ledger.periods import edges
+from cloud.telemetry.base import Aggregate
+from contract.clock import iso
+from contract.point import POINTS
+from contract.reading import Quality
+
+_GOOD = quality_name(Quality.GOOD)
+
+
+def series(
+    context: Context, device: str, point: str, start: int, end: int, every: Every | None, aggregate: Aggregate | None
+) -> list[Sample]:
+    """The readings of a point, or one number an interval (the mean unless said otherwise).
+
+    Raises:
+        HTTPException: 404 for an unknown device, 422 for parameters that make no question.
+    """
+    row = device_row(context, device)
+    check_span(start, end)
+    _check_point(context, device, point)
+    place = (context.group, class_of(row), device, point)
+    if every is None:
+        if aggregate is not None:
+            raise unprocessable("aggregate: expected every=hour|day|month|quarter|year beside it")
+        found = context.telemetry.series(*place, start, end)
+        return [Sample(at=iso(r.at), value=r.value, quality=quality_name(r.quality)) for r in found]
+    windows = context.telemetry.windows(*place, start, end, edges(start, end, every), aggregate or Aggregate.MEAN)
+    return [Sample(at=iso(at), value=value, quality=_GOOD) for at, value in windows]
+
+
+def _check_point(context: Context, device: str, point: str) -> None:
+    """Refuse a name that no point has, rather than answer that it has no readings."""
+    if point in POINTS or any(item.point == point for item in latest_readings(context, device)):
+        return
+    profile = profile_of(device_row(context, device))
+    raise unprocessable(f"point: no point {point!r}; {device} has {', '.join(profile.points) if profile else 'none that is known'}")

@@ -1,0 +1,42 @@
+"""Devices and vehicles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from cloud.api import devices
+from cloud.api.context import Here
+from cloud.api.params import Day, Id
+from cloud.api.problems import not_found
+from cloud.api.shapes import Device, DeviceDetail, Vehicle
+
+router = APIRouter(prefix="/api/v1")
+
+
+@router.get("/devices")
+def every_device(here: Here) -> list[Device]:
+    """Every device; online = a good reading within three of its intervals (vehicles: 180 s)."""
+    return devices.all_devices(here)
+
+
+@router.get("/devices/{device}")
+def one_device(here: Here, device: Id) -> DeviceDetail:
+    """A device with what its files say."""
+    return devices.one_device(here, device)
+
+
+@router.get("/vehicles")
+def vehicles(here: Here) -> list[Vehicle]:
+    """Every vehicle with its newest position."""
+    return devices.vehicles(here)
+
+
+@router.get("/vehicles/{vehicle}/trips")
+def trips(here: Here, vehicle: Id, day: Day | None = None) -> list[dict[str, Any]]:
+    """The trips of a vehicle on a day; none are cut from its track yet."""
+    del day
+    if devices.class_of(devices.device_row(here, vehicle)) != devices.VEHICLE:
+        raise not_found("vehicle", vehicle)
+    return []

@@ -1,0 +1,28 @@
+"""Readings: the newest, a series, and one number an interval."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cloud.api import readings
+from cloud.api.context import Here
+from cloud.api.latest import latest_readings
+from cloud.api.params import Every, Id, Moment
+from cloud.api.shapes import Latest, Sample
+from cloud.telemetry.base import Aggregate
+
+router = APIRouter(prefix="/api/v1/readings")
+
+
+@router.get("/latest")
+def newest(here: Here, device: Id | None = None) -> list[Latest]:
+    """The newest reading of each point, of one device or of all."""
+    return latest_readings(here, device)
+
+
+@router.get("")
+def series(
+    here: Here, device: Id, point: Id, start: Moment, end: Moment, every: Every | None = None, aggregate: Aggregate | None = None
+) -> list[Sample]:
+    """The readings of a point in [start, end); with `every` one number an interval, cut in Asia/Shanghai."""
+    return readings.series(here, device, point, start, end, every, aggregate)
