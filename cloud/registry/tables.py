@@ -28,7 +28,7 @@ denominator = Table(
     Column("unit", ForeignKey("unit.id"), primary_key=True),
     Column("kind", String, primary_key=True),  # headcount | area
     Column("valid_from", String, primary_key=True),
-    Column("value", sa.Numeric(18, 4), nullable=False),
+    Column("value", sa.Numeric(18, 4, asdecimal=False), nullable=False),
     Column("approved_by", String, nullable=False),
 )
 device = Table(
@@ -57,7 +57,7 @@ meter = Table(
     Column("item", String, nullable=False),
     Column("compound", String),
     Column("vehicle_fuel", Boolean, nullable=False),
-    Column("modulus", BigInteger),  # base units
+    Column("modulus", Float),  # in the point's unit; the ledger converts it
 )
 meter_unit = Table(
     "meter_unit",
@@ -74,7 +74,16 @@ factor = Table(
     Column("valid_to", String),
     Column("unit", String, nullable=False),
     Column("kgce_per_unit", String, nullable=False),  # a decimal as text, so that no database rounds it
-    Column("kgco2_per_unit", String),
+    Column("source", Text, nullable=False),
+)
+factor_co2 = Table(  # announced for data years of their own, so not a column of `factor`
+    "factor_co2",
+    metadata,
+    Column("set", String, primary_key=True),
+    Column("energy", String, primary_key=True),
+    Column("valid_from", String, primary_key=True),
+    Column("valid_to", String),
+    Column("kgco2_per_unit", String, nullable=False),
     Column("source", Text, nullable=False),
 )
 

@@ -87,9 +87,18 @@ def upgrade() -> None:
         sa.Column("valid_to", sa.String(), nullable=True),
         sa.Column("unit", sa.String(), nullable=False),
         sa.Column("kgce_per_unit", sa.String(), nullable=False),
-        sa.Column("kgco2_per_unit", sa.String(), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("set", "energy", "valid_from", name=op.f("pk_factor")),
+    )
+    op.create_table(
+        "factor_co2",
+        sa.Column("set", sa.String(), nullable=False),
+        sa.Column("energy", sa.String(), nullable=False),
+        sa.Column("valid_from", sa.String(), nullable=False),
+        sa.Column("valid_to", sa.String(), nullable=True),
+        sa.Column("kgco2_per_unit", sa.String(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("set", "energy", "valid_from", name=op.f("pk_factor_co2")),
     )
     op.create_table(
         "latest",
@@ -125,7 +134,7 @@ def upgrade() -> None:
         sa.Column("item", sa.String(), nullable=False),
         sa.Column("compound", sa.String(), nullable=True),
         sa.Column("vehicle_fuel", sa.Boolean(), nullable=False),
-        sa.Column("modulus", sa.BigInteger(), nullable=True),
+        sa.Column("modulus", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_meter")),
     )
     op.create_table(
@@ -201,7 +210,7 @@ def upgrade() -> None:
         sa.Column("unit", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("valid_from", sa.String(), nullable=False),
-        sa.Column("value", sa.Numeric(precision=18, scale=4), nullable=False),
+        sa.Column("value", sa.Numeric(precision=18, scale=4, asdecimal=False), nullable=False),
         sa.Column("approved_by", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["unit"], ["unit.id"], name=op.f("fk_denominator_unit")),
         sa.PrimaryKeyConstraint("unit", "kind", "valid_from", name=op.f("pk_denominator")),

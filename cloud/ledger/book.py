@@ -1,0 +1,218 @@
+"""The ledger in SQL: touched hours are counted anew, and consumption is read from what stands there.
+
+One settler works at a time (any number of readers and of ingest workers beside it): a touched hour leaves the list only
+if its generation is the one that was read before the samples were, so what comes in meanwhile is counted the next time.
+
+An entered month counts instead of the counter: of one meter and hour, only one source is ever in the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cloud.ledger import periods
+from cloud.ledger.base_units import energy_of, to_factor_unit
+from cloud.ledger.counted import Counted, Known, Parts, count, load_meters
+from cloud.ledger.counters import Provenance, shares
+from cloud.ledger.periods import HOUR_MS, Every
+from cloud.ledger.written import write_back
+from cloud.registry import tables
+from cloud.registry.database import writing
+from cloud.telemetry.base import Telemetry
+from contract.clock import iso
+
+UNUSABLE = "counter_unusable"
+"""Kind of the event for a sample that does not fit the ledger."""
+_SHANGHAI_MS = 8 * HOUR_MS
+_LEDGER = tables.ledger_hour.c
+_MANUAL = Provenance.MANUAL.value
+_Generations = dict[int, int]
+
+
+class UnknownMeterError(LookupError):
+    """The registry has no such meter."""
+
+
+class Consumption(TypedDict):
+    """What one meter used in one period; `value` in the factor's unit, `provenance` as shares from 0 to 1."""
+
+    start: str
+    value: float
+    unit: str
+    provenance: dict[str, float]
+
+
+def backlog(engine: sa.Engine) -> int:
+    """Number of touched hours that wait to be counted."""
+    with engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(tables.touched)).scalar_one()
+
+
+def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
+    """Count touched hours anew, the newest first so that a long backlog never hides today, and write them back.
+
+    Each meter is one transaction, and its figures are written before it: a crash between the two repeats both.
+
+    Args:
+        engine: Of the registry and ledger.
+        telemetry: Samples come from it, figures go to it.
+        limit: Most touched hours to take.
+
+    Returns:
+        How many were taken; fewer than `limit` means that nothing else waits.
+
+    Raises:
+        StoreDown: The time-series store cannot be asked; meters done until then stay done.
+        sqlalchemy.exc.OperationalError: The database cannot be asked.
+    """
+    table = tables.touched
+    waiting: defaultdict[str, _Generations] = defaultdict(dict)
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(table.c.meter, table.c.hour, table.c.generation).order_by(table.c.hour.desc()).limit(limit))
+        for meter, hour, generation in rows:
+            waiting[meter][hour] = generation
+        known = load_meters(connection, waiting)
+    for name, generations in waiting.items():
+        if name in known:
+            _settle_meter(engine, telemetry, known[name], generations)
+        else:
+            with writing(engine).begin() as connection:
+                _clear(connection, name, generations)
+    return sum(map(len, waiting.values()))
+
+
+def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generations: _Generations) -> None:
+    counted = count(meter, telemetry, sorted(generations))
+    with engine.connect() as connection:
+        counted.parts = _without_entered(connection, meter.id, counted.parts)
+        before = _stored(connection, meter.id, counted)
+    replaced = {hour for hour, _ in before if counted.replaces(hour)}
+    merged = {key: amount for key, amount in before.items() if key[1] is Provenance.MANUAL or key[0] not in replaced} | counted.parts
+    changed = {hour for hour, _ in counted.parts} | replaced
+    write_back(telemetry, meter, merged, replaced, changed)
+    with writing(engine).begin() as connection:
+        _replace(connection, meter.id, counted)
+        _record(connection, meter, counted)
+        _clear(connection, meter.id, generations)
+
+
+def _without_entered(connection: sa.Connection, meter: str, parts: Parts) -> Parts:
+    """The parts outside of the months that were entered by hand."""
+    months = connection.execute(sa.select(tables.entry.c.month).where(tables.entry.c.meter == meter)).scalars().all()
+    if not months:
+        return parts
+    entered = set(months)
+    return {key: amount for key, amount in parts.items() if f"{periods.local_date(key[0]):%Y-%m}" not in entered}
+
+
+def _stored(connection: sa.Connection, meter: str, counted: Counted) -> Parts:
+    """What the ledger has for all days that the counted ranges touch."""
+    found: Parts = {}
+    for first, last in counted.ranges:
+        within = sa.and_(_LEDGER.hour >= periods.floor(first, "day"), _LEDGER.hour < periods.following(last, "day"))
+        rows = connection.execute(sa.select(_LEDGER.hour, _LEDGER.provenance, _LEDGER.amount).where(_LEDGER.meter == meter, within))
+        found.update(((hour, Provenance(provenance)), amount) for hour, provenance, amount in rows)
+    return found
+
+
+def _replace(connection: sa.Connection, meter: str, counted: Counted) -> None:
+    """Put the counted parts in the place of all that was counted of these hours; entered amounts are not touched."""
+    for first, last in counted.ranges:
+        within = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= first, _LEDGER.hour <= last)
+        connection.execute(sa.delete(tables.ledger_hour).where(within, _LEDGER.provenance != _MANUAL))
+    rows = [{"meter": meter, "hour": h, "provenance": p.value, "amount": amount} for (h, p), amount in counted.parts.items()]
+    if rows:
+        connection.execute(sa.insert(tables.ledger_hour), rows)
+
+
+def _record(connection: sa.Connection, meter: Known, counted: Counted) -> None:
+    """Keep what was found; found again, it is the same event."""
+    unit = energy_of(meter.energy).base_unit
+    found = [
+        (f"counter_{kind}", at, {"since": iso(e.since), "before": e.before, "after": e.after, "counted": e.amount, "unit": unit})
+        for (kind, at), e in counted.events.items()
+    ]
+    found += [(UNUSABLE, at, {"reason": why}) for at, why in counted.unusable.items()]
+    rows = [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": json.dumps(detail)} for k, at, detail in found]
+    if rows:
+        insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(tables.event)
+        keys = ["kind", "grp", "subject", "at"]
+        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"detail": insert.excluded.detail}), rows)
+
+
+def _clear(connection: sa.Connection, meter: str, generations: _Generations) -> None:
+    """Take the hours off the list that nobody touched since; neighbours of one generation in one statement."""
+    table = tables.touched.c
+    runs: list[tuple[int, int, int]] = []
+    for hour, seen in sorted(generations.items()):
+        if runs and runs[-1][1:] == (hour - HOUR_MS, seen):
+            runs[-1] = (runs[-1][0], hour, seen)
+        else:
+            runs.append((hour, hour, seen))
+    within = table.hour.between(sa.bindparam("first"), sa.bindparam("last"))
+    same = sa.and_(table.meter == meter, within, table.generation == sa.bindparam("seen"))
+    rows = [{"first": first, "last": last, "seen": seen} for first, last, seen in runs]
+    connection.execute(sa.delete(tables.touched).where(same), rows)
+
+
+def totals(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> dict[str, dict[Provenance, int]]:
+    """What each of some meters used in [start, end), base units by provenance; one query.
+
+    A meter without any ledger hour in the span is absent.
+    """
+    within = sa.and_(_LEDGER.meter.in_(list(meters)), _LEDGER.hour >= start, _LEDGER.hour < end)
+    columns = (_LEDGER.meter, _LEDGER.provenance, sa.func.sum(_LEDGER.amount))
+    found: defaultdict[str, dict[Provenance, int]] = defaultdict(dict)
+    for meter, provenance, amount in connection.execute(sa.select(*columns).where(within).group_by(*columns[:2])):
+        found[meter][Provenance(provenance)] = int(amount)
+    return dict(found)
+
+
+def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Every) -> list[Consumption]:
+    """What a meter used in [start, end), by period; a period of which nothing is known is absent.
+
+    Periods are cut in Asia/Shanghai. One that begins before `start` or ends after `end` holds only its hours within.
+
+    Args:
+        engine: Of the ledger.
+        meter: Its id.
+        start: ms since 1970 in UTC.
+        end: ms, exclusive.
+        every: Length of a period.
+
+    Raises:
+        UnknownMeterError: There is no such meter.
+    """
+    with engine.connect() as connection:
+        energy = connection.execute(sa.select(tables.meter.c.energy).where(tables.meter.c.id == meter)).scalar()
+        if energy is None:
+            raise UnknownMeterError(f"no meter {meter!r}")
+        amounts = _by_period(connection, meter, start, end, every)
+    unit = energy_of(energy).factor_unit
+    return [_period(at, by_provenance, energy, unit) for at, by_provenance in amounts.items()]
+
+
+def _period(at: int, amounts: Mapping[Provenance, int], energy: str, unit: str) -> Consumption:
+    value = float(to_factor_unit(sum(amounts.values()), energy))
+    return {"start": iso(at), "value": value, "unit": unit, "provenance": shares(amounts)}
+
+
+def _by_period(connection: sa.Connection, meter: str, start: int, end: int, every: Every) -> dict[int, dict[Provenance, int]]:
+    """Sums by begin of period, ascending; the database adds up days, so a year is 365 rows and not 8760."""
+    length = HOUR_MS if every == "hour" else periods.DAY_MS
+    # Written out, since PostgreSQL takes two parameters of one value for two expressions and then refuses the grouping.
+    offset, divisor = (sa.literal_column(str(n), sa.BigInteger) for n in (_SHANGHAI_MS, length))
+    number = ((_LEDGER.hour + offset) // divisor).label("number")
+    within = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= start, _LEDGER.hour < end)
+    query = sa.select(number, _LEDGER.provenance, sa.func.sum(_LEDGER.amount)).where(within)
+    found: defaultdict[int, dict[Provenance, int]] = defaultdict(dict)
+    for index, provenance, amount in connection.execute(query.group_by(number, _LEDGER.provenance).order_by(number)):
+        of_period = found[periods.floor(index * length - _SHANGHAI_MS, every)]
+        of_period[Provenance(provenance)] = of_period.get(Provenance(provenance), 0) + int(amount)
+    return dict(found)

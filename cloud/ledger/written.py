@@ -1,0 +1,57 @@
+"""The ledger written back to the time-series store, so that every panel shows what the report says.
+
+`ledger_hour` and `ledger_day` have the tags `meter` and `energy`, the field `value` in the factor's unit (kWh, m3, L, kg, MJ)
+and a field for each provenance with its share (0 to 1).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator
+
+from cloud.ledger.base_units import energy_of
+from cloud.ledger.counted import Known, Parts
+from cloud.ledger.counters import Provenance, shares
+from cloud.ledger.periods import floor
+from cloud.telemetry.base import Figures, Telemetry
+
+HOUR_FIGURES = "ledger_hour"
+DAY_FIGURES = "ledger_day"
+_Amounts = dict[Provenance, int]
+
+
+def write_back(telemetry: Telemetry, meter: Known, parts: Parts, known_hours: Container[int], changed: Container[int]) -> None:
+    """Write the hours that changed and the days they lie in.
+
+    Args:
+        telemetry: Where to.
+        meter: Whose figures.
+        parts: All parts of every day that has a changed hour.
+        known_hours: Hours that had figures before. Others write only the shares they have: history is long, and a field
+            that was never written needs no 0.
+        changed: Hours to write.
+
+    Raises:
+        StoreDown: Write all again.
+    """
+    hours: defaultdict[int, _Amounts] = defaultdict(dict)
+    days: defaultdict[int, _Amounts] = defaultdict(dict)
+    for (hour, provenance), amount in parts.items():
+        hours[hour][provenance] = amount
+        of_day = days[floor(hour, "day")]
+        of_day[provenance] = of_day.get(provenance, 0) + amount
+    written = ((hour, amounts, hour in known_hours) for hour, amounts in hours.items() if hour in changed)
+    telemetry.write_figures(HOUR_FIGURES, _figures(meter, written))
+    telemetry.write_figures(DAY_FIGURES, _figures(meter, ((day, amounts, True) for day, amounts in days.items())))
+
+
+def _figures(meter: Known, periods: Iterator[tuple[int, _Amounts, bool]]) -> Iterator[Figures]:
+    tags = {"meter": meter.id, "energy": meter.energy}
+    per_unit = int(energy_of(meter.energy).per_factor_unit)
+    for start, amounts, every_share in periods:
+        fields = {"value": sum(amounts.values()) / per_unit}  # of two whole numbers: rounded once, as Decimal would be
+        if len(amounts) == 1 and not every_share:
+            fields |= {provenance.value: 1.0 for provenance, amount in amounts.items() if amount}
+        else:
+            fields |= {name: share for name, share in shares(amounts).items() if share or every_share}
+        yield Figures(tags, fields, start)
