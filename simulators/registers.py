@@ -7,6 +7,9 @@ import struct
 from collections.abc import Sequence
 from decimal import Decimal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contract import units
 from contract.point import POINTS, Kind
 from contract.profile import PointMap, RegisterType
@@ -40,6 +43,19 @@ def to_registers(value: float | None, mapped: PointMap, point: str, ct: float = 
     if mapped.type not in FLOATS:
         number = float(_fit(math.floor(number + 0.5), mapped, POINTS[point].kind))
     return pack(number, mapped)
+
+
+def shown(counters: NDArray[np.float64], mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> NDArray[np.float64]:
+    """Counters as their registers show them, for long stretches at once: to_registers and from_registers in one."""
+    numerator, divisor = _scale(mapped, point, ct, pt)
+    numbers = (counters % mapped.modulus if mapped.modulus is not None else counters) * divisor / numerator
+    if mapped.type is RegisterType.FLOAT32:
+        numbers = numbers.astype(np.float32).astype(np.float64)
+    elif mapped.type not in FLOATS:
+        bits = 16 * mapped.type.registers
+        low = -(1 << bits - 1) if mapped.type in _SIGNED else 0
+        numbers = low + (np.floor(numbers + 0.5) - low) % float(1 << bits)
+    return np.asarray(numbers * numerator / divisor, dtype=np.float64)
 
 
 def _fit(number: int, mapped: PointMap, kind: Kind) -> int:

@@ -146,9 +146,10 @@ def _readings(batch: Batch, known: Known, topic: Topic, payload: Payload, receiv
     if root is not None and root.aliases:
         aliases = {**root.aliases, **aliases}
     live = bool(payload.metrics) and not payload.metrics[0].is_historical
+    sender_off = payload.timestamp - received_at  # a resend carries it too, so both are judged alike
     for reading in sparkplug.readings(payload, device, birth.types if birth else None, aliases):
         off = reading.at - received_at
-        if off > CLOCK_TOLERANCE or (live and off < -CLOCK_TOLERANCE):
+        if abs(sender_off) > CLOCK_TOLERANCE or off > CLOCK_TOLERANCE or (live and off < -CLOCK_TOLERANCE):
             reading = _suspect(batch, group, reading, off)  # noqa: PLW2901 (the doubtful time replaces the plain reading)
         batch.readings.append(Stored(group, device_class, reading))
         key = (group, device, reading.point)

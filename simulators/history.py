@@ -1,0 +1,222 @@
+"""The past, told through the real path: the counters of all meters, hour by hour, for last year and this one.
+
+Before a gateway's edge starts, a predecessor speaks for it: with the gateway's broker user and an outbox of its own, through
+the same codec and the same acknowledgements. Running it again changes nothing, since the store upserts on (series, time).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import aiomqtt
+
+from contract import sparkplug, topics
+from contract.clock import Clock
+from contract.reading import Row
+from contract.site import Device, Meter, Site
+from contract.sparkplug import Born, DataType
+from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER, parse_ack
+from contract.topics import Topic
+from simulators.world.site_world import SiteWorld
+
+HOUR = 3_600_000
+POLLS_PER_ROW = 336
+"""Two weeks of hours: a packed row."""
+SHANGHAI = timezone(timedelta(hours=8))
+
+
+class HistoryError(RuntimeError):
+    """The past could not be delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The broker, where each user's password lies, and the host application that is waited for."""
+
+    host: str
+    port: int
+    passwords: Path
+    host_id: str = "jieyue"
+
+
+def span(now: int) -> tuple[int, int]:
+    """From 1 January of last year in Shanghai to the last full hour, ms; both ends are sampled."""
+    year = datetime.fromtimestamp(now / 1000, SHANGHAI).year
+    start = datetime(year - 1, 1, 1, tzinfo=SHANGHAI)
+    return int(start.timestamp() * 1000), now // HOUR * HOUR
+
+
+def meters_of(site: Site, gateway: str) -> list[tuple[Device, Meter]]:
+    """The metered devices that a gateway speaks for."""
+    return [
+        (site.device_by_id[m.device], m)
+        for m in site.meters
+        if m.device and m.point and site.bus_by_id[site.device_by_id[m.device].bus].gateway == gateway
+    ]
+
+
+def packed(world: SiteWorld, device: Device, meter: Meter, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """(readings, body) of each packed row of a meter's counter."""
+    point = str(meter.point)
+    hours = range(start, end + 1, HOUR)
+    for first in range(0, len(hours), POLLS_PER_ROW):
+        times = hours[first : first + POLLS_PER_ROW]
+        counters = world.full_hours(device.id, meter.energy, point, times[0], len(times))
+        rows = [Row(device.id, at, {point: value}) for at, value in zip(times, counters, strict=True)]
+        yield len(rows), sparkplug.encode_rows(rows, historical=True)
+
+
+@dataclass(slots=True)
+class _Flying:
+    topic: str
+    body: bytes
+    readings: int
+    sent: float
+
+
+class Predecessor:
+    """One gateway's past: a Sparkplug session that sends packed rows until the cloud has stored them all."""
+
+    def __init__(self, site: Site, gateway: str, access: Access, clock: Clock, stored: Callable[[int], None]) -> None:
+        """`stored` is told how many readings each acknowledgement concerns."""
+        self._site, self._node, self._access, self._clock, self._stored = site, gateway, access, clock, stored
+        self._outbox = str(uuid.uuid4())
+        self._flying: OrderedDict[int, _Flying] = OrderedDict()
+        self._bytes = 0
+        self._seq = 0
+        self._store_seq = 0
+        self._wake = asyncio.Event()
+        self._host = asyncio.Event()
+
+    async def run(self, rows: Iterator[tuple[str, int, bytes]]) -> None:
+        """Send (device, readings, body) rows and return when all are acknowledged.
+
+        Raises:
+            HistoryError: The broker was lost.
+        """
+        password = (self._access.passwords / self._node).read_text(encoding="utf-8").strip()
+        death = sparkplug.node_death(0, at=self._clock.now_ms())
+        try:
+            async with aiomqtt.Client(
+                self._access.host,
+                self._access.port,
+                username=self._node,
+                password=password,
+                identifier=f"{self._site.group}-{self._node}",
+                will=aiomqtt.Will(self._topic("NDEATH"), death, qos=1),
+            ) as client:
+                await client.subscribe([(self._topic("NCMD"), 1), (topics.state(self._access.host_id), 1)])
+                receiving = asyncio.create_task(self._receive(client), name="history-receive")
+                try:
+                    await self._host.wait()
+                    await self._births(client)
+                    await self._send_all(client, rows)
+                finally:
+                    receiving.cancel()
+                    await asyncio.gather(receiving, return_exceptions=True)
+                await client.publish(self._topic("NDEATH"), death, qos=0)
+        except aiomqtt.MqttError as error:
+            raise HistoryError(f"{self._node}: the broker was lost: {error}") from error
+
+    def _topic(self, kind: str, device: str = "") -> str:
+        return str(Topic(self._site.group, kind, self._node, device))
+
+    def _next(self) -> int:
+        seq, self._seq = self._seq, (self._seq + 1) % 256
+        return seq
+
+    async def _births(self, client: aiomqtt.Client) -> None:
+        now = self._clock.now_ms()
+        node = [
+            Born(sparkplug.BD_SEQ, DataType.INT64, 0),
+            Born(sparkplug.REBIRTH, DataType.BOOLEAN, value=False),
+            Born(sparkplug.STORE_OUTBOX, DataType.STRING, self._outbox),
+            Born(sparkplug.STORE_SEQ, DataType.UINT64, 0),
+            Born(sparkplug.STORE_ACK, DataType.STRING),
+            Born(sparkplug.STORE_RESEND, DataType.STRING),
+        ]
+        self._seq = 0
+        await client.publish(self._topic("NBIRTH"), sparkplug.birth(node, at=now, seq=self._next()))
+        for device, meter in meters_of(self._site, self._node):
+            metrics = [Born(str(meter.point), DataType.DOUBLE), Born(sparkplug.STORE_SEQ, DataType.UINT64)]
+            await client.publish(self._topic("DBIRTH", device.id), sparkplug.birth(metrics, at=now, seq=self._next()))
+
+    async def _send_all(self, client: aiomqtt.Client, rows: Iterator[tuple[str, int, bytes]]) -> None:
+        for device, readings, body in rows:
+            while len(self._flying) >= MAX_ROWS_IN_FLIGHT or self._bytes + len(body) > MAX_BYTES_IN_FLIGHT:
+                await self._progress(client)
+            self._store_seq += 1
+            self._flying[self._store_seq] = _Flying(self._topic("DDATA", device), body, readings, time.monotonic())
+            self._bytes += len(body)
+            await self._publish(client, self._store_seq)
+        while self._flying:
+            await self._progress(client)
+
+    async def _publish(self, client: aiomqtt.Client, number: int) -> None:
+        row = self._flying[number]
+        row.sent = time.monotonic()
+        payload = sparkplug.data(row.body, sent_at=self._clock.now_ms(), seq=self._next(), store_seq=number)
+        await client.publish(row.topic, payload)
+
+    async def _progress(self, client: aiomqtt.Client) -> None:
+        """Wait for an acknowledgement; send again what waited too long for one."""
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), 1.0)
+        except TimeoutError:
+            overdue = time.monotonic() - RESEND_AFTER
+            for number in [n for n, row in self._flying.items() if row.sent < overdue]:
+                await self._publish(client, number)
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+            if str(message.topic) == topics.state(self._access.host_id):
+                if b'"online": true' in raw or b'"online":true' in raw:
+                    self._host.set()
+                continue
+            values = sparkplug.values(sparkplug.decode(raw))
+            if values.get(sparkplug.REBIRTH):
+                await self._births(client)
+            if isinstance(text := values.get(sparkplug.STORE_ACK), str):
+                self._acknowledged(text)
+
+    def _acknowledged(self, text: str) -> None:
+        ack = parse_ack(text)
+        if ack.outbox != self._outbox:
+            return
+        for number in [n for n in self._flying if any(a <= n <= b for a, b in ack.stored)]:
+            row = self._flying.pop(number)
+            self._bytes -= len(row.body)
+            self._stored(row.readings)
+        self._wake.set()
+
+
+async def send(site: Site, world: SiteWorld, access: Access, clock: Clock, stored: Callable[[int], None]) -> None:
+    """Send the past of every gateway that has meters, all gateways side by side.
+
+    Raises:
+        HistoryError: The broker was lost; send again.
+    """
+    start, end = span(clock.now_ms())
+
+    def rows(gateway: str) -> Iterator[tuple[str, int, bytes]]:
+        for device, meter in meters_of(site, gateway):
+            for readings, body in packed(world, device, meter, start, end):
+                yield device.id, readings, body
+
+    speakers = [g.id for g in site.gateways if meters_of(site, g.id)]
+    await asyncio.gather(*(Predecessor(site, g, access, clock, stored).run(rows(g)) for g in speakers))
+
+
+def expected(site: Site, now: int) -> int:
+    """How many readings the past has, for the progress bar."""
+    start, end = span(now)
+    return sum(len(meters_of(site, g.id)) for g in site.gateways) * len(range(start, end + 1, HOUR))
