@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help install system test lint proto clean
+.PHONY: help demo install system test lint proto clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -18,6 +18,14 @@ install: $(VENV)/.dev ## a development environment in .venv
 system: ## the servers that tests run, where this machine's packages can be installed
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v mosquitto && command -v influxd; } >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto influxdb; fi
+
+$(VENV)/.demo: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
+demo: $(VENV)/.demo ## the whole site on this machine; settings JIEYUE_PORT, JIEYUE_DATA, JIEYUE_NOW, JIEYUE_SPEED
+	@exec $(BIN)/python -m simulators.stack.demo
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from cloud.app import Service, prepared_database, site_of, until_signalled
+from cloud.ledger.entries import import_csv
 from cloud.registry.tokens import Role, issue
 from cloud.settings import Settings, load_settings
 from contract.clock import clock_from_environment
@@ -37,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", help="issue an API token and print it once")
     token.add_argument("name", help="who or what will use it")
     token.add_argument("--role", type=Role, choices=list(Role), default=Role.VIEWER)
+    entries = commands.add_parser("import", help="enter amounts that no device counts, from a CSV file with meter, month, amount")
+    entries.add_argument("file", type=Path, help="amounts in the unit of the factor table, months as YYYY-MM")
+    entries.add_argument("--by", default="command line", help="who enters them")
     return parser
 
 
@@ -68,7 +73,15 @@ def _token(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"serve": _serve, "ingest": _ingest, "migrate": _migrate, "token": _token}
+def _import(settings: Settings, arguments: argparse.Namespace) -> int:
+    engine = prepared_database(settings, site_of(settings))
+    number = import_csv(engine, arguments.file, arguments.by, clock_from_environment().now_ms())
+    sys.stdout.write(f"{number} amounts entered\n")
+    engine.dispose()
+    return 0
+
+
+_COMMANDS = {"import": _import, "serve": _serve, "ingest": _ingest, "migrate": _migrate, "token": _token}
 
 if __name__ == "__main__":
     main()

@@ -16,6 +16,7 @@ from cloud.api.app import create_app
 from cloud.api.context import Context
 from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
+from cloud.ledger import worker
 from cloud.registry.database import migrate, open_database
 from cloud.registry.seed import seed
 from cloud.settings import Settings
@@ -25,6 +26,8 @@ from contract.clock import Clock
 from contract.site import Site, load_site, shipped_site
 
 log = structlog.get_logger()
+BACKLOG_AT_START = 200
+"""Touched hours that may wait when the service first says that it is ready; live readings touch a few at any time."""
 
 
 def site_of(settings: Settings) -> Site:
@@ -55,13 +58,16 @@ class Service:
         self.engine = prepared_database(settings, self.site)
         self.telemetry: Telemetry = open_telemetry(settings.telemetry_url())
         self.host: Host | None = None
+        self.ledger = worker.State(backlog=1)
+        self._touched = asyncio.Event()
+        self._caught_up = False
 
     async def run(self, *, serve: bool, ingest: bool) -> None:
         """Run until cancelled."""
         work: list[Awaitable[None]] = []
         if ingest:
             self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
-            work.append(self.host.run())
+            work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger)]
         if serve:
             work.append(self._serve())
         async with asyncio.TaskGroup() as tasks:
@@ -79,6 +85,10 @@ class Service:
             return "starting"
         if self.host is not None and not self.host.online.is_set():
             return "no broker"
+        if self.host is not None and not self._caught_up:
+            if self.ledger.backlog > BACKLOG_AT_START:
+                return f"ledger: {self.ledger.backlog} hours to settle"
+            self._caught_up = True
         try:
             self.telemetry.ping()
         except StoreDown as error:
@@ -86,7 +96,8 @@ class Service:
         return None
 
     def _stored(self, batch: Batch) -> None:
-        """A batch is committed."""
+        if batch.touched:
+            self._touched.set()
 
     async def _serve(self) -> None:
         context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready)

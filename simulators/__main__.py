@@ -6,13 +6,17 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from tqdm import tqdm
+
 from contract.clock import Clock, clock_from_environment
 from contract.profile import load_profile
 from contract.site import load_site, shipped_site
+from simulators.history import Access, HistoryError, expected, send, write_fuel
 from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device, simulate
 from simulators.world.site_world import SiteWorld
@@ -55,6 +59,14 @@ def parser() -> argparse.ArgumentParser:
     device.add_argument("--unit", type=_unit, default=1, metavar="N", help="Modbus unit id (default 1)")
     device.add_argument("--framing", choices=["tcp", "rtu_over_tcp"], default="tcp", help="default tcp")
     device.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
+    history = commands.add_parser(
+        "history", help="the past of all meters", description="Send the counters of all meters, hourly, for last year and this one."
+    )
+    history.add_argument("--site", required=True, metavar="FOLDER", help="folder with the site's *.yaml, or the name of a shipped site")
+    history.add_argument("--mqtt", required=True, metavar="HOST:PORT", help="the broker")
+    history.add_argument("--passwords", required=True, type=Path, metavar="DIR", help="a file for each gateway's user, named like it")
+    history.add_argument("--fuel", type=Path, metavar="FILE", help="also write the fuel of cars as a CSV for jieyue-cloud import")
+    history.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
     return top
 
 
@@ -97,12 +109,34 @@ async def _device(args: argparse.Namespace, clock: Clock) -> None:
         await _stopped()
 
 
+async def _history(args: argparse.Namespace, clock: Clock) -> None:
+    site = load_site(_folder(args.site))
+    host, _, port = args.mqtt.rpartition(":")
+    access = Access(host, _port(port), args.passwords)
+    world = SiteWorld(site, args.seed)
+    started = time.monotonic()
+    with tqdm(total=expected(site, clock.now_ms()), unit=" readings", unit_scale=True, desc="history") as bar:
+
+        def stored(readings: int) -> None:
+            bar.update(readings)
+
+        await send(site, world, access, clock, stored)
+        sent = bar.n
+    seconds = time.monotonic() - started
+    sys.stdout.write(f"history: {sent} readings in {seconds:.1f} s, {sent / seconds:.0f} readings/s\n")
+    if args.fuel:
+        write_fuel(site, world, clock.now_ms(), args.fuel)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 after Ctrl-C or SIGTERM, 2 with one line on bad input, 1 where the machine refuses."""
     args = parser().parse_args(argv)
     try:
-        asyncio.run((_site if args.command == "site" else _device)(args, clock_from_environment()))
-    except ValueError as error:
+        asyncio.run({"site": _site, "device": _device, "history": _history}[args.command](args, clock_from_environment()))
+    except HistoryError as error:
+        sys.stderr.write(f"jieyue-sim: {error}\n")
+        return 1
+    except (ValueError, argparse.ArgumentTypeError) as error:
         sys.stderr.write(f"jieyue-sim: {error}\n")
         return _BAD_INPUT
     except OSError as error:

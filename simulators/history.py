@@ -220,3 +220,22 @@ def expected(site: Site, now: int) -> int:
     """How many readings the past has, for the progress bar."""
     start, end = span(now)
     return sum(len(meters_of(site, g.id)) for g in site.gateways) * len(range(start, end + 1, HOUR))
+
+
+def write_fuel(site: Site, world: SiteWorld, now: int, path: Path) -> None:
+    """The fuel that clerks enter for the cars, a line a meter and full month (meter, month, litres), since last year."""
+    cars = [d for d in site.devices if d.vehicle]
+    homes = {u.id: u.compound for u in site.units}
+    start, _ = span(now)
+    lines = ["meter,month,amount"]
+    first = datetime.fromtimestamp(start / 1000, SHANGHAI)
+    while (following := (first + timedelta(days=32)).replace(day=1)).timestamp() * 1000 <= now:
+        begin, end = int(first.timestamp() * 1000), int(following.timestamp() * 1000)
+        for meter in site.meters:
+            if not meter.vehicle_fuel:
+                continue
+            mine = [d for d in cars if d.vehicle and d.vehicle.fuel == meter.energy and homes[d.vehicle.unit] == meter.compound]
+            litres = sum(world.vehicles[d.id].burnt(begin, end) for d in mine)
+            lines.append(f"{meter.id},{first:%Y-%m},{litres:.2f}")
+        first = following
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -32,6 +32,7 @@ UNUSABLE = "counter_unusable"
 _SHANGHAI_MS = 8 * HOUR_MS
 _LEDGER = tables.ledger_hour.c
 _MANUAL = Provenance.MANUAL.value
+_TEXT = {provenance: provenance.value for provenance in Provenance}  # a look-up costs less than the property, and there are many
 _Generations = dict[int, int]
 
 
@@ -126,7 +127,7 @@ def _replace(connection: sa.Connection, meter: str, counted: Counted) -> None:
     for first, last in counted.ranges:
         within = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= first, _LEDGER.hour <= last)
         connection.execute(sa.delete(tables.ledger_hour).where(within, _LEDGER.provenance != _MANUAL))
-    rows = [{"meter": meter, "hour": h, "provenance": p.value, "amount": amount} for (h, p), amount in counted.parts.items()]
+    rows = [{"meter": meter, "hour": h, "provenance": _TEXT[p], "amount": amount} for (h, p), amount in counted.parts.items()]
     if rows:
         connection.execute(sa.insert(tables.ledger_hour), rows)
 

@@ -18,6 +18,7 @@ from cloud.telemetry.base import Figures, Telemetry
 HOUR_FIGURES = "ledger_hour"
 DAY_FIGURES = "ledger_day"
 _Amounts = dict[Provenance, int]
+_TEXT = {provenance: provenance.value for provenance in Provenance}
 
 
 def write_back(telemetry: Telemetry, meter: Known, parts: Parts, known_hours: Container[int], changed: Container[int]) -> None:
@@ -51,7 +52,7 @@ def _figures(meter: Known, periods: Iterator[tuple[int, _Amounts, bool]]) -> Ite
     for start, amounts, every_share in periods:
         fields = {"value": sum(amounts.values()) / per_unit}  # of two whole numbers: rounded once, as Decimal would be
         if len(amounts) == 1 and not every_share:
-            fields |= {provenance.value: 1.0 for provenance, amount in amounts.items() if amount}
+            fields |= {_TEXT[provenance]: 1.0 for provenance, amount in amounts.items() if amount}
         else:
             fields |= {name: share for name, share in shares(amounts).items() if share or every_share}
         yield Figures(tags, fields, start)

@@ -1,0 +1,213 @@
+"""Amounts entered for a month: fuel, and bills of meters that no device counts yet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TypedDict
+
+import sqlalchemy as sa
+
+from cloud.ledger import periods
+from cloud.ledger.base_units import ENERGIES, energy_of, to_base, to_factor_unit
+from cloud.ledger.counters import Provenance, month_entry
+from cloud.registry import tables
+from cloud.registry.database import upsert, writing
+from contract.clock import iso
+
+_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
+_COLUMNS = ("meter", "month", "amount")
+_MANUAL = Provenance.MANUAL.value
+
+
+class EntryError(ValueError):
+    """An entry that cannot be taken: what is wrong, and with which field."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class EntriesError(ValueError):
+    """A file of entries that cannot be taken; one line a fault: file, line, field and what was expected."""
+
+
+class Entered(TypedDict):
+    """An entered month; `value` in the factor's unit."""
+
+    month: str
+    value: float
+    unit: str
+    entered_by: str
+    entered_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    meter: str
+    month: str
+    amount: int
+
+
+def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by: str, now: int) -> None:
+    """Enter what a meter used in a month; entered again, the new amount replaces the old one.
+
+    The amount is spread over the month's days. Its hours are marked as touched, so that the settler writes their figures
+    and takes out what a device counted in the same month.
+
+    Args:
+        engine: Of the ledger.
+        meter: Its id.
+        month: YYYY-MM, begun by `now`.
+        amount: In the factor's unit (L of petrol, kg of coal, kWh); at least 0.
+        by: Who enters it.
+        now: ms since 1970 in UTC.
+
+    Raises:
+        EntryError: What is wrong, and with which field.
+    """
+    with writing(engine).begin() as connection:
+        _write(connection, _checked(connection, meter, month, Decimal(str(amount)), now), by, now)
+
+
+def months(engine: sa.Engine, meter: str) -> list[Entered]:
+    """The entered months of a meter, oldest first."""
+    entry = tables.entry
+    query = sa.select(entry, tables.meter.c.energy).join(tables.meter, tables.meter.c.id == entry.c.meter)
+    with engine.connect() as connection:
+        rows = connection.execute(query.where(entry.c.meter == meter).order_by(entry.c.month)).mappings().all()
+    return [
+        {
+            "month": row["month"],
+            "value": float(to_factor_unit(row["amount"], row["energy"])),
+            "unit": energy_of(row["energy"]).factor_unit,
+            "entered_by": row["entered_by"],
+            "entered_at": iso(row["entered_at"]),
+        }
+        for row in rows
+    ]
+
+
+def import_csv(engine: sa.Engine, path: Path, by: str, now: int) -> int:
+    """Enter the months of a CSV file with the columns meter, month and amount (in the factor's unit).
+
+    Args:
+        engine: Of the ledger.
+        path: UTF-8, with or without a byte order mark.
+        by: Who enters them.
+        now: ms since 1970 in UTC.
+
+    Returns:
+        How many were entered.
+
+    Raises:
+        EntriesError: One line a fault; nothing was entered.
+    """
+    lines = _lines(path)
+    faults: list[str] = []
+    seen: dict[tuple[str, str], int] = {}
+    with writing(engine).begin() as connection:
+        entries = []
+        for number, (meter, month, amount) in lines:
+            try:
+                entries.append(_checked(connection, meter, month, _decimal(amount), now))
+                if (first := seen.setdefault((meter, month), number)) != number:
+                    raise EntryError("month", f"{meter} {month} stands in line {first} too")  # noqa: TRY301 (one list of faults)
+            except EntryError as error:
+                faults.append(f"{path}:{number}: {error}")
+        if faults:
+            raise EntriesError("\n".join(faults))
+        for entry in entries:
+            _write(connection, entry, by, now)
+    return len(entries)
+
+
+def _lines(path: Path) -> list[tuple[int, Sequence[str]]]:
+    """The lines below the header with their numbers, blank ones left out; a missing field is empty text."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            if sorted(header) != sorted(_COLUMNS):
+                raise EntriesError(f"{path}:1: header: expected the columns {', '.join(_COLUMNS)}, got {', '.join(header) or 'nothing'}")
+            found: list[tuple[int, Sequence[str]]] = []
+            for row in reader:
+                if len(row) > len(header):
+                    raise EntriesError(f"{path}:{reader.line_num}: amount: expected {len(header)} fields, got {len(row)}")
+                fields = dict(zip(header, [*map(str.strip, row), "", "", ""], strict=False))
+                if any(fields.values()):
+                    found.append((reader.line_num, [fields[name] for name in _COLUMNS]))
+    except (OSError, UnicodeDecodeError) as error:
+        raise EntriesError(f"{path}: cannot be read: {error}") from error
+    except csv.Error as error:
+        raise EntriesError(f"{path}:{reader.line_num}: line: not CSV: {error}") from error
+    return found
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise EntryError("amount", f"expected a number, got {text!r}") from None
+
+
+def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal, now: int) -> _Entry:
+    columns = tables.meter.c
+    row = connection.execute(sa.select(columns.energy).where(columns.id == meter)).one_or_none()
+    if row is None:
+        raise EntryError("meter", f"no meter {meter!r}")
+    if row.energy not in ENERGIES:
+        raise EntryError("meter", f"{meter} counts {row.energy!r}; expected one of {', '.join(ENERGIES)}")
+    begin = _begin(month)
+    if begin > now:
+        raise EntryError("month", f"{month} has not begun")
+    if not amount.is_finite() or amount < 0:
+        raise EntryError("amount", f"expected a number of at least 0, got {amount}")
+    if _amount(connection, meter, month) is None and _counted_before(connection, meter, begin):
+        raise EntryError("month", f"a device counted {meter} in the whole of {month}; an entry would hide what it counted")
+    try:
+        base = to_base(amount, row.energy, energy_of(row.energy).factor_unit)
+    except ValueError as error:
+        raise EntryError("amount", str(error)) from error
+    return _Entry(meter, month, base)
+
+
+def _begin(month: str) -> int:
+    found = _MONTH.fullmatch(month)
+    if found is None:
+        raise EntryError("month", f"expected YYYY-MM such as 2026-03, got {month!r}")
+    return periods.month_start(int(found[1]), int(found[2]))
+
+
+def _amount(connection: sa.Connection, meter: str, month: str) -> int | None:
+    """What is entered for a month."""
+    entry = tables.entry.c
+    found: int | None = connection.execute(sa.select(entry.amount).where(entry.meter == meter, entry.month == month)).scalar()
+    return found
+
+
+def _counted_before(connection: sa.Connection, meter: str, begin: int) -> bool:
+    """Whether a device counted the meter at or before a moment."""
+    ledger = tables.ledger_hour.c
+    within = sa.and_(ledger.meter == meter, ledger.hour <= begin, ledger.provenance != _MANUAL)
+    return connection.execute(sa.select(ledger.hour).where(within).limit(1)).first() is not None
+
+
+def _write(connection: sa.Connection, entry: _Entry, by: str, now: int) -> None:
+    ledger, before = tables.ledger_hour, _amount(connection, entry.meter, entry.month)
+    row = {"meter": entry.meter, "month": entry.month, "amount": entry.amount, "entered_by": by, "entered_at": now}
+    upsert(connection, tables.entry, [row])
+    parts = month_entry(entry.amount, *map(int, entry.month.split("-")))
+    first, last = parts[0].hour, parts[-1].hour
+    # What a device counted in a month it did not count as a whole goes too: of one hour there is one source.
+    connection.execute(sa.delete(ledger).where(ledger.c.meter == entry.meter, ledger.c.hour >= first, ledger.c.hour <= last))
+    rows = [{"meter": entry.meter, "hour": p.hour, "provenance": p.provenance.value, "amount": p.amount} for p in parts]
+    connection.execute(sa.insert(ledger), rows)
+    upsert(connection, tables.touched, [{"meter": entry.meter, "hour": p.hour, "generation": 1} for p in parts], add="generation")
+    detail = json.dumps({"meter": entry.meter, "month": entry.month, "before": before, "after": entry.amount})
+    connection.execute(sa.insert(tables.audit), [{"at": now, "by": by, "action": "entry", "detail": detail}])

@@ -1,0 +1,97 @@
+"""Settles touched hours beside everything else, as they come, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+import structlog
+
+from cloud.ledger import book
+from cloud.telemetry.base import StoreDown, Telemetry
+from contract.clock import Clock
+
+log = structlog.get_logger()
+
+LIMIT = 100_000
+"""Touched hours of one pass; a stop waits for the pass that runs, at most a few seconds."""
+LOOK_EVERY = 10.0
+"""Seconds of the clock between two looks without a wake: another process may have touched hours."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Real seconds between two tries while a store is down."""
+CALM, PATIENCE = 1.0, 60.0
+"""Real seconds: history is settled once it grew little for so long, or after so long at the latest."""
+_FLOOD = 1000
+"""Touched hours in `CALM` that count as history coming in: settled half-way, its open end would be spread up to today again
+and again."""
+
+
+@dataclass(slots=True)
+class State:
+    """What the worker shows of itself.
+
+    Attributes:
+        backlog: Touched hours that wait, as last counted.
+        settled: Touched hours settled since the start.
+        down: Why the last pass failed; empty if it did not.
+    """
+
+    backlog: int = 0
+    settled: int = 0
+    down: str = ""
+
+
+async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: asyncio.Event, state: State | None = None) -> None:
+    """Settle until cancelled; a store that is down is tried again, ever less often.
+
+    Args:
+        engine: Of the ledger.
+        telemetry: Where samples are and figures go.
+        clock: Of the program.
+        wake: Set by whoever touched hours.
+        state: Kept up to date for health and metrics.
+    """
+    shown = State() if state is None else state
+    pause = FIRST_PAUSE
+    while True:
+        wake.clear()
+        try:
+            await _calm(engine, shown)
+            while shown.backlog:
+                shown.settled += await _in_thread(engine, telemetry)
+                shown.backlog = await asyncio.to_thread(book.backlog, engine)
+        except (StoreDown, sa.exc.OperationalError) as error:
+            shown.down = str(error)
+            log.warning("ledger waits", reason=shown.down, seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            continue
+        shown.down, pause = "", FIRST_PAUSE
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), clock.real_seconds(LOOK_EVERY))
+
+
+async def _calm(engine: sa.Engine, state: State) -> None:
+    """Return when hours come in as live readings touch them, not as history does."""
+    state.backlog = await asyncio.to_thread(book.backlog, engine)
+    for _ in range(int(PATIENCE / CALM)):
+        if state.backlog < _FLOOD:
+            return
+        before = state.backlog
+        await asyncio.sleep(CALM)
+        state.backlog = await asyncio.to_thread(book.backlog, engine)
+        if state.backlog - before < _FLOOD:
+            return
+
+
+async def _in_thread(engine: sa.Engine, telemetry: Telemetry) -> int:
+    """One pass; when cancelled, it is waited for, since the stores are closed afterwards."""
+    task = asyncio.create_task(asyncio.to_thread(book.settle, engine, telemetry, LIMIT))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(StoreDown, sa.exc.OperationalError):
+            await task
+        raise
