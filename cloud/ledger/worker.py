@@ -21,6 +21,8 @@ LOOK_EVERY = 10.0
 """Seconds of the clock between two looks without a wake: another process may have touched hours."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Real seconds between two tries while a store is down."""
+BREATH = 0.5
+"""Real seconds between two rounds: an hour that is touched every second need not be counted every second."""
 CALM, PATIENCE = 1.0, 60.0
 """Real seconds: history is settled once it grew little for so long, or after so long at the latest."""
 _FLOOD = 1000
@@ -59,8 +61,10 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
         wake.clear()
         try:
             await _calm(engine, shown)
-            while shown.backlog:
-                shown.settled += await _in_thread(engine, telemetry)
+            taken = LIMIT if shown.backlog else 0
+            while taken == LIMIT:
+                taken = await _in_thread(engine, telemetry)
+                shown.settled += taken
                 shown.backlog = await asyncio.to_thread(book.backlog, engine)
         except (StoreDown, sa.exc.OperationalError) as error:
             shown.down = str(error)
@@ -69,6 +73,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
             pause = min(pause * 2, LONGEST_PAUSE)
             continue
         shown.down, pause = "", FIRST_PAUSE
+        await asyncio.sleep(BREATH)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(wake.wait(), clock.real_seconds(LOOK_EVERY))
 

@@ -1,0 +1,205 @@
+"""The indicators of the ledger and registry in SQL: what `/api/v1/targets`, reports and panels show."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypedDict
+
+import sqlalchemy as sa
+
+from cloud.indicators import scopes, spans
+from cloud.indicators.factors import CO2_ROWS, COAL_ROWS, NATIONAL, Factor, Row, factors_on
+from cloud.indicators.model import Indicator, Targets
+from cloud.indicators.scopes import Scope
+from cloud.indicators.spans import CountedMeter, Span
+from cloud.indicators.targets import Definition, Side, targets
+from cloud.ledger.base_units import energy_of
+from cloud.ledger.book import totals
+from cloud.ledger.counters import Provenance
+from cloud.ledger.periods import DAY_MS, local_date, year_bounds
+from cloud.registry import tables
+from cloud.registry.database import writing
+from cloud.registry.seed import insert_new
+from cloud.telemetry.base import Figures, Telemetry
+
+MEASUREMENT = "indicator"
+
+
+class FactorRow(TypedDict):
+    """One factor as the interface gives it; validity as ISO dates, `valid_to` exclusive."""
+
+    energy: str
+    unit: str
+    kgce_per_unit: float
+    kgco2_per_unit: float | None
+    valid_from: str
+    valid_to: str | None
+    source: str
+    set: str
+
+
+@dataclass
+class _Sums:
+    """Sums of the ledger over spans, asked for once for all meters: the indicators of a year share most spans."""
+
+    connection: sa.Connection
+    meters: Sequence[str]
+    known: dict[Span, dict[str, dict[Provenance, int]]] = field(default_factory=dict)
+
+    def over(self, span: Span) -> dict[str, dict[Provenance, int]]:
+        """Base units by meter and provenance."""
+        if span not in self.known:
+            self.known[span] = totals(self.connection, self.meters, span.start, span.end)
+        return self.known[span]
+
+
+def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
+    """The targets of a year for a scope.
+
+    Args:
+        engine: Of registry and ledger.
+        year: The target's year; its factors (national set, of 1 January) are used on both sides.
+        scope: `district`, `compound:ID` or `unit:ID`.
+        now: ms since 1970 in UTC.
+
+    Raises:
+        UnknownScopeError: There is no such scope.
+    """
+    with engine.connect() as connection:
+        found = scopes.scope_of(scopes.load(connection), scope)
+        sums = _Sums(connection, [meter.id for meter in found.meters])
+        return _targets(found, scope, year, now, sums, _factors(connection, year))
+
+
+def _targets(found: Scope, text: str, year: int, now: int, sums: _Sums, by_energy: dict[str, Factor]) -> Targets:
+    return targets(year, text, now, meters=found.meters, lookup=partial(_side, found, sums), factors=by_energy)
+
+
+def _side(scope: Scope, sums: _Sums, definition: Definition, meters: Sequence[CountedMeter], span: Span) -> Side:
+    """What the meters used over a span, by energy, and the scope's denominator."""
+    used: defaultdict[str, defaultdict[Provenance, int]] = defaultdict(lambda: defaultdict(int))
+    amounts = sums.over(span)
+    for meter in meters:
+        share = scope.share(meter.id, amounts.get(meter.id, {}), span)
+        if share is None:
+            return Side({}, None)
+        for provenance, amount in share.items():
+            used[meter.energy][provenance] += amount
+    return Side(used, scope.denominator(definition.denominator, span))
+
+
+def denominators_of(engine: sa.Engine, scope: str, start: int, end: int) -> dict[str, float | None]:
+    """The day-weighted mean headcount (persons) and floor area (m2) of a scope over [start, end) in ms.
+
+    None where it is not known for the whole span.
+
+    Raises:
+        UnknownScopeError: There is no such scope.
+    """
+    with engine.connect() as connection:
+        found = scopes.scope_of(scopes.load(connection), scope)
+    values = {kind: found.denominator(kind, Span(start, end)) for kind in ("headcount", "area")}
+    return {kind: None if value is None else float(value) for kind, value in values.items()}
+
+
+def seed_factors(engine: sa.Engine) -> None:
+    """Enter the national set; rows that are there stay as they are, since a factor once used is never changed."""
+    coal = [_stored(row) | {"unit": energy_of(row.energy).factor_unit, "kgce_per_unit": str(row.value)} for row in COAL_ROWS]
+    co2 = [_stored(row) | {"kgco2_per_unit": str(row.value)} for row in CO2_ROWS]
+    with writing(engine).begin() as connection:
+        insert_new(connection, tables.factor, coal)
+        insert_new(connection, tables.factor_co2, co2)
+
+
+def _stored(row: Row) -> dict[str, Any]:
+    until = None if row.valid_to is None else row.valid_to.isoformat()
+    return {"set": row.set, "energy": row.energy, "valid_from": row.valid_from.isoformat(), "valid_to": until, "source": row.source}
+
+
+def factor_rows(engine: sa.Engine, on: date, name: str = NATIONAL) -> list[FactorRow]:
+    """The factors of a set that hold on a day, in order of energy; none if the set has none then."""
+    with engine.connect() as connection:
+        found = _held(connection, on, name)
+    return [
+        {
+            "energy": energy,
+            "unit": factor.unit,
+            "kgce_per_unit": float(factor.kgce_per_unit),
+            "kgco2_per_unit": None if factor.kgco2_per_unit is None else float(factor.kgco2_per_unit),
+            "valid_from": factor.valid_from.isoformat(),
+            "valid_to": None if factor.valid_to is None else factor.valid_to.isoformat(),
+            "source": factor.source,
+            "set": factor.set,
+        }
+        for energy, factor in sorted(found.items())
+    ]
+
+
+def _factors(connection: sa.Connection, year: int) -> dict[str, Factor]:
+    return _held(connection, date(year, 1, 1), NATIONAL)
+
+
+def _held(connection: sa.Connection, on: date, name: str) -> dict[str, Factor]:
+    """The factors of a set that hold on a day, by energy; a set without any leaves figures null, with that reason."""
+    coal = [row for row in _rows(connection, tables.factor, "kgce_per_unit", name) if row.holds(on)]
+    return factors_on(on, name, coal, _rows(connection, tables.factor_co2, "kgco2_per_unit", name)) if coal else {}
+
+
+def _rows(connection: sa.Connection, table: sa.Table, value: str, name: str) -> list[Row]:
+    columns = (table.c.energy, table.c[value], table.c.valid_from, table.c.valid_to, table.c.source, table.c.set)
+    return [
+        Row(energy, Decimal(number), date.fromisoformat(begin), None if end is None else date.fromisoformat(end), source, of_set)
+        for energy, number, begin, end, source, of_set in connection.execute(sa.select(*columns).where(table.c.set == name))
+    ]
+
+
+def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
+    """Write the indicators of this year, of all scopes, to the time-series store, at the last complete day.
+
+    Measurement `indicator`, tags `scope` and `indicator`, a field for each figure that can be given.
+
+    Args:
+        engine: Of registry and ledger.
+        telemetry: Where to.
+        now: ms since 1970 in UTC.
+
+    Returns:
+        How many rows were written; 0 on 1 January, when no day of the year is complete.
+
+    Raises:
+        StoreDown: The time-series store cannot be asked.
+    """
+    year = local_date(now).year
+    day = spans.as_of(year, now) - DAY_MS
+    if day < year_bounds(year)[0]:
+        return 0
+    with engine.connect() as connection:
+        registry = scopes.load(connection)
+        sums, by_energy = _Sums(connection, [meter.id for meter, _ in registry.meters]), _factors(connection, year)
+        texts = registry.all_scopes()
+        found = [_targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy) for text in texts]
+    rows = [row for answer in found for row in _figures(answer, day)]
+    telemetry.write_figures(MEASUREMENT, rows)
+    return len(rows)
+
+
+def _figures(answer: Targets, day: int) -> Iterator[Figures]:
+    for indicator in answer.indicators:
+        fields = {name: value for name, value in _values(indicator) if value is not None}
+        yield Figures({"scope": answer.scope, "indicator": indicator.id}, fields, day)
+
+
+def _values(indicator: Indicator) -> Iterator[tuple[str, float | None]]:
+    yield "target_change", indicator.target_change
+    yield "actual", indicator.actual.value
+    yield "baseline", indicator.baseline.value
+    yield "baseline_year", indicator.baseline_year.value
+    yield "change", indicator.change
+    yield "forecast", indicator.forecast.value
+    yield "forecast_change", indicator.forecast.change
+    yield "allowance", indicator.allowance.value

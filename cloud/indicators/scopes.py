@@ -1,0 +1,145 @@
+"""Whom a figure is about: the district, a compound or a unit; its main meters, its people and its floor area."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from cloud.indicators.denominators import Dated, mean, total
+from cloud.indicators.spans import CountedMeter, Month, Span
+from cloud.ledger.counters import Provenance
+from cloud.ledger.periods import local_date
+from cloud.ledger.spread import split
+from cloud.registry import tables
+
+DISTRICT = "district"
+_AREA_PARTS = 10_000
+"""Areas are kept to four decimals of a m2, so this makes them whole numbers."""
+
+
+class UnknownScopeError(LookupError):
+    """The registry has no such compound or unit, or the text names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Who is where and which main meters serve whom; read at once.
+
+    Attributes:
+        compound_of: Compound by unit.
+        meters: All meters that are counted in totals, by compound (None: of no compound).
+        serves: Units by meter, sorted.
+        series: Dated headcounts and areas by unit and kind.
+    """
+
+    compound_of: Mapping[str, str]
+    meters: Sequence[tuple[CountedMeter, str | None]]
+    serves: Mapping[str, Sequence[str]]
+    series: Mapping[tuple[str, str], Sequence[Dated]]
+
+    def all_scopes(self) -> list[str]:
+        """The district, its compounds and its units."""
+        return [
+            DISTRICT,
+            *(f"compound:{c}" for c in sorted(set(self.compound_of.values()))),
+            *(f"unit:{u}" for u in sorted(self.compound_of)),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One scope.
+
+    Attributes:
+        meters: Counted in its totals.
+        units: Whose people and areas it has.
+        unit: The one unit that gets its share of meters it has in common with others; None if meters count whole.
+    """
+
+    registry: Registry
+    meters: Sequence[CountedMeter]
+    units: Sequence[str]
+    unit: str | None = None
+
+    def denominator(self, kind: str, span: Span) -> Decimal | None:
+        """The day-weighted mean of its headcount or area; None if it is not known for the whole span."""
+        return total((self.registry.series.get((unit, kind), ()) for unit in self.units), *_days(span))
+
+    def share(self, meter: str, amounts: Mapping[Provenance, int], span: Span) -> dict[Provenance, int] | None:
+        """What the scope has of a meter's amounts: all, or its unit's part by floor area over the span.
+
+        Each provenance is split by largest remainder over the units in order of their ids, so that the parts of all units
+        that share a meter sum to it exactly. None if an area is not known.
+        """
+        served = self.registry.serves.get(meter, ())
+        if self.unit is None or len(served) == 1:
+            return dict(amounts)
+        weights = [self._area_days(unit, span) for unit in served]
+        known = [weight for weight in weights if weight is not None]
+        if len(known) < len(weights):
+            return None
+        index = served.index(self.unit)
+        return {provenance: split(amount, known)[index] for provenance, amount in amounts.items()}
+
+    def _area_days(self, unit: str, span: Span) -> int | None:
+        start, end = _days(span)
+        area = mean(self.registry.series.get((unit, "area"), ()), start, end)
+        return None if area is None else round(area * (end - start).days * _AREA_PARTS)
+
+
+def _days(span: Span) -> tuple[date, date]:
+    """First day and day after the last; a day that is only partly in the span counts."""
+    return local_date(span.start), local_date(span.end - 1) + timedelta(days=1)
+
+
+def scope_of(registry: Registry, text: str) -> Scope:
+    """The scope of a text: `district`, `compound:ID` or `unit:ID`.
+
+    Raises:
+        UnknownScopeError: There is none.
+    """
+    kind, _, name = text.partition(":")
+    if text == DISTRICT:
+        return Scope(registry, [meter for meter, _ in registry.meters], list(registry.compound_of))
+    if kind == "unit" and name in registry.compound_of:
+        return Scope(registry, [meter for meter, _ in registry.meters if name in registry.serves.get(meter.id, ())], [name], name)
+    units = [unit for unit, compound in registry.compound_of.items() if compound == name]
+    meters = [meter for meter, compound in registry.meters if compound == name]
+    if kind == "compound" and (units or meters):
+        return Scope(registry, meters, units)
+    raise UnknownScopeError(f"no scope {text!r}; expected {DISTRICT}, compound:ID or unit:ID of the registry")
+
+
+def load(connection: sa.Connection) -> Registry:
+    """The registry as it is now."""
+    unit, serves, row = tables.unit.c, tables.meter_unit.c, tables.denominator.c
+    units = {name: compound for name, compound in connection.execute(sa.select(unit.id, unit.compound).order_by(unit.id))}  # noqa: C416 (rows are no pairs to mypy)
+    by_meter: defaultdict[str, list[str]] = defaultdict(list)
+    for meter, name in connection.execute(sa.select(serves.meter, serves.unit).order_by(serves.unit)):
+        by_meter[meter].append(name)
+    series: defaultdict[tuple[str, str], list[Dated]] = defaultdict(list)
+    for name, kind, begin, value in connection.execute(sa.select(row.unit, row.kind, row.valid_from, row.value)):
+        series[name, kind].append(Dated(date.fromisoformat(begin), Decimal(str(value))))
+    return Registry(units, _meters(connection), dict(by_meter), dict(series))
+
+
+def _meters(connection: sa.Connection) -> list[tuple[CountedMeter, str | None]]:
+    """Main meters and fuel of cars; sub-meters are in their mains already."""
+    meter, ledger, entry = tables.meter.c, tables.ledger_hour.c, tables.entry.c
+    months: defaultdict[str, set[Month]] = defaultdict(set)
+    for name, month in connection.execute(sa.select(entry.meter, entry.month)):
+        months[name].add((int(month[:4]), int(month[5:])))
+    by_device = sa.and_(ledger.meter == meter.id, ledger.provenance != Provenance.MANUAL.value)
+    first = (
+        sa.select(ledger.hour).where(by_device).order_by(ledger.hour).limit(1).scalar_subquery()
+    )  # the index has it; min() would read all
+    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, first).where(sa.or_(meter.main, meter.vehicle_fuel))
+    return [
+        (CountedMeter(name, energy, vehicle_fuel, hour, frozenset(months[name])), compound)
+        for name, energy, vehicle_fuel, compound, hour in connection.execute(query.order_by(meter.id))
+    ]
