@@ -87,6 +87,14 @@ class PointMap(_Strict):
     """For JSON devices: where the value stands, as keys joined by dots."""
 
 
+class MessageTime(_Strict):
+    """Where a message that a device sends by itself says when it measured."""
+
+    path: str
+    format: Literal["rfc3339", "epoch", "YYMMDDhhmmss"]
+    """`epoch`: seconds or milliseconds since 1970, told apart by their size; YYMMDDhhmmss is in GMT+8."""
+
+
 class Profile(_Strict):
     """All that is known of one device model."""
 
@@ -105,6 +113,8 @@ class Profile(_Strict):
     """Unwanted registers that may be read to merge two reads into one."""
     timeout: Annotated[float, Field(gt=0)] = 1.0
     """Seconds; above the slowest answer of the device."""
+    time: MessageTime | None = None
+    """For JSON devices: absent, a message is as old as its receipt."""
     points: dict[str, PointMap] = Field(min_length=1)
 
     @model_validator(mode="after")

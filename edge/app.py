@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
 from contract.clock import Clock
-from contract.site import Site
+from contract.reading import Row
+from contract.site import Bus, Device, Site
 from contract.sparkplug import MetricValue
 from edge import health
 from edge.control.commands import Control
@@ -16,7 +18,7 @@ from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
 from edge.outbox.outbox import Kept, Outbox
 from edge.outbox.writer import Writer
 from edge.poller import Poller
-from edge.settings import Settings, located
+from edge.settings import Settings, credentials, located
 from edge.uplink import Uplink
 
 log = structlog.get_logger()
@@ -37,6 +39,7 @@ class Gateway:
         self.faults = health.Faults()
         self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, self._command)
         self._writer = Writer(self.outbox, self._committed)
+        self._newest: dict[str, int] = {}
         known = drivers()
         asked: dict[str, PollingDriver] = {}
         self._buses: dict[str, Poller | ListeningDriver] = {}
@@ -46,7 +49,7 @@ class Gateway:
             on_bus = [d for d in devices if d.bus == bus.id]
             if bus.protocol not in known:
                 raise ValueError(f"bus {bus.id}: no driver for {bus.protocol!r}; there are {', '.join(sorted(known))}")
-            line = Line(located(bus, settings), on_bus, clock, self._writer.put, partial(self.faults.count, bus.id))
+            line = self._line(bus, on_bus)
             driver = known[bus.protocol](line)
             if isinstance(driver, ListeningDriver):
                 self._buses[bus.id] = driver
@@ -55,6 +58,20 @@ class Gateway:
                 self._buses[bus.id] = Poller(line, driver, self.uplink.latest, self._alive)
         self._control = Control(asked, {d.id: d for d in devices}, clock, self._writer.put)
         self._orders: set[asyncio.Task[None]] = set()
+
+    def _line(self, bus: Bus, devices: Sequence[Device]) -> Line:
+        settings = self._settings
+        user, password = credentials(bus, settings)
+        count = partial(self.faults.count, bus.id)
+        return Line(located(bus, settings), devices, self._clock, self._commit, count, user, password, settings.data)
+
+    async def _commit(self, rows: Sequence[Row]) -> None:
+        """Commit, then remember each device's newest row for its birth: what was stored while a link was down comes late."""
+        await self._writer.put(rows)
+        for row in rows:
+            if row.at >= self._newest.get(row.device, row.at):
+                self._newest[row.device] = row.at
+                self.uplink.latest(row)
 
     async def run(self) -> None:
         """Run until cancelled."""

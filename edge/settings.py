@@ -31,12 +31,21 @@ class Broker(_Strict):
         Raises:
             ConfigError: The file cannot be read.
         """
-        if self.password_file is None:
-            return None
-        try:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise yamlfile.ConfigError(f"{self.password_file}: cannot be read: {error.strerror}") from error
+        return _secret(self.password_file)
+
+
+def _secret(path: Path | None) -> str | None:
+    """The one line of a password file.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise yamlfile.ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 class BusAddress(_Strict):
@@ -94,3 +103,13 @@ def located(bus: Bus, settings: Settings) -> Bus:
     if given is None:
         return bus
     return bus.model_copy(update={k: v for k, v in given.model_dump().items() if v is not None and k in type(bus).model_fields})
+
+
+def credentials(bus: Bus, settings: Settings) -> tuple[str, str | None]:
+    """User and password of the gateway on a bus, as its configuration says.
+
+    Raises:
+        ConfigError: The password file cannot be read.
+    """
+    given = settings.buses.get(bus.id)
+    return ("", None) if given is None else (given.user or "", _secret(given.password_file))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 import edge.drivers
@@ -32,6 +34,34 @@ class Line:
     commit: Commit
     count: Callable[[str], None]
     """Counts a fault of this bus, with its reason; logged once a minute."""
+    user: str = ""
+    """Who the gateway is on this bus, where the bus asks."""
+    password: str | None = field(default=None, repr=False)
+    folder: Path | None = None
+    """Where a driver may keep what it must know after a restart."""
+
+
+QUIET = 60.0
+"""Seconds in which a fault of one source is counted once."""
+MOST_SOURCES = 4096
+
+
+class Sparing:
+    """Counts a fault once per source and minute, so that one mad sender does not hide the others."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
+        self._counted: dict[tuple[str, str], float] = {}
+
+    def __call__(self, source: str, reason: str) -> None:
+        """One more fault of `source`; `reason` is a fixed text, details go into the source."""
+        now = time.monotonic()
+        if now - self._counted.get((source, reason), -QUIET) < QUIET:
+            return
+        if len(self._counted) >= MOST_SOURCES:  # sources outside can invent names without end
+            self._counted.clear()
+        self._counted[source, reason] = now
+        self._count(f"{source}: {reason}")
 
 
 @runtime_checkable

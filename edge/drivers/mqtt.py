@@ -1,0 +1,117 @@
+"""Devices that publish JSON to a broker (MQTT 3.1.1), acknowledged once their readings are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import time
+
+import aiomqtt
+import structlog
+
+from contract.reading import Row
+from edge.drivers import payloads
+from edge.drivers.base import Line, Sparing, driver
+
+log = structlog.get_logger()
+
+_QOS = 1
+_MOST_TOGETHER = 100
+"""Messages in one commit; below the 500 that our broker leaves unacknowledged."""
+_FIRST_WAIT = 0.2
+_LONGEST_WAIT = 30.0
+
+
+class ManualAck:
+    """Acknowledges messages when the caller says so, which aiomqtt offers no public way to do (its issue 345).
+
+    aiomqtt wraps one paho client in `_client`; paho's own `manual_ack_set` and `ack` are public. The switch must be thrown
+    before connecting: a persistent session delivers what it kept together with its CONNACK.
+    """
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._paho = client._client  # noqa: SLF001 (see above)
+        self._paho.manual_ack_set(on=True)
+
+    def __call__(self, message: aiomqtt.Message) -> None:
+        """Tell the broker that a message need not come again."""
+        self._paho.ack(message.mid, message.qos)
+
+
+@driver("mqtt")
+class Mqtt:
+    """One bus: one session at its broker, which keeps what comes while we are away.
+
+    A message is acknowledged after the commit of its rows; one that cannot be read is acknowledged too, or it would come
+    back for ever. Delivered twice, it is the same reading at the same time, which the store upserts.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._devices = {d.topic: d for d in line.devices}
+        self._sparing = Sparing(line.count)
+
+    async def run(self) -> None:
+        """Hold sessions until cancelled; wait a little longer after each failure."""
+        wait = _FIRST_WAIT
+        while True:
+            started = time.monotonic()
+            try:
+                await self._session()
+            except (aiomqtt.MqttError, OSError) as error:
+                self._sparing("broker", "no session")
+                log.warning("bus lost", bus=self._line.bus.id, reason=str(error))
+            except sqlite3.Error as error:
+                # Nothing was acknowledged, so the next session brings it again.
+                self._sparing("outbox", "refused the rows")
+                log.warning("not committed", bus=self._line.bus.id, reason=str(error))
+            wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
+            await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
+
+    async def _session(self) -> None:
+        bus = self._line.bus
+        client = aiomqtt.Client(
+            bus.host,
+            bus.port,
+            username=self._line.user or None,
+            password=self._line.password,
+            identifier=f"{bus.gateway}-{bus.id}",
+            clean_session=False,
+            keepalive=15,
+            timeout=10,
+        )
+        acknowledge = ManualAck(client)
+        async with client:
+            if self._devices:
+                await client.subscribe([(topic, _QOS) for topic in self._devices])
+            log.info("bus online", bus=bus.id, topics=len(self._devices))
+            waiting: list[aiomqtt.Message] = []
+            async for message in client.messages:
+                waiting.append(message)
+                if len(client.messages) and len(waiting) < _MOST_TOGETHER:
+                    continue
+                await self._store(waiting)
+                for each in waiting:
+                    acknowledge(each)
+                waiting.clear()
+
+    async def _store(self, messages: list[aiomqtt.Message]) -> None:
+        rows = [row for message in messages for row in self._rows(message)]
+        if rows:
+            await self._line.commit(rows)
+
+    def _rows(self, message: aiomqtt.Message) -> list[Row]:
+        topic = str(message.topic)
+        device = self._devices.get(topic)
+        if device is None:
+            # An older configuration subscribed to it, and the session remembers.
+            self._sparing(topic, "unknown topic")
+            return []
+        raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+        try:
+            return payloads.rows(device, raw, self._line.clock.now_ms(), retained=bool(message.retain))
+        except payloads.PayloadError as error:
+            self._sparing(device.id, "wrong payload")
+            log.debug("payload dropped", device=device.id, reason=str(error))
+            return []
