@@ -8,7 +8,8 @@ from cloud.api import problems
 from cloud.api.auth import Guard
 from cloud.api.context import Context
 from cloud.api.metrics import Measured
-from cloud.api.routes import commands, devices, health, notices, readings, registry
+from cloud.api.routes import commands, devices, figures, health, notices, readings, registry
+from cloud.web import pages
 
 
 def create_app(context: Context) -> FastAPI:
@@ -16,8 +17,9 @@ def create_app(context: Context) -> FastAPI:
     app = FastAPI(title="Jieyue", docs_url=None, redoc_url=None)
     app.state.context = context
     problems.install(app)
-    app.add_middleware(Guard, context=context)
+    app.add_middleware(Guard, context=context, login_page=pages.login_needed)
     app.add_middleware(Measured)
-    for subject in (health, devices, readings, registry, commands, notices):
+    for subject in (health, devices, readings, registry, figures, commands, notices):
         app.include_router(subject.router)
+    app.include_router(pages.router)
     return app

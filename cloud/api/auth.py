@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.api.context import Context
-from cloud.api.problems import Problem
+from cloud.api.problems import HEADERS, Problem
 from cloud.registry import tokens
 from cloud.registry.tokens import Permission, Principal
 
@@ -23,12 +23,6 @@ OPEN = frozenset({"/healthz", "/login"})
 """All that is answered without a token; a new route is guarded unless somebody adds it here."""
 PAGES = frozenset({"/"})
 """Where a person without a session is shown the login form, with the same 401."""
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-}
 LoginPage = Callable[[Request], ASGIApp]
 
 
@@ -80,7 +74,7 @@ def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from cloud.api.problems import unprocessable
 from contract.clock import iso, parse_time
 
 EARLIEST, LATEST = parse_time("2000-01-01"), parse_time("2100-01-01")
@@ -71,7 +72,7 @@ def check_span(start: int, end: int) -> None:
     """Refuse a span that holds nothing.
 
     Raises:
-        ValueError: `end` is not after `start`.
+        HTTPException: 422, `end` is not after `start`.
     """
     if end <= start:
-        raise ValueError(f"end: expected a time after start, {iso(start)}; got {iso(end)}")
+        raise unprocessable(f"end: expected a time after start, {iso(start)}; got {iso(end)}")

@@ -14,6 +14,13 @@ from starlette.exceptions import HTTPException
 from cloud.telemetry.base import StoreDown
 
 log = structlog.get_logger()
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+"""What every answer has."""
 
 
 class Problem(JSONResponse):
@@ -61,7 +68,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> Problem:
         log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
-        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log says why")
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log says why", headers=HEADERS)  # outside of the guard
 
 
 def _fault(where: tuple[int | str, ...], message: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from cloud.api import readings
 from cloud.api.context import Here
+from cloud.api.devices import device_row
 from cloud.api.latest import latest_readings
 from cloud.api.params import Every, Id, Moment
 from cloud.api.shapes import Latest, Sample
@@ -17,6 +18,8 @@ router = APIRouter(prefix="/api/v1/readings")
 @router.get("/latest")
 def newest(here: Here, device: Id | None = None) -> list[Latest]:
     """The newest reading of each point, of one device or of all."""
+    if device is not None:
+        device_row(here, device)
     return latest_readings(here, device)
 
 

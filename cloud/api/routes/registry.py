@@ -1,4 +1,4 @@
-"""Units, meters and what figures are divided by."""
+"""Units and meters."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from fastapi import APIRouter
 
 from cloud.api import registry
 from cloud.api.context import Here
-from cloud.api.params import Day, Moment, Scope, check_span
-from cloud.api.shapes import Denominators, Meter, Unit
+from cloud.api.params import Day
+from cloud.api.shapes import Meter, Unit
 from cloud.ledger.periods import local_date
 
 router = APIRouter(prefix="/api/v1")
@@ -23,10 +23,3 @@ def units(here: Here, on: Day | None = None) -> list[Unit]:
 def meters(here: Here) -> list[Meter]:
     """All meters; `main` = counted in totals."""
     return registry.meters(here)
-
-
-@router.get("/denominators")
-def denominators(here: Here, start: Moment, end: Moment, scope: Scope = "district") -> Denominators:
-    """Day-weighted means over the days of [start, end) in Asia/Shanghai; a day that has begun counts."""
-    check_span(start, end)
-    return registry.denominators(here, scope, local_date(start), registry.day_after(end))

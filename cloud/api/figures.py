@@ -1,0 +1,72 @@
+"""Consumption, denominators, factors and targets, with what they raise as problems."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import sqlalchemy as sa
+
+from cloud.api.context import Context
+from cloud.api.params import Every
+from cloud.api.problems import not_found
+from cloud.api.shapes import Consumed, Denominators, Factor
+from cloud.indicators import figures
+from cloud.indicators.model import Targets
+from cloud.indicators.scopes import UnknownScopeError
+from cloud.ledger import book
+from cloud.registry.tables import factor
+
+
+def consumption(context: Context, meter: str, start: int, end: int, every: Every) -> list[Consumed]:
+    """What a meter used, by interval.
+
+    Raises:
+        HTTPException: 404, no such meter.
+    """
+    try:
+        found = book.consumption(context.engine, meter, start, end, every)
+    except book.UnknownMeterError:
+        raise not_found("meter", meter) from None
+    return [Consumed(**item) for item in found]
+
+
+def denominators(context: Context, scope: str, start: int, end: int) -> Denominators:
+    """What figures of a scope over a span are divided by.
+
+    Raises:
+        HTTPException: 404, no such compound or unit.
+    """
+    try:
+        found = figures.denominators_of(context.engine, scope, start, end)
+    except UnknownScopeError:
+        raise not_found("scope", scope) from None
+    return Denominators(headcount=found["headcount"], area=found["area"])
+
+
+def factors(context: Context, on: date, name: str) -> list[Factor]:
+    """The factors of a set that hold on a day, by energy.
+
+    Raises:
+        HTTPException: 404, no such set.
+    """
+    found = figures.factor_rows(context.engine, on, name)
+    if not found and not _has_set(context, name):
+        raise not_found("factor set", name)
+    return [Factor(**row) for row in found]
+
+
+def _has_set(context: Context, name: str) -> bool:
+    with context.engine.connect() as connection:
+        return connection.execute(sa.select(factor.c.energy).where(factor.c.set == name).limit(1)).first() is not None
+
+
+def targets(context: Context, year: int, scope: str) -> Targets:
+    """The targets of a year for a scope.
+
+    Raises:
+        HTTPException: 404, no such compound or unit.
+    """
+    try:
+        return figures.targets_of(context.engine, year, scope, context.clock.now_ms())
+    except UnknownScopeError:
+        raise not_found("scope", scope) from None

@@ -1,0 +1,43 @@
+"""What was used, what it is worth and how the targets stand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from cloud.api import figures
+from cloud.api.context import Here
+from cloud.api.params import Day, Every, Id, Moment, Scope, Year, check_span
+from cloud.api.shapes import Consumed, Denominators, Factor
+from cloud.indicators.factors import NATIONAL
+from cloud.indicators.model import Targets
+from cloud.ledger.periods import local_date
+
+router = APIRouter(prefix="/api/v1")
+
+
+@router.get("/consumption")
+def consumption(here: Here, meter: Id, start: Moment, end: Moment, every: Every) -> list[Consumed]:
+    """What a meter used in the hours that begin in [start, end), by interval, cut in Asia/Shanghai."""
+    check_span(start, end)
+    return figures.consumption(here, meter, start, end, every)
+
+
+@router.get("/factors")
+def factors(here: Here, on: Day | None = None, name: Annotated[Id, Query(alias="set")] = NATIONAL) -> list[Factor]:
+    """The factors of a set that hold on a day (today), one row an energy."""
+    return figures.factors(here, on or local_date(here.clock.now_ms()), name)
+
+
+@router.get("/denominators")
+def denominators(here: Here, start: Moment, end: Moment, scope: Scope = "district") -> Denominators:
+    """Day-weighted means over the days of [start, end) in Asia/Shanghai; a day that has begun counts."""
+    check_span(start, end)
+    return figures.denominators(here, scope, start, end)
+
+
+@router.get("/targets")
+def targets(here: Here, year: Year | None = None, scope: Scope = "district") -> Targets:
+    """The three targets of a year (this year) for a scope, against the same span of last year."""
+    return figures.targets(here, year or local_date(here.clock.now_ms()).year, scope)

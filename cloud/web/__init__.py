@@ -1,0 +1,1 @@
+"""Pages for people: the login and the overview."""

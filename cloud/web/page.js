@@ -1,0 +1,99 @@
+// The overview: asks the interface every few seconds and shows what it says. All text is set as text, never as markup.
+
+const PERIOD = 5000;
+const LANG = document.documentElement.lang;
+const KEY = LANG === "en" ? "en" : "zh";
+const SHOWN = 6; // readings of a device in its row
+
+let messages = {};
+
+const say = (key, otherwise = key) => messages[key]?.[KEY] ?? otherwise;
+const number = (value, digits = 2) =>
+  value === null ? say("none") : new Intl.NumberFormat(LANG, { maximumFractionDigits: digits }).format(value);
+const percent = (value) =>
+  value === null
+    ? say("none")
+    : new Intl.NumberFormat(LANG, { style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" }).format(value);
+const time = (text) =>
+  text === null ? say("none") : new Date(text).toLocaleString(LANG, { timeZone: "Asia/Shanghai", hour12: false });
+
+function element(name, text, kind) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+async function ask(path) {
+  const answer = await fetch(path, { headers: { Accept: "application/json" } });
+  if (answer.status === 401) location.assign("/login");
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+function card(indicator) {
+  const made = element("article", undefined, "card");
+  made.append(
+    element("h3", say(`indicator.${indicator.id}`)),
+    element("p", `${number(indicator.actual.value)} ${say(`unit.${indicator.unit}`)}`, "figure"),
+    element("p", `${say("baseline")} ${number(indicator.baseline.value)}`),
+    element("p", `${say("change")} ${percent(indicator.change)} · ${say("target")} ${percent(indicator.target_change)}`),
+    element("p", say(`status.${indicator.status}`), indicator.status),
+  );
+  if (indicator.reason) made.append(element("p", indicator.reason, "quiet"));
+  return made;
+}
+
+function reading(item) {
+  if (item.quality !== "good") return `${item.point} ${say(item.quality)}`;
+  return `${item.point} ${number(item.value, 3)}${item.unit === "1" ? "" : ` ${item.unit}`}`;
+}
+
+function row(device, newest) {
+  const made = element("tr");
+  const state = device.online ? "online" : "offline";
+  made.append(
+    element("td", device.id),
+    element("td", say(`class.${device.class}`, device.class)),
+    element("td", device.gateway),
+    element("td", say(state), state),
+    element("td", time(device.last_seen)),
+    element("td", newest.slice(0, SHOWN).map(reading).join(" · ")),
+  );
+  return made;
+}
+
+function byDevice(readings) {
+  const found = new Map();
+  for (const item of readings) found.set(item.device, [...(found.get(item.device) ?? []), item]);
+  return found;
+}
+
+async function show() {
+  const { now, year } = await ask("/healthz");
+  const [devices, readings, targets] = await Promise.all([
+    ask("/api/v1/devices"),
+    ask("/api/v1/readings/latest"),
+    ask(`/api/v1/targets?year=${year}`),
+  ]);
+  const newest = byDevice(readings);
+  document.getElementById("devices").replaceChildren(...devices.map((d) => row(d, newest.get(d.id) ?? [])));
+  document.getElementById("targets").replaceChildren(
+    ...targets.indicators.map(card),
+    element("p", `${say("as_of")} ${time(targets.as_of)}`, "quiet"),
+  );
+  document.getElementById("freshness").textContent = `${say("updated")} ${time(now)}`;
+}
+
+async function keepShowing() {
+  try {
+    await show();
+  } catch (error) {
+    console.warn(error);
+    document.getElementById("freshness").textContent = say("lost");
+  }
+  setTimeout(keepShowing, PERIOD);
+}
+
+messages = await ask("/web/messages.json");
+await keepShowing();

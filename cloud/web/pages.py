@@ -1,0 +1,125 @@
+"""The pages and the session: a form takes a token and puts it into a cookie that no script can read."""
+
+from __future__ import annotations
+
+import html
+import json
+import secrets
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from string import Template
+from typing import Literal
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from cloud.api.auth import COOKIE
+from cloud.api.context import Here
+from cloud.api.problems import not_found
+from cloud.registry import tokens
+
+HERE = Path(__file__).parent
+LANGUAGE_COOKIE = "jieyue_lang"
+SESSION_SECONDS = 12 * 3600
+"""A shift; a token that is revoked ends its session at once."""
+_FORM_BYTES = 4096
+_YEAR_SECONDS = 366 * 24 * 3600
+_FILES = {"page.js": "text/javascript", "style.css": "text/css", "messages.json": "application/json"}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; connect-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+Language = Literal["zh", "en"]
+_TAGS: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
+router = APIRouter(include_in_schema=False)
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> dict[str, dict[Language, str]]:
+    """Every text of the pages in both languages."""
+    found: dict[str, dict[Language, str]] = json.loads((HERE / "messages.json").read_text(encoding="utf-8"))
+    return found
+
+
+def language(request: Request) -> Language:
+    """As the address says, else as chosen before, else as the browser asks for; Chinese where nothing is said."""
+    for said in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if said in {"zh", "zh-CN"}:
+            return "zh"
+        if said == "en":
+            return "en"
+    return "en" if request.headers.get("accept-language", "").lower().startswith("en") else "zh"
+
+
+def _page(request: Request, name: str, status: int = HTTPStatus.OK, message: str = "") -> HTMLResponse:
+    """A page of this folder; every text in it is escaped."""
+    lang = language(request)
+    nonce = secrets.token_urlsafe(16)
+    texts = {key: html.escape(both[lang]) for key, both in catalogue().items() if "." not in key}
+    texts |= {"lang": _TAGS[lang], "other": "zh" if lang == "en" else "en", "nonce": nonce, "message": message and texts[message]}
+    texts["style"] = (HERE / "style.css").read_text(encoding="utf-8")
+    body = Template((HERE / name).read_text(encoding="utf-8")).substitute(texts)
+    answer = HTMLResponse(body, status)
+    answer.headers["Content-Security-Policy"] = _POLICY.format(nonce=f" 'nonce-{nonce}'")
+    if request.query_params.get("lang"):
+        answer.set_cookie(LANGUAGE_COOKIE, lang, max_age=_YEAR_SECONDS, httponly=True, samesite="strict")
+    return answer
+
+
+def login_needed(request: Request) -> HTMLResponse:
+    """The login form in the place of a page that needs a session."""
+    return _page(request, "login.html", HTTPStatus.UNAUTHORIZED)
+
+
+@router.get("/login")
+def login_form(request: Request) -> HTMLResponse:
+    """The form for a token."""
+    return _page(request, "login.html")
+
+
+@router.post("/login")
+async def login(here: Here, request: Request) -> Response:
+    """Start a session with a valid token."""
+    given = await _token(request)
+    if await run_in_threadpool(tokens.find, here.engine, given) is None:
+        return _page(request, "login.html", HTTPStatus.UNAUTHORIZED, "wrong_token")
+    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, given, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+async def _token(request: Request) -> str:
+    """The token in a form; the body is read no further than a form can reach."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _FORM_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected a form of at most {_FORM_BYTES} bytes")
+    return parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
+
+
+@router.post("/logout")
+def logout() -> RedirectResponse:
+    """End the session of this browser."""
+    answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+@router.get("/")
+def overview(request: Request) -> HTMLResponse:
+    """Devices and targets, live."""
+    return _page(request, "index.html")
+
+
+@router.get("/web/{name}")
+def file(name: str) -> FileResponse:
+    """A script, a style or the texts; nothing else of this folder."""
+    if name not in _FILES:
+        raise not_found("file", name)
+    return FileResponse(HERE / name, media_type=_FILES[name])

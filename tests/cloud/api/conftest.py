@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from cloud.api.app import create_app
+from cloud.api.context import Context
+from cloud.registry import tables, tokens
+from cloud.registry.database import migrate, open_database, writing
+from cloud.registry.tokens import Role
+from cloud.telemetry.base import Stored
+from cloud.telemetry.sqlite import SqliteTelemetry
+from contract.clock import Clock, parse_time
+from contract.reading import Quality, Reading
+
+GROUP = "510802"
+NOW = parse_time("2026-03-11T02:00:00Z")
+GOLDEN = Path(__file__).parents[2] / "contract" / "golden"
+MIDNIGHT = parse_time("2026-03-10T00:00:00+08:00")
+HOUR = 3_600_000
+
+
+@dataclass(frozen=True)
+class Served:
+    """An application over a small site on 11 March 2026, 10:00 in Shanghai."""
+
+    http: httpx.AsyncClient
+    context: Context
+    tokens: dict[Role, str]
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None, role: Role = Role.VIEWER) -> httpx.Response:
+        """Ask as somebody with a role."""
+        return await self.http.get(path, params=params, headers=self.bearer(role))
+
+    async def post(self, path: str, body: object, role: Role = Role.OPERATOR) -> httpx.Response:
+        """Send a JSON body as somebody with a role."""
+        return await self.http.post(path, json=body, headers=self.bearer(role))
+
+    def bearer(self, role: Role) -> dict[str, str]:
+        """The header of a role's token."""
+        return {"Authorization": f"Bearer {self.tokens[role]}"}
+
+
+def name(text: str, english: str) -> str:
+    return json.dumps({"zh": text, "en": english}, ensure_ascii=False)
+
+
+def device(of: str, device_class: str, **more: object) -> dict[str, Any]:
+    row = {"grp": GROUP, "id": of, "class": device_class, "name": name(f"设备{of}", of), "gateway": "gw-1"}
+    return row | {"compound": "c1", "profile": None, "interval": None} | more
+
+
+def newest(of: str, point: str, value: float | None, age: int, **more: object) -> dict[str, Any]:
+    at = NOW - age * 1000
+    row = {"grp": GROUP, "device": of, "point": point, "value": value, "at": at, "received_at": at + 250, "good_at": at}
+    return row | {"quality": int(Quality.GOOD), "reason": ""} | more
+
+
+def meter(of: str, energy: str, **more: object) -> dict[str, Any]:
+    row = {"id": of, "name": name(f"表{of}", of), "grp": GROUP, "device": None, "point": None, "energy": energy, "parent": None}
+    return row | {"main": True, "item": "", "compound": "c1", "vehicle_fuel": False, "modulus": None} | more
+
+
+def people(of: str, kind: str, since: str, value: int) -> dict[str, Any]:
+    return {"unit": of, "kind": kind, "valid_from": since, "value": value, "approved_by": "site file"}
+
+
+ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
+    (tables.site, [{"id": "small", "grp": GROUP, "name": name("小站", "Small site")}]),
+    (tables.compound, [{"id": "c1", "name": name("一办公区", "Compound 1")}, {"id": "c2", "name": name("二办公区", "Compound 2")}]),
+    (
+        tables.unit,
+        [
+            {"id": "u1", "name": name("办公室", "Office"), "compound": "c1"},
+            {"id": "u2", "name": name("<b>财政局</b>", "<b>Finance</b>"), "compound": "c2"},
+        ],
+    ),
+    (
+        tables.denominator,
+        [
+            people("u1", "headcount", "2020-01-01", 40),
+            people("u1", "headcount", "2026-03-06", 60),
+            people("u1", "area", "2020-01-01", 1500),
+            people("u2", "headcount", "2020-01-01", 25),
+        ],
+    ),
+    (
+        tables.device,
+        [
+            device("ac", "hvac", profile="hvac/beca-bac-002aln", interval=5.0),
+            device("car", "vehicle", interval=10.0, compound=None),
+            device("e1", "electricity", interval=15.0),
+            device("e2", "electricity", interval=15.0),
+            device("gw-1", "gateway", compound=None),
+        ],
+    ),
+    (
+        tables.latest,
+        [
+            newest("ac", "setpoint", 26.0, 15),
+            newest("car", "latitude", 32.43, 170),
+            newest("car", "longitude", 105.84, 170),
+            newest("car", "speed", 41.5, 170),
+            newest("e1", "energy_import", 1234.5, 46),
+            newest("e1", "power", None, 1, quality=int(Quality.BAD), reason="timeout", good_at=NOW - 46_000),
+            newest("e1", "strange", 7.0, 46, quality=int(Quality.SUSPECT), good_at=None),
+        ],
+    ),
+    (
+        tables.meter,
+        [
+            meter("m1", "electricity", device="e1", point="energy_import"),
+            meter("m1-a", "electricity", device="e2", point="energy_import", parent="m1", main=False),
+            meter("fuel", "petrol", vehicle_fuel=True, compound=None),
+        ],
+    ),
+    (tables.meter_unit, [{"meter": "m1", "unit": "u2"}, {"meter": "m1", "unit": "u1"}, {"meter": "fuel", "unit": "u1"}]),
+    (
+        tables.ledger_hour,
+        [
+            {"meter": "m1", "hour": MIDNIGHT - HOUR, "provenance": "measured", "amount": 4000},
+            {"meter": "m1", "hour": MIDNIGHT, "provenance": "measured", "amount": 1500},
+            {"meter": "m1", "hour": MIDNIGHT + HOUR, "provenance": "estimated", "amount": 500},
+        ],
+    ),
+    (
+        tables.factor,
+        [
+            {"set": "national", "energy": "electricity", "valid_from": "2008-10-01", "valid_to": None, "unit": "kWh"}
+            | {"kgce_per_unit": "0.1229", "source": "GB/T 2589-2020"},
+            {"set": "national", "energy": "heat", "valid_from": "2027-01-01", "valid_to": None, "unit": "MJ"}
+            | {"kgce_per_unit": "0.03412", "source": "not yet in force"},
+        ],
+    ),
+    (
+        tables.factor_co2,
+        [
+            {"set": "national", "energy": "electricity", "valid_from": "2023-01-01", "valid_to": None}
+            | {"kgco2_per_unit": "0.5306", "source": "MEE 2025 No. 47"},
+        ],
+    ),
+]
+TRACE = [
+    Reading("e1", "power", 1000.0, MIDNIGHT),
+    Reading("e1", "power", 3000.0, MIDNIGHT + HOUR // 2),
+    Reading("e1", "power", None, MIDNIGHT + HOUR // 2 + 1000, Quality.BAD, "timeout"),
+    Reading("e1", "power", 500.0, MIDNIGHT + 2 * HOUR),
+]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    """The small site in real stores."""
+    engine = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
+    migrate(engine)
+    with writing(engine).begin() as connection:
+        for table, rows in ROWS:
+            connection.execute(table.insert(), rows)
+    telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
+    assert telemetry.write([Stored(GROUP, "electricity", reading) for reading in TRACE]) == []
+    yield Context(engine, telemetry, Clock(origin_ms=NOW, speed=0.0), GROUP, lambda: None)
+    telemetry.close()
+    engine.dispose()
+
+
+@pytest.fixture
+async def served(context: Context) -> AsyncIterator[Served]:
+    """The application with a token for each role."""
+    issued = {role: tokens.issue(context.engine, f"the {role}", role, by="test", at=NOW) for role in Role}
+    transport = httpx.ASGITransport(create_app(context), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://jieyue.test") as http:
+        yield Served(http, context, issued)
+
+
+@pytest.fixture
+def golden() -> dict[str, Any]:
+    """What each route answers about the small site, by the name of its file."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(GOLDEN.glob("*.json"))}

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from cloud.api.app import create_app
+from cloud.api.context import Context
+
+if TYPE_CHECKING:
+    from tests.cloud.api.conftest import Served
+
+MARCH = {"start": "2026-03-01T00:00:00+08:00", "end": "2026-04-01T00:00:00+08:00"}
+DAY = {"start": "2026-03-09T16:00:00Z", "end": "2026-03-10T16:00:00Z"}
+ROUTES: dict[str, tuple[str, dict[str, str]]] = {
+    "healthz": ("/healthz", {}),
+    "devices": ("/api/v1/devices", {}),
+    "device": ("/api/v1/devices/ac", {}),
+    "vehicles": ("/api/v1/vehicles", {}),
+    "trips": ("/api/v1/vehicles/car/trips", {"day": "2026-03-10"}),
+    "readings-latest": ("/api/v1/readings/latest", {"device": "e1"}),
+    "readings": ("/api/v1/readings", {"device": "e1", "point": "power", **DAY}),
+    "readings-every": ("/api/v1/readings", {"device": "e1", "point": "power", "every": "hour", "aggregate": "max", **DAY}),
+    "units": ("/api/v1/units", {"on": "2026-03-06"}),
+    "meters": ("/api/v1/meters", {}),
+    "denominators": ("/api/v1/denominators", {"scope": "unit:u1", "start": "2026-02-28T16:00:00Z", "end": "2026-03-10T16:00:00Z"}),
+    "consumption": ("/api/v1/consumption", {"meter": "m1", "every": "day", **MARCH}),
+    "factors": ("/api/v1/factors", {"on": "2026-03-10"}),
+    "targets": ("/api/v1/targets", {"year": "2026", "scope": "unit:u1"}),
+    "alerts": ("/api/v1/alerts", {"state": "firing"}),
+    "reports": ("/api/v1/reports", {}),
+}
+
+
+@pytest.mark.parametrize("name", ROUTES)
+async def test_a_route_answers_what_its_golden_file_says(name: str, served: Served, golden: dict[str, Any]) -> None:
+    """Every route keeps its shape, and says what the small site holds."""
+    path, params = ROUTES[name]
+    answer = await served.get(path, params)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == golden[name]
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_every_figure_is_a_number(served: Served) -> None:
+    """No figure is a string, not even those that the database keeps as decimals."""
+    (first, _) = (await served.get("/api/v1/units")).json()
+    assert [type(first[key]) for key in ("headcount", "area")] == [float, float]
+    (factor,) = (await served.get("/api/v1/factors")).json()
+    assert [type(factor[key]) for key in ("kgce_per_unit", "kgco2_per_unit")] == [float, float]
+
+
+async def test_a_day_before_all_factors_has_none(served: Served) -> None:
+    """A known set on a day before its first row is an empty list and no error."""
+    answer = await served.get("/api/v1/factors", {"on": "2007-01-01"})
+    assert (answer.status_code, answer.json()) == (200, [])
+
+
+async def test_targets_are_of_this_year_and_the_district_unless_said_otherwise(served: Served) -> None:
+    """Without parameters the clock's year and the whole district are meant."""
+    found = (await served.get("/api/v1/targets")).json()
+    assert (found["year"], found["scope"], found["as_of"]) == (2026, "district", "2026-03-10T16:00:00.000Z")
+    assert [item["id"] for item in found["indicators"]] == ["energy_per_capita", "energy_per_area", "water_per_capita"]
+
+
+async def test_consumption_of_parts_is_that_of_the_whole(served: Served) -> None:
+    """Every `every` gives the same sum of the same span."""
+    span = {"start": "2025-12-31T16:00:00Z", "end": "2026-12-31T16:00:00Z"}
+    for every in ("hour", "day", "month", "quarter", "year"):
+        parts = (await served.get("/api/v1/consumption", {"meter": "m1", "every": every} | span)).json()
+        assert sum(part["value"] for part in parts) == 6.0, every
+
+
+async def test_a_service_that_waits_says_for_what(context: Context) -> None:
+    """Before it is ready the service answers 503 with the reason, and that is open to everybody."""
+    app = create_app(replace(context, ready=lambda: "waiting for the broker"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://jieyue.test") as http:
+        answer = await http.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "waiting for the broker", "now": "2026-03-11T02:00:00.000Z", "year": 2026}

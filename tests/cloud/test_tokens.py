@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.registry import tables, tokens
+from cloud.registry.database import migrate, open_database
+from cloud.registry.tokens import Permission, Role
+
+MATRIX = {
+    Role.VIEWER: {"read"},
+    Role.OPERATOR: {"read", "command", "acknowledge"},
+    Role.CLERK: {"read", "enter"},
+    Role.ADMIN: {"read", "command", "acknowledge", "enter", "administer"},
+}
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty registry."""
+    found = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
+    migrate(found)
+    yield found
+    found.dispose()
+
+
+def test_a_token_is_found_by_its_text(registry: sa.Engine) -> None:
+    """Who has the text is who it was issued to."""
+    text = tokens.issue(registry, "wall", Role.VIEWER, by="admin", at=5)
+    found = tokens.find(registry, text)
+    assert found is not None
+    assert (found.name, found.role) == ("wall", Role.VIEWER)
+    assert tokens.find(registry, text[:-1]) is None
+    assert tokens.find(registry, text.removeprefix("jy_")) is None
+    assert tokens.find(registry, "") is None
+
+
+def test_a_token_has_256_random_bits_and_is_never_kept(registry: sa.Engine) -> None:
+    """The database holds a digest of 32 bytes and not the text."""
+    texts = {tokens.issue(registry, "x", Role.VIEWER, by="admin", at=5) for _ in range(20)}
+    assert len(texts) == 20
+    assert {len(base64.urlsafe_b64decode(text.removeprefix("jy_") + "=")) for text in texts} == {32}
+    with registry.connect() as connection:
+        rows = connection.execute(sa.select(tables.token)).all()
+    assert {len(row.digest) for row in rows} == {32}
+    assert not any(text in repr(rows) for text in texts)
+
+
+def test_revoking_ends_all_tokens_of_a_name_and_no_other(registry: sa.Engine) -> None:
+    """Two tokens of a name end together, once; another's stays."""
+    first, second = (tokens.issue(registry, "li", Role.CLERK, by="admin", at=5) for _ in range(2))
+    other = tokens.issue(registry, "wang", Role.CLERK, by="admin", at=5)
+    assert tokens.revoke(registry, "li", by="admin", at=9) == 2
+    assert tokens.revoke(registry, "li", by="admin", at=10) == 0
+    assert [tokens.find(registry, text) is not None for text in (first, second, other)] == [False, False, True]
+
+
+def test_issuing_and_revoking_leave_a_trail(registry: sa.Engine) -> None:
+    """Who gave which role to whom can be read afterwards; the token itself cannot."""
+    tokens.issue(registry, "li", Role.CLERK, by="admin", at=5)
+    tokens.revoke(registry, "li", by="chief", at=9)
+    log = tables.audit.c
+    with registry.connect() as connection:
+        trail = connection.execute(sa.select(log.at, log.by, log.action, log.detail).order_by(log.id)).all()
+    assert [tuple(row) for row in trail] == [(5, "admin", "token.issue", "li: clerk"), (9, "chief", "token.revoke", "li")]
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_token_belongs_to_somebody(name: str, registry: sa.Engine) -> None:
+    """A token without a name is refused, since commands carry it."""
+    with pytest.raises(ValueError, match="expected the name of who gets it"):
+        tokens.issue(registry, name, Role.VIEWER, by="admin", at=5)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_roles_may_what_the_table_says(role: Role) -> None:
+    """No role has a permission by accident."""
+    principal = tokens.Principal(1, "x", role)
+    assert {permission.value for permission in Permission if principal.may(permission)} == MATRIX[role]
