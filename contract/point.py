@@ -113,6 +113,7 @@ _ALL: list[Point] = [
     Point("outbox_depth", Unit.NONE, plausible=(0, 1e12)),
     Point("outbox_oldest_age", Unit.SECOND, plausible=(0, 1e12)),
     Point("outbox_bytes", Unit.BYTE, plausible=(0, 1e15)),
+    Point("outbox_undated", Unit.NONE, plausible=(0, 1e12)),
     Point("outbox_lost", Unit.NONE, Kind.COUNTER, plausible=(0, 1e15)),
     Point("bus_faults", Unit.NONE, Kind.COUNTER, plausible=(0, 1e15)),
     Point("status", Unit.NONE, Kind.STATE, sign="The status bits of JT/T 808 as one number."),

@@ -15,13 +15,17 @@ from contract.sparkplug import MetricValue
 from edge import health
 from edge.control.commands import Control
 from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
+from edge.outbox import keeping
 from edge.outbox.outbox import Kept, Outbox
 from edge.outbox.writer import Writer
 from edge.poller import Poller
 from edge.settings import Settings, credentials, located
+from edge.timekeeping import CHECK_EVERY, GatewayClock
 from edge.uplink import Uplink
 
 log = structlog.get_logger()
+KEEP_EVERY = 60.0
+"""Seconds between two tidyings of the outbox."""
 
 
 class Gateway:
@@ -33,12 +37,13 @@ class Gateway:
         Raises:
             ValueError: A bus asks for a protocol that no driver knows.
         """
-        self._settings, self._clock = settings, clock
+        self._settings = settings
+        self._clock = clock = GatewayClock(speed=clock.speed) if settings.clock == "synchronised" else clock
         devices = site.gateway_devices(settings.gateway)
         self.outbox = Outbox(settings.data / "outbox.db")
         self.faults = health.Faults()
         self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, self._command)
-        self._writer = Writer(self.outbox, self._committed)
+        self._writer = Writer(self.outbox, self._committed, self._waiting)
         self._newest: dict[str, int] = {}
         known = drivers()
         asked: dict[str, PollingDriver] = {}
@@ -55,7 +60,7 @@ class Gateway:
                 self._buses[bus.id] = driver
             else:
                 asked[bus.id] = driver
-                self._buses[bus.id] = Poller(line, driver, self.uplink.latest, self._alive)
+                self._buses[bus.id] = Poller(line, driver, self._alive)
         self._control = Control(asked, {d.id: d for d in devices}, clock, self._writer.put)
         self._orders: set[asyncio.Task[None]] = set()
 
@@ -79,15 +84,37 @@ class Gateway:
             tasks.create_task(self._writer.run(), name="outbox-writer")
             tasks.create_task(self.uplink.run(), name="uplink")
             tasks.create_task(self._report(), name="health")
+            tasks.create_task(self._keep(), name="outbox-keeping")
+            if isinstance(self._clock, GatewayClock):
+                tasks.create_task(self._set_clock(self._clock), name="clock")
             for name, bus in self._buses.items():
                 tasks.create_task(bus.run(), name=f"bus-{name}")
 
     async def _report(self) -> None:
         while True:
-            row = await asyncio.to_thread(health.row, self._settings.gateway, self.outbox, self.faults, self._clock)
-            await self._writer.put([row])
-            self.uplink.latest(row)
+            await self._commit([await asyncio.to_thread(health.row, self._settings.gateway, self.outbox, self.faults, self._clock)])
             await asyncio.sleep(self._clock.real_seconds(health.INTERVAL))
+
+    async def _keep(self) -> None:
+        """Pack, forget and make room, once a minute."""
+        settings = self._settings
+        while True:
+            await asyncio.sleep(KEEP_EVERY)
+            if self._waiting() is None:
+                await asyncio.to_thread(keeping.tidy, self.outbox, self._clock.now_ms(), settings.retain_days, settings.max_bytes)
+
+    async def _set_clock(self, clock: GatewayClock) -> None:
+        """Follow the kernel's clock; rows read before its first synchronisation get their date then."""
+        while True:
+            offset = clock.look()
+            if offset is not None:
+                dated = await asyncio.to_thread(keeping.date, self.outbox, clock.boot, offset)
+                log.info("clock set", dated=dated)
+                self.uplink.recalled()
+            await asyncio.sleep(CHECK_EVERY)
+
+    def _waiting(self) -> str | None:
+        return self._clock.waiting if isinstance(self._clock, GatewayClock) else None
 
     def _committed(self, kept: list[Kept]) -> None:
         self.uplink.committed(kept)

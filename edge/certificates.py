@@ -9,7 +9,7 @@ from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import Born, DataType
 
-HEALTH_POINTS = ("outbox_depth", "outbox_oldest_age", "outbox_bytes", "outbox_lost", "bus_faults")
+HEALTH_POINTS = ("outbox_depth", "outbox_oldest_age", "outbox_bytes", "outbox_lost", "outbox_undated", "bus_faults")
 
 
 def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None) -> list[Born]:

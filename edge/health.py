@@ -47,6 +47,8 @@ def row(gateway: str, outbox: Outbox, faults: Faults, clock: Clock) -> Row:
             "outbox_depth": float(stats.depth),
             "outbox_oldest_age": max(age, 0.0),
             "outbox_bytes": float(stats.size),
+            "outbox_lost": float(stats.lost),
+            "outbox_undated": float(stats.undated),
             "bus_faults": float(sum(faults.counts.values())),
         },
     )

@@ -17,7 +17,6 @@ DEAD_AFTER = 3
 LONGEST_PROBE = 60.0
 """Seconds between two probes of a dead device, at most."""
 
-OnRow = Callable[[Row], None]
 OnAlive = Callable[[str, bool], Awaitable[None]]
 
 
@@ -30,10 +29,9 @@ class _Polled:
 class Poller:
     """Polls the devices of one bus, each at its interval, and commits each poll before the next request."""
 
-    def __init__(self, line: Line, driver: PollingDriver, on_row: OnRow, on_alive: OnAlive) -> None:
-        """`on_row` sees each committed row; `on_alive` is told when a device dies or comes back."""
-        self._line, self._driver = line, driver
-        self._on_row, self._on_alive = on_row, on_alive
+    def __init__(self, line: Line, driver: PollingDriver, on_alive: OnAlive) -> None:
+        """`on_alive` is told when a device dies or comes back."""
+        self._line, self._driver, self._on_alive = line, driver, on_alive
 
     async def run(self) -> None:
         """Poll until cancelled. First polls are staggered over the interval, so a bus is loaded evenly."""
@@ -75,4 +73,3 @@ class Poller:
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0
         await self._line.commit([row])
-        self._on_row(row)

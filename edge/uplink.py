@@ -21,6 +21,7 @@ from contract.sparkplug_b_pb2 import Payload
 from contract.store import parse_ack, parse_resend
 from contract.topics import Topic
 from edge import certificates
+from edge.outbox.keeping import recall
 from edge.outbox.outbox import Kept, Outbox
 from edge.settings import Settings
 from edge.window import Window
@@ -235,8 +236,11 @@ class Uplink:
                 log.warning("command dropped", gateway=self._node, metric=name, reason=str(error))
 
     def _recall(self, span: tuple[int, int]) -> None:
-        recalled = self._outbox.recall(*span)
-        log.info("rows recalled", gateway=self._node, rows=recalled)
+        log.info("rows recalled", gateway=self._node, rows=recall(self._outbox, *span))
+        self.recalled()
+
+    def recalled(self) -> None:
+        """Rows on disk became pending behind our back: look through the backlog anew."""
         if self._window is not None:
             self._window.recalled()
         self._wake.set()

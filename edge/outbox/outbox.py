@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,23 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Rows not yet acknowledged, the oldest one's time (ms, None if there is none), the last position, bytes on disk."""
+    """What the gateway tells of its outbox.
+
+    Attributes:
+        depth: Rows not yet acknowledged.
+        oldest_at: Time of the oldest of them, ms; None if there is none.
+        last_seq: The greatest position ever given.
+        size: Bytes that hold something.
+        lost: Readings that were given up for want of room, ever.
+        undated: Rows that wait for the clock.
+    """
 
     depth: int
     oldest_at: int | None
     last_seq: int
     size: int
+    lost: int
+    undated: int
 
 
 class Outbox:
@@ -45,8 +57,9 @@ class Outbox:
     def __init__(self, path: Path) -> None:
         """Open or make the file at `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
         self._lock = threading.Lock()
+        self.full = False
+        """Set by `keeping`: gauges are no longer taken."""
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -54,40 +67,41 @@ class Outbox:
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('uuid', ?)", (str(uuid.uuid4()),))
         self.uuid: str = self._db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()[0]
 
-    def commit(self, rows: Sequence[Row]) -> list[Kept]:
-        """Put rows on disk, in their order, and return them with their positions."""
-        bodies = [(r.device, r.at, _keep(r), encode_rows([r])) for r in rows]
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+    def commit(self, rows: Sequence[Row], *, boot: str | None = None) -> list[Kept]:
+        """Put rows on disk, in their order, and return those that may be sent now, with their positions.
+
+        Args:
+            rows: What was read. While the outbox is full, gauges are left out and counted as lost.
+            boot: Given while the clock is not yet set: times count from this boot's start, and the rows wait for `date`.
+        """
+        kept_rows = [r for r in map(without_gauges, rows) if r is not None] if self.full else rows
+        bodies = [(r.device, r.at, never_thinned(r), boot, encode_rows([r])) for r in kept_rows]
+        with self.transaction() as db:
             first = self._last_seq() + 1
-            self._db.executemany("INSERT INTO row (device, at, keep, body) VALUES (?, ?, ?, ?)", bodies)
-            self._db.execute("COMMIT")
-        return [Kept(first + i, device, at, body) for i, (device, at, _, body) in enumerate(bodies)]
+            db.executemany("INSERT INTO row (device, at, keep, boot, body) VALUES (?, ?, ?, ?, ?)", bodies)
+            if self.full:
+                self.count_lost(sum(len(r.values) for r in rows) - sum(len(r.values) for r in kept_rows))
+        if boot is not None:
+            return []
+        return [Kept(first + i, device, at, body) for i, (device, at, _, _, body) in enumerate(bodies)]
 
     def pending(self, after: int, limit: int, *, before: int | None = None) -> list[Kept]:
         """Unacknowledged rows with `after` < seq (< `before`), oldest first."""
         with self._lock:
             found = self._db.execute(
-                "SELECT seq, device, at, body FROM row WHERE acknowledged = 0 AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+                "SELECT seq, device, at, body FROM row"
+                " WHERE acknowledged = 0 AND boot IS NULL AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
                 (after, before if before is not None else 2**62, limit),
             ).fetchall()
         return [Kept(*row) for row in found]
 
     def acknowledge(self, ranges: Iterable[tuple[int, int]]) -> int:
         """Mark closed ranges of positions as stored by the cloud; returns how many rows that newly concerns."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            changed = sum(
-                self._db.execute("UPDATE row SET acknowledged = 1 WHERE acknowledged = 0 AND seq BETWEEN ? AND ?", span).rowcount
+        with self.transaction() as db:
+            return sum(
+                db.execute("UPDATE row SET acknowledged = 1 WHERE acknowledged = 0 AND seq BETWEEN ? AND ?", span).rowcount
                 for span in ranges
             )
-            self._db.execute("COMMIT")
-        return changed
-
-    def recall(self, start: int, end: int) -> int:
-        """Make kept rows with `start` <= at < `end` pending again, for a cloud restored from a backup; returns how many."""
-        with self._lock:
-            return self._db.execute("UPDATE row SET acknowledged = 0 WHERE acknowledged = 1 AND at >= ? AND at < ?", (start, end)).rowcount
 
     def last_seq(self) -> int:
         """The greatest position ever given; 0 for a new outbox."""
@@ -108,9 +122,40 @@ class Outbox:
     def stats(self) -> Stats:
         """What the gateway reports about its outbox."""
         with self._lock:
-            depth, oldest = self._db.execute("SELECT count(*), min(at) FROM row WHERE acknowledged = 0").fetchone()
-            last = self._last_seq()
-        return Stats(depth, oldest, last, self._path.stat().st_size)
+            waiting = "SELECT count(*), min(at) FROM row WHERE acknowledged = 0 AND boot IS NULL"
+            depth, oldest = self._db.execute(waiting).fetchone()
+            undated = self._db.execute("SELECT count(*) FROM row WHERE boot IS NOT NULL").fetchone()[0]
+            lost = self._db.execute("SELECT value FROM meta WHERE key = 'lost'").fetchone()
+            return Stats(depth, oldest, self._last_seq(), self._used(), int(lost[0]) if lost else 0, undated)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection inside one transaction; rolled back by any error."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def count_lost(self, readings: int) -> None:
+        """Inside a transaction: so many readings are gone for ever."""
+        if readings:
+            self._db.execute(
+                "INSERT INTO meta VALUES ('lost', ?) ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + excluded.value",
+                (str(readings),),
+            )
+
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold something."""
+        with self._lock:
+            return self._used()
+
+    def _used(self) -> int:
+        pages, free, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
+        return int((pages - free) * size)
 
     def close(self) -> None:
         """Close the file; everything committed stays."""
@@ -122,7 +167,16 @@ class Outbox:
         return int(found[0]) if found else 0
 
 
-def _keep(row: Row) -> int:
-    """1 for rows that are never thinned: counters, events and answers to commands; 0 for gauges alone."""
-    counters = any(n in POINTS and POINTS[n].kind is not Kind.GAUGE for n in row.values)
-    return int(counters or bool(row.texts))
+def never_thinned(row: Row) -> int:
+    """1 for rows with counters, states or answers to commands; 0 for gauges alone."""
+    return int(bool(row.texts) or any(not _is_gauge(name) for name in row.values))
+
+
+def without_gauges(row: Row) -> Row | None:
+    """The row with what a full outbox still takes; None if nothing is left."""
+    values = {name: value for name, value in row.values.items() if not _is_gauge(name)}
+    return Row(row.device, row.at, values, {}, row.texts) if values or row.texts else None
+
+
+def _is_gauge(name: str) -> bool:
+    return name not in POINTS or POINTS[name].kind is Kind.GAUGE

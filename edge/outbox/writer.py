@@ -12,10 +12,11 @@ from edge.outbox.outbox import Kept, Outbox
 class Writer:
     """Commits rows in the background; `put` returns when its rows are on disk."""
 
-    def __init__(self, outbox: Outbox, committed: Callable[[list[Kept]], None]) -> None:
-        """`committed` is told of each batch after it is on disk."""
+    def __init__(self, outbox: Outbox, committed: Callable[[list[Kept]], None], boot: Callable[[], str | None]) -> None:
+        """`committed` is told of each batch after it is on disk; `boot` names the boot while the clock is not set."""
         self._outbox = outbox
         self._committed = committed
+        self._boot = boot
         self._waiting: list[tuple[Sequence[Row], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
 
@@ -37,7 +38,7 @@ class Writer:
             self._wake.clear()
             batch, self._waiting = self._waiting, []
             rows = [row for group, _ in batch for row in group]
-            work = asyncio.to_thread(self._outbox.commit, rows)
+            work = asyncio.to_thread(self._outbox.commit, rows, boot=self._boot())
             (result,) = await asyncio.gather(work, return_exceptions=True)
             for _, done in batch:
                 if done.done():

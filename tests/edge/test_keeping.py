@@ -1,0 +1,92 @@
+"""Rows stay as long as promised, and what is given up for want of room is counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contract import sparkplug
+from contract.reading import Row
+from edge.outbox import keeping
+from edge.outbox.outbox import Outbox
+
+HOUR = keeping.HOUR
+AT = 1_790_000_000_000 // HOUR * HOUR
+
+
+def _values(outbox: Outbox) -> list[tuple[int, int, float | None]]:
+    found = []
+    for kept in outbox.pending(0, 10_000):
+        found += [(kept.seq, r.at, r.value) for r in sparkplug.readings(sparkplug.decode(kept.body), kept.device)]
+    return found
+
+
+def test_packed_rows_come_back_as_they_were(tmp_path: Path) -> None:
+    """A cloud restored from a backup gets the same positions, times and values, also from packs."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("m1", AT + i * HOUR // 4, {"energy_import": i / 3}) for i in range(40)])
+    before = _values(outbox)
+    outbox.acknowledge([(1, 40)])
+    assert keeping.pack(outbox, AT + 8 * HOUR) == 32
+    assert keeping.recall(outbox, AT, AT + 10 * HOUR) == 40
+    assert _values(outbox) == before
+    outbox.close()
+
+
+def test_acknowledged_rows_are_kept_for_their_days_and_no_longer(tmp_path: Path) -> None:
+    """Thirty days of rows can be asked for again; older ones are gone."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("m1", AT + day * keeping.DAY, {"energy_import": float(day)}) for day in range(40)])
+    outbox.acknowledge([(1, 40)])
+    keeping.tidy(outbox, AT + 40 * keeping.DAY, 30, 10**9)
+    assert keeping.recall(outbox, 0, AT + 100 * keeping.DAY) == 30
+    outbox.close()
+
+
+def test_what_is_not_acknowledged_is_never_packed_nor_forgotten(tmp_path: Path) -> None:
+    """A month without a link loses nothing while there is room."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("m1", AT + day * keeping.DAY, {"power": 1.0}) for day in range(40)])
+    keeping.tidy(outbox, AT + 400 * keeping.DAY, 30, 10**9)
+    assert len(_values(outbox)) == 40
+    assert outbox.stats().lost == 0
+    outbox.close()
+
+
+def test_a_full_outbox_thins_old_gauges_keeps_counters_and_counts_the_loss(tmp_path: Path) -> None:
+    """When the disk is full the figures for the bill survive, and the gateway says what it gave up."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("g", AT + i * 60_000, {"power": float(i)}) for i in range(600)])
+    outbox.commit([Row("c", AT + i * 60_000, {"energy_import": float(i)}) for i in range(600)])
+    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    rows = outbox.pending(0, 10_000)
+    assert sum(r.device == "c" for r in rows) == 600
+    assert sum(r.device == "g" for r in rows) == 40
+    assert outbox.stats().lost == 560
+    assert outbox.full
+    assert outbox.commit([Row("g", AT, {"power": 1.0})]) == []
+    (kept,) = outbox.commit([Row("c", AT, {"energy_import": 5.0, "power": 2.0})])
+    assert [r.point for r in sparkplug.readings(sparkplug.decode(kept.body), "c")] == ["energy_import"]
+    assert outbox.stats().lost == 562
+    outbox.close()
+
+
+def test_packs_go_before_anything_unsent(tmp_path: Path) -> None:
+    """Room is first made from what the cloud already has."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("g", AT + i * 1000, {"power": i / 7}) for i in range(20_000)])
+    outbox.acknowledge([(1, 19_000)])
+    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 400_000)
+    assert len(outbox.pending(0, 100_000)) == 1000
+    assert outbox.stats().lost == 0
+    outbox.close()
+
+
+def test_rows_before_the_first_synchronisation_wait_and_then_get_their_time(tmp_path: Path) -> None:
+    """A gateway without a set clock reads on; nothing is sent with a wrong time."""
+    outbox = Outbox(tmp_path / "o.db")
+    assert outbox.commit([Row("m1", 5_000, {"power": 1.5})], boot="b1") == []
+    assert outbox.pending(0, 10) == []
+    assert outbox.stats().undated == 1
+    assert keeping.date(outbox, "b1", AT) == 1
+    assert _values(outbox) == [(1, AT + 5_000, 1.5)]
+    outbox.close()
