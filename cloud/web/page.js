@@ -15,7 +15,7 @@ const percent = (value) =>
     ? say("none")
     : new Intl.NumberFormat(LANG, { style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" }).format(value);
 const time = (text) =>
-  text === null ? say("none") : new Date(text).toLocaleString(LANG, { timeZone: "Asia/Shanghai", hour12: false });
+  text === null ? say("none") : new Date(text).toLocaleString(LANG, { timeZone: "Asia/Shanghai", hourCycle: "h23" });
 
 function element(name, text, kind) {
   const made = document.createElement(name);

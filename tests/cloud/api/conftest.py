@@ -68,6 +68,10 @@ def meter(of: str, energy: str, **more: object) -> dict[str, Any]:
     return row | {"main": True, "item": "", "compound": "c1", "vehicle_fuel": False, "modulus": None} | more
 
 
+def used(of: str, day: str, amount: int) -> dict[str, Any]:
+    return {"meter": of, "hour": parse_time(f"{day}T00:00:00+08:00"), "provenance": "measured", "amount": amount}
+
+
 def people(of: str, kind: str, since: str, value: int) -> dict[str, Any]:
     return {"unit": of, "kind": kind, "valid_from": since, "value": value, "approved_by": "site file"}
 
@@ -118,13 +122,20 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
         [
             meter("m1", "electricity", device="e1", point="energy_import"),
             meter("m1-a", "electricity", device="e2", point="energy_import", parent="m1", main=False),
+            meter("w1", "water", device="w1", point="volume"),
             meter("fuel", "petrol", vehicle_fuel=True, compound=None),
         ],
     ),
-    (tables.meter_unit, [{"meter": "m1", "unit": "u2"}, {"meter": "m1", "unit": "u1"}, {"meter": "fuel", "unit": "u1"}]),
+    (
+        tables.meter_unit,
+        [{"meter": "m1", "unit": "u2"}, {"meter": "m1", "unit": "u1"}, {"meter": "fuel", "unit": "u1"}, {"meter": "w1", "unit": "u1"}],
+    ),
     (
         tables.ledger_hour,
         [
+            used("w1", "2025-01-01", 60_000),
+            used("w1", "2025-08-01", 340_000),
+            used("w1", "2026-02-01", 57_200),
             {"meter": "m1", "hour": MIDNIGHT - HOUR, "provenance": "measured", "amount": 4000},
             {"meter": "m1", "hour": MIDNIGHT, "provenance": "measured", "amount": 1500},
             {"meter": "m1", "hour": MIDNIGHT + HOUR, "provenance": "estimated", "amount": 500},

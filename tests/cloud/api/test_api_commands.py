@@ -80,7 +80,20 @@ async def test_a_command_that_cannot_be_is_refused_at_once(change: dict[str, Any
     assert rows(served, tables.command) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"value": NaN}', b'{"point": "setpoint", "value": Infinity}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"value": NaN}',
+        b'{"point": "setpoint", "value": Infinity}',
+        b'{"point": "setpoint", "value": 1' + b"0" * 400 + b', "reason": "x", "expires": "2026-03-11T02:10:00Z"}',
+        b'{"point": "setpoint", "value": 24, "reason": "\\ud800", "expires": "2026-03-11T02:10:00Z"}',
+        b'{"point": "\\u0000", "value": 24, "reason": "x", "expires": "2026-03-11T02:10:00Z"}',
+    ],
+)
 async def test_a_body_that_is_no_command_is_refused(body: bytes, served: Served) -> None:
     """Broken JSON, other JSON and numbers that are none get 422 as a problem."""
     headers = served.bearer(next(role for role in served.tokens if role == "operator"))
