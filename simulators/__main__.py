@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     site.add_argument("--data", required=True, type=Path, metavar="DIR", help="where writes, journal and endpoints.json are kept")
     site.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
     site.add_argument("--flush-each", action="store_true", help="write each journal line before its answer is sent")
+    site.add_argument("--counting", action="store_true", help="for checks: counters rise by one with each answer")
     device = commands.add_parser("device", help="one device", description="Serve one device of a profile until stopped.")
     device.add_argument("--profile", required=True, metavar="NAME", help="path below profiles/ without .yaml")
     device.add_argument("--port", required=True, type=_port, metavar="N", help="TCP port; 0 takes a free one")
@@ -86,7 +87,7 @@ def _folder(name: str) -> Path:
 
 async def _site(args: argparse.Namespace, clock: Clock) -> None:
     site = load_site(_folder(args.site))
-    async with simulate(site, args.data, clock, seed=args.seed, flush_each=args.flush_each):
+    async with simulate(site, args.data, clock, seed=args.seed, flush_each=args.flush_each, counting=args.counting):
         sys.stdout.write(f"{site.id}: {len(site.devices)} devices, see {args.data / 'endpoints.json'}\n")
         sys.stdout.flush()
         await _stopped()

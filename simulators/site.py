@@ -12,7 +12,8 @@ from contract.clock import Clock
 from contract.site import Building as House
 from contract.site import Bus, Car, Compound, Device, ElevatorGroup, Gateway, Site, Text, Window
 from simulators.journal import Journal
-from simulators.modbus_device import serve_bus
+from simulators.modbus_device import World, serve_bus
+from simulators.world.counting import CountingWorld
 from simulators.world.site_world import SiteWorld
 from simulators.world.written import Written
 
@@ -33,7 +34,7 @@ class Stage:
     """
 
     site: Site
-    world: SiteWorld
+    world: World
     clock: Clock
     journal: Journal
     host: str = "127.0.0.1"
@@ -74,15 +75,18 @@ PLAYERS: list[Player] = [modbus]
 
 
 @asynccontextmanager
-async def simulate(site: Site, data: Path, clock: Clock, *, seed: int = 1, flush_each: bool = False) -> AsyncIterator[Endpoints]:
+async def simulate(
+    site: Site, data: Path, clock: Clock, *, seed: int = 1, flush_each: bool = False, counting: bool = False
+) -> AsyncIterator[Endpoints]:
     """Run all devices of a site until the block ends; `data` keeps writes, journal and endpoints.json.
+
+    With `counting` every answer of a device differs from all others, so that a check can tell readings apart.
 
     Raises:
         OSError: A port or a file cannot be opened.
         ValueError: The file of writes is damaged.
     """
-    world = SiteWorld(site, seed, Written(data / "written.jsonl"))
-    world.warm(clock.now_ms())
+    world = CountingWorld(site) if counting else _physical(site, data, clock, seed)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(Journal(data / "journal.jsonl", flush_each=flush_each))
         endpoints: Endpoints = {}
@@ -90,6 +94,12 @@ async def simulate(site: Site, data: Path, clock: Clock, *, seed: int = 1, flush
             endpoints |= await stack.enter_async_context(player(Stage(site, world, clock, journal)))
         write_endpoints(data / "endpoints.json", endpoints)
         yield endpoints
+
+
+def _physical(site: Site, data: Path, clock: Clock, seed: int) -> SiteWorld:
+    world = SiteWorld(site, seed, Written(data / "written.jsonl"))
+    world.warm(clock.now_ms())
+    return world
 
 
 def write_endpoints(path: Path, endpoints: Endpoints) -> None:

@@ -44,11 +44,12 @@ class Stack:
         self.processes.start("broker", self.broker.argv)
         self.processes.wait_for("broker", lambda: _open(self.broker.port), seconds=20)
 
-    def start_simulators(self) -> dict[str, Any]:
-        """Start all devices and return their endpoints."""
+    def start_simulators(self, *options: str) -> dict[str, Any]:
+        """Start all devices, with options of `jieyue-sim site`, and return their endpoints."""
         endpoints = self.data / "endpoints.json"
         endpoints.unlink(missing_ok=True)
-        self.processes.python("simulators", "simulators", "site", "--site", str(self.folder), "--data", str(self.data), "--flush-each")
+        arguments = ["--site", str(self.folder), "--data", str(self.data), "--flush-each", *options]
+        self.processes.python("simulators", "simulators", "site", *arguments)
         self.processes.wait_for("simulators", endpoints.exists, seconds=60)
         found: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
         return found
