@@ -19,6 +19,7 @@ from contract.site import load_site, shipped_site
 from simulators.history import Access, HistoryError, expected, send, write_fuel
 from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device, simulate
+from simulators.stage import Address, Called
 from simulators.world.site_world import SiteWorld
 
 _BAD_INPUT = 2
@@ -43,6 +44,13 @@ def _unit(text: str) -> int:
     raise argparse.ArgumentTypeError(f"expected a unit id from 1 to 247, got {text!r}")
 
 
+def _address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host):
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text!r}")
+    return Address(host, _port(port))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = _Parser(prog="jieyue-sim", description="Devices that speak the real protocols, for trials, tests and the demo.")
@@ -52,6 +60,11 @@ def parser() -> argparse.ArgumentParser:
     site.add_argument("--data", required=True, type=Path, metavar="DIR", help="where writes, journal and endpoints.json are kept")
     site.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
     site.add_argument("--flush-each", action="store_true", help="write each journal line before its answer is sent")
+    site.add_argument(
+        "--jt808", type=_address, metavar="HOST:PORT", help="the listener that vehicle terminals call (none: they are silent)"
+    )
+    site.add_argument("--mqtt", type=_address, metavar="HOST:PORT", help="the broker of devices that publish (none: they are silent)")
+    site.add_argument("--mqtt-passwords", type=Path, metavar="DIR", help="a file for each user of the broker, named like it")
     site.add_argument("--counting", action="store_true", help="for checks: counters rise by one with each answer")
     device = commands.add_parser("device", help="one device", description="Serve one device of a profile until stopped.")
     device.add_argument("--profile", required=True, metavar="NAME", help="path below profiles/ without .yaml")
@@ -87,7 +100,9 @@ def _folder(name: str) -> Path:
 
 async def _site(args: argparse.Namespace, clock: Clock) -> None:
     site = load_site(_folder(args.site))
-    async with simulate(site, args.data, clock, seed=args.seed, flush_each=args.flush_each, counting=args.counting):
+    called = Called(args.jt808, args.mqtt, args.mqtt_passwords)
+    flags = {"flush_each": args.flush_each, "counting": args.counting}
+    async with simulate(site, args.data, clock, seed=args.seed, called=called, **flags):
         sys.stdout.write(f"{site.id}: {len(site.devices)} devices, see {args.data / 'endpoints.json'}\n")
         sys.stdout.flush()
         await _stopped()

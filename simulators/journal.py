@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -17,6 +18,8 @@ class Journal:
     """An append-only file of answers; a full one is kept once more under the name with `.1`.
 
     A line: `{"device", "function", "address", "count", "values", "requested", "answered", "exception"}`, times in ms since 1970.
+    In the journal of devices that speak by themselves: `{"device", "at", "values", "acknowledged"}`, values by point name; each
+    message stands there once when it is measured (`acknowledged` null) and once more when it is acknowledged.
     """
 
     def __init__(self, path: Path, *, flush_each: bool = False, limit: int = _LIMIT) -> None:
@@ -37,7 +40,7 @@ class Journal:
 
     def __call__(self, answer: Answer) -> None:
         """Keep one answer."""
-        line = json.dumps(
+        self._keep(
             {
                 "device": answer.device,
                 "function": answer.function,
@@ -47,9 +50,15 @@ class Journal:
                 "requested": answer.requested_ms,
                 "answered": answer.answered_ms,
                 "exception": answer.exception,
-            },
-            separators=(",", ":"),
+            }
         )
+
+    def said(self, device: str, at: int, values: Mapping[str, float], acknowledged: int | None) -> None:
+        """Keep what a device said by itself; with `flush_each` it stands in the file before it is on the wire."""
+        self._keep({"device": device, "at": at, "values": dict(values), "acknowledged": acknowledged})
+
+    def _keep(self, fields: Mapping[str, object]) -> None:
+        line = json.dumps(fields, separators=(",", ":"))
         if self._size + len(line) + 1 > self._limit:
             self._turn()
         self._file.write(line + "\n")

@@ -5,40 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from contract.clock import Clock
 from contract.site import Building as House
 from contract.site import Bus, Car, Compound, Device, ElevatorGroup, Gateway, Site, Text, Window
+from simulators import mqtt_devices, terminals
 from simulators.journal import Journal
-from simulators.modbus_device import World, serve_bus
+from simulators.modbus_device import serve_bus
+from simulators.stage import Called, Endpoints, Stage
 from simulators.world.counting import CountingWorld
 from simulators.world.site_world import SiteWorld
 from simulators.world.written import Written
-
-Endpoints = dict[str, object]
-"""As in endpoints.json: by protocol, where its devices are reached."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What every protocol's devices play on.
-
-    Attributes:
-        site: The site as configured.
-        world: Values and writes of all devices.
-        clock: The time of all parts.
-        journal: Takes every answer.
-        host: Where servers listen.
-    """
-
-    site: Site
-    world: World
-    clock: Clock
-    journal: Journal
-    host: str = "127.0.0.1"
-
 
 Player = Callable[[Stage], AbstractAsyncContextManager[Endpoints]]
 
@@ -70,16 +48,24 @@ async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
         yield {"modbus": reached}
 
 
-PLAYERS: list[Player] = [modbus]
-"""One a protocol: JT/T 808 terminals and MQTT devices stand here too."""
+PLAYERS: list[Player] = [modbus, mqtt_devices.play, terminals.play]
+"""One a protocol."""
 
 
 @asynccontextmanager
 async def simulate(
-    site: Site, data: Path, clock: Clock, *, seed: int = 1, flush_each: bool = False, counting: bool = False
+    site: Site,
+    data: Path,
+    clock: Clock,
+    *,
+    seed: int = 1,
+    flush_each: bool = False,
+    counting: bool = False,
+    called: Called | None = None,
 ) -> AsyncIterator[Endpoints]:
-    """Run all devices of a site until the block ends; `data` keeps writes, journal and endpoints.json.
+    """Run all devices of a site until the block ends; `data` keeps writes, journals and endpoints.json.
 
+    Devices that speak by themselves do so where `called` says, and are silent without it.
     With `counting` every answer of a device differs from all others, so that a check can tell readings apart.
 
     Raises:
@@ -89,9 +75,11 @@ async def simulate(
     world = CountingWorld(site) if counting else _physical(site, data, clock, seed)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(Journal(data / "journal.jsonl", flush_each=flush_each))
+        said = stack.enter_context(Journal(data / "said.jsonl", flush_each=flush_each))
+        stage = Stage(site, world, clock, journal, said, called or Called())
         endpoints: Endpoints = {}
         for player in PLAYERS:
-            endpoints |= await stack.enter_async_context(player(Stage(site, world, clock, journal)))
+            endpoints |= await stack.enter_async_context(player(stage))
         write_endpoints(data / "endpoints.json", endpoints)
         yield endpoints
 

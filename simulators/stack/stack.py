@@ -28,6 +28,7 @@ class Stack:
         self.port = port or free_port()
         self.processes = Processes(self.data / "logs", clock_environment(clock))
         self.broker: Broker = prepare(self.site, self.data / "broker", HOST_ID)
+        self.jt808_port = free_port()
         self._cloud = {
             "JIEYUE_DATA": str(self.data / "cloud"),
             "JIEYUE_SITE": str(self.folder),
@@ -49,6 +50,8 @@ class Stack:
         endpoints = self.data / "endpoints.json"
         endpoints.unlink(missing_ok=True)
         arguments = ["--site", str(self.folder), "--data", str(self.data), "--flush-each", *options]
+        arguments += ["--jt808", f"127.0.0.1:{self.jt808_port}", "--mqtt", f"127.0.0.1:{self.broker.port}"]
+        arguments += ["--mqtt-passwords", str(self.broker.folder / "passwords")]
         self.processes.python("simulators", "simulators", "site", *arguments)
         self.processes.wait_for("simulators", endpoints.exists, seconds=60)
         found: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
@@ -80,9 +83,15 @@ class Stack:
         self.processes.python(gateway, "edge", "run", "--config", str(config))
 
     def _addresses(self, gateway: str, endpoints: dict[str, Any]) -> dict[str, dict[str, object]]:
-        mine = {b.id for b in self.site.buses if b.gateway == gateway}
+        mine = {b.id: b for b in self.site.buses if b.gateway == gateway}
         served = {e["bus"]: e for e in endpoints.get("modbus", [])}
-        return {bus: {"host": e["host"], "port": e["port"], "framing": e["framing"]} for bus, e in served.items() if bus in mine}
+        found = {bus: {"host": e["host"], "port": e["port"], "framing": e["framing"]} for bus, e in served.items() if bus in mine}
+        password_file = str(self.broker.password_file(gateway))
+        known: dict[str, dict[str, object]] = {
+            "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "user": gateway, "password_file": password_file},
+            "jt808": {"host": "127.0.0.1", "port": self.jt808_port},
+        }
+        return found | {bus.id: known[bus.protocol] for bus in mine.values() if bus.protocol in known}
 
 
 def _open(port: int) -> bool:

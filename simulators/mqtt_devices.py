@@ -1,0 +1,166 @@
+"""Devices that publish to a broker: meters with JSON of their own, and vehicles behind EMQX's JT/T 808 gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiomqtt
+
+from contract import rights
+from contract.clock import iso
+from contract.jt808 import fix
+from contract.jt808 import location as loc
+from contract.jt808.bodies import Id
+from contract.jt808.location import Location
+from contract.jt808.wire import digits_of
+from contract.profile import MessageTime, PointMap, engineering
+from contract.profile import raw as raw_of
+from contract.site import Bus, Device
+from simulators.memory import Memory, Said, grid
+from simulators.stage import Address, Endpoints, Stage, beside
+from simulators.terminals import position
+
+Message = tuple[str, bytes]
+"""Topic and payload."""
+
+
+class Publisher:
+    """The devices of one MQTT bus, behind one connection; what the broker has not acknowledged is published again."""
+
+    def __init__(self, stage: Stage, bus: Bus, broker: Address) -> None:
+        """Read the password of the bus's user.
+
+        Raises:
+            OSError: There is no such file.
+        """
+        self._stage, self._bus, self._broker = stage, bus, broker
+        folder = stage.called.passwords
+        self._user = rights.source_user(bus.id)
+        self._password = (folder / self._user).read_text(encoding="utf-8").strip() if folder else None
+        self.memory: Memory[Message] = Memory(stage.said, stage.clock)
+
+    async def run(self) -> None:
+        """Measure and publish until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for device in self._stage.site.devices:
+                if device.bus == self._bus.id:
+                    tasks.create_task(self._measure(device))
+            tasks.create_task(self._publish())
+
+    async def _measure(self, device: Device) -> None:
+        step = 1000 if device.model.maker == "EMQX" else 1
+        async for at in grid(self._stage.clock, device.id, device.poll_interval, step):
+            self.memory.add(said(device, self._stage.world.values(device.id, at), at))
+
+    async def _publish(self) -> None:
+        while True:
+            with contextlib.suppress(aiomqtt.MqttError, OSError):  # called again below, with what was not acknowledged
+                await self._session()
+            await asyncio.sleep(0.2 + secrets.randbelow(1000) / 1000)
+
+    async def _session(self) -> None:
+        user = self._user if self._password is not None else None
+        async with aiomqtt.Client(
+            self._broker.host, self._broker.port, username=user, password=self._password, identifier=self._user, timeout=10
+        ) as client:
+            while True:
+                await self.memory.any.wait()
+                taken = self.memory.take(1)
+                stored = False
+                try:
+                    topic, payload = taken[0].message
+                    await client.publish(topic, payload, qos=1)
+                    stored = True
+                finally:
+                    if stored:
+                        self.memory.thanked(taken)
+                    else:
+                        self.memory.give_back(taken)
+
+
+def said(device: Device, values: dict[str, float | None], at: int) -> Said[Message]:
+    """What a device publishes about a moment."""
+    if device.model.maker == "EMQX":
+        location = position(values, at)
+        return Said(device.id, at, fix.readings_of(location), (device.topic, emqx(device, location)))
+    understood, document = by_paths(device, values, at)
+    return Said(device.id, at, understood, (device.topic, json.dumps(document).encode()))
+
+
+def by_paths(device: Device, values: dict[str, float | None], at: int) -> tuple[dict[str, float], dict[str, object]]:
+    """The values that a reader must understand, and the JSON object that the profile's paths describe."""
+    document: dict[str, object] = {}
+    understood: dict[str, float] = {}
+    if device.model.time is not None:
+        _put(document, device.model.time.path, _time(device.model.time, at))
+    for point, mapped in device.model.points.items():
+        value = values.get(point)
+        if value is None or mapped.path is None:
+            continue
+        number = _number(device, point, mapped, value)
+        understood[point] = engineering(number, mapped, point, device.ct, device.pt)
+        _put(document, mapped.path, number)
+    return understood, document
+
+
+def _number(device: Device, point: str, mapped: PointMap, value: float) -> float:
+    """As a meter would print it: six decimals are more than any has."""
+    return round(raw_of(value, mapped, point, device.ct, device.pt), 6)
+
+
+def _time(field: MessageTime, at: int) -> str | int:
+    if field.format == "epoch":
+        return at
+    return iso(at) if field.format == "rfc3339" else digits_of(at)
+
+
+def _put(document: dict[str, object], path: str, value: object) -> None:
+    *folders, last = path.split(".")
+    for key in folders:
+        inner = document.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise ValueError(f"{path}: {key} is a value and an object at once")
+        document = inner
+    document[last] = value
+
+
+def emqx(device: Device, location: Location) -> bytes:
+    """A position as EMQX's gateway writes it (emqx_jt808_frame.erl): the numbers of the wire under names."""
+    header = {"msg_id": int(Id.LOCATION), "encrypt": 0, "len": loc.BASE_BYTES, "phone": device.phone, "msg_sn": secrets.randbelow(0x10000)}
+    extra = {name: location.number(item, size) for name, item, size in _EXTRA}
+    body = {
+        "alarm": location.alarm,
+        "status": location.status,
+        "latitude": location.latitude_e6,
+        "longitude": location.longitude_e6,
+        "altitude": location.altitude & 0xFFFF,
+        "speed": location.speed_tenths,
+        "direction": location.course,
+        "time": location.time,
+        "extra": {name: number for name, number in extra.items() if number is not None},
+    }
+    return json.dumps({"header": header, "body": body}).encode()
+
+
+_EXTRA = (("mileage", loc.MILEAGE, 4), ("fuel_meter", loc.FUEL, 2), ("rssi", loc.SIGNAL, 1), ("gnss_sat_num", loc.SATELLITES, 1))
+
+
+@asynccontextmanager
+async def play(stage: Stage) -> AsyncIterator[Endpoints]:
+    """Every device of the site's MQTT buses publishes until the block ends.
+
+    Raises:
+        OSError: A password file is missing.
+    """
+    broker = stage.called.mqtt
+    buses = [b for b in stage.site.buses if b.protocol == "mqtt"]
+    if broker is None or not buses:
+        yield {}
+        return
+    async with beside(*(Publisher(stage, bus, broker).run() for bus in buses)):
+        yield {"mqtt": {"host": broker.host, "port": broker.port}}

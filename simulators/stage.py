@@ -1,0 +1,76 @@
+"""What every protocol's devices play on, and where those that call in find the product."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.clock import Clock
+from contract.site import Site
+from simulators.journal import Journal
+from simulators.modbus_device import World
+
+Endpoints = dict[str, object]
+"""As in endpoints.json: by protocol, where its devices are reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Where devices that speak by themselves find the product; without an address they are silent.
+
+    Attributes:
+        jt808: The listener of vehicle terminals.
+        mqtt: The broker of devices that publish.
+        passwords: A file for each user of the broker, named like it.
+    """
+
+    jt808: Address | None = None
+    mqtt: Address | None = None
+    passwords: Path | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What every protocol's devices play on.
+
+    Attributes:
+        site: The site as configured.
+        world: Values and writes of all devices.
+        clock: The time of all parts.
+        journal: Takes every answer to a request.
+        said: Takes what devices said by themselves.
+        called: Where they say it.
+        host: Where servers listen.
+    """
+
+    site: Site
+    world: World
+    clock: Clock
+    journal: Journal
+    said: Journal
+    called: Called = Called()
+    host: str = "127.0.0.1"
+
+
+@asynccontextmanager
+async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run work until the block ends; a part that fails ends all."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(each) for each in work]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
