@@ -92,7 +92,8 @@ class Service:
         try:
             self.telemetry.ping()
         except StoreDown as error:
-            return f"telemetry: {error}"
+            log.warning("telemetry down", reason=str(error))
+            return "telemetry"  # the reason may name a path or an address, and /healthz is open
         return None
 
     def _stored(self, batch: Batch) -> None:
@@ -102,7 +103,13 @@ class Service:
     async def _serve(self) -> None:
         context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready)
         config = uvicorn.Config(
-            create_app(context), host=self.settings.bind, port=self.settings.port, log_config=None, access_log=False, lifespan="off"
+            create_app(context),
+            host=self.settings.bind,
+            port=self.settings.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
         )
         server = uvicorn.Server(config)
         with contextlib.suppress(asyncio.CancelledError):
