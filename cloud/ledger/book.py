@@ -34,6 +34,11 @@ _LEDGER = tables.ledger_hour.c
 _MANUAL = Provenance.MANUAL.value
 _TEXT = {provenance: provenance.value for provenance in Provenance}  # a look-up costs less than the property, and there are many
 _Generations = dict[int, int]
+_INSERT = {
+    "qmark": "INSERT INTO ledger_hour (meter, hour, provenance, amount) VALUES (?, ?, ?, ?)",
+    "pyformat": "INSERT INTO ledger_hour (meter, hour, provenance, amount) VALUES (%s, %s, %s, %s)",
+}
+"""By the driver's way to write a parameter: years of hours go in at once, and to build a statement for each costs more than it."""
 
 
 class UnknownMeterError(LookupError):
@@ -127,9 +132,9 @@ def _replace(connection: sa.Connection, meter: str, counted: Counted) -> None:
     for first, last in counted.ranges:
         within = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= first, _LEDGER.hour <= last)
         connection.execute(sa.delete(tables.ledger_hour).where(within, _LEDGER.provenance != _MANUAL))
-    rows = [{"meter": meter, "hour": h, "provenance": _TEXT[p], "amount": amount} for (h, p), amount in counted.parts.items()]
-    if rows:
-        connection.execute(sa.insert(tables.ledger_hour), rows)
+    if counted.parts:
+        rows = [(meter, hour, _TEXT[provenance], amount) for (hour, provenance), amount in counted.parts.items()]
+        connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)
 
 
 def _record(connection: sa.Connection, meter: Known, counted: Counted) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.counted import Known, Parts
 from cloud.ledger.counters import Provenance, shares
-from cloud.ledger.periods import floor
+from cloud.ledger.periods import DAY_MS, floor
 from cloud.telemetry.base import Figures, Telemetry
 
 HOUR_FIGURES = "ledger_hour"
@@ -37,9 +37,12 @@ def write_back(telemetry: Telemetry, meter: Known, parts: Parts, known_hours: Co
     """
     hours: defaultdict[int, _Amounts] = defaultdict(dict)
     days: defaultdict[int, _Amounts] = defaultdict(dict)
+    day = 0
     for (hour, provenance), amount in parts.items():
         hours[hour][provenance] = amount
-        of_day = days[floor(hour, "day")]
+        if not day <= hour < day + DAY_MS:  # neighbours mostly share their day
+            day = floor(hour, "day")
+        of_day = days[day]
         of_day[provenance] = of_day.get(provenance, 0) + amount
     written = ((hour, amounts, hour in known_hours) for hour, amounts in hours.items() if hour in changed)
     telemetry.write_figures(HOUR_FIGURES, _figures(meter, written))
@@ -51,8 +54,8 @@ def _figures(meter: Known, periods: Iterator[tuple[int, _Amounts, bool]]) -> Ite
     per_unit = int(energy_of(meter.energy).per_factor_unit)
     for start, amounts, every_share in periods:
         fields = {"value": sum(amounts.values()) / per_unit}  # of two whole numbers: rounded once, as Decimal would be
-        if len(amounts) == 1 and not every_share:
-            fields |= {_TEXT[provenance]: 1.0 for provenance, amount in amounts.items() if amount}
-        else:
-            fields |= {name: share for name, share in shares(amounts).items() if share or every_share}
+        if every_share or len(amounts) > 1:
+            fields.update({name: share for name, share in shares(amounts).items() if share or every_share})
+        elif fields["value"]:
+            fields[_TEXT[next(iter(amounts))]] = 1.0
         yield Figures(tags, fields, start)
