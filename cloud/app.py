@@ -11,9 +11,11 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from cloud.api.app import create_app
 from cloud.api.context import Context
+from cloud.indicators.figures import publish, seed_factors
 from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
 from cloud.ledger import worker
@@ -26,6 +28,8 @@ from contract.clock import Clock
 from contract.site import Site, load_site, shipped_site
 
 log = structlog.get_logger()
+PUBLISH_EVERY = 900.0
+"""Seconds between two write-backs of the indicators."""
 BACKLOG_AT_START = 200
 """Touched hours that may wait when the service first says that it is ready; live readings touch a few at any time."""
 
@@ -45,6 +49,7 @@ def prepared_database(settings: Settings, site: Site) -> sa.Engine:
     engine = open_database(settings.database_url())
     migrate(engine)
     seed(engine, site)
+    seed_factors(engine)
     return engine
 
 
@@ -67,7 +72,7 @@ class Service:
         work: list[Awaitable[None]] = []
         if ingest:
             self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
-            work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger)]
+            work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger), self._publish()]
         if serve:
             work.append(self._serve())
         async with asyncio.TaskGroup() as tasks:
@@ -99,6 +104,17 @@ class Service:
     def _stored(self, batch: Batch) -> None:
         if batch.touched:
             self._touched.set()
+
+    async def _publish(self) -> None:
+        """Write the indicators back to telemetry, where Grafana reads them, as often as the ledger can have grown."""
+        while True:
+            await asyncio.sleep(self.clock.real_seconds(PUBLISH_EVERY))
+            if self.ledger.backlog > BACKLOG_AT_START:
+                continue
+            try:
+                await asyncio.to_thread(publish, self.engine, self.telemetry, self.clock.now_ms())
+            except (StoreDown, OperationalError) as error:
+                log.warning("indicators wait", reason=str(error).splitlines()[0])
 
     async def _serve(self) -> None:
         context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready)

@@ -14,6 +14,8 @@ from edge.drivers.base import DriverError, Line, PollingDriver
 
 DEAD_AFTER = 3
 """Failed polls in a row after which a device counts as dead and is probed more and more rarely."""
+FIRST_ROUND = 5.0
+"""Seconds over which the first polls of a bus are spread, at most: after a start every device is soon known."""
 LONGEST_PROBE = 60.0
 """Seconds between two probes of a dead device, at most."""
 
@@ -34,12 +36,12 @@ class Poller:
         self._line, self._driver, self._on_alive = line, driver, on_alive
 
     async def run(self) -> None:
-        """Poll until cancelled. First polls are staggered over the interval, so a bus is loaded evenly."""
+        """Poll until cancelled. First polls are staggered, so a bus is loaded evenly."""
         start = time.monotonic()
         queue: list[tuple[float, int, _Polled]] = []
         devices = self._line.devices
         for number, device in enumerate(devices):
-            stagger = self._real(device.poll_interval) * number / len(devices)
+            stagger = self._real(min(device.poll_interval, FIRST_ROUND)) * number / len(devices)
             heapq.heappush(queue, (start + stagger, number, _Polled(device)))
         while queue:
             due, number, polled = queue[0]
