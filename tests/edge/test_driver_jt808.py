@@ -1,0 +1,309 @@
+"""The JT/T 808 listener on real sockets: who may speak, and that an answer means the fix is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.clock import Clock
+from contract.jt808.bodies import Body, Heartbeat, Other, TimeQuery, decode_body, message
+from contract.jt808.frame import Frame, Splitter, Version, encode, split_message
+from contract.jt808.location import LOCATED, Batch, Item, Location
+from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime
+from contract.reading import Row
+from contract.site import Bus, Device, Text
+from edge.drivers.base import Line
+from edge.drivers.jt808 import Listener, listener
+
+NAME = Text(zh="车", en="Car")
+CAR = Device(id="car-1", name=NAME, profile="vehicle/jtt808-terminal", bus="cars", phone="010000000001")
+OTHER = Device(id="car-2", name=NAME, profile="vehicle/jtt808-terminal", bus="cars", phone="00000000010000000002")
+BUS = Bus(id="cars", gateway="gw", protocol="jt808", host="127.0.0.1", port=0)
+LOCATION, BATCH, HEARTBEAT = 0x0200, 0x0704, 0x0002
+
+
+class Disk:
+    """Takes rows, refuses them, or makes the driver wait, as a test wants."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.refusals = 0
+        self.asked = asyncio.Event()
+        self.may = asyncio.Event()
+        self.may.set()
+
+    async def commit(self, rows: Sequence[Row]) -> None:
+        """As the gateway gives it to drivers."""
+        self.asked.set()
+        await self.may.wait()
+        if self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("disk full")
+        self.rows += rows
+
+
+class Client:
+    """A terminal in the hands of a test."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, phone: str, version: Version) -> None:
+        self.reader, self.writer, self.phone, self.version = reader, writer, phone, version
+        self._splitter, self._found, self._seq = Splitter(), list[Frame](), 0
+
+    def send(self, body: Body) -> int:
+        """Send a message, in packages if it is long; the sequence number of its first frame."""
+        first = self._seq
+        frames = split_message(message(body, self.phone, first, self.version))
+        self._seq += len(frames)
+        self.writer.write(b"".join(encode(frame) for frame in frames))
+        return first
+
+    async def answer(self) -> Body:
+        """The platform's next message."""
+        async with asyncio.timeout(10):
+            while not self._found:
+                data = await self.reader.read(4096)
+                if not data:
+                    raise ConnectionResetError
+                self._found += [found for found in self._splitter.feed(data) if isinstance(found, Frame)]
+        return decode_body(self._found.pop(0))
+
+    async def ask(self, body: Body) -> Body:
+        """Send, and take the next message."""
+        self.send(body)
+        return await self.answer()
+
+    async def open(self) -> str:
+        """Register and authenticate; the code that was given."""
+        given = await self.ask(Register(51, 800, "M", "m", "1", 1, "川H00001", self.version))
+        assert isinstance(given, RegisterResponse)
+        assert given.result == 0
+        assert await self.ask(Auth(given.code)) == PlatformResponse(1, 0x0102, 0)
+        return given.code
+
+    async def closed(self) -> bool:
+        """Whether the platform ends the link; waits for it."""
+        async with asyncio.timeout(10):
+            try:
+                while await self.reader.read(4096):
+                    pass
+            except ConnectionError:
+                pass
+        return True
+
+
+class Platform:
+    """A listener under test and what it did."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.disk, self.clock = Disk(), clock
+        self.counted: list[str] = []
+        self.listener = Listener(Line(BUS, [CAR, OTHER], clock, self.disk.commit, self.counted.append, folder=folder))
+        self._clients: list[asyncio.StreamWriter] = []
+
+    async def call(self, device: Device = CAR, version: Version = 2019, phone: str = "") -> Client:
+        """A new connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.listener.port)
+        self._clients.append(writer)
+        return Client(reader, writer, phone or device.phone, version)
+
+    def hang_up(self) -> None:
+        """Leave no connection open."""
+        for writer in self._clients:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def running(folder: Path, clock: Clock | None = None) -> AsyncIterator[Platform]:
+    platform = Platform(folder, clock or Clock())
+    task = asyncio.create_task(platform.listener.run())
+    async with asyncio.timeout(10):
+        await platform.listener.listening.wait()
+    try:
+        yield platform
+    finally:
+        platform.hang_up()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    async with running(tmp_path) as made:
+        yield made
+
+
+def fix(at: int, **more: int) -> Location:
+    return Location.of(at, 32.43, 105.84, speed=36.5, course=90, altitude=480, items=(Item(0x01, (12345).to_bytes(4, "big")),), **more)
+
+
+def whole_second(clock: Clock) -> int:
+    return clock.now_ms() // 1000 * 1000
+
+
+@pytest.mark.parametrize(("device", "version"), [(CAR, 2013), (OTHER, 2019)])
+async def test_a_terminal_registers_authenticates_and_sends(platform: Platform, device: Device, version: Version) -> None:
+    """A fix of either edition becomes one row with its own time and the values that were sent."""
+    client = await platform.call(device, version)
+    await client.open()
+    at = whole_second(platform.clock) - 3000
+    assert await client.ask(fix(at)) == PlatformResponse(2, LOCATION, 0)
+    (row,) = platform.disk.rows
+    assert (row.device, row.at, row.bad) == (device.id, at, {})
+    assert row.values == {
+        "latitude": 32.43, "longitude": 105.84, "altitude": 480.0, "speed": 36.5, "course": 90.0, "located": 1.0,
+        "ignition": 0.0, "alarms": 0.0, "status": 2.0, "odometer": 1234.5,
+    }  # fmt: skip
+
+
+async def test_an_answer_comes_only_after_the_commit(platform: Platform) -> None:
+    """While the disk works, the terminal hears nothing."""
+    client = await platform.call()
+    await client.open()
+    platform.disk.may.clear()
+    waiting = asyncio.create_task(client.ask(fix(whole_second(platform.clock))))
+    await asyncio.wait_for(platform.disk.asked.wait(), 10)
+    assert not waiting.done()
+    assert platform.disk.rows == []
+    platform.disk.may.set()
+    assert await waiting == PlatformResponse(2, LOCATION, 0)
+    assert len(platform.disk.rows) == 1
+
+
+async def test_a_commit_that_fails_gives_no_answer_and_the_repetition_is_stored(platform: Platform) -> None:
+    """The next thing the terminal hears is the answer to what it sent later; repeated, the fix is stored."""
+    client = await platform.call()
+    await client.open()
+    platform.disk.refusals = 1
+    at = whole_second(platform.clock)
+    client.send(fix(at))
+    await asyncio.wait_for(platform.disk.asked.wait(), 10)
+    assert await client.ask(Heartbeat()) == PlatformResponse(3, HEARTBEAT, 0)
+    assert platform.disk.rows == []
+    assert await client.ask(fix(at)) == PlatformResponse(4, LOCATION, 0)
+    assert [row.at for row in platform.disk.rows] == [at]
+    assert platform.counted == ["outbox: refused the rows"]
+
+
+async def test_an_unknown_terminal_is_refused_and_counted_once(platform: Platform) -> None:
+    """Whoever is not in the site gets result 4, and a flood of it counts once a minute."""
+    client = await platform.call(phone="019999999999", version=2013)
+    for seq in range(3):
+        assert await client.ask(Register(51, 800, "M", "m", "1", 1, "x")) == RegisterResponse(seq, 4)
+    assert await client.ask(fix(whole_second(platform.clock))) == PlatformResponse(3, LOCATION, 1)
+    assert platform.disk.rows == []
+    assert platform.counted == ["127.0.0.1: unknown terminal"]
+
+
+async def test_nothing_is_taken_before_authentication_or_with_a_wrong_code(platform: Platform) -> None:
+    """A registered phone alone stores nothing; a guessed code stays outside."""
+    client = await platform.call()
+    assert await client.ask(fix(whole_second(platform.clock))) == PlatformResponse(0, LOCATION, 1)
+    assert await client.ask(Auth("guess")) == PlatformResponse(1, 0x0102, 1)
+    assert await client.ask(Heartbeat()) == PlatformResponse(2, HEARTBEAT, 1)
+    assert platform.disk.rows == []
+    assert "car-1: wrong authentication code" in platform.counted
+
+
+async def test_a_code_is_known_after_a_restart(tmp_path: Path) -> None:
+    """The secret lies in the gateway's folder, for its owner only."""
+    async with running(tmp_path) as first:
+        code = await (await first.call()).open()
+    async with running(tmp_path) as second:
+        client = await second.call()
+        assert await client.ask(Auth(code)) == PlatformResponse(0, 0x0102, 0)
+    assert (tmp_path / "jt808-secret").stat().st_mode & 0o777 == 0o600
+
+
+async def test_garbage_does_not_end_a_session(platform: Platform) -> None:
+    """After noise, broken frames and 50 random messages with a right check byte the same link still stores a fix."""
+    client = await platform.call()
+    await client.open()
+    chance = random.Random(8)  # noqa: S311 (a test's noise)
+    client.writer.write(b"\x7e\x00\x7e\x7e(hello)\x7e" + chance.randbytes(20_000) + b"\x7e")
+    for number in range(50):
+        noise = Frame(chance.choice([LOCATION, BATCH, 0x0100, 0x0201, 0x0900]), client.phone, 1000 + number, 2019, chance.randbytes(number))
+        client.writer.write(encode(noise))
+    stored = len(platform.disk.rows)
+    at = whole_second(platform.clock)
+    client.send(fix(at))
+    answer = await client.answer()
+    while answer != PlatformResponse(2, LOCATION, 0):
+        answer = await client.answer()
+    assert platform.disk.rows[-1].at == at
+    assert len(platform.disk.rows) > stored
+
+
+async def test_a_new_call_replaces_the_old_one(platform: Platform) -> None:
+    """The terminal's old link ends, and the new one works."""
+    old, new = await platform.call(), await platform.call()
+    code = await old.open()
+    await new.ask(Auth(code))
+    assert await old.closed()
+    assert await new.ask(Heartbeat()) == PlatformResponse(1, HEARTBEAT, 0)
+
+
+async def test_a_long_batch_in_packages_is_stored_whole_and_each_package_answered(platform: Platform) -> None:
+    """Positions of a blind area come with their own times, in order, one row each."""
+    client = await platform.call()
+    await client.open()
+    start = whole_second(platform.clock) - 3_600_000
+    times = [start + 10_000 * number for number in range(70)]
+    client.send(Batch(1, tuple(fix(at) for at in reversed(times))))
+    packages = -(-len(times) * 36 // 1023)
+    answers = [await client.answer() for _ in range(packages)]
+    assert answers == [PlatformResponse(2 + number, BATCH, 0) for number in range(packages)]
+    assert [row.at for row in platform.disk.rows] == times
+
+
+async def test_fixes_that_are_none_draw_no_track(platform: Platform) -> None:
+    """Without a fix, or with a clock of 2007, a row has neither latitude nor longitude; the latter gets the time of receipt."""
+    client = await platform.call()
+    await client.open()
+    now = platform.clock.now_ms()
+    await client.ask(fix(whole_second(platform.clock), status=0))
+    await client.ask(fix(1_168_646_400_000, status=LOCATED))
+    unlocated, old = platform.disk.rows
+    assert not {"latitude", "longitude"} & (unlocated.values.keys() | old.values.keys())
+    assert unlocated.values["located"] == 0.0
+    assert old.at >= now
+    assert old.values["speed"] == 36.5
+
+
+async def test_unknown_messages_and_the_question_for_the_time_are_answered(platform: Platform) -> None:
+    """An unknown id gets result 0 and is counted; 0x0004 gets the platform's time."""
+    client = await platform.call()
+    await client.open()
+    assert await client.ask(Other(0x0705, b"abc")) == PlatformResponse(2, 0x0705, 0)
+    assert platform.counted == ["car-1: message 0x0705, which means nothing here"]
+    told = await client.ask(TimeQuery())
+    assert isinstance(told, ServerTime)
+    assert abs(told.at - platform.clock.now_ms()) < 5000
+
+
+async def test_an_address_has_a_limited_number_of_connections(platform: Platform) -> None:
+    """One more than allowed is closed at once, and counted."""
+    platform.listener.most_per_address = 2
+    first = await platform.call()
+    await first.open()
+    await (await platform.call(OTHER)).open()
+    assert await (await platform.call()).closed()
+    assert platform.counted == ["127.0.0.1: too many connections"]
+    assert await first.ask(Heartbeat()) == PlatformResponse(2, HEARTBEAT, 0)
+
+
+async def test_a_silent_link_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 180 s of the site's clock without a byte the link is dead."""
+    monkeypatch.setattr(listener, "SHORTEST", 0.1)
+    monkeypatch.setattr(listener, "OPENING", 10_000.0)
+    assert listener.SILENCE == 180.0
+    fast = Clock(speed=1000.0, origin_ms=Clock().now_ms(), real_origin=Clock().now_ms() / 1000)
+    async with running(tmp_path, fast) as platform:
+        client = await platform.call()
+        await client.open()
+        assert await client.closed()
