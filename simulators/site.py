@@ -62,9 +62,11 @@ async def simulate(
     flush_each: bool = False,
     counting: bool = False,
     called: Called | None = None,
+    gateway: str | None = None,
 ) -> AsyncIterator[Endpoints]:
     """Run all devices of a site until the block ends; `data` keeps writes, journals and endpoints.json.
 
+    With `gateway` only its devices run; their world is that of the whole site, so several such processes agree.
     Devices that speak by themselves do so where `called` says, and are silent without it.
     With `counting` every answer of a device differs from all others, so that a check can tell readings apart.
 
@@ -72,11 +74,12 @@ async def simulate(
         OSError: A port or a file cannot be opened.
         ValueError: The file of writes is damaged.
     """
-    world = CountingWorld(site) if counting else _physical(site, data, clock, seed)
+    played = site if gateway is None else _behind(site, gateway)
+    world = CountingWorld(site) if counting else _physical(site, played, data, clock, seed)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(Journal(data / "journal.jsonl", flush_each=flush_each))
         said = stack.enter_context(Journal(data / "said.jsonl", flush_each=flush_each))
-        stage = Stage(site, world, clock, journal, said, called or Called())
+        stage = Stage(played, world, clock, journal, said, called or Called())
         endpoints: Endpoints = {}
         for player in PLAYERS:
             endpoints |= await stack.enter_async_context(player(stage))
@@ -84,9 +87,17 @@ async def simulate(
         yield endpoints
 
 
-def _physical(site: Site, data: Path, clock: Clock, seed: int) -> SiteWorld:
+def _behind(site: Site, gateway: str) -> Site:
+    """The buses and devices of one gateway."""
+    if gateway not in {g.id for g in site.gateways}:
+        raise ValueError(f"the site {site.id} has no gateway {gateway!r}")
+    buses = [b for b in site.buses if b.gateway == gateway]
+    return site.model_copy(update={"buses": buses, "devices": site.gateway_devices(gateway)})
+
+
+def _physical(site: Site, played: Site, data: Path, clock: Clock, seed: int) -> SiteWorld:
     world = SiteWorld(site, seed, Written(data / "written.jsonl"))
-    world.warm(clock.now_ms())
+    world.warm(clock.now_ms(), [d.id for d in played.devices])
     return world
 
 

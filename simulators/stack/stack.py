@@ -12,6 +12,7 @@ import yaml
 from contract import rights
 from contract.clock import Clock
 from contract.site import Site, load_site
+from simulators.site import write_endpoints
 from simulators.stack.broker import Broker, free_port, prepare
 from simulators.stack.processes import Processes, clock_environment
 
@@ -46,16 +47,23 @@ class Stack:
         self.processes.wait_for("broker", lambda: _open(self.broker.port), seconds=20)
 
     def start_simulators(self, *options: str) -> dict[str, Any]:
-        """Start all devices, with options of `jieyue-sim site`, and return their endpoints."""
-        endpoints = self.data / "endpoints.json"
-        endpoints.unlink(missing_ok=True)
-        arguments = ["--site", str(self.folder), "--data", str(self.data), "--flush-each", *options]
-        arguments += ["--jt808", f"127.0.0.1:{self.jt808_port}", "--mqtt", f"127.0.0.1:{self.broker.port}"]
-        arguments += ["--mqtt-passwords", str(self.broker.folder / "passwords")]
-        self.processes.python("simulators", "simulators", "site", *arguments)
-        self.processes.wait_for("simulators", endpoints.exists, seconds=60)
-        found: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
+        """Start all devices, a process a gateway, with options of `jieyue-sim site`; returns and writes their endpoints."""
+        started = {g.id: self.simulator_data(g.id) for g in self.site.gateways}
+        for gateway, data in started.items():
+            (data / "endpoints.json").unlink(missing_ok=True)
+            arguments = ["--site", str(self.folder), "--gateway", gateway, "--data", str(data), "--flush-each", *options]
+            arguments += ["--jt808", f"127.0.0.1:{self.jt808_port}", "--mqtt", f"127.0.0.1:{self.broker.port}"]
+            arguments += ["--mqtt-passwords", str(self.broker.folder / "passwords")]
+            self.processes.python(f"simulators-{gateway}", "simulators", "site", *arguments)
+        for gateway, data in started.items():
+            self.processes.wait_for(f"simulators-{gateway}", (data / "endpoints.json").exists, seconds=60)
+        found = merged([json.loads((data / "endpoints.json").read_text(encoding="utf-8")) for data in started.values()])
+        write_endpoints(self.data / "endpoints.json", found)
         return found
+
+    def simulator_data(self, gateway: str) -> Path:
+        """Where the simulated devices of a gateway keep their journals and writes."""
+        return self.data / "simulators" / gateway
 
     def start_cloud(self) -> None:
         """Start the service; it is ready when /healthz says so."""
@@ -92,6 +100,15 @@ class Stack:
             "jt808": {"host": "127.0.0.1", "port": self.jt808_port},
         }
         return found | {bus.id: known[bus.protocol] for bus in mine.values() if bus.protocol in known}
+
+
+def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The endpoints of several processes as one: lists joined, addresses taken from whoever has one."""
+    found: dict[str, Any] = {"modbus": []}
+    for part in parts:
+        found["modbus"] += part.get("modbus", [])
+        found |= {key: value for key, value in part.items() if key != "modbus" and value}
+    return found
 
 
 def _open(port: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -52,10 +52,10 @@ class SiteWorld:
         profile = self._profiles[device_id]
         return {point: computed[point] if point in computed else self._other(device_id, profile, point, at_ms) for point in profile.points}
 
-    def warm(self, at_ms: int) -> None:
-        """Add up the years before `at_ms`, so that the first request of each device is as quick as the others."""
-        for device in self.site.devices:
-            self.values(device.id, at_ms)
+    def warm(self, at_ms: int, devices: Iterable[str] | None = None) -> None:
+        """Add up the years before `at_ms`, so that the first request of each device (all by default) is as quick as the others."""
+        for device in self._sources if devices is None else devices:
+            self.values(device, at_ms)
 
     def write(self, device_id: str, point: str, value: float, at_ms: int) -> None:
         """A value was written to a device, in the point's unit; it holds from `at_ms` on.

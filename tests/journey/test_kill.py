@@ -184,7 +184,7 @@ def _lost(stack: Stack, outbox: Path, telemetry: Telemetry) -> set[tuple[str, st
 
 def _check_times(stack: Stack, stored: list[tuple[str, str, int, float]]) -> dict[str, set[int]]:
     """Promise (b): each stored reading is an answer of the journal, dated after its request and before the next one."""
-    journal = _journal(stack.data / "journal.jsonl")
+    journal = _journal(stack.simulator_data("gw-1") / "journal.jsonl")
     numbers: dict[str, set[int]] = defaultdict(set)
     for device, point, at, value in stored:
         if point != POINT:
@@ -200,7 +200,7 @@ def _check_times(stack: Stack, stored: list[tuple[str, str, int, float]]) -> dic
 
 def _check_gaps(stack: Stack, numbers: dict[str, set[int]], edge_kills: int) -> None:
     """Promise (c): what was answered and is not stored is at most one poll cycle per bus and kill of the gateway."""
-    journal = _journal(stack.data / "journal.jsonl")
+    journal = _journal(stack.simulator_data("gw-1") / "journal.jsonl")
     for bus in stack.site.buses:
         devices = [d.id for d in stack.site.devices if d.bus == bus.id]
         missing = sum(len({a.number for a in journal[d]} - numbers[d]) for d in devices)

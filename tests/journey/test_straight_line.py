@@ -29,7 +29,7 @@ def test_a_register_reaches_the_interface(stack: Stack, api: httpx.Client, event
 
     found = eventually(energy)
     assert (found["unit"], found["quality"]) == ("kWh", "good")
-    answers = [json.loads(line) for line in (stack.data / "journal.jsonl").read_text().splitlines()]
+    answers = [json.loads(line) for line in (stack.simulator_data("gw-1") / "journal.jsonl").read_text().splitlines()]
     near = [a for a in answers if abs(a["answered"] - parse_time(found["at"])) < 500 and a["address"] <= 0x101E < a["address"] + a["count"]]
     served = [struct.unpack(">f", struct.pack(">2H", *a["values"][0x101E - a["address"] :][:2]))[0] for a in near]
     assert found["value"] in served
