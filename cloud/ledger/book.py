@@ -103,6 +103,7 @@ def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generat
     changed = {hour for hour, _ in counted.parts} | replaced
     write_back(telemetry, meter, merged, replaced, changed)
     with writing(engine).begin() as connection:
+        counted.parts = _without_entered(connection, meter.id, counted.parts)  # a month may have been entered meanwhile
         _replace(connection, meter.id, counted)
         _record(connection, meter, counted)
         _clear(connection, meter.id, generations)
