@@ -77,8 +77,14 @@ class Memory(Generic[M]):
             self._journal.said(said.device, said.at, said.values, now)
 
 
+_SOON = 5000
+"""Ms after its start within which a device measures first."""
+
+
 async def grid(clock: Clock, device: str, interval: float, step_ms: int = 1) -> AsyncIterator[int]:
     """The times at which a device measures, each when it has come; devices do not all measure at the same moment.
+
+    A device speaks soon after it is switched on, then on its own grid.
 
     Args:
         clock: The time of all parts.
@@ -88,8 +94,9 @@ async def grid(clock: Clock, device: str, interval: float, step_ms: int = 1) -> 
     """
     every = max(int(interval * 1000), step_ms)
     shift = zlib.crc32(device.encode()) % every
-    due = (clock.now_ms() - shift) // every * every + shift
+    due = clock.now_ms() + shift % min(every, _SOON)
     while True:
-        due += every
         await asyncio.sleep(max(clock.real_seconds((due - clock.now_ms()) / 1000), 0.0))
         yield due // step_ms * step_ms
+        last, due = due, (due - shift) // every * every + shift + every
+        due += every if due // step_ms == last // step_ms else 0
