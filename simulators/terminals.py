@@ -127,7 +127,7 @@ class Terminal:
             else:
                 try:
                     await self._talk(Link(reader, writer, self._device, self._clock))
-                except* (OSError, Jt808Error):
+                except (OSError, Jt808Error):
                     pass  # called again below, with what was not answered
                 finally:
                     writer.transport.abort()
@@ -137,9 +137,23 @@ class Terminal:
             wait = min(wait * 2, LONGEST_CALL)
 
     async def _talk(self, link: Link) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(link.hear())
-            tasks.create_task(self._speak(link))
+        """Hear and speak until one of them ends.
+
+        Not a task group: before Python 3.13 one whose part fails while the group is cancelled forgets the cancelling.
+
+        Raises:
+            OSError: The link is gone, or the platform refused.
+            Jt808Error: An answer that is none.
+        """
+        both = [asyncio.create_task(link.hear()), asyncio.create_task(self._speak(link))]
+        try:
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
 
     async def _speak(self, link: Link) -> None:
         await self._open(link)

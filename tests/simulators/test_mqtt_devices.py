@@ -1,0 +1,120 @@
+"""Simulated devices that publish: what they say is what the driver stores, through a real mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.clock import Clock
+from contract.reading import Row
+from contract.rights import source_user
+from contract.site import Bus, Device, Gateway, Site, Text
+from edge.drivers.base import Line
+from edge.drivers.mqtt import Mqtt
+from edge.drivers.payloads import rows
+from simulators.mqtt_devices import said
+from simulators.site import simulate
+from simulators.stack.broker import MOSQUITTO_PATHS, prepare
+from simulators.stack.processes import Processes
+from simulators.stage import Address, Called
+
+NAME = Text(zh="设备", en="Device")
+METER = Device(id="em", name=NAME, profile="electricity/jieyue-mqtt-meter", bus="pub", topic="meters/1")
+CAR = Device(id="car", name=NAME, profile="vehicle/emqx-jt808-gateway", bus="pub", topic="jt808/car/010000000001/up", phone="010000000001")
+SITE = Site(
+    id="s", name=NAME, group="510802", latitude=32.43, longitude=105.84, compounds=[], units=[], gateways=[Gateway(id="gw")],
+    buses=[Bus(id="pub", gateway="gw", protocol="mqtt")], devices=[METER, CAR],
+)  # fmt: skip
+AT = 1_790_000_000_000
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 (it reads a file, which sets no event)
+            await asyncio.sleep(0.02)
+
+
+def journal(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def keep_sessions(config: Path, folder: Path) -> None:
+    """Without this mosquitto forgets, when it stops, who had subscribed to what."""
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("persistence false", f"persistence true\npersistence_location {folder}/"), encoding="utf-8")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "values"),
+    [
+        (METER, {"power": -1234.5, "energy_import": 12345.678, "voltage_a": 229.9, "voltage_b": None}),
+        (
+            CAR,
+            {"latitude": 32.438601, "longitude": 105.8456, "speed": 36.5, "ignition": 1.0, "located": 1.0, "status": 3.0, "odometer": 7.1},
+        ),
+    ],
+)
+def test_a_message_says_what_the_journal_says(device: Device, values: dict[str, float | None]) -> None:
+    """The driver reads a message back as the time and the values that were noted for it, and those are the world's."""
+    made = said(device, values, AT)
+    (row,) = rows(device, made.message[1], AT)
+    assert (row.device, row.at, row.values, row.bad) == (device.id, AT, made.values, {})
+    assert {point: row.values[point] for point, value in values.items() if value is not None} == {
+        point: value for point, value in values.items() if value is not None
+    }
+
+
+async def test_what_devices_said_is_stored_also_over_a_broker_that_went_away(tmp_path: Path) -> None:
+    """Nothing that the broker acknowledged to a device is missing, before and after it was stopped."""
+    if shutil.which("mosquitto", path=MOSQUITTO_PATHS) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("mosquitto is not installed")
+        pytest.skip("mosquitto is not installed")
+    broker, processes = prepare(SITE, tmp_path / "broker", "jieyue"), Processes(tmp_path / "logs")
+    keep_sessions(Path(broker.argv[-1]), tmp_path)
+    clock = Clock(Clock().now_ms(), Clock().now_ms() / 1000, 40.0)
+    stored: list[Row] = []
+
+    async def commit(found: Sequence[Row]) -> None:
+        stored.extend(found)
+
+    def start() -> None:
+        processes.start("broker", broker.argv)
+        processes.wait_for("broker", lambda: listens(broker.port), seconds=20)
+
+    called = Called(mqtt=Address("127.0.0.1", broker.port), passwords=broker.folder / "passwords")
+    bus = SITE.buses[0].model_copy(update={"host": "127.0.0.1", "port": broker.port})
+    password = broker.password_file("gw").read_text(encoding="utf-8")
+    driver = asyncio.create_task(Mqtt(Line(bus, SITE.devices, clock, commit, lambda _: None, "gw", password)).run())
+    try:
+        start()
+        async with simulate(SITE, tmp_path, clock, flush_each=True, called=called) as endpoints:
+            assert endpoints["mqtt"] == {"host": "127.0.0.1", "port": broker.port}
+            await until(lambda: {row.device for row in stored} == {"em", "car"})
+            processes.stop("broker")
+            quiet = len(journal(tmp_path))
+            await until(lambda: len(journal(tmp_path)) >= quiet + 6)
+            start()
+            await until(lambda: {s["at"] for s in journal(tmp_path)[quiet : quiet + 6]} <= {row.at for row in stored})
+    finally:
+        driver.cancel()
+        await asyncio.gather(driver, return_exceptions=True)
+        processes.stop()
+    by_time = {(row.device, row.at): row.values for row in stored}
+    matched = [by_time[s["device"], s["at"]] == s["values"] for s in journal(tmp_path) if (s["device"], s["at"]) in by_time]
+    assert len(matched) >= 8
+    assert all(matched)
+    assert (broker.folder / "passwords" / source_user("pub")).exists()

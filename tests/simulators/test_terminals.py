@@ -1,0 +1,129 @@
+"""Simulated terminals against the edge's own listener: what they measured is stored, whatever the link and the disk do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from contract.clock import Clock
+from contract.reading import Row
+from contract.site import Bus, Compound, Device, Gateway, Site, Text, Unit, Vehicle
+from edge.drivers.base import Line
+from edge.drivers.jt808 import Listener
+from simulators.site import simulate
+from simulators.stack.broker import free_port
+from simulators.stage import Address, Called
+from simulators.terminals import position
+
+NAME = Text(zh="车", en="Car")
+EDITIONS = (2013, 2019)
+FAST = 40.0
+"""Times as fast as real: a car reports every quarter of a second."""
+
+
+def car(year: int) -> Device:
+    vehicle = Vehicle.model_validate({"plate": f"川H{year}", "kind": "sedan", "unit": "u", "protocol_year": year})
+    return Device(id=f"car-{year}", name=NAME, profile="vehicle/jtt808-terminal", bus="cars", phone=f"01000000{year}", vehicle=vehicle)
+
+
+SITE = Site(
+    id="s", name=NAME, group="510802", latitude=32.43, longitude=105.84, compounds=[Compound(id="c", name=NAME, buildings=[])],
+    units=[Unit(id="u", name=NAME, compound="c", headcount=1, area=1.0)], gateways=[Gateway(id="gw")],
+    buses=[Bus(id="cars", gateway="gw", protocol="jt808", port=0)], devices=[car(year) for year in EDITIONS],
+)  # fmt: skip
+
+
+class Platform:
+    """The edge's listener at a port that stays, with a disk that can refuse."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder, self.clock, self.port = folder, clock, free_port()
+        self.rows: list[Row] = []
+        self.batches: list[int] = []
+        self.refusals = 0
+        self.counted: list[str] = []
+
+    async def commit(self, rows: Sequence[Row]) -> None:
+        """As the gateway gives it to drivers."""
+        if self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("disk full")
+        self.rows += rows
+        self.batches.append(len(rows))
+
+    @asynccontextmanager
+    async def up(self) -> AsyncIterator[None]:
+        """The listener runs until the block ends."""
+        bus = SITE.buses[0].model_copy(update={"host": "127.0.0.1", "port": self.port})
+        made = Listener(Line(bus, SITE.devices, self.clock, self.commit, self.counted.append, folder=self.folder))
+        task = asyncio.create_task(made.run())
+        try:
+            async with asyncio.timeout(10):
+                await made.listening.wait()
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def said(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 (it reads a file, which sets no event)
+            await asyncio.sleep(0.02)
+
+
+def clock() -> Clock:
+    return Clock(Clock().now_ms(), Clock().now_ms() / 1000, FAST)
+
+
+async def test_what_terminals_measured_while_nobody_listened_arrives_in_batches(tmp_path: Path) -> None:
+    """No listener at first, a disk that refuses twice, a listener that goes and comes: each acknowledged fix is stored as measured."""
+    time = clock()
+    platform = Platform(tmp_path, time)
+    called = Called(jt808=Address("127.0.0.1", platform.port))
+    async with simulate(SITE, tmp_path, time, flush_each=True, called=called) as endpoints:
+        assert endpoints["jt808"] == {"host": "127.0.0.1", "port": platform.port}
+        await until(lambda: len(said(tmp_path)) >= 8)
+        platform.refusals = 2
+        async with platform.up():
+            await until(lambda: {row.device for row in platform.rows} == {"car-2013", "car-2019"})
+        gone = len(said(tmp_path))
+        await until(lambda: len(said(tmp_path)) >= gone + 8)
+        async with platform.up():
+            measured = {(s["device"], s["at"]) for s in said(tmp_path)}
+            await until(lambda: measured <= {(row.device, row.at) for row in platform.rows})
+            await until(lambda: measured <= {(s["device"], s["at"]) for s in said(tmp_path) if s["acknowledged"] is not None})
+    stored = {(row.device, row.at): row.values for row in platform.rows}
+    acknowledged = [s for s in said(tmp_path) if s["acknowledged"] is not None]
+    assert all(stored[s["device"], s["at"]] == s["values"] for s in acknowledged)
+    assert all(s["acknowledged"] >= s["at"] for s in acknowledged)
+    assert max(platform.batches) >= 3
+    assert platform.counted == ["outbox: refused the rows"]
+
+
+async def test_without_an_address_terminals_are_silent(tmp_path: Path) -> None:
+    """A site that is only served over Modbus keeps its vehicles to itself."""
+    async with simulate(SITE, tmp_path, Clock()) as endpoints:
+        assert endpoints == {"modbus": []}
+    assert said(tmp_path) == []
+
+
+def test_a_position_carries_the_worlds_values_in_the_units_of_the_wire() -> None:
+    """Tenths of km/h, km and litres, millionths of a degree, engine and fix as status bits."""
+    values = {
+        "latitude": 32.4386012, "longitude": 105.8456, "speed": 36.54, "course": 359.7, "ignition": 1.0, "located": 1.0,
+        "odometer": 1234.56, "fuel_level": 40.04, "satellites": 11.0, "signal": None,
+    }  # fmt: skip
+    fix = position(values, 1_790_000_000_000)
+    assert (fix.latitude, fix.longitude, fix.speed, fix.course, fix.status) == (32.438601, 105.8456, 36.5, 0, 3)
+    assert (fix.mileage_km, fix.fuel_l, fix.satellites, fix.signal) == (1234.6, 40.0, 11, None)
+    assert fix.at() == 1_790_000_000_000
