@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cloud.app import Service, prepared_database, site_of, until_signalled
+from cloud.app import Service, prepared_database, run_until_signalled, site_of
 from cloud.ledger.entries import import_csv
 from cloud.registry.tokens import Role, issue
 from cloud.settings import Settings, load_settings
@@ -57,7 +57,7 @@ def _run(settings: Settings, *, serve: bool, ingest: bool) -> int:
     import uvloop  # noqa: PLC0415 (only the service needs it)
 
     service = Service(settings, clock_from_environment())
-    uvloop.run(until_signalled(service, serve=serve, ingest=ingest))
+    uvloop.run(run_until_signalled(service, serve=serve, ingest=ingest))
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract.clock import Clock
+from contract.lifecycle import until_signalled
 from contract.site import Site, load_site, shipped_site
 
 log = structlog.get_logger()
@@ -136,14 +136,10 @@ async def _plain(part: Awaitable[None]) -> None:
     await part
 
 
-async def until_signalled(service: Service, *, serve: bool, ingest: bool) -> None:
+async def run_until_signalled(service: Service, *, serve: bool, ingest: bool) -> None:
     """Run a service until SIGINT or SIGTERM, then close it."""
-    running = asyncio.ensure_future(service.run(serve=serve, ingest=ingest))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        await until_signalled(service.run(serve=serve, ingest=ingest))
     finally:
         service.close()
     log.info("stopped")

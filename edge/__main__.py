@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
-import signal
 import sys
 from pathlib import Path
 
 import structlog
 
 from contract.clock import clock_from_environment, iso
+from contract.lifecycle import until_signalled
 from contract.logs import set_up
 from contract.reading import Row
 from contract.site import Site
@@ -59,11 +58,7 @@ def _run(settings: Settings, site: Site, _arguments: argparse.Namespace) -> int:
 
 
 async def _until_signalled(gateway: Gateway) -> None:
-    running = asyncio.ensure_future(gateway.run())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    await until_signalled(gateway.run())
     gateway.outbox.close()
     log.info("stopped")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -74,4 +75,7 @@ class Poller:
             if polled.failures >= DEAD_AFTER:
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0
-        await self._line.commit([row])
+        try:
+            await self._line.commit([row])
+        except sqlite3.Error as error:
+            self._line.count(f"the outbox refused a row: {error}")  # the next poll may find room; this one is lost, and counted

@@ -76,7 +76,8 @@ def _mosquitto(site: Site, folder: Path, host_id: str, port: int, passwords: dic
     text = (
         f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {folder / 'passwd'}\nacl_file {folder / 'acl'}\n"
         # the defaults drop messages silently under a burst
-        "max_queued_messages 0\nmax_queued_bytes 104857600\nmax_inflight_messages 500\npersistence false\nlog_dest stderr\n"
+        "max_queued_messages 0\nmax_queued_bytes 104857600\nmax_inflight_messages 500\nlog_dest stderr\n"
+        f"persistence true\npersistence_location {folder}/\nautosave_interval 30\n"
         "log_type error\nlog_type warning\n"
     )
     if os.geteuid() == 0:

@@ -1,0 +1,29 @@
+"""How a program runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+
+_AGAIN = 1.0
+
+
+async def until_signalled(work: Coroutine[object, object, None]) -> None:
+    """Run `work` until it ends, or until SIGINT or SIGTERM cancels it.
+
+    The cancellation is repeated: a task group whose part fails in the same moment as it is cancelled reports the failure
+    and forgets the cancellation (CPython 3.11 and 3.12), and a reconnect loop around it would go on for ever.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    running = asyncio.ensure_future(work)
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    while not running.done():
+        running.cancel()
+        await asyncio.wait({running}, timeout=_AGAIN)
+    if not running.cancelled():
+        running.result()
