@@ -16,8 +16,6 @@ from pathlib import Path
 from contract import rights
 from contract.site import Site
 
-MOSQUITTO_PATHS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
-
 
 def free_port() -> int:
     """A TCP port that nobody uses now."""
@@ -63,7 +61,7 @@ def prepare(site: Site, folder: Path, host_id: str, *, port: int = 0) -> Broker:
         path = folder / "passwords" / user
         passwords[user] = path.read_text(encoding="utf-8") if path.exists() else secrets.token_urlsafe(32)
         secret_file(path, passwords[user])
-    mosquitto = shutil.which("mosquitto", path=MOSQUITTO_PATHS)
+    mosquitto = shutil.which("mosquitto")
     if mosquitto:
         return Broker(folder, port, [mosquitto, "-c", str(_mosquitto(site, folder, host_id, port, passwords))])
     return Broker(folder, port, [sys.executable, "-m", "simulators.stack.iotcore_broker", str(_iotcore(folder, port, passwords))])
