@@ -1,4 +1,4 @@
-"""Real servers for any test: an influxd with authentication."""
+"""Real servers for any test: mosquitto, and an influxd with authentication."""
 
 from __future__ import annotations
 
@@ -66,13 +66,25 @@ def free_port() -> int:
     return port
 
 
-def start_influxd(folder: Path) -> Influxd:
-    binary = shutil.which("influxd")
-    if binary is None:
-        reason = "influxd is not installed (Debian package influxdb)"
+def installed(program: str, package: str) -> str:
+    """Path of a server's program; without it a laptop skips visibly and CI fails."""
+    found = shutil.which(program)
+    if found is None:
+        reason = f"{program} is not installed (Debian package {package})"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    return found
+
+
+@pytest.fixture
+def mosquitto() -> str:
+    """The broker's program, for tests that need its rights or its kept sessions."""
+    return installed("mosquitto", "mosquitto")
+
+
+def start_influxd(folder: Path) -> Influxd:
+    binary = installed("influxd", "influxdb")
     port = free_port()
     config = folder / "influxd.conf"
     config.write_text(_CONFIG.format(folder=folder, port=port, rpc=free_port()), encoding="utf-8")

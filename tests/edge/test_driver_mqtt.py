@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -25,7 +23,7 @@ from edge.drivers import mqtt
 from edge.drivers.base import Line
 from edge.drivers.mqtt import Mqtt
 from edge.drivers.payloads import PayloadError, rows
-from simulators.stack.broker import MOSQUITTO_PATHS, Broker, prepare
+from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
 
 NAME = Text(zh="设备", en="Device")
@@ -110,12 +108,9 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(mosquitto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """A running mosquitto with the site's users and rights; a laptop without it skips."""
-    if shutil.which("mosquitto", path=MOSQUITTO_PATHS) is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("mosquitto is not installed")
-        pytest.skip("mosquitto is not installed")
+    assert mosquitto
     monkeypatch.setattr(mqtt, "_LONGEST_WAIT", 0.5)
     made = Place(tmp_path)
     made.start()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +20,7 @@ from edge.drivers.mqtt import Mqtt
 from edge.drivers.payloads import rows
 from simulators.mqtt_devices import said
 from simulators.site import simulate
-from simulators.stack.broker import MOSQUITTO_PATHS, prepare
+from simulators.stack.broker import prepare
 from simulators.stack.processes import Processes
 from simulators.stage import Address, Called
 
@@ -44,12 +42,6 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def journal(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def keep_sessions(config: Path, folder: Path) -> None:
-    """Without this mosquitto forgets, when it stops, who had subscribed to what."""
-    text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("persistence false", f"persistence true\npersistence_location {folder}/"), encoding="utf-8")
 
 
 def listens(port: int) -> bool:
@@ -77,14 +69,10 @@ def test_a_message_says_what_the_journal_says(device: Device, values: dict[str, 
     }
 
 
+@pytest.mark.usefixtures("mosquitto")
 async def test_what_devices_said_is_stored_also_over_a_broker_that_went_away(tmp_path: Path) -> None:
     """Nothing that the broker acknowledged to a device is missing, before and after it was stopped."""
-    if shutil.which("mosquitto", path=MOSQUITTO_PATHS) is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("mosquitto is not installed")
-        pytest.skip("mosquitto is not installed")
     broker, processes = prepare(SITE, tmp_path / "broker", "jieyue"), Processes(tmp_path / "logs")
-    keep_sessions(Path(broker.argv[-1]), tmp_path)
     clock = Clock(Clock().now_ms(), Clock().now_ms() / 1000, 40.0)
     stored: list[Row] = []
 
