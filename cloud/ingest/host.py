@@ -9,8 +9,10 @@ import ssl
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import aiomqtt
+import prometheus_client
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -27,12 +29,17 @@ from contract.sparkplug import Born, DataType
 from contract.store import Ack, ranges
 from contract.topics import Topic
 
+P = ParamSpec("P")
+R = TypeVar("R")
 log = structlog.get_logger()
 MAX_QUEUE_BYTES = 64 * 1024 * 1024
 """What waits in memory; what must be dropped beyond it comes back, since it was not acknowledged."""
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 GATHER = 0.05
 """Seconds in which messages gather to one batch."""
+STORED = prometheus_client.Counter("jieyue_ingest_readings", "Readings stored.")
+DROPPED = prometheus_client.Counter("jieyue_ingest_dropped", "Messages and readings left out.", ["reason"])
+STEP_SECONDS = prometheus_client.Counter("jieyue_ingest_cpu_seconds", "CPU time of this process in each step of ingest.", ["step"])
 ORDER_EVERY = 0.2
 REBIRTH_EVERY = 10.0
 LOG_EVERY = 60.0
@@ -54,7 +61,6 @@ class Host:
         self._reborn: dict[tuple[str, str], float] = {}
         self._logged: dict[str, float] = {}
         self.dropped: Counter[str] = Counter()
-        self.stored_readings = 0
         self.online = asyncio.Event()
 
     async def run(self) -> None:
@@ -138,15 +144,15 @@ class Host:
         return taken
 
     async def _batch(self, messages: list[Message]) -> None:
-        batch = await asyncio.to_thread(decode, messages, self._known)
+        batch = await asyncio.to_thread(_measured, "decode", decode, messages, self._known)
         while True:
             try:
-                await asyncio.to_thread(store, batch, self._engine, self._telemetry)
+                await asyncio.to_thread(_measured, "store", store, batch, self._engine, self._telemetry)
                 break
             except (StoreDown, OperationalError) as error:
                 log.warning("store down", reason=str(error).splitlines()[0])
                 await asyncio.sleep(_WAIT)
-        self.stored_readings += len(batch.readings)
+        STORED.inc(len(batch.readings))
         for reason, number in batch.dropped.items():
             self._drop(reason, number)
         self._stored(batch)
@@ -187,10 +193,20 @@ class Host:
 
     def _drop(self, reason: str, number: int = 1) -> None:
         self.dropped[reason] += number
+        DROPPED.labels(reason).inc(number)
         now = time.monotonic()
         if now - self._logged.get(reason, -LOG_EVERY) >= LOG_EVERY:
             self._logged[reason] = now
             log.warning("dropped", reason=reason, count=self.dropped[reason])
+
+
+def _measured(step: str, work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:
+    """Do a step in the thread that it has to itself, and count its CPU time."""
+    began = time.thread_time()
+    try:
+        return work(*arguments, **more)
+    finally:
+        STEP_SECONDS.labels(step).inc(time.thread_time() - began)
 
 
 _KINDS = ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.client.base import ModbusBaseClient
-from pymodbus.exceptions import ConnectionException
+from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from contract.profile import PointMap, Table
@@ -130,8 +130,8 @@ class Modbus:
     async def _send(self, request: Awaitable[ModbusPDU]) -> ModbusPDU:
         try:
             answer = await request
-        except (ModbusException, OSError) as error:
-            reason = "no connection" if isinstance(error, ConnectionException) else "no answer in time"
+        except (ModbusException, OSError, RuntimeError) as error:  # uvloop's RuntimeError: the other side has just closed
+            reason = "no answer in time" if isinstance(error, ModbusIOException) else "no connection"
             await self._after_fault(reason)
             raise DriverError(reason) from error
         if answer.isError():

@@ -108,9 +108,8 @@ class Place:
 
 
 @pytest.fixture
-def place(mosquitto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(mosquitto: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:  # noqa: ARG001 (it must be there)
     """A running mosquitto with the site's users and rights; a laptop without it skips."""
-    assert mosquitto
     monkeypatch.setattr(mqtt, "_LONGEST_WAIT", 0.5)
     made = Place(tmp_path)
     made.start()

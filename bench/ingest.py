@@ -1,0 +1,156 @@
+"""Through broker and ingest into a store: readings a second until acknowledged, and what each part of the way costs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvloop
+
+from bench import figures, site
+from bench.gateways import Prepared, publish, send_all
+from contract import sparkplug
+from contract.clock import Clock
+from contract.point import POINTS
+from contract.reading import Row
+from contract.sparkplug import Born, DataType
+from contract.topics import Topic
+from simulators.stack.influxd import start_influxd
+from simulators.stack.stack import Stack
+
+GATEWAYS, DEVICES = 16, 20
+READINGS = {10: 1_200_000, 100: 2_400_000}
+"""How many are sent, by readings in a payload."""
+SPACING = 100
+"""Ms between two rows of one device."""
+
+
+def run(folder: Path) -> None:
+    """Both stores, 10 and 100 readings a payload."""
+    for store in ("influxd", "sqlite"):
+        for width in READINGS:
+            part = folder / f"{store}-{width}"
+            part.mkdir()
+            with _store(store, part) as (environment, server):
+                _measure(part, store, width, environment, server)
+
+
+@contextmanager
+def _store(name: str, folder: Path) -> Iterator[tuple[dict[str, str], int | None]]:
+    """(settings of the cloud, process id of the store's server)."""
+    if name == "sqlite":
+        yield {}, None
+        return
+    (folder / "influxd").mkdir()
+    server = start_influxd(folder / "influxd")
+    try:
+        yield {"JIEYUE_TELEMETRY": server.url()}, server.process.pid
+    finally:
+        server.kill()
+
+
+def _site(folder: Path) -> Path:
+    gateways = [f"gw-{n}" for n in range(GATEWAYS)]
+    buses = [{"id": f"bus-{g}", "gateway": g, "protocol": "modbus"} for g in gateways]
+    devices = [
+        {"id": f"{g}-d{n}", "profile": "electricity/chint-dtsu666", "bus": f"bus-{g}", "unit_id": n + 1}
+        for g in gateways
+        for n in range(DEVICES)
+    ]
+    return site.write(folder, gateways, buses, devices)
+
+
+def _measure(folder: Path, store: str, width: int, environment: dict[str, str], server: int | None) -> None:
+    stack = Stack(_site(folder / "site"), folder / "data", Clock(), environment=environment)
+    prepared = _prepare(stack, width)
+    rows = sum(len(p.rows) for p in prepared)
+    try:
+        stack.start_broker()
+        stack.start_cloud()
+        with _client(stack) as client:
+            stack.processes.wait_for("cloud", lambda: _ready(client), seconds=30)
+            pids = {"broker": stack.processes.pid("broker"), "cloud": stack.processes.pid("cloud")} | ({"server": server} if server else {})
+            before, used = _steps(client), {name: figures.cpu(pid) for name, pid in pids.items()}
+            seconds = uvloop.run(send_all(stack.broker.port, prepared))
+            after, used = _steps(client), {name: figures.cpu(pid) - used[name] for name, pid in pids.items()}
+    finally:
+        stack.processes.stop()
+    steps = {name: after[name] - before.get(name, 0.0) for name in after}
+    what = f"{GATEWAYS} gateways through mosquitto and ingest into {store}, {width} readings a payload, {os.cpu_count()} shared cores"
+    name = f"ingest.{store}.{width}"
+    figures.tell(name, rows * width / seconds, "readings/s", what)
+    cloud = used["cloud"].total
+    shares = {
+        "broker": used["broker"].total,
+        "receive": used["cloud"].main_thread,
+        "decode": steps["decode"],
+        "store": steps["store"],
+        "store_server": used["server"].total if server else 0.0,
+        "other": cloud - used["cloud"].main_thread - steps["decode"] - steps["store"],
+    }
+    for part, spent in shares.items():
+        figures.tell(f"{name}.cpu.{part}", spent / (rows * width) * 1e6, "CPU s/million readings", what)
+
+
+def _client(stack: Stack) -> httpx.Client:
+    command = [sys.executable, "-m", "cloud", "token", "bench", "--role", "viewer"]
+    environment = stack.processes.environment | stack.cloud_environment()
+    token = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 (our own program)
+    return httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _steps(client: httpx.Client) -> dict[str, float]:
+    """CPU seconds of ingest's steps so far."""
+    text = client.get("/metrics").raise_for_status().text
+    return {name: float(value) for name, value in re.findall(r'jieyue_ingest_cpu_seconds_total\{step="(\w+)"\} (\S+)', text)}
+
+
+def _prepare(stack: Stack, width: int) -> list[Prepared]:
+    """Every message of the measure, ready to be sent: encoding costs the gateways, not the cloud."""
+    points = ["energy_import", *(name for name in POINTS if name != "energy_import")][:width]
+    now = stack.clock.now_ms()
+    polls = READINGS[width] // width // (GATEWAYS * DEVICES)
+    found = []
+    for gateway in stack.site.gateways:
+        node, outbox = gateway.id, str(uuid.uuid4())
+        mine = [d.id for d in stack.site.devices if d.bus == f"bus-{node}"]
+        rows = []
+        for poll in range(polls):
+            at = now - (polls - poll) * SPACING
+            for device in mine:
+                row = Row(device, at, {point: 0.5 + poll + number / 7 for number, point in enumerate(points)})
+                body = sparkplug.encode_rows([row], historical=True)
+                payload = sparkplug.data(body, sent_at=now, seq=len(rows) % 256, store_seq=len(rows) + 1)
+                rows.append(publish(str(Topic(site.GROUP, "DDATA", node, device)), payload))
+        password = stack.broker.password_file(node).read_text(encoding="utf-8").strip()
+        births = _births(node, outbox, mine, points, now)
+        found.append(Prepared(site.GROUP, node, password, outbox, births, rows))
+    return found
+
+
+def _births(node: str, outbox: str, devices: list[str], points: list[str], now: int) -> list[bytes]:
+    root = [
+        Born(sparkplug.BD_SEQ, DataType.INT64, 0),
+        Born(sparkplug.STORE_OUTBOX, DataType.STRING, outbox),
+        Born(sparkplug.STORE_SEQ, DataType.UINT64, 0),
+    ]
+    leaf = [Born(point, DataType.DOUBLE) for point in points]
+    births = [publish(str(Topic(site.GROUP, "NBIRTH", node)), sparkplug.birth(root, at=now, seq=0))]
+    for number, device in enumerate(devices, 1):
+        births.append(publish(str(Topic(site.GROUP, "DBIRTH", node, device)), sparkplug.birth(leaf, at=now, seq=number)))
+    return births
