@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo install system test lint proto clean
+.PHONY: help demo install system test bench lint proto clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -45,6 +45,9 @@ else
 test: system $(VENV)/.dev
 	$(BIN)/pytest
 endif
+
+bench: system $(VENV)/.dev ## speed of the real processes, a JSON line a figure; BENCH="edge ingest latency demo" picks some
+	@$(BIN)/python -m bench $(BENCH)
 
 proto: $(VENV)/.dev ## generate the Sparkplug module from its schema
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. contract/sparkplug_b.proto

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import edge, ingest
+from bench import demo, edge, ingest, latency
 
-BENCHES: dict[str, Callable[[Path], None]] = {"edge": edge.run, "ingest": ingest.run}
+BENCHES: dict[str, Callable[[Path], None]] = {"edge": edge.run, "ingest": ingest.run, "latency": latency.run, "demo": demo.run}
 
 
 def main() -> int:

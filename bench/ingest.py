@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +13,7 @@ import httpx
 import uvloop
 
 from bench import figures, site
+from bench.cloud import client, ready
 from bench.gateways import Prepared, publish, send_all
 from contract import sparkplug
 from contract.clock import Clock
@@ -75,12 +73,12 @@ def _measure(folder: Path, store: str, width: int, environment: dict[str, str], 
     try:
         stack.start_broker()
         stack.start_cloud()
-        with _client(stack) as client:
-            stack.processes.wait_for("cloud", lambda: _ready(client), seconds=30)
+        with client(stack) as api:
+            stack.processes.wait_for("cloud", lambda: ready(api), seconds=30)
             pids = {"broker": stack.processes.pid("broker"), "cloud": stack.processes.pid("cloud")} | ({"server": server} if server else {})
-            before, used = _steps(client), {name: figures.cpu(pid) for name, pid in pids.items()}
+            before, used = _steps(api), {name: figures.cpu(pid) for name, pid in pids.items()}
             seconds = uvloop.run(send_all(stack.broker.port, prepared))
-            after, used = _steps(client), {name: figures.cpu(pid) - used[name] for name, pid in pids.items()}
+            after, used = _steps(api), {name: figures.cpu(pid) - used[name] for name, pid in pids.items()}
     finally:
         stack.processes.stop()
     steps = {name: after[name] - before.get(name, 0.0) for name in after}
@@ -100,23 +98,9 @@ def _measure(folder: Path, store: str, width: int, environment: dict[str, str], 
         figures.tell(f"{name}.cpu.{part}", spent / (rows * width) * 1e6, "CPU s/million readings", what)
 
 
-def _client(stack: Stack) -> httpx.Client:
-    command = [sys.executable, "-m", "cloud", "token", "bench", "--role", "viewer"]
-    environment = stack.processes.environment | stack.cloud_environment()
-    token = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 (our own program)
-    return httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", headers={"Authorization": f"Bearer {token}"}, timeout=30)
-
-
-def _ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/healthz").is_success
-    except httpx.TransportError:
-        return False
-
-
-def _steps(client: httpx.Client) -> dict[str, float]:
+def _steps(api: httpx.Client) -> dict[str, float]:
     """CPU seconds of ingest's steps so far."""
-    text = client.get("/metrics").raise_for_status().text
+    text = api.get("/metrics").raise_for_status().text
     return {name: float(value) for name, value in re.findall(r'jieyue_ingest_cpu_seconds_total\{step="(\w+)"\} (\S+)', text)}
 
 
@@ -129,7 +113,7 @@ def _prepare(stack: Stack, width: int) -> list[Prepared]:
     for gateway in stack.site.gateways:
         node, outbox = gateway.id, str(uuid.uuid4())
         mine = [d.id for d in stack.site.devices if d.bus == f"bus-{node}"]
-        rows = []
+        rows: list[bytes] = []
         for poll in range(polls):
             at = now - (polls - poll) * SPACING
             for device in mine:

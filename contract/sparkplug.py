@@ -196,38 +196,54 @@ def store_seq(payload: Payload) -> int | None:
     return None
 
 
-def readings(
+def sort_out(
     payload: Payload, device: str, types: Mapping[str, int] | None = None, aliases: Mapping[int, str] | None = None
-) -> Iterator[Reading]:
-    """Readings of a DATA payload or birth; numbers and booleans only, reserved names left out.
+) -> tuple[dict[int, dict[str, float]], list[Reading]]:
+    """The readings of a DATA payload or birth; numbers and booleans only, reserved names left out.
 
     Args:
         payload: What was decoded.
         device: Id of the device it came from.
         types: Datatype by metric name, from the birth; only signed integers need it.
         aliases: Metric name by alias, from the birth; a metric with an unknown alias is left out.
+
+    Returns:
+        Good values by time of measurement (ms) and point, and every reading that is not good.
     """
-    default_at = payload.timestamp
+    good: dict[int, dict[str, float]] = {}
+    others: list[Reading] = []
+    default_at, here, values = payload.timestamp, None, {}
+    # Millions pass here: what our own gateways send is taken in the first branch.
     for metric in payload.metrics:
         name = metric.name or (aliases or {}).get(metric.alias, "")
-        if not name or name == BD_SEQ or name.startswith(RESERVED):
+        if not name or name == BD_SEQ or ("/" in name and name.startswith(RESERVED)):
             continue
         at = metric.timestamp or default_at
-        if metric.HasField("double_value") and not metric.HasField("properties"):
-            yield Reading(device, name, metric.double_value, at)
+        if at != here:
+            here, values = at, good.setdefault(at, {})
+        number = metric.double_value
+        if (number or metric.HasField("double_value")) and not metric.is_null and not metric.HasField("properties"):
+            values[name] = number
             continue
-        yield from _plain(metric, Reading(device, name, None, at), metric.datatype or (types or {}).get(name))
+        value = get(metric, metric.datatype or (types or {}).get(name))
+        quality, reason = _quality(metric)
+        if isinstance(value, str | bytes):
+            continue
+        if value is not None and quality is Quality.GOOD:
+            values[name] = float(value)
+        else:
+            unread = value is None and quality is Quality.GOOD
+            doubt = (Quality.BAD, "null") if unread else (quality, reason)
+            others.append(Reading(device, name, None if value is None else float(value), at, *doubt))
+    return {at: values for at, values in good.items() if values}, others
 
 
-def _plain(metric: Metric, blank: Reading, datatype: int | None) -> Iterator[Reading]:
-    value = get(metric, datatype)
-    quality, reason = _quality(metric)
-    if isinstance(value, str | bytes):
-        return
-    number = None if value is None else float(value)
-    if number is None and quality is Quality.GOOD:
-        quality, reason = Quality.BAD, "null"
-    yield Reading(blank.device, blank.point, number, blank.at, quality, reason)
+def readings(payload: Payload, device: str) -> Iterator[Reading]:
+    """Every reading of a payload with names, by itself; for whoever looks at single ones."""
+    good, others = sort_out(payload, device)
+    for at, values in good.items():
+        yield from (Reading(device, name, value, at) for name, value in values.items())
+    yield from others
 
 
 def _quality(metric: Metric) -> tuple[Quality, str]:

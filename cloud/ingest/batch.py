@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, Known, Node, Placed, born
-from cloud.telemetry.base import Stored
+from cloud.ingest.newest import Polls
+from cloud.telemetry.base import Line, Polled, Stored
 from contract import sparkplug, topics
 from contract.reading import Quality, Reading
 from contract.sparkplug_b_pb2 import Payload
@@ -33,9 +34,9 @@ class Message:
 class Batch:
     """What a batch of messages asks of the stores and of the broker."""
 
-    readings: list[Stored] = field(default_factory=list)
-    latest: dict[tuple[str, str, str], tuple[Reading, int]] = field(default_factory=dict)
-    good_at: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    polls: defaultdict[tuple[str, str], Polls] = field(default_factory=lambda: defaultdict(Polls))
+    """By (group, device)."""
     touched: set[tuple[str, int]] = field(default_factory=set)
     births: list[dict[str, Any]] = field(default_factory=list)
     nodes: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -46,11 +47,17 @@ class Batch:
     """Positions by (group, node, outbox)."""
     rebirths: set[tuple[str, str]] = field(default_factory=set)
     dropped: Counter[str] = field(default_factory=Counter)
+    received_at: int = 0
+    """When the last of its messages came, ms."""
+
+    def readings(self) -> int:
+        """How many readings it stores."""
+        return sum(len(line.values) if isinstance(line, Polled) else 1 for line in self.lines)
 
 
 def decode(messages: Sequence[Message], known: Known) -> Batch:
     """Decode messages in their order; what cannot be understood is counted by reason and left out."""
-    batch = Batch()
+    batch = Batch(received_at=messages[-1].received_at if messages else 0)
     for message in messages:
         topic = topics.parse(message.topic)
         if topic is None:
@@ -141,25 +148,33 @@ def _readings(batch: Batch, known: Known, topic: Topic, payload: Payload, receiv
     group, device_class = topic.group, known.devices[topic.group, device].device_class
     node = known.nodes[topic.group, topic.node]
     birth = node.birth_for(topic.device, payload.timestamp)
-    aliases = dict(birth.aliases) if birth else {}
     root = node.birth_for("", payload.timestamp)
+    aliases = birth.aliases if birth else {}
     if root is not None and root.aliases:
         aliases = {**root.aliases, **aliases}
     live = bool(payload.metrics) and not payload.metrics[0].is_historical
     sender_off = payload.timestamp - received_at  # a resend carries it too, so both are judged alike
-    for reading in sparkplug.readings(payload, device, birth.types if birth else None, aliases):
-        off = reading.at - received_at
-        if abs(sender_off) > CLOCK_TOLERANCE or off > CLOCK_TOLERANCE or (live and off < -CLOCK_TOLERANCE):
-            reading = _suspect(batch, group, reading, off)  # noqa: PLW2901 (the doubtful time replaces the plain reading)
-        batch.readings.append(Stored(group, device_class, reading))
-        key = (group, device, reading.point)
-        newest = batch.latest.get(key)
-        if newest is None or reading.at >= newest[0].at:
-            batch.latest[key] = (reading, received_at)
-        if reading.quality is Quality.GOOD:
-            batch.good_at[key] = max(batch.good_at.get(key, 0), reading.at)
-            for meter in known.meters.get(key, ()):
-                batch.touched.add((meter, reading.at // HOUR * HOUR))
+    good, others = sparkplug.sort_out(payload, device, birth.types if birth else None, aliases)
+    polls = batch.polls[group, device]
+    counted = known.meters.get((group, device)) or {}
+
+    def doubtful(at: int) -> bool:
+        off = at - received_at
+        return abs(sender_off) > CLOCK_TOLERANCE or off > CLOCK_TOLERANCE or (live and off < -CLOCK_TOLERANCE)
+
+    for at, values in good.items():
+        if doubtful(at):
+            others += [Reading(device, point, value, at) for point, value in values.items()]
+            continue
+        batch.lines.append(Polled(group, device_class, device, at, values))
+        polls.take(at, received_at, values)
+        for point in counted.keys() & values.keys():
+            batch.touched.update((meter, at // HOUR * HOUR) for meter in counted[point])
+    for reading in others:
+        if doubtful(reading.at):
+            reading = _suspect(batch, group, reading, reading.at - received_at)  # noqa: PLW2901 (its time is in doubt)
+        batch.lines.append(Stored(group, device_class, reading))
+        polls.other(reading, received_at)
     for metric in payload.metrics:
         if metric.name == sparkplug.COMMAND_RESULT and metric.string_value:
             batch.results.append({"text": metric.string_value})

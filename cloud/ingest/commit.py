@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,6 +11,20 @@ from cloud.ingest.batch import Batch
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
 from cloud.telemetry.base import Refused, Telemetry
+from contract.reading import Quality
+
+_NEWER = f"(excluded.at >= latest.at OR latest.quality = {int(Quality.SUSPECT)} AND excluded.quality = {int(Quality.GOOD)})"
+_LATEST_SQL = (
+    "INSERT INTO latest (grp, device, point, at, value, quality, reason, received_at, good_at) VALUES ({}) "  # noqa: S608 (our own names)
+    "ON CONFLICT (grp, device, point) DO UPDATE SET "
+    + "".join(
+        f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE latest.{name} END, "
+        for name in ("at", "value", "quality", "reason", "received_at")
+    )
+    + "good_at = CASE WHEN latest.good_at IS NULL OR excluded.good_at > latest.good_at THEN excluded.good_at ELSE latest.good_at END"
+)
+_LATEST = {style: _LATEST_SQL.format(", ".join([sign] * 9)) for style, sign in (("qmark", "?"), ("pyformat", "%s"))}
+"""By the driver's way to write a parameter. Every reading that comes passes here; a built statement costs more than the database."""
 
 RESULT_STATES = frozenset({"done", "refused", "expired", "failed"})
 
@@ -23,7 +36,7 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
         StoreDown: Telemetry cannot be reached.
         sqlalchemy.exc.OperationalError: The database cannot be reached.
     """
-    refused = telemetry.write(batch.readings) if batch.readings else []
+    refused = telemetry.write(batch.lines) if batch.lines else []
     with writing(engine).begin() as connection:
         upsert(connection, tables.birth, batch.births)
         upsert(connection, tables.node, list(batch.nodes.values()))
@@ -40,37 +53,17 @@ def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | s
 
 
 def _latest(connection: sa.Connection, batch: Batch) -> None:
-    """The newest reading by time of measurement, however it came; `good_at` grows on its own."""
-    if not batch.latest:
-        return
-    table = tables.latest
-    insert = _insert(connection, table)
-    new, old = insert.excluded, table.c
-    newer = new.at >= old.at
-    changes: dict[str, Any] = {
-        name: sa.case((newer, new[name]), else_=old[name]) for name in ("at", "value", "quality", "reason", "received_at")
-    }
-    changes["good_at"] = sa.case(
-        (old.good_at.is_(None), new.good_at),
-        (new.good_at.is_(None), old.good_at),
-        (new.good_at > old.good_at, new.good_at),
-        else_=old.good_at,
-    )
+    """The newest reading by time of measurement, however it came; `good_at` grows on its own.
+
+    A reading whose time is in doubt gives way to any good one, else a clock that was once ahead would hide what follows.
+    """
     rows = [
-        {
-            "grp": group,
-            "device": device,
-            "point": point,
-            "at": reading.at,
-            "value": reading.value,
-            "quality": int(reading.quality),
-            "reason": reading.reason,
-            "received_at": received_at,
-            "good_at": batch.good_at.get((group, device, point)),
-        }
-        for (group, device, point), (reading, received_at) in batch.latest.items()
+        (group, device, point, *newest[:2], int(newest.quality), *newest[3:])
+        for (group, device), polls in batch.polls.items()
+        for point, newest in polls.newest().items()
     ]
-    connection.execute(insert.on_conflict_do_update(index_elements=["grp", "device", "point"], set_=changes), rows)
+    if rows:
+        connection.exec_driver_sql(_LATEST[connection.dialect.paramstyle], rows)
 
 
 def _events(connection: sa.Connection, batch: Batch) -> None:
@@ -91,7 +84,7 @@ def _rejected(connection: sa.Connection, refused: list[Refused], batch: Batch) -
             "value": line.reading.value,
             "quality": int(line.reading.quality),
             "reason": reason,
-            "received_at": batch.latest[line.group, line.reading.device, line.reading.point][1],
+            "received_at": batch.received_at,
         }
         for line, reason in refused
     ]

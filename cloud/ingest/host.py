@@ -152,7 +152,7 @@ class Host:
             except (StoreDown, OperationalError) as error:
                 log.warning("store down", reason=str(error).splitlines()[0])
                 await asyncio.sleep(_WAIT)
-        STORED.inc(len(batch.readings))
+        STORED.inc(batch.readings())
         for reason, number in batch.dropped.items():
             self._drop(reason, number)
         self._stored(batch)

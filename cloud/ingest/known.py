@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -59,12 +60,13 @@ class Known:
         """Read what the database has."""
         self.nodes: dict[tuple[str, str], Node] = {}
         self.devices: dict[tuple[str, str], Placed] = {}
-        self.meters: dict[tuple[str, str, str], list[str]] = {}
+        self.meters: defaultdict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
+        """Meters by (group, device) and point."""
         with engine.connect() as connection:
             for row in connection.execute(sa.select(tables.device)).mappings():
                 self.devices[row["grp"], row["id"]] = Placed(row["class"], row["gateway"])
             for row in connection.execute(sa.select(tables.meter).where(tables.meter.c.device.is_not(None))).mappings():
-                self.meters.setdefault((row["grp"], row["device"], row["point"]), []).append(row["id"])
+                self.meters[row["grp"], row["device"]].setdefault(row["point"], []).append(row["id"])
             for row in connection.execute(sa.select(tables.node)).mappings():
                 self.nodes[row["grp"], row["id"]] = Node(row["outbox"], row["bd_seq"] or 0, row["online"])
             for row in connection.execute(sa.select(tables.birth).order_by(tables.birth.c.at)).mappings():

@@ -50,6 +50,36 @@ class Stored(NamedTuple):
     reading: Reading
 
 
+class Polled(NamedTuple):
+    """Good readings of one device at one time: what `Stored` says for each, at a fraction of the cost.
+
+    Attributes:
+        group: As in `Stored`.
+        device_class: As in `Stored`.
+        device: Id of the device.
+        at: Time of measurement of all of them, ms since 1970 in UTC.
+        values: By point.
+    """
+
+    group: str
+    device_class: str
+    device: str
+    at: int
+    values: Mapping[str, float]
+
+    def single(self) -> list[Stored]:
+        """The same, a reading at a time."""
+        return [Stored(self.group, self.device_class, Reading(self.device, point, value, self.at)) for point, value in self.values.items()]
+
+
+Line = Stored | Polled
+
+
+def single(batch: Iterable[Line]) -> list[Stored]:
+    """A batch, a reading at a time, in its order."""
+    return [stored for line in batch for stored in (line.single() if isinstance(line, Polled) else (line,))]
+
+
 class Refused(NamedTuple):
     """A reading that the store will never take, and why, for a person."""
 
@@ -87,7 +117,7 @@ class Telemetry(Protocol):
     All times are ms since 1970 in UTC; a range holds its start and not its end.
     """
 
-    def write(self, batch: Sequence[Stored]) -> list[Refused]:
+    def write(self, batch: Sequence[Line]) -> list[Refused]:
         """Store readings by the rules at the top of this module.
 
         Returns:

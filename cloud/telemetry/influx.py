@@ -24,11 +24,13 @@ from cloud.telemetry.base import (
     Aggregate,
     Figures,
     FiguresError,
+    Line,
+    Polled,
     Refused,
     Sample,
-    Stored,
     StoreDown,
     equal_runs,
+    single,
 )
 from cloud.telemetry.line_protocol import LineBuilder, figure_lines
 from contract.reading import Quality, Reading
@@ -75,14 +77,22 @@ class InfluxTelemetry:
         self._lock = Lock()
         self._prepared = False
 
-    def write(self, batch: Sequence[Stored]) -> list[Refused]:
+    def write(self, batch: Sequence[Line]) -> list[Refused]:
         """See `Telemetry.write`."""
         refused: list[Refused] = []
-        for start in range(0, len(batch), _READINGS_PER_REQUEST):
-            self._write(batch[start : start + _READINGS_PER_REQUEST], refused)
+        part: list[Line] = []
+        size = 0
+        for line in batch:
+            part.append(line)
+            size += len(line.values) if isinstance(line, Polled) else 1
+            if size >= _READINGS_PER_REQUEST:
+                self._write(part, refused)
+                part, size = [], 0
+        if part:
+            self._write(part, refused)
         return refused
 
-    def _write(self, batch: Sequence[Stored], refused: list[Refused]) -> None:
+    def _write(self, batch: Sequence[Line], refused: list[Refused]) -> None:
         """Write, and halve what is refused: 1.x has stored the good lines of it, 2.x none, and neither names the bad ones.
 
         Halves are cut between readings, not lines, so a device's other points are not lost with one refused field.
@@ -92,15 +102,14 @@ class InfluxTelemetry:
         why = self._post(text) if text else ""
         if not why:
             return
-        if faulty:
-            told = {id(line) for line, _ in faulty}
-            batch = [stored for stored in batch if id(stored) not in told]
-        if len(batch) == 1:
-            refused.append(Refused(batch[0], why))
+        told = {(line.group, line.device_class, line.reading.device, line.reading.point, line.reading.at) for line, _ in faulty}
+        left = [line for line in single(batch) if (*line[:2], line.reading.device, line.reading.point, line.reading.at) not in told]
+        if len(left) == 1:
+            refused.append(Refused(left[0], why))
             return
-        middle = len(batch) // 2
-        self._write(batch[:middle], refused)
-        self._write(batch[middle:], refused)
+        middle = len(left) // 2
+        self._write(left[:middle], refused)
+        self._write(left[middle:], refused)
 
     def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
         """See `Telemetry.write_figures`."""

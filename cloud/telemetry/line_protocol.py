@@ -24,18 +24,19 @@ from cloud.telemetry.base import (
     QUALITY_SUFFIX,
     Figures,
     FiguresError,
+    Line,
+    Polled,
     Refused,
     Stored,
     figures_fault,
     series_fault,
+    single,
     value_fault,
 )
 from contract.reading import Quality, Reading
 
 _TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ "})
-
-_GOOD = Quality.GOOD
 
 
 class LineBuilder:
@@ -45,37 +46,42 @@ class LineBuilder:
         self._prefixes: dict[tuple[str, str, str], str] = {}
         self._names: dict[str, str] = {}
 
-    def build(self, batch: Sequence[Stored]) -> tuple[str, list[Refused]]:
+    def build(self, batch: Sequence[Line]) -> tuple[str, list[Refused]]:
         """The batch as text, without what no store would take.
 
         Of several readings of one series and time the last one counts, as if they were written one after the other.
         """
         rows: dict[tuple[str, int], dict[str, float]] = {}
         refused: list[Refused] = []
-        here: tuple[str, str, str, int] | None = None
-        # A reading may cost less than a microsecond: neighbours of one device and time share their row without a look-up, and
-        # the common case (names known, good, finite) is decided in one line.
-        for stored in batch:
-            group, device_class, reading = stored
-            place = (group, device_class, reading.device, reading.at)
-            if place != here:
-                here = place
-                prefix = self._prefixes.get(place[:3], "")
-                fields = rows.setdefault((prefix, reading.at), {})
-                names = self._names if prefix and -MAX_MS <= reading.at <= MAX_MS else {}
-            value = reading.value
-            name = names.get(reading.point)
-            if name and reading.quality is _GOOD and type(value) is float and isfinite(value):
-                fields[name] = value
-                continue
-            fault = value_fault(reading) or series_fault(*place[:3], reading.point)
-            if fault:
-                refused.append(Refused(stored, fault))
-            else:
-                self._learn(stored)
-                self._put(rows.setdefault((self._prefixes[place[:3]], reading.at), {}), reading)
-                here = None  # the next reading finds the names learned
+        names = self._names
+        for line in batch:
+            if isinstance(line, Polled) and (prefix := self._prefixes.get(line[:3])) and self._sound(line):
+                try:
+                    fields = {names[point]: value for point, value in line.values.items()}
+                except KeyError:  # a name that is new here, or never will be stored
+                    pass
+                else:
+                    known = rows.setdefault((prefix, line.at), fields)
+                    if known is not fields:
+                        known.update(fields)
+                    continue
+            for stored in single((line,)):
+                self._take(stored, rows, refused)
         return "\n".join([_line(prefix, row, at) for (prefix, at), row in rows.items() if row]), refused
+
+    @staticmethod
+    def _sound(line: Polled) -> bool:
+        """Whether time and values can be stored for certain; a sum that overflows only sends them the longer way."""
+        return -MAX_MS <= line.at <= MAX_MS and isfinite(sum(line.values.values()))
+
+    def _take(self, stored: Stored, rows: dict[tuple[str, int], dict[str, float]], refused: list[Refused]) -> None:
+        group, device_class, reading = stored
+        fault = value_fault(reading) or series_fault(group, device_class, reading.device, reading.point)
+        if fault:
+            refused.append(Refused(stored, fault))
+            return
+        self._learn(stored)
+        self._put(rows.setdefault((self._prefixes[group, device_class, reading.device], reading.at), {}), reading)
 
     def _learn(self, stored: Stored) -> None:
         group, device_class, reading = stored
@@ -87,7 +93,7 @@ class LineBuilder:
 
     @staticmethod
     def _put(fields: dict[str, float], reading: Reading) -> None:
-        if reading.quality is _GOOD and reading.value is not None:
+        if reading.quality is Quality.GOOD and reading.value is not None:
             fields[_field(reading.point)] = float(reading.value)
             return
         fields[_field(reading.point + QUALITY_SUFFIX)] = float(reading.quality)

@@ -11,14 +11,18 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
 
 from cloud.telemetry.base import (
+    MAX_MS,
     Aggregate,
     Figures,
     FiguresError,
+    Line,
+    Polled,
     Refused,
     Sample,
     Stored,
@@ -26,6 +30,7 @@ from cloud.telemetry.base import (
     equal_runs,
     figures_fault,
     series_fault,
+    single,
     value_fault,
 )
 from contract.reading import Quality, Reading
@@ -81,6 +86,8 @@ _AGGREGATES = {
 }
 
 _Key = tuple[str, str, str, str]
+_Row = tuple[int, int, float | None, int, str | None]
+"""Series, time, value, quality, reason."""
 
 
 class SqliteTelemetry:
@@ -95,7 +102,8 @@ class SqliteTelemetry:
         self._lock = Lock()
         self._own = local()
         self._all: list[sqlite3.Connection] = []
-        self._ids: dict[_Key, int] = {}
+        self._points: dict[tuple[str, ...], dict[str, int]] = {}
+        """Ids of series by (group, class, device) and point."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -133,40 +141,49 @@ class SqliteTelemetry:
                 done = True
             finally:
                 if not done:
-                    self._ids.clear()  # they may name series that are taken back
+                    self._points.clear()  # they may name series that are taken back
                     if self._writer.in_transaction:  # on a full disk SQLite has taken it back itself
                         self._writer.execute("ROLLBACK")
 
     def _id(self, key: _Key) -> int:
         self._writer.execute("INSERT OR IGNORE INTO series(grp, class, device, point) VALUES (?, ?, ?, ?)", key)
         found: int = self._writer.execute(f"SELECT {_ID}", key).fetchone()[0]
-        self._ids[key] = found
         return found
 
-    def write(self, batch: Sequence[Stored]) -> list[Refused]:
+    def write(self, batch: Sequence[Line]) -> list[Refused]:
         """See `Telemetry.write`."""
         refused: list[Refused] = []
-        rows: list[tuple[int, int, float | None, int, str | None]] = []
+        rows: list[_Row] = []
         with self._transaction():
-            ids = self._ids
-            for stored in batch:
-                group, device_class, reading = stored
-                fault = value_fault(reading)
-                key = (group, device_class, reading.device, reading.point)
-                series = ids.get(key)
-                if series is None and not fault:
-                    fault = series_fault(*key)
-                    series = None if fault else self._id(key)
-                if fault or series is None:
-                    refused.append(Refused(stored, fault))
-                else:
-                    value = reading.value
-                    if value is not None and type(value) is not float:
-                        value = float(value)  # a driver's 64-bit count as an int may be more than SQLite's integers hold
-                    rows.append((series, reading.at, value, reading.quality, reading.reason or None))
+            for line in batch:
+                if isinstance(line, Polled) and -MAX_MS <= line.at <= MAX_MS and isfinite(sum(line.values.values())):
+                    ids = self._points.setdefault(line[:3], {})
+                    at = line.at
+                    try:
+                        rows += [(ids[point], at, value, _GOOD, None) for point, value in line.values.items()]
+                        continue
+                    except KeyError:  # a point that is new here, or never will be stored
+                        pass
+                for stored in single((line,)):
+                    self._take(stored, rows, refused)
             rows.sort(key=_place)  # neighbours in the tree are then written together
             self._writer.executemany(_UPSERT, rows)
         return refused
+
+    def _take(self, stored: Stored, rows: list[_Row], refused: list[Refused]) -> None:
+        group, device_class, reading = stored
+        ids = self._points.setdefault((group, device_class, reading.device), {})
+        fault = value_fault(reading)
+        if not fault and reading.point not in ids:
+            fault = series_fault(group, device_class, reading.device, reading.point)
+            if not fault:
+                ids[reading.point] = self._id((group, device_class, reading.device, reading.point))
+        if fault:
+            refused.append(Refused(stored, fault))
+            return
+        # A driver's 64-bit count as an int may be more than SQLite's integers hold.
+        value = None if reading.value is None else float(reading.value)
+        rows.append((ids[reading.point], reading.at, value, reading.quality, reading.reason or None))
 
     def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
         """See `Telemetry.write_figures`."""
@@ -230,7 +247,7 @@ class SqliteTelemetry:
                 connection.close()
 
 
-def _place(row: tuple[int, int, float | None, int, str | None]) -> tuple[int, int]:
+def _place(row: _Row) -> tuple[int, int]:
     return row[0], row[1]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -149,8 +148,7 @@ def _watch(stack: Stack, data: Path, clock: Clock) -> None:
         (data / "clock").write_text(str(clock.now_ms()), encoding="utf-8")
         dead = stack.processes.dead()
         if dead:
-            log = stack.processes.log(dead[0]).read_text(encoding="utf-8", errors="replace").splitlines()
-            raise StartError(f"{dead[0]} ended: {json.dumps(log[-1:], ensure_ascii=False)}")
+            raise StartError(stack.processes.ended(dead[0]))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,11 @@ class Processes:
         """Parts that ended by themselves."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
+    def ended(self, name: str) -> str:
+        """For a person: which part ended, and the last line it wrote."""
+        lines = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+        return f"{name} ended: {lines[-1] if lines else 'it said nothing'}; see {self.log(name)}"
+
     def stop(self, name: str | None = None) -> None:
         """Ask a part, or all in the reverse order of their start, to stop; kill what does not."""
         for each in [name] if name else list(reversed(self._running)):
@@ -89,7 +94,7 @@ class Processes:
         end = time.monotonic() + seconds
         while not ready():
             if self.dead():
-                raise StartError(f"{self.dead()[0]} ended; see {self.log(self.dead()[0])}")
+                raise StartError(self.ended(self.dead()[0]))
             if time.monotonic() > end:
                 raise StartError(f"{name} was not ready after {seconds:g} s; see {self.log(name)}")
             time.sleep(0.05)

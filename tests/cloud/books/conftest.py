@@ -16,9 +16,8 @@ from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
 from cloud.registry.database import migrate, open_database
 from cloud.registry.seed import seed
-from cloud.telemetry.base import Stored
+from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
-from contract.reading import Reading
 from contract.site import Site
 
 LIMIT = 100_000
@@ -76,9 +75,9 @@ class Books:
         """Commit counter readings of a meter's device, by time."""
         device = self.site.device_by_id[meter]
         point = next(m.point for m in self.site.meters if m.id == meter) or ""
-        readings = [Stored(self.site.group, device.model.device_class, Reading(meter, point, v, at)) for at, v in samples.items()]
+        lines: list[Line] = [Polled(self.site.group, device.model.device_class, meter, at, {point: v}) for at, v in samples.items()]
         touched = {(meter, at // HOUR_MS * HOUR_MS) for at in samples}
-        store(Batch(readings=readings, touched=touched), self.engine, self.telemetry)
+        store(Batch(lines=lines, touched=touched), self.engine, self.telemetry)
 
     def settle(self) -> int:
         """Settle all there is."""
