@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloud.telemetry.base import MAX_MS, Aggregate, Figures, FiguresError, Refused, Stored, Telemetry, equal_runs
+from cloud.telemetry.base import MAX_MS, Aggregate, Figures, FiguresError, Line, Polled, Refused, Stored, Telemetry, equal_runs, single
 from contract.reading import Quality, Reading
 
 GROUP, CLASS, POINT = "510802", "electricity_meter", "energy_import"
@@ -325,3 +325,53 @@ def test_figures_that_cannot_be_are_an_error(store: Telemetry) -> None:
 def test_a_store_that_answers_answers_ping(store: Telemetry) -> None:
     """Ping returns."""
     store.ping()
+
+
+polls = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.dictionaries(
+            st.sampled_from(["a", "b c", "c,d", "time", "x__q", ""]), st.floats() | st.integers(-(2**70), 2**70).map(float), max_size=5
+        ),
+    ),
+    max_size=6,
+)
+
+
+@several
+@given(polls=polls)
+def test_a_poll_is_stored_as_its_readings_are(store: Telemetry, polls: list[tuple[int, dict[str, float]]]) -> None:
+    """Whole polls and their single readings leave the same in the store, and the same refused, whatever they hold."""
+    at_once, one_by_one = fresh(), fresh()
+    lines: list[Line] = [Polled(GROUP, CLASS, at_once, T0 + at, values) for at, values in polls]
+    refused = store.write(lines)
+    apart = [Polled(GROUP, CLASS, one_by_one, T0 + at, values) for at, values in polls]
+    refused_apart = [r for poll in apart for r in store.write(single([poll]))]
+    assert [(repr(r.line.reading.value), r.line.reading.point, r.reason) for r in refused] == [
+        (repr(r.line.reading.value), r.line.reading.point, r.reason) for r in refused_apart
+    ]
+    points = {point for _, values in polls for point in values if point}
+    assert {p: held(store, at_once, p) for p in points} == {p: held(store, one_by_one, p) for p in points}
+
+
+def test_polls_and_single_readings_of_one_time_are_written_in_their_order(store: Telemetry) -> None:
+    """In one batch the later of two good ones counts, and a good one beats a bad one on either side of it."""
+    device = fresh()
+    batch: list[Line] = [
+        doubtful(device, T0, Quality.BAD),
+        Polled(GROUP, CLASS, device, T0, {POINT: 1.0, "power": 5.0}),
+        good(device, T0, 2.0),
+        Polled(GROUP, CLASS, device, T0, {"power": 6.0}),
+        doubtful(device, T0, Quality.BAD),
+    ]
+    assert store.write(batch) == []
+    assert held(store, device) == [(T0, 2.0, Quality.GOOD)]
+    assert held(store, device, "power") == [(T0, 6.0, Quality.GOOD)]
+
+
+def test_a_batch_beyond_one_request_is_stored_whole(store: Telemetry) -> None:
+    """Twenty-five thousand readings in polls are all there."""
+    device = fresh()
+    batch: list[Line] = [Polled(GROUP, CLASS, device, T0 + n, {f"p{k}": float(n) for k in range(50)}) for n in range(500)]
+    assert store.write(batch) == []
+    assert {store.count(GROUP, CLASS, device, f"p{k}") for k in range(50)} == {500}
