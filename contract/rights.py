@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import secrets
+from pathlib import Path
 
 from contract import topics
 from contract.site import Site
@@ -62,3 +64,36 @@ def users(site: Site) -> list[str]:
     """Every user the broker needs."""
     sources = [source_user(b.id) for b in site.buses if b.protocol == "mqtt"]
     return [CLOUD_USER, *(g.id for g in site.gateways), *sources]
+
+
+def secret_file(path: Path, text: str) -> Path:
+    """Write a file that only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def password_file(folder: Path, user: str) -> Path:
+    """Where a user's password lies, one line."""
+    return folder / "passwords" / user
+
+
+def write_files(site: Site, folder: Path, host_id: str) -> dict[str, str]:
+    """Write mosquitto's `passwd` and `acl`, and each user's password into a file of its own.
+
+    A password that is there already is kept, so a site may grow without touching its gateways.
+
+    Returns:
+        The passwords by user.
+    """
+    passwords: dict[str, str] = {}
+    for user in users(site):
+        path = password_file(folder, user)
+        passwords[user] = path.read_text(encoding="utf-8").strip() if path.exists() else secrets.token_urlsafe(32)
+        secret_file(path, passwords[user])
+    lines = [password_line(user, password) for user, password in passwords.items()]
+    secret_file(folder / "passwd", "\n".join(lines) + "\n")
+    secret_file(folder / "acl", acl(site, host_id))
+    return passwords

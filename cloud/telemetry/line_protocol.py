@@ -55,24 +55,19 @@ class LineBuilder:
         refused: list[Refused] = []
         names = self._names
         for line in batch:
-            if isinstance(line, Polled) and (prefix := self._prefixes.get(line[:3])) and self._sound(line):
-                try:
-                    fields = {names[point]: value for point, value in line.values.items()}
-                except KeyError:  # a name that is new here, or never will be stored
-                    pass
-                else:
-                    known = rows.setdefault((prefix, line.at), fields)
-                    if known is not fields:
-                        known.update(fields)
-                    continue
+            if isinstance(line, Polled) and (prefix := self._prefixes.get(line[:3])) and self._known(line):
+                fields = {names[point]: value for point, value in line.values.items()}
+                row = rows.setdefault((prefix, line.at), fields)
+                if row is not fields:
+                    row.update(fields)
+                continue
             for stored in single((line,)):
                 self._take(stored, rows, refused)
         return "\n".join([_line(prefix, row, at) for (prefix, at), row in rows.items() if row]), refused
 
-    @staticmethod
-    def _sound(line: Polled) -> bool:
-        """Whether time and values can be stored for certain; a sum that overflows only sends them the longer way."""
-        return -MAX_MS <= line.at <= MAX_MS and isfinite(sum(line.values.values()))
+    def _known(self, line: Polled) -> bool:
+        """Whether names, time and values can be stored for certain; a sum that overflows only sends them the longer way."""
+        return self._names.keys() >= line.values.keys() and -MAX_MS <= line.at <= MAX_MS and isfinite(sum(line.values.values()))
 
     def _take(self, stored: Stored, rows: dict[tuple[str, int], dict[str, float]], refused: list[Refused]) -> None:
         group, device_class, reading = stored

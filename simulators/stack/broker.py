@@ -6,7 +6,6 @@ The pip-installable one (iotcore) knows passwords but no rights per topic, and k
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import socket
 import sys
@@ -25,15 +24,6 @@ def free_port() -> int:
         return port
 
 
-def secret_file(path: Path, text: str) -> Path:
-    """Write a file that only its owner may read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
 @dataclass(frozen=True)
 class Broker:
     """Files and command of a broker on a local port.
@@ -50,27 +40,20 @@ class Broker:
 
     def password_file(self, user: str) -> Path:
         """The password of a user, one line."""
-        return self.folder / "passwords" / user
+        return rights.password_file(self.folder, user)
 
 
 def prepare(site: Site, folder: Path, host_id: str, *, port: int = 0) -> Broker:
     """Write a broker's files: a random password for each user (kept from an earlier run), rights, queue limits."""
     port = port or free_port()
-    passwords: dict[str, str] = {}
-    for user in rights.users(site):
-        path = folder / "passwords" / user
-        passwords[user] = path.read_text(encoding="utf-8") if path.exists() else secrets.token_urlsafe(32)
-        secret_file(path, passwords[user])
+    passwords = rights.write_files(site, folder, host_id)
     mosquitto = shutil.which("mosquitto")
     if mosquitto:
-        return Broker(folder, port, [mosquitto, "-c", str(_mosquitto(site, folder, host_id, port, passwords))])
+        return Broker(folder, port, [mosquitto, "-c", str(_mosquitto(folder, port))])
     return Broker(folder, port, [sys.executable, "-m", "simulators.stack.iotcore_broker", str(_iotcore(folder, port, passwords))])
 
 
-def _mosquitto(site: Site, folder: Path, host_id: str, port: int, passwords: dict[str, str]) -> Path:
-    lines = [rights.password_line(user, password) for user, password in passwords.items()]
-    secret_file(folder / "passwd", "\n".join(lines) + "\n")
-    secret_file(folder / "acl", rights.acl(site, host_id))
+def _mosquitto(folder: Path, port: int) -> Path:
     text = (
         f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {folder / 'passwd'}\nacl_file {folder / 'acl'}\n"
         # the defaults drop messages silently under a burst
@@ -80,7 +63,7 @@ def _mosquitto(site: Site, folder: Path, host_id: str, port: int, passwords: dic
     )
     if os.geteuid() == 0:
         text += "user root\n"  # else it gives up its rights and can no longer read these files
-    return secret_file(folder / "mosquitto.conf", text)
+    return rights.secret_file(folder / "mosquitto.conf", text)
 
 
 def _iotcore(folder: Path, port: int, passwords: dict[str, str]) -> Path:
@@ -104,4 +87,4 @@ dynamic_filters = true
 [v4.1.connections.auth]
 {users}
 """
-    return secret_file(folder / "iotcore.toml", text)
+    return rights.secret_file(folder / "iotcore.toml", text)

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 
 from contract.clock import Clock, clock_from_environment, iso
+from contract.rights import secret_file
 from contract.site import shipped_site
-from simulators.stack.broker import secret_file
 from simulators.stack.processes import StartError
 from simulators.stack.stack import Stack
 
