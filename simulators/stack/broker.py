@@ -5,7 +5,9 @@ The pip-installable one (iotcore) knows passwords but no rights per topic, and k
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -15,13 +17,18 @@ from pathlib import Path
 from contract import rights
 from contract.site import Site
 
+_PORTS = range(15_000, 32_000)
+"""Below those that the kernel gives to outgoing connections: a client that keeps trying a port which nobody serves yet may be
+given that very port, be connected to itself, and hold it for good."""
+
 
 def free_port() -> int:
-    """A TCP port that nobody uses now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """A TCP port that nobody uses now, and that no outgoing connection will take."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True)
