@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from cloud.api import problems
 from cloud.api.auth import Guard
 from cloud.api.context import Context
+from cloud.api.limits import Limited
 from cloud.api.metrics import Measured
 from cloud.api.routes import commands, devices, figures, health, notices, readings, registry
 from cloud.web import pages
@@ -14,9 +15,10 @@ from cloud.web import pages
 
 def create_app(context: Context) -> FastAPI:
     """The HTTP interface over a context; it opens and closes nothing itself."""
-    app = FastAPI(title="Jieyue", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Jieyue", docs_url=None, redoc_url=None, responses=problems.DESCRIBED)
     app.state.context = context
     problems.install(app)
+    app.add_middleware(Limited)
     app.add_middleware(Guard, context=context, login_page=pages.login_needed)
     app.add_middleware(Measured)
     for subject in (health, devices, readings, registry, figures, commands, notices):

@@ -14,6 +14,9 @@ from contract.clock import iso, parse_time
 
 EARLIEST, LATEST = parse_time("2000-01-01"), parse_time("2100-01-01")
 """No reading of a site is older, and no interval list may grow without end."""
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
+MOST_HOURS = 100_000
+"""Intervals of one answer, more than eleven years; whoever wants more asks in parts or for days."""
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SCOPE = re.compile(r"district|(compound|unit):[A-Za-z0-9_.-]{1,64}")
@@ -43,9 +46,12 @@ def _day(text: object) -> date:
     if not isinstance(text, str) or not _DAY.fullmatch(text):
         raise ValueError(wanted)
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ValueError(wanted) from None
+    if not _FIRST_DAY <= day < _LAST_DAY:
+        raise ValueError(f"expected a day from {_FIRST_DAY} to before {_LAST_DAY}")
+    return day
 
 
 def _scope(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -19,8 +20,22 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""What every answer has."""
+"""What every answer has; a page sets a policy of its own."""
+_TEXT: dict[str, Any] = {"type": "string"}
+_FAULTS: dict[str, Any] = {"type": "array", "items": {"type": "object", "additionalProperties": _TEXT}}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "errors": _FAULTS},
+    "additionalProperties": False,
+}
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    kind: {"description": said, "content": {"application/problem+json": {"schema": _SCHEMA}}}
+    for kind, said in (("4XX", "The request cannot be answered, and why (RFC 9457)"), ("5XX", "The service failed (RFC 9457)"))
+}
+"""What the description of the interface says about errors, the same for every route."""
 
 
 class Problem(JSONResponse):

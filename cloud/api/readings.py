@@ -5,10 +5,10 @@ from __future__ import annotations
 from cloud.api.context import Context
 from cloud.api.devices import class_of, device_row, profile_of
 from cloud.api.latest import latest_readings, quality_name
-from cloud.api.params import Every, check_span
+from cloud.api.params import MOST_HOURS, Every, check_span
 from cloud.api.problems import unprocessable
 from cloud.api.shapes import Sample
-from cloud.ledger.periods import edges
+from cloud.ledger.periods import HOUR_MS, edges
 from cloud.telemetry.base import Aggregate
 from contract.clock import iso
 from contract.point import POINTS
@@ -34,6 +34,8 @@ def series(
             raise unprocessable("aggregate: expected every=hour|day|month|quarter|year beside it")
         found = context.telemetry.series(*place, start, end)
         return [Sample(at=iso(r.at), value=r.value, quality=quality_name(r.quality)) for r in found]
+    if every == "hour" and end - start > MOST_HOURS * HOUR_MS:
+        raise unprocessable(f"end: expected at most {MOST_HOURS} hours after start, or every=day")
     windows = context.telemetry.windows(*place, start, end, edges(start, end, every), aggregate or Aggregate.MEAN)
     return [Sample(at=iso(at), value=value, quality=_GOOD) for at, value in windows]
 

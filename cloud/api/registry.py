@@ -11,16 +11,15 @@ import sqlalchemy as sa
 
 from cloud.api import shapes
 from cloud.api.context import Context
-from cloud.indicators.denominators import Dated, mean
-from cloud.registry.tables import denominator, meter, meter_unit, unit
-
-_Series = defaultdict[tuple[str, str], list[Dated]]
+from cloud.indicators.denominators import mean
+from cloud.indicators.scopes import load_series
+from cloud.registry.tables import meter, meter_unit, unit
 
 
 def units(context: Context, on: date) -> list[shapes.Unit]:
     """All units with their people and area on a day."""
     with context.engine.connect() as connection:
-        series = _series(connection)
+        series = load_series(connection)
         rows = connection.execute(sa.select(unit).order_by(unit.c.id)).all()
     until = on + timedelta(days=1)
     return [
@@ -28,8 +27,8 @@ def units(context: Context, on: date) -> list[shapes.Unit]:
             id=row.id,
             name=json.loads(row.name)["zh"],
             compound=row.compound,
-            headcount=_number(mean(series[row.id, "headcount"], on, until)),
-            area=_number(mean(series[row.id, "area"], on, until)),
+            headcount=_number(mean(series.get((row.id, "headcount"), ()), on, until)),
+            area=_number(mean(series.get((row.id, "area"), ()), on, until)),
         )
         for row in rows
     ]
@@ -46,14 +45,6 @@ def meters(context: Context) -> list[shapes.Meter]:
         shapes.Meter(id=row.id, device=row.device, energy=row.energy, parent=row.parent, main=row.main, units=served[row.id])
         for row in rows
     ]
-
-
-def _series(connection: sa.Connection) -> _Series:
-    """All approved values by unit and kind."""
-    found: _Series = defaultdict(list)
-    for row in connection.execute(sa.select(denominator)):
-        found[row.unit, row.kind].append(Dated(date.fromisoformat(row.valid_from), row.value))
-    return found
 
 
 def _number(value: Decimal | None) -> float | None:

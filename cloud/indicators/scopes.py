@@ -22,6 +22,10 @@ _AREA_PARTS = 10_000
 """Areas are kept to four decimals of a m2, so this makes them whole numbers."""
 
 
+Series = Mapping[tuple[str, str], Sequence[Dated]]
+"""Dated headcounts and areas by unit and kind."""
+
+
 class UnknownScopeError(LookupError):
     """The registry has no such compound or unit, or the text names none."""
 
@@ -40,7 +44,7 @@ class Registry:
     compound_of: Mapping[str, str]
     meters: Sequence[tuple[CountedMeter, str | None]]
     serves: Mapping[str, Sequence[str]]
-    series: Mapping[tuple[str, str], Sequence[Dated]]
+    series: Series
 
     def all_scopes(self) -> list[str]:
         """The district, its compounds and its units."""
@@ -117,15 +121,21 @@ def scope_of(registry: Registry, text: str) -> Scope:
 
 def load(connection: sa.Connection) -> Registry:
     """The registry as it is now."""
-    unit, serves, row = tables.unit.c, tables.meter_unit.c, tables.denominator.c
+    unit, serves = tables.unit.c, tables.meter_unit.c
     units = {name: compound for name, compound in connection.execute(sa.select(unit.id, unit.compound).order_by(unit.id))}  # noqa: C416 (rows are no pairs to mypy)
     by_meter: defaultdict[str, list[str]] = defaultdict(list)
     for meter, name in connection.execute(sa.select(serves.meter, serves.unit).order_by(serves.unit)):
         by_meter[meter].append(name)
-    series: defaultdict[tuple[str, str], list[Dated]] = defaultdict(list)
+    return Registry(units, _meters(connection), dict(by_meter), load_series(connection))
+
+
+def load_series(connection: sa.Connection) -> Series:
+    """All approved headcounts and areas, exactly as entered: a database may give them as whole numbers or as floats."""
+    row = tables.denominator.c
+    found: defaultdict[tuple[str, str], list[Dated]] = defaultdict(list)
     for name, kind, begin, value in connection.execute(sa.select(row.unit, row.kind, row.valid_from, row.value)):
-        series[name, kind].append(Dated(date.fromisoformat(begin), Decimal(str(value))))
-    return Registry(units, _meters(connection), dict(by_meter), dict(series))
+        found[name, kind].append(Dated(date.fromisoformat(begin), Decimal(str(value))))
+    return dict(found)
 
 
 def _meters(connection: sa.Connection) -> list[tuple[CountedMeter, str | None]]:

@@ -24,7 +24,9 @@ def health(here: Here, response: Response) -> Health:
     return Health(status="ok" if reason is None else reason, now=iso(now), year=local_date(now).year)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics", response_class=Response, responses={HTTPStatus.OK: {"content": {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}}}
+)
 def numbers(here: Here) -> Response:
     """Numbers about the service in Prometheus' text format."""
     return Response(metrics.exposition(here), media_type=metrics.CONTENT_TYPE)

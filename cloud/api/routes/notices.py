@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
@@ -35,7 +36,7 @@ def reports() -> list[dict[str, Any]]:
     return []
 
 
-@router.get("/events", response_class=StreamingResponse)
+@router.get("/events", response_class=StreamingResponse, responses={HTTPStatus.OK: {"content": {"text/event-stream": {}}}})
 async def changes(here: Here) -> StreamingResponse:
     """Server-Sent Events: `readings` with the newest readings that changed, every second."""
     return StreamingResponse(events.stream(here), media_type="text/event-stream")
