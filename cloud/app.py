@@ -18,6 +18,7 @@ from cloud.indicators.figures import publish, seed_factors
 from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
 from cloud.ledger import worker
+from cloud.ledger.counted import check_meters
 from cloud.registry.database import migrate, open_database
 from cloud.registry.seed import seed
 from cloud.settings import Settings
@@ -40,7 +41,9 @@ def site_of(settings: Settings) -> Site:
     Raises:
         ConfigError: With file, line, field and what was expected.
     """
-    return load_site(Path(settings.site) if "/" in settings.site else shipped_site(settings.site))
+    site = load_site(Path(settings.site) if "/" in settings.site else shipped_site(settings.site))
+    check_meters(site)
+    return site
 
 
 def prepared_database(settings: Settings, site: Site) -> sa.Engine:

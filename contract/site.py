@@ -10,10 +10,14 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contract import topics, yamlfile
+from contract.metering import miscounted
 from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+Energy = Literal["electricity", "water", "natural_gas", "petrol", "diesel", "heat", "coal", "lpg", "other"]
+"""What a meter counts: `water` or a name of the factor table; `other` is in standard coal already."""
 
 
 class _Strict(BaseModel):
@@ -128,8 +132,7 @@ class Meter(_Strict):
 
     id: Id
     name: Text
-    energy: str
-    """`water` or a name of the factor table: electricity, natural_gas, petrol, diesel and so on."""
+    energy: Energy
     device: Id | None = None
     point: str | None = None
     parent: Id | None = None
@@ -141,8 +144,10 @@ class Meter(_Strict):
     units: list[Id] = []
     vehicle_fuel: bool = False
     """Fuel of cars: in the total, not in the per-area indicator."""
-    modulus: float | None = None
+    modulus: Annotated[float, Field(gt=0)] | None = None
     """Where the counter rolls over, if the profile cannot know: in the point's unit, ratios included."""
+    max_rate: Annotated[float, Field(gt=0)] | None = None
+    """Most it can count in an hour, in the point's unit; twice the rated power of its branch is usual."""
 
 
 class Window(_Strict):
@@ -278,7 +283,7 @@ class _Wired(Site):
     @model_validator(mode="after")
     def _wiring_holds(self) -> Self:
         unloadable = list(_unloadable(self))
-        faults = unloadable or [*_unreachable(self), *_unread(self)]
+        faults = unloadable or [*_unreachable(self), *_unread(self), *miscounted(self)]
         if faults:
             raise located(faults)
         return self

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from cloud.indicators.denominators import Dated, mean, total
 from cloud.indicators.spans import CountedMeter, Month, Span
 from cloud.ledger.counters import Provenance
-from cloud.ledger.periods import local_date
+from cloud.ledger.periods import HOUR_MS, local_date
 from cloud.ledger.spread import split
 from cloud.registry import tables
 
@@ -139,17 +139,17 @@ def load_series(connection: sa.Connection) -> Series:
 
 
 def _meters(connection: sa.Connection) -> list[tuple[CountedMeter, str | None]]:
-    """Main meters and fuel of cars; sub-meters are in their mains already."""
+    """Main meters, fuel of cars among them; sub-meters are in their mains already."""
     meter, ledger, entry = tables.meter.c, tables.ledger_hour.c, tables.entry.c
     months: defaultdict[str, set[Month]] = defaultdict(set)
     for name, month in connection.execute(sa.select(entry.meter, entry.month)):
         months[name].add((int(month[:4]), int(month[5:])))
     by_device = sa.and_(ledger.meter == meter.id, ledger.provenance != Provenance.MANUAL.value)
-    first = (
-        sa.select(ledger.hour).where(by_device).order_by(ledger.hour).limit(1).scalar_subquery()
-    )  # the index has it; min() would read all
-    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, first).where(sa.or_(meter.main, meter.vehicle_fuel))
+    # The index has both ends; min() and max() would read all.
+    orders = (ledger.hour, ledger.hour.desc())
+    ends = [sa.select(ledger.hour).where(by_device).order_by(order).limit(1).scalar_subquery() for order in orders]
+    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *ends).where(meter.main).order_by(meter.id)
     return [
-        (CountedMeter(name, energy, vehicle_fuel, hour, frozenset(months[name])), compound)
-        for name, energy, vehicle_fuel, compound, hour in connection.execute(query.order_by(meter.id))
+        (CountedMeter(name, energy, vehicle_fuel, first, None if last is None else last + HOUR_MS, frozenset(months[name])), compound)
+        for name, energy, vehicle_fuel, compound, first, last in connection.execute(query)
     ]

@@ -26,6 +26,7 @@ class CountedMeter:
         energy: `water` or a name of the factor table.
         vehicle_fuel: Fuel of cars.
         metered_from: Begin (ms) of the first hour that a device counted; None for a meter fed by hand.
+        metered_until: End (ms) of the last hour that a device counted; None where it counts up to now.
         months: The months entered by hand, an entry of 0 included; also of a meter that was fed by hand before it got
             a device.
     """
@@ -34,15 +35,18 @@ class CountedMeter:
     energy: str
     vehicle_fuel: bool = False
     metered_from: int | None = None
+    metered_until: int | None = None
     months: frozenset[Month] = frozenset()
 
-    def counts_from(self, at: int) -> bool:
-        """Whether a device counts all from a moment (ms) on."""
-        return self.metered_from is not None and self.metered_from <= at
+    def counts(self, start: int, end: int) -> bool:
+        """Whether a device counted all from one moment (ms) to another."""
+        begun = self.metered_from is not None and self.metered_from <= start
+        return begun and (self.metered_until is None or self.metered_until >= end)
 
     def has(self, month: Month) -> bool:
         """Whether the whole month is known."""
-        return month in self.months or self.counts_from(periods.month_start(*month))
+        year, number = month
+        return month in self.months or self.counts(periods.month_start(year, number), periods.month_start(year, number + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,13 @@ class Plan:
     actual_reason: str | None = None
     baseline_reason: str | None = None
     year_reason: str | None = None
+    silence: str | None = None
+    """Which meter ended the actual span before the last complete day, and when."""
 
 
 def as_of(year: int, now: int) -> int:
-    """The end (ms) of the last complete day, not before the year's begin nor after its end."""
-    begin, end = periods.year_bounds(year)
-    return min(max(periods.last_complete_day_end(now), begin), end)
+    """The end (ms) of the last complete day, not after the year's end; of a year to come it lies before the year."""
+    return min(periods.last_complete_day_end(now), periods.year_bounds(year)[1])
 
 
 def _first_hole(meters: Sequence[CountedMeter], year: int, months: int) -> tuple[int, str | None]:
@@ -92,20 +97,40 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
         return Plan(None, None, None, "day", actual_reason=why, baseline_reason=why, year_reason=why)
     _, year_hole = _first_hole(meters, year - 1, MONTHS)
     whole_last = None if year_hole else Span(*periods.year_bounds(year - 1))
-    if until == begin:
+    if until <= begin:
         why = f"no complete day of {year} yet"
         return Plan(None, None, whole_last, "day", actual_reason=why, baseline_reason=why, year_reason=year_hole)
     complete = MONTHS if until == year_end else periods.local_date(until).month - 1
-    if all(meter.counts_from(begin) for meter in meters):
-        end, grain, hole = _end_of_metered(meters, year, until, complete)
+    known, missing = _first_hole(meters, year, complete)
+    metered = _last_metered_day(meters, begin, until)
+    if metered > begin and metered >= periods.month_start(year, known + 1):
+        end, grain, hole = _end_of_metered(meters, year, metered, known)
     else:
-        known, missing = _first_hole(meters, year, complete)
         if known == 0:
             why = missing or f"no complete month of {year} yet, and a meter is fed by the month"
             return Plan(None, None, whole_last, "month", actual_reason=why, baseline_reason=why, year_reason=year_hole)
         end, grain, hole = periods.month_start(year, known + 1), "month", _first_hole(meters, year - 1, known)[1]
     baseline = None if hole else Span(*periods.same_span_last_year(begin, end))
-    return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole)
+    silence = _silence(meters, until) if grain == "day" else None
+    return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole, silence)
+
+
+def _last_metered_day(meters: Sequence[CountedMeter], begin: int, until: int) -> int:
+    """The end (ms) of the last day up to which devices counted all meters since `begin`; `begin` if one did not.
+
+    A device that fell silent ends the span: what it has not told yet is unknown, and counting on would take it for saved.
+    """
+    if not all(meter.counts(begin, begin) for meter in meters):
+        return begin
+    ends = [until if meter.metered_until is None else periods.floor(meter.metered_until, "day") for meter in meters]
+    return min(until, *ends)
+
+
+def _silence(meters: Sequence[CountedMeter], until: int) -> str | None:
+    """The first meter that has not told all up to the last complete day, and since when."""
+    silent = ((m.metered_until, m.id) for m in meters if m.metered_until is not None and periods.floor(m.metered_until, "day") < until)
+    since, name = min(silent, default=(None, ""))
+    return None if since is None else f"{name}: nothing counted since {periods.local_time(since):%Y-%m-%d %H:%M}"
 
 
 def _end_of_metered(meters: Sequence[CountedMeter], year: int, until: int, complete: int) -> tuple[int, Grain, str | None]:
@@ -113,7 +138,8 @@ def _end_of_metered(meters: Sequence[CountedMeter], year: int, until: int, compl
 
     Where last year does not reach that far, there is nothing to compare with, and this year is given up to its last day.
     """
-    if all(meter.counts_from(periods.year_bounds(year - 1)[0]) for meter in meters):
+    earlier = periods.same_span_last_year(periods.year_bounds(year)[0], until)
+    if all(meter.counts(*earlier) for meter in meters):
         return until, "day", None
     known, hole = _first_hole(meters, year - 1, complete)
     if complete and known == complete:

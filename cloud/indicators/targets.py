@@ -120,14 +120,15 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
     """One target from the sums of its spans.
 
     A figure that cannot be given is None, with the first reason: the actual's, then the baseline's, then the baseline
-    year's. Both sides use the factors given, so a new factor never looks like saved energy.
+    year's; where all can be given, the reason may still say which silent meter ended the span. Both sides use the
+    factors given, so a new factor never looks like saved energy.
     """
     actual = _figure(definition, sides.actual, factors, plan.actual_reason)
     baseline = _figure(definition, sides.baseline, factors, plan.baseline_reason)
     whole = _figure(definition, sides.baseline_year, factors, plan.year_reason)
     change = _change(actual.value, baseline.value)
     unfounded = None if baseline.value else baseline.reason or "nothing was used in the same span of last year"
-    reason = actual.reason or (unfounded and f"baseline: {unfounded}") or (whole.reason and f"baseline year: {whole.reason}")
+    why = [actual.reason, unfounded and f"baseline: {unfounded}", whole.reason and f"baseline year: {whole.reason}", plan.silence]
     return model.Indicator(
         id=definition.id,
         unit=definition.unit,
@@ -138,7 +139,7 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
         change=_number(change),
         forecast=model.Forecast(value=None, low=None, high=None, change=_number(change)),
         status=_status(actual.value, change, definition.target_change, closed=plan.closed),
-        reason=reason,
+        reason=next(filter(None, why), None),
         allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.amount_unit),
         provenance=shares(actual.amounts),
     )

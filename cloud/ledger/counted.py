@@ -11,9 +11,12 @@ import sqlalchemy as sa
 from cloud.ledger.base_units import ENERGIES, scale, to_base
 from cloud.ledger.counters import Event, Provenance, Rules, hours
 from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.recorded import Recorded, load_recorded
 from cloud.registry import tables
 from cloud.telemetry.base import Sample, Telemetry
 from contract.point import POINTS
+from contract.site import Site
+from contract.yamlfile import ConfigError
 
 LEAST_MEASURED_GAP = HOUR_MS + 60_000
 """History is kept by the hour, and a sample may be late by a minute; such hours are measured."""
@@ -71,12 +74,27 @@ def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Know
     """The meters of these ids that the registry has."""
     meter, device = tables.meter.c, tables.device.c
     joined = tables.meter.outerjoin(tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
-    wanted = (meter.id, meter.grp, meter.energy, meter.device, meter.point, meter.modulus, device["class"], device.interval)
-    rows = connection.execute(sa.select(*wanted).select_from(joined).where(meter.id.in_(list(ids)))).mappings()
-    return {row["id"]: Known(row["id"], row["grp"], row["energy"], _counter(row)) for row in rows}
+    wanted = (meter.id, meter.grp, meter.energy, meter.device, meter.point, meter.modulus, meter.max_rate, device["class"], device.interval)
+    rows = connection.execute(sa.select(*wanted).select_from(joined).where(meter.id.in_(list(ids)))).mappings().all()
+    recorded = load_recorded(connection, [row["id"] for row in rows])
+    return {row["id"]: Known(row["id"], row["grp"], row["energy"], _counter(row, recorded[row["id"]])) for row in rows}
 
 
-def _counter(row: sa.RowMapping) -> Counter | None:
+def check_meters(site: Site) -> None:
+    """Refuse a site with a meter that would never be counted.
+
+    Raises:
+        ConfigError: Which meter, and what its energy is counted in.
+    """
+    for meter in site.meters:
+        if meter.device is not None and meter.point in POINTS:
+            try:
+                scale(meter.energy, POINTS[meter.point].unit.value)
+            except ValueError as error:
+                raise ConfigError(f"{site.id}: meters: {meter.id}: point: {error}") from error
+
+
+def _counter(row: sa.RowMapping, recorded: Recorded) -> Counter | None:
     """The counter of a meter; None if it has none, or the ledger cannot count that point as this energy."""
     point: Any = POINTS.get(row["point"] or "")
     if row["device"] is None or row["class"] is None or point is None:
@@ -85,8 +103,9 @@ def _counter(row: sa.RowMapping) -> Counter | None:
     if row["energy"] not in ENERGIES or unit not in ENERGIES[row["energy"]].scales:
         return None
     gap = max(int(2000 * (row["interval"] or 0)), LEAST_MEASURED_GAP)
-    modulus = None if row["modulus"] is None else to_base(row["modulus"], row["energy"], unit)
-    return Counter(row["grp"], row["class"], row["device"], row["point"], unit, Rules(measured_gap=gap, modulus=modulus))
+    modulus, max_rate = (None if row[name] is None else to_base(row[name], row["energy"], unit) for name in ("modulus", "max_rate"))
+    rules = Rules(gap, modulus, max_rate, recorded.profiles, recorded.exchanges)
+    return Counter(row["grp"], row["class"], row["device"], row["point"], unit, rules)
 
 
 def count(meter: Known, telemetry: Telemetry, touched: Sequence[int]) -> Counted:

@@ -227,11 +227,16 @@ def judge(since: int, before: int, at: int, after: int, rules: Rules) -> tuple[i
 
 
 def _could_hide(before: int, after: int, most: int | None, modulus: int | None) -> bool:
-    """Whether a rise over a gap can contain a reset or a whole turn that nobody saw, given the most that can be used."""
+    """Whether a rise over a gap can contain a reset or a whole turn that nobody saw.
+
+    After a hidden reset all that the counter shows was used in the gap, after a whole turn the modulus more. Where no
+    maximum rate says whether that can be, a reset passes if it needs at most twice what the counter rose by (the same
+    half by which a fall passes as a reset), and a turn if the rise is more than the share that passes as a rollover.
+    """
+    used = after - before
     if most is None:
-        return False
-    reset = before > 0 and after <= most
-    return reset or (modulus is not None and after - before + modulus <= most)
+        return 0 < before <= used or (modulus is not None and used * _ROLLOVER_SHARE > modulus)
+    return (before > 0 and after <= most) or (modulus is not None and used + modulus <= most)
 
 
 def _split(since: int, at: int, amount: int, rules: Rules) -> list[tuple[int, int]]:

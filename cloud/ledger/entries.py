@@ -22,6 +22,8 @@ from contract.clock import iso
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 _COLUMNS = ("meter", "month", "amount")
+_SILENCE = 2 * periods.DAY_MS
+"""A device that told nothing for so long may be dead, and its running month be entered by hand."""
 _MANUAL = Provenance.MANUAL.value
 
 
@@ -168,7 +170,7 @@ def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal,
         raise EntryError("month", f"{month} has not begun")
     if not amount.is_finite() or amount < 0:
         raise EntryError("amount", f"expected a number of at least 0, got {amount}")
-    if _amount(connection, meter, month) is None and _counted_before(connection, meter, begin):
+    if _amount(connection, meter, month) is None and _counted_whole(connection, meter, begin, now):
         raise EntryError("month", f"a device counted {meter} in the whole of {month}; an entry would hide what it counted")
     try:
         base = to_base(amount, row.energy, energy_of(row.energy).factor_unit)
@@ -191,11 +193,13 @@ def _amount(connection: sa.Connection, meter: str, month: str) -> int | None:
     return found
 
 
-def _counted_before(connection: sa.Connection, meter: str, begin: int) -> bool:
-    """Whether a device counted the meter at or before a moment."""
+def _counted_whole(connection: sa.Connection, meter: str, begin: int, now: int) -> bool:
+    """Whether a device counted the meter since the begin of a month, and to its end or, while the month runs, until lately."""
     ledger = tables.ledger_hour.c
-    within = sa.and_(ledger.meter == meter, ledger.hour <= begin, ledger.provenance != _MANUAL)
-    return connection.execute(sa.select(ledger.hour).where(within).limit(1)).first() is not None
+    by_device = sa.and_(ledger.meter == meter, ledger.provenance != _MANUAL)
+    until = min(periods.following(begin, "month") - periods.HOUR_MS, now - _SILENCE)
+    bounds = (ledger.hour <= begin, ledger.hour >= until)
+    return all(connection.execute(sa.select(ledger.hour).where(by_device, bound).limit(1)).first() for bound in bounds)
 
 
 def _write(connection: sa.Connection, entry: _Entry, by: str, now: int) -> None:

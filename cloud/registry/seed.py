@@ -81,19 +81,13 @@ def _meter(site: Site, meter: Meter) -> dict[str, Any]:
         "point": meter.point,
         "energy": meter.energy,
         "parent": meter.parent,
-        "main": meter.main,
+        "main": meter.main or (meter.vehicle_fuel and meter.parent is None),
         "item": meter.item,
         "compound": meter.compound,
         "vehicle_fuel": meter.vehicle_fuel,
-        "modulus": _modulus(site, meter),
+        "modulus": site.rollover(meter),
+        "max_rate": meter.max_rate,
     }
-
-
-def _modulus(site: Site, meter: Meter) -> float | None:
-    """Where the counter starts again: as the site says, since it can depend on its transformers, else as the profile says."""
-    if meter.modulus is not None or meter.device is None or meter.point is None:
-        return meter.modulus
-    return site.device_by_id[meter.device].model.points[meter.point].modulus
 
 
 def _meter_units(connection: sa.Connection, site: Site) -> None:

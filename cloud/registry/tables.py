@@ -58,6 +58,7 @@ meter = Table(
     Column("compound", String),
     Column("vehicle_fuel", Boolean, nullable=False),
     Column("modulus", Float),  # in the point's unit; the ledger converts it
+    Column("max_rate", Float),  # most in an hour, in the point's unit
 )
 meter_unit = Table(
     "meter_unit",
@@ -174,6 +175,26 @@ entry = Table(
     Column("amount", BigInteger, nullable=False),
     Column("entered_by", String, nullable=False),
     Column("entered_at", BigInteger, nullable=False),
+)
+exchange = Table(
+    "exchange",  # of a meter or of its transformers
+    metadata,
+    Column("meter", ForeignKey("meter.id"), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("old_last", BigInteger, nullable=False),
+    Column("new_first", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded_by", String, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
+spread_profile = Table(
+    "spread_profile",
+    metadata,
+    Column("meter", ForeignKey("meter.id"), primary_key=True),
+    Column("valid_from", BigInteger, primary_key=True),
+    Column("weights", Text, nullable=False),  # JSON: 168 whole numbers, Monday 00:00 in Shanghai first
+    Column("recorded_by", String, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
 )
 
 # -- people and orders --------------------------------------------------------------------------------------------------------

@@ -136,6 +136,7 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
             used("w1", "2025-01-01", 60_000),
             used("w1", "2025-08-01", 340_000),
             used("w1", "2026-02-01", 57_200),
+            {"meter": "w1", "hour": MIDNIGHT + 23 * HOUR, "provenance": "measured", "amount": 0},  # it still counts
             {"meter": "m1", "hour": MIDNIGHT - HOUR, "provenance": "measured", "amount": 4000},
             {"meter": "m1", "hour": MIDNIGHT, "provenance": "measured", "amount": 1500},
             {"meter": "m1", "hour": MIDNIGHT + HOUR, "provenance": "estimated", "amount": 500},

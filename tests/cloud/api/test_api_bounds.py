@@ -17,6 +17,7 @@ from cloud.api.limits import MOST_BYTES
 from cloud.registry import tables, tokens
 from cloud.registry.database import writing
 from cloud.registry.tokens import Role
+from contract.clock import parse_time
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
@@ -106,7 +107,8 @@ def _grow(context: Context, number: int) -> None:
     device = {"grp": GROUP, "class": "electricity", "name": json.dumps({"zh": "表", "en": "x"}), "gateway": "gw-1", "interval": 15.0}
     meter = {"grp": GROUP, "name": "{}", "energy": "water", "main": True, "item": "", "compound": "c1", "vehicle_fuel": False}
     newest = {"grp": GROUP, "point": "power", "value": 1.0, "at": 1, "quality": 192, "reason": "", "received_at": 1}
-    hours = {"hour": 1735660800000, "provenance": "measured", "amount": 5}
+    hours = [parse_time("2025-01-01T00:00:00+08:00"), parse_time("2026-03-10T23:00:00+08:00")]
+    used = {"provenance": "measured", "amount": 5}
     with writing(context.engine).begin() as connection:
         connection.execute(tables.unit.insert(), [{"id": i, "name": device["name"], "compound": "c1"} for i in ids])
         people = {"valid_from": "2020-01-01", "value": 7, "approved_by": "x"}
@@ -115,7 +117,7 @@ def _grow(context: Context, number: int) -> None:
         connection.execute(tables.meter.insert(), [meter | {"id": i} for i in ids])
         connection.execute(tables.meter_unit.insert(), [{"meter": i, "unit": u} for i in ids for u in (i, "u1")])
         connection.execute(tables.latest.insert(), [newest | {"device": i} for i in ids])
-        connection.execute(tables.ledger_hour.insert(), [hours | {"meter": i} for i in ids])
+        connection.execute(tables.ledger_hour.insert(), [used | {"meter": i, "hour": hour} for i in ids for hour in hours])
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def test_a_gap_is_distributed_and_sums(books: Books) -> None:
 
 def test_an_hour_and_a_minute_is_measured(books: Books) -> None:
     """A sample up to a minute late does not make hourly history a gap, one two minutes late does."""
-    books.read("power", {BEGIN: 1.0, BEGIN + HOUR_MS + 60_000: 2.0})
-    books.read("far", {BEGIN: 1.0, BEGIN + HOUR_MS + 120_000: 2.0})
+    books.read("power", {BEGIN: 100.0, BEGIN + HOUR_MS + 60_000: 101.0})
+    books.read("far", {BEGIN: 100.0, BEGIN + HOUR_MS + 120_000: 101.0})
     books.settle()
     assert {p for _, p, _ in books.parts("power")} == {"measured"}
     assert {p for _, p, _ in books.parts("far")} == {"distributed"}

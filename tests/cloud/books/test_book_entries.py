@@ -71,7 +71,7 @@ def test_a_wrong_entry_is_refused(books: Books, meter: str, month: str, amount: 
 def test_of_a_month_there_is_one_source(books: Books) -> None:
     """In the month in which a device begins, the entry counts alone; a month that the device counted takes no entry."""
     start = FEBRUARY + 9 * DAY_MS
-    books.read("gas", {start + n * HOUR_MS: 50.0 + n for n in range(20 * 24)})
+    books.read("gas", {start + n * HOUR_MS: 50.0 + n for n in range(60 * 24)})
     books.settle()
     entries.enter(books.engine, "gas", "2026-02", 300, "wang", NOW)
     books.settle()

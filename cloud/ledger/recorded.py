@@ -1,0 +1,133 @@
+"""What people record about a counter: that it was exchanged or got other transformers, and how its use is usually spread."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from cloud.ledger.base_units import to_base
+from cloud.ledger.counters import Exchange, Profile
+from cloud.ledger.periods import HOUR_MS
+from cloud.registry import tables
+from cloud.registry.database import upsert, writing
+from contract.clock import iso
+from contract.point import POINTS
+
+
+class RecordError(ValueError):
+    """Something that cannot be recorded; one line with the field and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded about one counter, each in order of time."""
+
+    exchanges: tuple[Exchange, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+
+
+def load_recorded(connection: sa.Connection, meters: Sequence[str]) -> dict[str, Recorded]:
+    """What is recorded about some meters; all of them are in the answer."""
+    exchange, spread = tables.exchange.c, tables.spread_profile.c
+    exchanges: defaultdict[str, list[Exchange]] = defaultdict(list)
+    profiles: defaultdict[str, list[Profile]] = defaultdict(list)
+    columns = (exchange.meter, exchange.at, exchange.old_last, exchange.new_first)
+    for meter, at, last, first in connection.execute(sa.select(*columns).where(exchange.meter.in_(meters)).order_by(exchange.at)):
+        exchanges[meter].append(Exchange(at, last, first))
+    rows = sa.select(spread.meter, spread.valid_from, spread.weights).where(spread.meter.in_(meters)).order_by(spread.valid_from)
+    for meter, valid_from, weights in connection.execute(rows):
+        profiles[meter].append(Profile(valid_from, tuple(json.loads(weights))))
+    return {meter: Recorded(tuple(exchanges[meter]), tuple(profiles[meter])) for meter in meters}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An exchange of a meter or of its transformers, as somebody reports it.
+
+    Attributes:
+        meter: Id of the meter.
+        at: When, ms since 1970 in UTC.
+        last: What the counter showed last, in the point's unit and with the old ratio.
+        first: What it showed first afterwards, with the new ratio.
+        why: The person's reason.
+    """
+
+    meter: str
+    at: int
+    last: float
+    first: float
+    why: str
+
+
+def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> None:
+    """Record an exchange; recorded again for the same moment, it is corrected. The hours around it are counted anew.
+
+    Args:
+        engine: Of the ledger.
+        change: What was done.
+        by: Who records it.
+        now: ms since 1970 in UTC.
+
+    Raises:
+        RecordError: What is wrong, and with which field.
+    """
+    if change.at > now:
+        raise RecordError(f"at: expected a time until {iso(now)}, got {iso(change.at)}")
+    if not change.why.strip():
+        raise RecordError("reason: expected why the meter or its transformers were changed")
+    with writing(engine).begin() as connection:
+        energy, unit = _counted_as(connection, change.meter)
+        try:
+            last, first = (to_base(value, energy, unit) for value in (change.last, change.first))
+        except ValueError as error:
+            raise RecordError(f"last, first: {error}") from error
+        row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
+        upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
+        hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
+        upsert(connection, tables.touched, [hour], add="generation")
+        _audit(connection, "exchange", row | {"why": change.why}, by, now)
+
+
+def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now: int) -> None:
+    """Record how gaps are spread from a moment on; a row that a gap may have used never changes.
+
+    Args:
+        engine: Of the ledger.
+        meter: Id of the meter.
+        profile: From when, and the 168 weights.
+        by: Who records it.
+        now: ms since 1970 in UTC.
+
+    Raises:
+        RecordError: There is no such meter, a row of that moment, or the meter was already counted beyond it.
+    """
+    ledger, spread = tables.ledger_hour.c, tables.spread_profile.c
+    with writing(engine).begin() as connection:
+        _counted_as(connection, meter)
+        later = sa.select(ledger.hour).where(ledger.meter == meter, ledger.hour >= profile.valid_from // HOUR_MS * HOUR_MS).limit(1)
+        same = sa.select(spread.meter).where(spread.meter == meter, spread.valid_from == profile.valid_from)
+        if connection.execute(later).first() or connection.execute(same).first():
+            raise RecordError(f"from: expected a time after the last hour counted of {meter}, got {iso(profile.valid_from)}")
+        row = {"meter": meter, "valid_from": profile.valid_from, "weights": json.dumps(profile.weights)}
+        connection.execute(sa.insert(tables.spread_profile), [row | {"recorded_by": by, "recorded_at": now}])
+        _audit(connection, "spread_profile", row, by, now)
+
+
+def _counted_as(connection: sa.Connection, meter: str) -> tuple[str, str]:
+    """The energy of a meter and the unit of its counter."""
+    columns = tables.meter.c
+    row = connection.execute(sa.select(columns.energy, columns.point).where(columns.id == meter)).one_or_none()
+    if row is None:
+        raise RecordError(f"meter: no meter {meter!r}")
+    if row.point not in POINTS:
+        raise RecordError(f"meter: expected one that a device counts; {meter} is fed by hand")
+    return row.energy, POINTS[row.point].unit.value
+
+
+def _audit(connection: sa.Connection, action: str, detail: dict[str, object], by: str, now: int) -> None:
+    text = json.dumps(detail, ensure_ascii=False)
+    connection.execute(sa.insert(tables.audit), [{"at": now, "by": by, "action": action, "detail": text}])
