@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from cloud.api.params import moment
 from cloud.app import Service, prepared_database, run_until_signalled, site_of
+from cloud.indicators.figures import targets_of
+from cloud.indicators.scopes import UnknownScopeError
+from cloud.ledger.counters import Profile
 from cloud.ledger.entries import import_csv
-from cloud.registry.tokens import Role, issue
+from cloud.ledger.periods import local_date
+from cloud.ledger.recorded import Change, record_exchange, record_profile
+from cloud.registry.tokens import Role, issue, revoke
 from cloud.settings import Settings, load_settings
 from contract.clock import clock_from_environment
 from contract.logs import set_up
@@ -42,7 +52,28 @@ def _parser() -> argparse.ArgumentParser:
     entries = commands.add_parser("import", help="enter amounts that no device counts, from a CSV file with meter, month, amount")
     entries.add_argument("file", type=Path, help="amounts in the unit of the factor table, months as YYYY-MM")
     entries.add_argument("--by", default="command line", help="who enters them")
+    _record_parsers(commands)
     return parser
+
+
+def _record_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    revoke = commands.add_parser("revoke", help="revoke all API tokens of a name at once")
+    revoke.add_argument("name", help="whose tokens")
+    targets = commands.add_parser("targets", help="print the targets of a year as JSON")
+    targets.add_argument("--year", type=int, help="this year unless said otherwise")
+    targets.add_argument("--scope", default="district", help="district, compound:ID or unit:ID")
+    exchange = commands.add_parser("exchange", help="record that a meter was exchanged, or its transformers")
+    exchange.add_argument("meter", help="id of the meter")
+    exchange.add_argument("--at", required=True, help="when, such as 2026-03-01T10:00:00+08:00")
+    exchange.add_argument("--last", type=float, required=True, help="what it showed last, in the point's unit and with the old ratio")
+    exchange.add_argument("--first", type=float, required=True, help="what it showed first afterwards, with the new ratio")
+    exchange.add_argument("--reason", required=True)
+    profile = commands.add_parser("profile", help="record how a meter's gaps are spread over the hours of a week from a moment on")
+    profile.add_argument("meter", help="id of the meter")
+    profile.add_argument("file", type=Path, help="168 whole numbers, Monday 00:00 in Shanghai first")
+    profile.add_argument("--from", dest="valid_from", required=True, help="since when, such as 2026-03-01T00:00:00+08:00")
+    for recorded in (exchange, profile):
+        recorded.add_argument("--by", default="command line", help="who records it")
 
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -67,21 +98,85 @@ def _migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 def _token(settings: Settings, arguments: argparse.Namespace) -> int:
-    engine = prepared_database(settings, site_of(settings))
-    sys.stdout.write(issue(engine, arguments.name, arguments.role, by="command line", at=clock_from_environment().now_ms()) + "\n")
-    engine.dispose()
+    with _database(settings) as engine:
+        text = issue(engine, arguments.name, arguments.role, by="command line", at=clock_from_environment().now_ms())
+    sys.stdout.write(text + "\n")
     return 0
 
 
 def _import(settings: Settings, arguments: argparse.Namespace) -> int:
-    engine = prepared_database(settings, site_of(settings))
-    number = import_csv(engine, arguments.file, arguments.by, clock_from_environment().now_ms())
+    with _database(settings) as engine:
+        number = import_csv(engine, arguments.file, arguments.by, clock_from_environment().now_ms())
     sys.stdout.write(f"{number} amounts entered\n")
-    engine.dispose()
     return 0
 
 
-_COMMANDS = {"import": _import, "serve": _serve, "ingest": _ingest, "migrate": _migrate, "token": _token}
+def _revoke(settings: Settings, arguments: argparse.Namespace) -> int:
+    with _database(settings) as engine:
+        number = revoke(engine, arguments.name, by="command line", at=clock_from_environment().now_ms())
+    if not number:
+        raise ValueError(f"no valid token of {arguments.name!r}")
+    sys.stdout.write(f"{number} revoked\n")
+    return 0
+
+
+def _targets(settings: Settings, arguments: argparse.Namespace) -> int:
+    now = clock_from_environment().now_ms()
+    year = local_date(now).year if arguments.year is None else arguments.year
+    with _database(settings) as engine:
+        try:
+            answer = targets_of(engine, year, arguments.scope, now)
+        except UnknownScopeError as error:
+            raise ValueError(str(error)) from error
+    sys.stdout.write(answer.model_dump_json(indent=1) + "\n")
+    return 0
+
+
+def _exchange(settings: Settings, arguments: argparse.Namespace) -> int:
+    change = Change(arguments.meter, _moment("--at", arguments.at), arguments.last, arguments.first, arguments.reason)
+    with _database(settings) as engine:
+        record_exchange(engine, change, arguments.by, clock_from_environment().now_ms())
+    return 0
+
+
+def _profile(settings: Settings, arguments: argparse.Namespace) -> int:
+    try:
+        words = arguments.file.read_text(encoding="utf-8").replace(",", " ").split()
+        profile = Profile(_moment("--from", arguments.valid_from), tuple(map(int, words)))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{arguments.file}: {error}") from error
+    with _database(settings) as engine:
+        record_profile(engine, arguments.meter, profile, arguments.by, clock_from_environment().now_ms())
+    return 0
+
+
+def _moment(option: str, text: str) -> int:
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from error
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[sa.Engine]:
+    engine = prepared_database(settings, site_of(settings))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+_COMMANDS = {
+    "exchange": _exchange,
+    "import": _import,
+    "ingest": _ingest,
+    "migrate": _migrate,
+    "profile": _profile,
+    "revoke": _revoke,
+    "serve": _serve,
+    "targets": _targets,
+    "token": _token,
+}
 
 if __name__ == "__main__":
     main()

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counted import Counted, Known, Parts, count, load_meters
-from cloud.ledger.counters import Provenance, shares
+from cloud.ledger.counters import Kind, Provenance, shares
 from cloud.ledger.periods import HOUR_MS, Every
 from cloud.ledger.written import write_back
 from cloud.registry import tables
@@ -29,6 +29,7 @@ from contract.clock import iso
 
 UNUSABLE = "counter_unusable"
 """Kind of the event for a sample that does not fit the ledger."""
+_KINDS = (UNUSABLE, *(f"counter_{kind}" for kind in Kind))
 _SHANGHAI_MS = 8 * HOUR_MS
 _LEDGER = tables.ledger_hour.c
 _MANUAL = Provenance.MANUAL.value
@@ -139,7 +140,11 @@ def _replace(connection: sa.Connection, meter: str, counted: Counted) -> None:
 
 
 def _record(connection: sa.Connection, meter: Known, counted: Counted) -> None:
-    """Keep what was found; found again, it is the same event."""
+    """Keep what was found; found again, it is the same event, and what late readings or a record explained is withdrawn."""
+    event = tables.event.c
+    for first, last in counted.ranges:
+        within = sa.and_(event.grp == meter.group, event.subject == meter.id, event.at > first, event.at <= last + HOUR_MS)
+        connection.execute(sa.delete(tables.event).where(event.kind.in_(_KINDS), within))
     unit = energy_of(meter.energy).base_unit
     found = [
         (f"counter_{kind}", at, {"since": iso(e.since), "before": e.before, "after": e.after, "counted": e.amount, "unit": unit})

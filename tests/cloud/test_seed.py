@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from cloud.ledger.counted import check_meters
 from cloud.registry import tables
 from cloud.registry.database import migrate, open_database, writing
 from cloud.registry.seed import SITE_FILE, seed
 from contract.site import Site, load_site, shipped_site
+from contract.yamlfile import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +107,24 @@ def test_a_changed_file_takes_effect_but_not_over_people(engine: sa.Engine, site
     values = {(r["kind"], r["valid_from"]): r["value"] for r in rows(engine, tables.denominator) if r["unit"] == unit}
     expected = {("area", "2020-01-01"): 12.5, ("headcount", "2020-01-01"): site.units[0].headcount, ("headcount", "2026-01-01"): 77.0}
     assert values == expected
+
+
+def test_a_meter_that_could_never_be_counted_is_refused(site: Site) -> None:
+    """A point whose unit its energy is not counted in ends the start, with the meter and the units that would do."""
+    check_meters(site)
+    data = site.model_dump(mode="json")
+    number = next(i for i, meter in enumerate(data["meters"]) if meter["energy"] == "electricity")
+    data["meters"][number]["energy"] = "coal"
+    with pytest.raises(ConfigError, match=r"meters: c1-e-main: point: coal is not counted in 'kWh'; expected one of g, kg, t"):
+        check_meters(Site.model_validate(data))
+
+
+def test_fuel_of_cars_is_main_without_saying_so(engine: sa.Engine, site: Site) -> None:
+    """Cars' fuel is in totals; a meter of a single car below it is not, or it would count twice."""
+    data = site.model_dump(mode="json")
+    fuel = next(meter for meter in data["meters"] if meter["vehicle_fuel"])
+    fuel["main"] = False
+    data["meters"].append(fuel | {"id": "one-car", "parent": fuel["id"]})
+    seed(engine, Site.model_validate(data))
+    main = {meter["id"]: meter["main"] for meter in rows(engine, tables.meter)}
+    assert (main[fuel["id"]], main["one-car"]) == (True, False)

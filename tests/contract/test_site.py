@@ -217,6 +217,27 @@ def test_a_good_small_site_loads(tmp_path: Path) -> None:
         ("things.yaml", "point: energy_import", "point: volume", ":9: meters.0.point: expected a point of d1, got 'volume'"),
         ("things.yaml", "units: [u]", "units: [u, v]", ":9: meters.0.units.1: expected the id of a unit, got 'v'"),
         ("things.yaml", "units: [u]", "parent: x", ":9: meters.0.parent: expected the id of a meter, got 'x'"),
+        ("things.yaml", "energy: electricity", "energy: power", ":9: meters.0.energy: Input should be 'electricity', 'water'"),
+        ("things.yaml", "units: [u]", "parent: e", ":9: meters.0.parent: expected a tree; this meter stands above itself, got 'e'"),
+        (
+            "things.yaml",
+            "units: [u]}",
+            "units: [u]}\n  - {id: f, name: {zh: 表, en: Meter}, energy: water, parent: e}",
+            ":10: meters.1.parent: expected a meter of water; that one counts electricity, got 'e'",
+        ),
+        (
+            "things.yaml",
+            "units: [u]}",
+            "units: [u]}\n  - {id: f, name: {zh: 表, en: Meter}, energy: electricity, main: true, parent: e}",
+            ":10: meters.1.main: expected false: it is counted in e already, which is main, got True",
+        ),
+        (
+            "things.yaml",
+            "units: [u]}",
+            "units: [u]}\n  - {id: f, name: {zh: 表, en: Meter}, energy: electricity, device: d1, point: energy_import}",
+            ":10: meters.1.point: expected a counter that no other meter has; e counts it, got 'energy_import'",
+        ),
+        ("things.yaml", "point: energy_import", "point: power", ":9: meters.0.point: expected a counter, got 'power'"),
         ("things.yaml", "units:\n", "id: twice\nunits:\n", ":3: id: stands in site.yaml too"),
     ],
 )

@@ -1,0 +1,83 @@
+"""The commands of `jieyue-cloud` that end by themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.registry import tables, tokens
+from cloud.registry.database import open_database
+
+LATER = "2026-03-01T10:00:00+08:00"
+EXCHANGE = ["exchange", "c1-e-main", "--at", "2026-02-01T10:00:00+08:00", "--last", "5000.5", "--first", "1", "--reason", "new"]
+
+
+def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": LATER}
+    command = [sys.executable, "-m", "cloud", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:
+    engine = open_database(f"sqlite:///{data / 'registry.db'}")
+    with engine.connect() as connection:
+        found = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+    engine.dispose()
+    return found
+
+
+def test_a_token_is_issued_kept_as_a_digest_and_withdrawn(tmp_path: Path) -> None:
+    """What is printed is kept nowhere; after `revoke` it is worth nothing, and there is nothing more to revoke."""
+    text = run(tmp_path, "token", "wall", "--role", "viewer").stdout.strip()
+    assert text.startswith(tokens.PREFIX)
+    assert text.encode() not in (tmp_path / "registry.db").read_bytes()
+    engine = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
+    assert tokens.find(engine, text) is not None
+    done = run(tmp_path, "revoke", "wall")
+    assert (done.returncode, done.stdout) == (0, "1 revoked\n")
+    assert tokens.find(engine, text) is None
+    engine.dispose()
+    again = run(tmp_path, "revoke", "wall")
+    assert (again.returncode, again.stderr) == (2, "jieyue-cloud: no valid token of 'wall'\n")
+
+
+def test_targets_are_printed_as_the_interface_says_them(tmp_path: Path) -> None:
+    """Valid JSON of the year that the clock has, and of no other scope than asked for."""
+    done = run(tmp_path, "targets", "--scope", "compound:c1")
+    answer = json.loads(done.stdout)
+    assert (answer["year"], answer["scope"], answer["as_of"]) == (2026, "compound:c1", "2026-02-28T16:00:00.000Z")
+    assert {item["status"] for item in answer["indicators"]} == {"no_figure"}
+
+
+def test_an_exchange_and_a_profile_are_recorded(tmp_path: Path) -> None:
+    """Both end with 0 and stand in the database, in base units and with who recorded them."""
+    weights = tmp_path / "week.txt"
+    weights.write_text(", ".join(["3"] * 168), encoding="utf-8")
+    assert run(tmp_path, *EXCHANGE, "--by", "wang").returncode == 0
+    assert run(tmp_path, "profile", "c1-e-main", str(weights), "--from", LATER).returncode == 0
+    (exchange,), (profile,) = rows(tmp_path, tables.exchange), rows(tmp_path, tables.spread_profile)
+    assert [exchange[name] for name in ("meter", "old_last", "new_first", "recorded_by")] == ["c1-e-main", 5_000_500, 1000, "wang"]
+    assert json.loads(str(profile["weights"])) == [3] * 168
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["targets", "--scope", "unit:none"], "no scope 'unit:none'"),
+        ([*EXCHANGE[:3], "yesterday", *EXCHANGE[4:]], "--at: expected a time as RFC 3339"),
+        (["exchange", "none", *EXCHANGE[2:]], "meter: no meter 'none'"),
+        (["profile", "c1-e-main", "nowhere.txt", "--from", LATER], "nowhere.txt: "),
+        (["profile", "c1-e-main", os.devnull, "--from", LATER], "expected 168 weights"),
+    ],
+)
+def test_a_wrong_command_ends_with_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Exit code 2 and one line that says what was expected."""
+    done = run(tmp_path, *arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
