@@ -10,7 +10,7 @@ from typing import Any
 
 from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, Known, Node, Placed, born
 from cloud.ingest.newest import Polls
-from cloud.telemetry.base import Line, Polled, Stored
+from cloud.telemetry.base import MAX_MS, Line, Polled, Stored
 from contract import sparkplug, topics
 from contract.reading import Quality, Reading
 from contract.sparkplug_b_pb2 import Payload
@@ -19,6 +19,8 @@ from contract.topics import Topic
 HOUR = 3_600_000
 CLOCK_TOLERANCE = 120_000
 """A live reading further from its receipt than this (ms) has a doubtful time."""
+_NO_TIME = "a time that no store holds"
+"""Sparkplug's times have 64 bits: one beyond the databases' must not end the batch that it came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ def decode(messages: Sequence[Message], known: Known) -> Batch:
             payload = sparkplug.decode(message.payload)
         except sparkplug.PayloadError:
             batch.dropped["not a Sparkplug payload"] += 1
+            continue
+        if payload.timestamp > MAX_MS:
+            batch.dropped[_NO_TIME] += 1
             continue
         take = {"NBIRTH": _birth, "DBIRTH": _birth, "NDATA": _data, "DDATA": _data, "NDEATH": _death, "DDEATH": _device_death}.get(
             topic.kind
@@ -154,7 +159,7 @@ def _readings(batch: Batch, known: Known, topic: Topic, payload: Payload, receiv
         aliases = {**root.aliases, **aliases}
     live = bool(payload.metrics) and not payload.metrics[0].is_historical
     sender_off = payload.timestamp - received_at  # a resend carries it too, so both are judged alike
-    good, others = sparkplug.sort_out(payload, device, birth.types if birth else None, aliases)
+    good, others = _dated(batch, *sparkplug.sort_out(payload, device, birth.types if birth else None, aliases))
     polls = batch.polls[group, device]
     counted = known.meters.get((group, device)) or {}
 
@@ -178,6 +183,16 @@ def _readings(batch: Batch, known: Known, topic: Topic, payload: Payload, receiv
     for metric in payload.metrics:
         if metric.name == sparkplug.COMMAND_RESULT and metric.string_value:
             batch.results.append({"text": metric.string_value})
+
+
+def _dated(batch: Batch, good: dict[int, dict[str, float]], others: list[Reading]) -> tuple[dict[int, dict[str, float]], list[Reading]]:
+    """The readings whose time a store can hold; the others are counted."""
+    for at in [at for at in good if at > MAX_MS]:
+        batch.dropped[_NO_TIME] += len(good.pop(at))
+    kept = [reading for reading in others if reading.at <= MAX_MS]
+    if len(kept) < len(others):
+        batch.dropped[_NO_TIME] += len(others) - len(kept)
+    return good, kept
 
 
 def _suspect(batch: Batch, group: str, reading: Reading, off: int) -> Reading:
