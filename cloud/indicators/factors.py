@@ -121,19 +121,28 @@ def factors_on(on: date, name: str = NATIONAL, coal: Iterable[Row] = COAL_ROWS, 
     """The factors of a set that hold on a day, by energy.
 
     Raises:
-        ValueError: The set has two standard-coal rows of one energy on that day, or none at all.
+        ValueError: The set has two rows of one kind and energy on that day, or no standard-coal row at all.
     """
-    emitted = {row.energy: row.value for row in co2 if row.set == name and row.holds(on)}
+    held, emitted = _held(coal, on, name), _held(co2, on, name)
     found: dict[str, Factor] = {}
-    for row in coal:
+    for row in held.values():
+        carbon = emitted.get(row.energy)
+        unit = energy_of(row.energy).factor_unit
+        found[row.energy] = Factor(row.energy, unit, row.value, carbon and carbon.value, row.valid_from, row.valid_to, row.source, row.set)
+    if not found:
+        raise ValueError(f"factor set {name}: no row holds on {on}")
+    return found
+
+
+def _held(rows: Iterable[Row], on: date, name: str) -> dict[str, Row]:
+    """The rows of a set that hold on a day, by energy."""
+    found: dict[str, Row] = {}
+    for row in rows:
         if row.set != name or not row.holds(on):
             continue
         if row.energy in found:
             raise ValueError(f"factor set {name}: two rows of {row.energy} hold on {on}")
-        unit = energy_of(row.energy).factor_unit
-        found[row.energy] = Factor(row.energy, unit, row.value, emitted.get(row.energy), row.valid_from, row.valid_to, row.source, row.set)
-    if not found:
-        raise ValueError(f"factor set {name}: no row holds on {on}")
+        found[row.energy] = row
     return found
 
 

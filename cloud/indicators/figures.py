@@ -87,7 +87,7 @@ def _side(scope: Scope, sums: _Sums, definition: Definition, meters: Sequence[Co
     for meter in meters:
         share = scope.share(meter.id, amounts.get(meter.id, {}), span)
         if share is None:
-            return Side({}, None)
+            return Side({}, None, f"{meter.id}: no area known of a unit that shares it")
         for provenance, amount in share.items():
             used[meter.energy][provenance] += amount
     return Side(used, scope.denominator(definition.denominator, span))

@@ -59,10 +59,15 @@ DEFINITIONS: tuple[Definition, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one side of a comparison used over its span, and its day-weighted mean denominator (None = not known)."""
+    """What one side of a comparison used over its span, and its day-weighted mean denominator (None = not known).
+
+    Attributes:
+        lacks: Why it cannot be said what was used; None if it can.
+    """
 
     used: Used
     denominator: Decimal | None
+    lacks: str | None = None
 
 
 Lookup = Callable[[Definition, Sequence[CountedMeter], Span], Side]
@@ -149,6 +154,8 @@ def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Fac
     """A side's value, divided by its denominator."""
     if side is None:
         return _Figure(None, reason, {})
+    if side.lacks:
+        return _Figure(None, side.lacks, {})
     lacking = sorted(energy for energy in side.used if energy != WATER and energy not in factors)
     if lacking:
         return _Figure(None, f"no factor for {', '.join(lacking)}", {})

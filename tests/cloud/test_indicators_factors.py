@@ -85,6 +85,8 @@ def test_factors_have_dates() -> None:
         factors.factors_on(date(2008, 9, 30))
     with pytest.raises(ValueError, match="two rows of electricity"):
         factors.factors_on(date(2021, 1, 1), "local", (new, new))
+    with pytest.raises(ValueError, match="two rows of electricity hold on 2026-01-01"):
+        factors.factors_on(date(2026, 1, 1), co2=(*factors.CO2_ROWS, factors.CO2_ROWS[0]), coal=factors.COAL_ROWS)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_an_unknown_area_gives_no_share(filled: Books) -> None:
         connection.execute(sa.delete(tables.denominator).where(tables.denominator.c.unit == "b", tables.denominator.c.kind == "area"))
     found = indicators(filled, "unit:a")["water_per_capita"]
     assert (found.actual.value, found.status) == (None, "no_figure")
+    assert found.reason == "water: no area known of a unit that shares it"
     assert indicators(filled, "compound:c1")["water_per_capita"].actual.value is not None
     assert figures.denominators_of(filled.engine, "compound:c1", BEGIN, AS_OF)["area"] is None
 
