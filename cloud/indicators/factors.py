@@ -126,9 +126,9 @@ def factors_on(on: date, name: str = NATIONAL, coal: Iterable[Row] = COAL_ROWS, 
     held, emitted = _held(coal, on, name), _held(co2, on, name)
     found: dict[str, Factor] = {}
     for row in held.values():
-        carbon = emitted.get(row.energy)
+        carbon = emitted[row.energy].value if row.energy in emitted else None
         unit = energy_of(row.energy).factor_unit
-        found[row.energy] = Factor(row.energy, unit, row.value, carbon and carbon.value, row.valid_from, row.valid_to, row.source, row.set)
+        found[row.energy] = Factor(row.energy, unit, row.value, carbon, row.valid_from, row.valid_to, row.source, row.set)
     if not found:
         raise ValueError(f"factor set {name}: no row holds on {on}")
     return found
