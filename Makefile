@@ -15,9 +15,13 @@ $(VENV)/.dev: pyproject.toml
 
 install: $(VENV)/.dev ## a development environment in .venv
 
+# What tests run for real: broker, stores, browser; fonts and libraries of reports, and what looks into a PDF.
+PACKAGES := mosquitto influxdb postgresql chromium fonts-noto-cjk \
+  libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils
+
 system: ## the servers that tests run, where this machine's packages can be installed
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v mosquitto && command -v influxd; } >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto influxdb; fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); fi
 
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
