@@ -170,8 +170,8 @@ def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, s
         yield "kind", f"expected {known.kind}", str(mapped.kind)
     if not mapped.scale:
         yield "scale", "expected a number other than 0", float(mapped.scale)
-    if protocol == "modbus" and mapped.address is None:
-        yield "address", "expected an address", None
+    if protocol == "modbus":
+        yield from _register_faults(mapped)
     if protocol == "mqtt" and not mapped.path:
         yield "path", "expected a path into the JSON object", mapped.path
     if mapped.writable and mapped.limits is None and mapped.values is None:
@@ -180,6 +180,26 @@ def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, s
         yield "table", "expected holding or coil, since the point can be written", mapped.table.value
     if mapped.modulus is not None and mapped.ratio is not None:
         yield "modulus", "expected it at the site's meter, since it depends on the ratio", mapped.modulus
+
+
+def _register_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
+    """The same for what a Modbus driver could only guess at."""
+    bits = mapped.table in {Table.COIL, Table.DISCRETE}
+    whole = {RegisterType.UINT16, RegisterType.INT16}
+    if mapped.address is None:
+        yield "address", "expected an address", None
+    if bits and mapped.type not in {RegisterType.BOOL, RegisterType.UINT16}:
+        yield "type", "expected bool, since the table holds bits", mapped.type.value
+    if not bits and mapped.type is RegisterType.BOOL:
+        yield "type", "expected a number; one bit of a register is read with a mask", mapped.type.value
+    if mapped.mask is not None and (bits or mapped.type not in whole):
+        yield "mask", "expected none, since it takes bits of one 16-bit register", mapped.mask
+    if mapped.writable and mapped.mask is not None:
+        yield "writable", "expected a point without mask: a write would clear the other bits of its register", None
+    if mapped.writable and bits != (mapped.write_function == 5):  # noqa: PLR2004 (function code 05, write single coil)
+        yield "write_function", "expected 5 for a coil and 6 or 16 for registers", mapped.write_function
+    if mapped.writable and mapped.write_function == 6 and mapped.type.registers > 1:  # noqa: PLR2004 (function code 06)
+        yield "write_function", "expected 16, since the point has more than one register", mapped.write_function
 
 
 def decimal_scale(mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> tuple[float, float]:

@@ -321,6 +321,8 @@ def _unreachable(site: Site) -> Iterator[Fault]:
         field, address = addresses[bus.protocol]
         if address is None or address == "":
             yield Fault(("devices", i, field), f"expected a {field}, since {bus.id} speaks {bus.protocol}", address)
+        elif address == 0 and bus.protocol == "modbus" and bus.framing != "tcp":
+            yield Fault(("devices", i, field), "expected 1 to 247: on a serial line everybody hears 0 and nobody answers", address)
         elif (bus.id, address) in taken:
             yield Fault(("devices", i, field), f"expected a {field} that no other device of {bus.id} has", address)
         else:

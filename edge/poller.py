@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,9 @@ FIRST_ROUND = 5.0
 LONGEST_PROBE = 60.0
 """Seconds between two probes of a dead device, at most."""
 
+_MOST_DOUBLINGS = 16
+"""Far more than `LONGEST_PROBE` allows; a device may stay dead for years, and 2 to the power of its failures fits no float."""
+
 OnAlive = Callable[[str, bool], Awaitable[None]]
 
 
@@ -27,6 +31,14 @@ OnAlive = Callable[[str, bool], Awaitable[None]]
 class _Polled:
     device: Device
     failures: int = 0
+
+
+def probe_interval(interval: float, failures: int) -> float:
+    """Seconds between two polls of a device after so many failures in a row: a dead one is asked more and more rarely, on its grid."""
+    if failures < DEAD_AFTER:
+        return interval
+    doublings = min(failures - DEAD_AFTER + 1, _MOST_DOUBLINGS)
+    return interval * max(1, min(1 << doublings, int(LONGEST_PROBE / interval)))
 
 
 class Poller:
@@ -56,11 +68,9 @@ class Poller:
         return self._line.clock.real_seconds(seconds)
 
     def _next(self, due: float, polled: _Polled) -> float:
-        """The next due time: on the device's own grid, never in the past; later and later for a dead device."""
-        wait = polled.device.poll_interval
-        if polled.failures >= DEAD_AFTER:
-            wait = max(wait, min(wait * 2 ** (polled.failures - DEAD_AFTER + 1), LONGEST_PROBE))
-        return max(due + self._real(wait), time.monotonic())
+        """The next due time: always on the device's own grid; polls that a busy bus missed are left out."""
+        wait = self._real(probe_interval(polled.device.poll_interval, polled.failures))
+        return due + wait * max(1, math.floor((time.monotonic() - due) / wait))
 
     async def _poll(self, polled: _Polled) -> None:
         device = polled.device

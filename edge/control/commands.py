@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -96,7 +97,11 @@ class Control:
         result = await self._carry_out(device, order)
         log.info("command", device=device, point=order.point, value=order.value, state=result.state, reason=result.reason)
         values = {order.point: result.read_back} if result.read_back is not None else {}
-        await self._commit([Row(device, self._clock.now_ms(), values, texts={sparkplug.COMMAND_RESULT: json.dumps(asdict(result))})])
+        answer = Row(device, self._clock.now_ms(), values, texts={sparkplug.COMMAND_RESULT: json.dumps(asdict(result))})
+        try:
+            await self._commit([answer])
+        except sqlite3.Error as error:
+            log.warning("the answer to a command is lost: the outbox refused it", device=device, id=order.id, reason=str(error))
 
     async def _carry_out(self, name: str, order: Order) -> Result:
         device = self._devices.get(name)

@@ -20,6 +20,10 @@ class DriverError(Exception):
     """A device or bus that did not answer as it should; the message is the reason stored with the bad reading."""
 
 
+class NoAnswerError(DriverError):
+    """Nothing came at all; asking the same device on would only make the others wait."""
+
+
 Commit = Callable[[Sequence[Row]], Awaitable[None]]
 """Puts rows on disk; when it returns they are committed."""
 
@@ -86,6 +90,19 @@ class PollingDriver(Protocol):
 
     async def close(self) -> None:
         """Let go of the bus."""
+        ...
+
+
+@runtime_checkable
+class ScanningDriver(PollingDriver, Protocol):
+    """A driver that can find out which addresses of its bus answer."""
+
+    async def answers(self, device: Device) -> bool:
+        """Whether anybody answers to a device's address, whatever the answer is.
+
+        Raises:
+            DriverError: The bus cannot be reached.
+        """
         ...
 
 

@@ -249,6 +249,15 @@ def test_a_fault_in_a_site_names_file_line_and_field(tmp_path: Path, file: str, 
     assert f"{tmp_path}/{file}{fault}" in str(caught.value)
 
 
+def test_a_serial_line_has_no_unit_0(tmp_path: Path) -> None:
+    """Unit id 0 is a broadcast there: nobody answers, and an answer of anybody would be taken."""
+    serial = GOOD["site.yaml"].replace("protocol: modbus", "protocol: modbus, framing: rtu_over_tcp")
+    things = GOOD["things.yaml"].replace("unit_id: 2", "unit_id: 0")
+    assert load_site(write(tmp_path, GOOD | {"things.yaml": things})).devices[1].unit_id == 0
+    with pytest.raises(yamlfile.ConfigError, match="things.yaml:7: devices.1.unit_id: expected 1 to 247"):
+        load_site(write(tmp_path, {"site.yaml": serial, "things.yaml": things}))
+
+
 @pytest.mark.parametrize(("folder", "fault"), [("nowhere", "no such folder"), (".", r"no \*\.yaml in it")])
 def test_a_folder_without_a_site_is_refused(tmp_path: Path, folder: str, fault: str) -> None:
     """A wrong path is told as such, not as a site that lacks everything."""

@@ -1,0 +1,179 @@
+"""When the poller asks whom: a dead device costs the others one time-out, and nothing that was not read is stored as if it were."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contract.clock import Clock
+from contract.profile import Profile
+from contract.reading import Row
+from contract.site import Bus, Device, Text
+from edge.drivers.base import Line
+from edge.drivers.modbus import Modbus
+from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval
+
+if TYPE_CHECKING:
+    from tests.edge.conftest import Asked, Slave
+
+PROFILE = Profile.model_validate(
+    {
+        "maker": "M",
+        "model": "T",
+        "class": "electricity",
+        "protocol": "modbus",
+        "sources": ["test"],
+        "timeout": 0.3,
+        "points": {"voltage_a": {"address": 0, "unit": "V"}, "voltage_b": {"address": 50, "unit": "V"}},
+    }
+)
+
+
+def device(unit: int, interval: float) -> Device:
+    return Device(id=f"d{unit}", name=Text(zh="表", en="Meter"), profile="test", bus="bus", unit_id=unit, interval=interval)
+
+
+class Kept:
+    """Takes rows, refuses some, and remembers when each came and who died."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[float, Row]] = []
+        self.refusals = 0
+        self.counted: list[str] = []
+        self.alive: list[tuple[str, bool]] = []
+        self.changed = asyncio.Condition()
+
+    async def commit(self, rows: Sequence[Row]) -> None:
+        """As the gateway gives it to drivers."""
+        if self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("database or disk is full")
+        async with self.changed:
+            self.rows += [(time.monotonic(), row) for row in rows]
+            self.changed.notify_all()
+
+    async def on_alive(self, name: str, alive: bool) -> None:  # noqa: FBT001 (a callback of two arguments)
+        """A device died or came back."""
+        async with self.changed:
+            self.alive.append((name, alive))
+            self.changed.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for rows or deaths."""
+        async with asyncio.timeout(20), self.changed:
+            await self.changed.wait_for(condition)
+
+    def of(self, name: str) -> list[Row]:
+        """The rows of a device."""
+        return [row for _, row in self.rows if row.device == name]
+
+
+@asynccontextmanager
+async def polled(
+    slave: Slave, kept: Kept, devices: list[Device], monkeypatch: pytest.MonkeyPatch, speed: float = 1.0
+) -> AsyncIterator[None]:
+    monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
+    async with slave.bus() as bus:
+        clock = Clock(time.time() * 1000, time.time(), speed)
+        line = Line(bus, devices, clock, kept.commit, kept.counted.append)
+        driver = Modbus(line)
+        task = asyncio.create_task(Poller(line, driver, kept.on_alive).run())
+        try:
+            yield
+            assert not task.done()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await driver.close()
+
+
+async def test_a_dead_device_dies_once_and_comes_back_once(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three silent polls are a death, one answer is a birth; in between every point is bad with its reason, never 0 or as before."""
+    slave, kept = make_slave("tcp"), Kept()
+    async with polled(slave, kept, [device(1, 0.5), device(2, 0.5)], monkeypatch, speed=5.0):
+        await kept.until(lambda: bool(kept.of("d1")))
+        slave.script = lambda asked: b"" if asked.unit == 1 else slave.answer(asked)
+        await kept.until(lambda: len([r for r in kept.of("d1") if not r.values]) >= DEAD_AFTER + 2)
+        slave.script = slave.answer
+        await kept.until(lambda: bool(kept.of("d1")[-1].values))
+        await kept.until(lambda: len(kept.alive) >= 2)
+    assert kept.alive == [("d1", False), ("d1", True)]
+    silent = [r for r in kept.of("d1") if not r.values]
+    assert all(r.bad == {"voltage_a": "no answer in time", "voltage_b": "no answer in time"} for r in silent)
+    assert all(r.values == {"voltage_a": 100.0, "voltage_b": 150.0} for r in kept.of("d1") if r.values)
+    assert all(r.values == {"voltage_a": 200.0, "voltage_b": 250.0} for r in kept.of("d2"))
+
+
+async def test_a_dead_device_costs_the_others_one_time_out(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The neighbour on the bus is polled at its interval plus at most the dead one's time-out, and the dead one less and less often."""
+    slave, kept = make_slave("tcp"), Kept()
+    slave.script = lambda asked: b"" if asked.unit == 1 else slave.answer(asked)
+    async with polled(slave, kept, [device(1, 0.2), device(2, 0.2)], monkeypatch):
+        await kept.until(lambda: len(kept.of("d1")) >= DEAD_AFTER + 2)
+    came = [at for at, row in kept.rows if row.device == "d2"]
+    assert max(b - a for a, b in pairwise(came)) < 0.2 + 0.3 + 0.3
+    asked = [at for at, row in kept.rows if row.device == "d1"]
+    waits = [b - a for a, b in pairwise(asked)]
+    assert waits[-1] > 1.5 * waits[0]
+    assert len(came) > len(asked)
+
+
+def test_a_device_may_stay_dead_for_years() -> None:
+    """The wait doubles up to its limit, always a whole number of intervals, and no number of failures breaks it."""
+    assert [probe_interval(5.0, n) for n in range(8)] == [5, 5, 5, 10, 20, 40, 60, 60]
+    assert probe_interval(7.0, 100) == 56.0
+    assert probe_interval(LONGEST_PROBE * 3, 100) == LONGEST_PROBE * 3
+    assert probe_interval(15.0, 10_000_000) == LONGEST_PROBE
+
+
+def test_polls_stay_on_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a delay the next poll is at a time at which it would have been anyway; whole intervals that went by are left out."""
+    now = [100.0]
+    monkeypatch.setattr("edge.poller.time.monotonic", lambda: now[0])
+    line = Line(Bus(id="b", gateway="g", protocol="modbus"), [], Clock(), Kept().commit, lambda _: None)
+    poller = Poller(line, Modbus(line), Kept().on_alive)
+    polled = _Polled(device(1, 5.0))
+    due = 100.0
+    story = [(100.1, 105.0), (104.9, 110.0), (113.0, 115.0), (121.0, 120.0), (121.1, 125.0), (163.0, 160.0)]
+    for finished, expected in story:
+        now[0] = finished
+        due = poller._next(due, polled)
+        assert due == expected, finished
+
+
+async def test_a_refused_commit_is_counted_and_the_poller_goes_on(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk loses that one poll, visibly; the next is stored."""
+    slave, kept = make_slave("tcp"), Kept()
+    kept.refusals = 2
+    async with polled(slave, kept, [device(1, 0.2)], monkeypatch, speed=5.0):
+        await kept.until(lambda: len(kept.rows) >= 2)
+    assert kept.counted == ["the outbox refused a row: database or disk is full"] * 2
+    assert [r.values for r in kept.of("d1")[:2]] == [{"voltage_a": 100.0, "voltage_b": 150.0}] * 2
+
+
+@pytest.mark.parametrize("framing", ["rtu_over_tcp", "rtu"])
+async def test_a_slave_that_is_always_late_stores_no_wrong_value(
+    framing: str, make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Poll after poll, through the real poller: what is stored of a slave that answers the request before is right or bad."""
+    slave, kept = make_slave(framing), Kept()
+    late: list[bytes] = []
+
+    def one_behind(asked: Asked) -> bytes:
+        late.append(slave.answer(asked))
+        return late.pop(0) if len(late) > 1 else b""
+
+    async with polled(slave, kept, [device(1, 0.4), device(2, 0.4)], monkeypatch):
+        await kept.until(lambda: len(kept.of("d1")) >= 1)
+        slave.script = one_behind
+        await kept.until(lambda: len(kept.of("d1")) >= 6 and len(kept.of("d2")) >= 6)
+    for name, right in (("d1", {"voltage_a": 100.0, "voltage_b": 150.0}), ("d2", {"voltage_a": 200.0, "voltage_b": 250.0})):
+        assert all(row.values.items() <= right.items() for row in kept.of(name))
+        assert all({*row.values, *row.bad} == {"voltage_a", "voltage_b"} for row in kept.of(name))

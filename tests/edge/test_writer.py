@@ -1,0 +1,107 @@
+"""Many pollers, one commit: nobody goes on before the disk has the row, and everybody hears of a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.reading import Row
+from edge.outbox.outbox import Kept, Outbox
+from edge.outbox.writer import Writer
+
+
+def row(number: int) -> Row:
+    return Row("m", 1_790_000_000_000 + number, {"power": float(number)})
+
+
+class Slow(Outbox):
+    """An outbox whose disk waits until the test lets it, and can be full."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.began, self.may = threading.Event(), threading.Event()
+        self.commits: list[int] = []
+        self.broken = False
+
+    def commit(self, rows: Sequence[Row], *, boot: str | None = None) -> list[Kept]:
+        """Wait, then commit or refuse."""
+        self.began.set()
+        self.may.wait(10)
+        self.commits.append(len(rows))
+        if self.broken:
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().commit(rows, boot=boot)
+
+
+@asynccontextmanager
+async def writing(outbox: Outbox, told: list[int]) -> AsyncIterator[Writer]:
+    writer = Writer(outbox, lambda kept: told.extend(k.seq for k in kept), lambda: None)
+    task = asyncio.create_task(writer.run())
+    try:
+        yield writer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        outbox.close()
+
+
+async def test_put_returns_only_after_the_commit(tmp_path: Path) -> None:
+    """While the disk works nobody is told anything; afterwards the row is on it."""
+    outbox, told = Slow(tmp_path / "o.db"), list[int]()
+    async with writing(outbox, told) as writer:
+        put = asyncio.create_task(writer.put([row(1)]))
+        await asyncio.to_thread(outbox.began.wait, 10)
+        assert (put.done(), told) == (False, [])
+        outbox.may.set()
+        await put
+        assert [k.seq for k in outbox.pending(0, 10)] == [1]
+    assert told == [1]
+
+
+async def test_rows_of_many_pollers_go_to_the_disk_together(tmp_path: Path) -> None:
+    """What comes while the disk works is one commit, in the order in which it came."""
+    outbox, told = Slow(tmp_path / "o.db"), list[int]()
+    async with writing(outbox, told) as writer:
+        first = asyncio.create_task(writer.put([row(0)]))
+        await asyncio.to_thread(outbox.began.wait, 10)
+        others = [asyncio.create_task(writer.put([row(n)])) for n in range(1, 21)]
+        await asyncio.wait([first], timeout=0)
+        outbox.may.set()
+        await asyncio.gather(first, *others)
+        assert outbox.commits == [1, 20]
+        assert [k.at for k in outbox.pending(0, 50)] == [row(n).at for n in range(21)]
+    assert told == list(range(1, 22))
+
+
+async def test_a_refusal_reaches_every_waiter_and_the_writer_goes_on(tmp_path: Path) -> None:
+    """All whose rows were in the refused commit hear it, nothing is announced, and the next commit is tried."""
+    outbox, told = Slow(tmp_path / "o.db"), list[int]()
+    outbox.broken = True
+    outbox.may.set()
+    async with writing(outbox, told) as writer:
+        refused = await asyncio.gather(*(writer.put([row(n)]) for n in range(3)), return_exceptions=True)
+        assert [type(e) for e in refused] == [sqlite3.OperationalError] * 3
+        outbox.broken = False
+        await writer.put([row(9)])
+    assert told == [1]
+
+
+async def test_a_poller_that_gives_up_does_not_stop_the_others(tmp_path: Path) -> None:
+    """A cancelled wait is no one else's concern; its row is committed all the same."""
+    outbox, told = Slow(tmp_path / "o.db"), list[int]()
+    async with writing(outbox, told) as writer:
+        gone = asyncio.create_task(writer.put([row(1)]))
+        stays = asyncio.create_task(writer.put([row(2)]))
+        await asyncio.to_thread(outbox.began.wait, 10)
+        gone.cancel()
+        outbox.may.set()
+        await stays
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+    assert told == [1, 2]
