@@ -340,6 +340,11 @@ def shipped_site(name: str) -> Path:
     return FIRMWARE_CONFIGS / "sites" / name
 
 
+def shipped_sites() -> list[str]:
+    """Names of the sites that ship with the product."""
+    return sorted(p.name for p in (FIRMWARE_CONFIGS / "sites").iterdir() if p.is_dir())
+
+
 def load_site(folder: Path) -> Site:
     """The site in a folder: all its *.yaml together, each top-level field in one of them.
 

@@ -1,59 +1,89 @@
-"""`jieyue-edge`: run a gateway, check its configuration, read a device once."""
+"""`jieyue-edge`: run a gateway, check its configuration, read a device once, scan its buses."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import logging
 import sys
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import structlog
 
-from contract.clock import clock_from_environment, iso
+from contract.clock import Clock, clock_from_environment, iso
+from contract.commandline import FAILED, Parser, ended, fail, seconds, units
 from contract.lifecycle import until_signalled
 from contract.logs import set_up
 from contract.reading import Row
-from contract.site import Site
-from contract.yamlfile import ConfigError
+from contract.site import Bus, Device, Site
 from edge.app import Gateway
-from edge.drivers.base import DriverError, Line, PollingDriver, drivers
-from edge.settings import Settings, load_settings, located
+from edge.drivers.base import Driver, DriverError, Line, PollingDriver, ScanningDriver, drivers
+from edge.scan import Scanned, as_json, lines, scan
+from edge.settings import Settings, credentials, load_settings, located
 
 log = structlog.get_logger()
+_TELL_EVERY = 50
+"""Unit ids between two lines of progress."""
+
+
+PROGRAM = "jieyue-edge"
 
 
 def main() -> None:
     """Entry point: exit code 0 after a clean stop, 1 when a device does not answer, 2 on bad input."""
     arguments = _parser().parse_args()
     set_up()
-    try:
-        settings, site = load_settings(arguments.config)
-        sys.exit({"run": _run, "check": _check, "read": _read}[arguments.command](settings, site, arguments))
-    except (ConfigError, ValueError) as error:
-        sys.exit(_fail(str(error)))
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # drivers count faults and say them in their own words
+    sys.exit(ended(PROGRAM, lambda: _command(arguments)))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="jieyue-edge", description="The gateway: reads devices and sends what it read.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (("run", "read and send until stopped"), ("check", "check the configuration"), ("read", "read one device once")):
-        command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's configuration")
+def _command(arguments: argparse.Namespace) -> int:
+    settings, site = load_settings(arguments.config)
+    return {"run": _run, "check": _check, "read": _read, "scan": _scan}[arguments.command](
+        settings, site, clock_from_environment(), arguments
+    )
+
+
+_ABOUT = {
+    "run": "Read the gateway's devices and send what was read, until stopped by Ctrl-C or SIGTERM.",
+    "check": "Check the configuration, its site and its password files; nothing is asked and nothing is sent.",
+    "read": "Read one device once and print its values as JSON; exit code 1 when it does not answer.",
+    "scan": "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
+    "master. Exit code 1 when a configured device does not answer.",
+}
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog=PROGRAM,
+        description="The gateway: reads devices and sends what it read.",
+        epilog="The clock is the machine's, unless JIEYUE_NOW (a date) and JIEYUE_SPEED (a number above 0) say otherwise, for trials.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in _ABOUT.items():
+        command = commands.add_parser(name, help=text.split(".", maxsplit=1)[0].lower(), description=text)
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's configuration (YAML)")
         if name == "read":
-            command.add_argument("device", help="device id, as in the site")
+            command.add_argument("device", metavar="DEVICE", help="device id, as in the site")
+        if name == "scan":
+            command.add_argument("--bus", action="append", metavar="ID", help="only this bus; may be given several times (default all)")
+            command.add_argument(
+                "--units", type=units, default="1-247", metavar="LIST", help="unit ids such as 1-40 or 1,3,7-9 (default 1-247)"
+            )
+            command.add_argument(
+                "--wait", type=seconds, default=0.5, metavar="S", help="seconds to wait for ids that the site does not have (default 0.5)"
+            )
+            command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
-def _fail(message: str) -> int:
-    sys.stderr.write(f"jieyue-edge: {message}\n")
-    return 2
-
-
-def _run(settings: Settings, site: Site, _arguments: argparse.Namespace) -> int:
+def _run(settings: Settings, site: Site, clock: Clock, _arguments: argparse.Namespace) -> int:
     import uvloop  # noqa: PLC0415 (only the daemon needs it)
 
-    uvloop.run(_until_signalled(Gateway(settings, site, clock_from_environment())))
+    uvloop.run(_until_signalled(Gateway(settings, site, clock)))
     return 0
 
 
@@ -63,37 +93,85 @@ async def _until_signalled(gateway: Gateway) -> None:
     log.info("stopped")
 
 
-def _check(settings: Settings, site: Site, _arguments: argparse.Namespace) -> int:
+def _check(settings: Settings, site: Site, _clock: Clock, _arguments: argparse.Namespace) -> int:
+    settings.broker.password()
+    for bus in _buses(settings, site):
+        credentials(bus, settings)
     devices = site.gateway_devices(settings.gateway)
     points = sum(len(d.model.points) for d in devices)
     sys.stdout.write(f"{settings.gateway}: {len(devices)} devices, {points} points, no fault found\n")
     return 0
 
 
-def _read(settings: Settings, site: Site, arguments: argparse.Namespace) -> int:
+def _buses(settings: Settings, site: Site) -> list[Bus]:
+    return [located(b, settings) for b in site.buses if b.gateway == settings.gateway]
+
+
+def _driver(bus: Bus, devices: Sequence[Device], clock: Clock) -> Driver:
+    return drivers()[bus.protocol](Line(bus, devices, clock, _no_commit, lambda _: None))
+
+
+def _read(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
     device = site.device_by_id.get(arguments.device)
     if device is None:
-        return _fail(f"the site {site.id} has no device {arguments.device!r}")
+        return fail(PROGRAM, f"the site {site.id} has no device {arguments.device!r}")
+    driver = _driver(located(site.bus_by_id[device.bus], settings), [device], clock)
+    if not isinstance(driver, PollingDriver):
+        return fail(PROGRAM, f"{device.id}: devices on {site.bus_by_id[device.bus].protocol} speak by themselves and cannot be asked")
     try:
-        row = asyncio.run(_read_once(settings, site, arguments.device))
+        row = asyncio.run(_read_once(driver, device))
     except DriverError as error:
-        sys.stderr.write(f"jieyue-edge: {device.id}: {error}\n")
-        return 1
+        return fail(PROGRAM, f"{device.id}: {error}", FAILED)
     shown = {"device": row.device, "at": iso(row.at), "values": row.values, "bad": row.bad}
     sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
     return 0
 
 
-async def _read_once(settings: Settings, site: Site, name: str) -> Row:
-    device = site.device_by_id[name]
-    line = Line(located(site.bus_by_id[device.bus], settings), [device], clock_from_environment(), _no_commit, lambda _: None)
-    driver = drivers()[line.bus.protocol](line)
-    if not isinstance(driver, PollingDriver):
-        raise DriverError(f"devices on {line.bus.protocol} speak by themselves and cannot be asked")
+async def _read_once(driver: PollingDriver, device: Device) -> Row:
     try:
         return await driver.read(device)
     finally:
         await driver.close()
+
+
+def _scan(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
+    buses = _buses(settings, site)
+    known = [b.id for b in buses]
+    for name in arguments.bus or []:
+        if name not in known:
+            return fail(PROGRAM, f"--bus: expected one of {', '.join(known)}, got {name!r}")
+    chosen = [b for b in buses if b.id in (arguments.bus or known)]
+    scanned = asyncio.run(_scan_all(site, chosen, clock, arguments))
+    if arguments.json:
+        sys.stdout.write(json.dumps([as_json(s) for s in scanned], ensure_ascii=False, indent=2) + "\n")
+    else:
+        sys.stdout.writelines(line + "\n" for s in scanned for line in lines(s))
+    return 0 if all(s.complete for s in scanned if s.bus.protocol == "modbus") else FAILED
+
+
+async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: argparse.Namespace) -> list[Scanned]:
+    """All buses side by side, each with one request in flight."""
+
+    async def one(bus: Bus) -> Scanned:
+        devices = [d for d in site.devices if d.bus == bus.id]
+        driver = _driver(bus, devices, clock)
+        if not isinstance(driver, ScanningDriver):
+            return Scanned(bus, reason=f"cannot be scanned: devices on {bus.protocol} speak by themselves")
+        longest = len(arguments.units) * arguments.wait
+        sys.stderr.write(f"{bus.id}: asking {len(arguments.units)} unit ids, at most about {longest:.0f} s for the silent ones\n")
+        counted = count(1)
+
+        def asked(_unit: int) -> None:
+            number = next(counted)
+            if number % _TELL_EVERY == 0:
+                sys.stderr.write(f"{bus.id}: {number} of {len(arguments.units)}\n")
+
+        try:
+            return await scan(bus, devices, driver, arguments.units, arguments.wait, asked)
+        finally:
+            await driver.close()
+
+    return await asyncio.gather(*(one(bus) for bus in buses))
 
 
 async def _no_commit(_rows: object) -> None:

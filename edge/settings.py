@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract import yamlfile
-from contract.site import Bus, Site, load_site, shipped_site
+from contract.site import Bus, Site, load_site, shipped_site, shipped_sites
 
 
 class _Strict(BaseModel):
@@ -85,9 +85,12 @@ def load_settings(path: Path) -> tuple[Settings, Site]:
         ConfigError: With file, line, field and what was expected.
     """
     settings = yamlfile.load(Settings, path)
-    folder = Path(settings.site) if "/" in settings.site else shipped_site(settings.site)
-    site = load_site(folder if folder.is_absolute() else path.parent / folder)
     document = yamlfile.Document(path)
+    folder = path.parent / settings.site if "/" in settings.site else shipped_site(settings.site)
+    if not folder.is_dir():
+        expected = f"expected a folder, or one of the shipped sites ({', '.join(shipped_sites())})"
+        raise yamlfile.ConfigError(document.fault(["site"], f"{expected}, got {settings.site!r}"))
+    site = load_site(folder)
     if settings.gateway not in {g.id for g in site.gateways}:
         known = ", ".join(g.id for g in site.gateways)
         raise yamlfile.ConfigError(document.fault(["gateway"], f"expected one of {known}, got {settings.gateway!r}"))

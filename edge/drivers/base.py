@@ -24,6 +24,10 @@ class NoAnswerError(DriverError):
     """Nothing came at all; asking the same device on would only make the others wait."""
 
 
+class NoLineError(NoAnswerError):
+    """The bus itself cannot be reached."""
+
+
 Commit = Callable[[Sequence[Row]], Awaitable[None]]
 """Puts rows on disk; when it returns they are committed."""
 
@@ -101,7 +105,7 @@ class ScanningDriver(PollingDriver, Protocol):
         """Whether anybody answers to a device's address, whatever the answer is.
 
         Raises:
-            DriverError: The bus cannot be reached.
+            NoLineError: The bus cannot be reached.
         """
         ...
 

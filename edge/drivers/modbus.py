@@ -15,7 +15,7 @@ from pymodbus.pdu import DecodePDU, ModbusPDU
 from contract.profile import PointMap, Table
 from contract.reading import Row
 from contract.site import Device
-from edge.drivers.base import DriverError, Line, NoAnswerError, driver
+from edge.drivers.base import DriverError, Line, NoAnswerError, NoLineError, driver
 from edge.drivers.late import Late, Shape
 from edge.drivers.registers import Block, encode, plan
 
@@ -129,12 +129,13 @@ class Modbus:
         """Whether anybody answers to a device's unit id: one register is asked for, and an exception is an answer too.
 
         Raises:
-            DriverError: The bus cannot be reached.
+            NoLineError: The bus cannot be reached.
         """
         async with self._lock:
-            await self._connected()
             try:
                 await self._ask(device, Table.HOLDING, 0, 1)
+            except NoLineError:
+                raise
             except NoAnswerError:
                 return False
             except DriverError:
@@ -272,7 +273,7 @@ class Modbus:
         if not connected:
             await self.close()
             self._line.count("no connection")
-            raise NoAnswerError("no connection")
+            raise NoLineError("no connection")
         return self._client
 
     def _new_client(self) -> ModbusBaseClient:

@@ -254,7 +254,7 @@ def test_a_serial_line_has_no_unit_0(tmp_path: Path) -> None:
     serial = GOOD["site.yaml"].replace("protocol: modbus", "protocol: modbus, framing: rtu_over_tcp")
     things = GOOD["things.yaml"].replace("unit_id: 2", "unit_id: 0")
     assert load_site(write(tmp_path, GOOD | {"things.yaml": things})).devices[1].unit_id == 0
-    with pytest.raises(yamlfile.ConfigError, match="things.yaml:7: devices.1.unit_id: expected 1 to 247"):
+    with pytest.raises(yamlfile.ConfigError, match=r"things.yaml:7: devices.1.unit_id: expected 1 to 247"):
         load_site(write(tmp_path, {"site.yaml": serial, "things.yaml": things}))
 
 

@@ -1,0 +1,93 @@
+"""What all command lines have in common: a fault of the input is one line and exit code 2, whoever finds it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+FAILED = 1
+"""Exit code where the machine or a device refuses."""
+BAD_INPUT = 2
+"""Exit code for what the caller can mend."""
+_LAST_PORT = 0xFFFF
+_LAST_UNIT = 247
+"""MODBUS over Serial Line V1.02, 2.2: addresses of slaves are 1 to 247."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with exit code 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+
+
+def fail(program: str, reason: object, code: int = BAD_INPUT) -> int:
+    """Say on stderr what is wrong, each line with the program's name; returns the exit code."""
+    sys.stderr.writelines(f"{program}: {line}\n" for line in str(reason).splitlines())
+    return code
+
+
+def ended(program: str, command: Callable[[], int]) -> int:
+    """Run a command and return its exit code: 2 for a wrong file, setting or argument, 1 where the machine refuses."""
+    try:
+        return command()
+    except (ValueError, argparse.ArgumentTypeError) as error:
+        return fail(program, error)
+    except OSError as error:
+        return fail(program, error, FAILED)
+
+
+def port(text: str) -> int:
+    """A TCP port.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    if text.isascii() and text.isdigit() and int(text) <= _LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a port from 0 (a free one) to 65535, got {text!r}")
+
+
+def unit(text: str) -> int:
+    """A Modbus unit id.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= _LAST_UNIT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a unit id from 1 to 247, got {text!r}")
+
+
+def units(text: str) -> list[int]:
+    """Unit ids such as `1-40` or `1,3,7-9`, rising and each once.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        low, high = unit(first), unit(last if dash else first)
+        if low > high:
+            raise argparse.ArgumentTypeError(f"expected units such as 1-40 or 1,3,7-9, got {text!r}")
+        found.update(range(low, high + 1))
+    return sorted(found)
+
+
+def seconds(text: str) -> float:
+    """A time of at least a hundredth and at most a minute.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if 0.01 <= value <= 60.0:  # noqa: PLR2004 (a hundredth of a second to a minute)
+        return value
+    raise argparse.ArgumentTypeError(f"expected seconds from 0.01 to 60, got {text!r}")
