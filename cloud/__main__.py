@@ -1,10 +1,10 @@
-"""`jieyue-cloud`: serve the interface, store what gateways send, look after the database and its tokens."""
+"""`jieyue-cloud`: serve the interface, store what gateways send, look after the database and its tokens, print figures."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,143 +18,169 @@ from cloud.ledger.counters import Profile
 from cloud.ledger.entries import import_csv
 from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import Change, record_exchange, record_profile
+from cloud.printed import table
 from cloud.registry.tokens import Role, issue, revoke
 from cloud.settings import Settings, load_settings
-from contract.clock import clock_from_environment
+from contract.clock import Clock, clock_from_environment
+from contract.commandline import Parser, ended
 from contract.logs import set_up
-from contract.yamlfile import ConfigError
+
+PROGRAM = "jieyue-cloud"
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
 
 
 def main() -> None:
-    """Entry point: exit code 0 after a clean stop, 2 on bad input."""
+    """Entry point: exit code 0 after a clean stop, 1 where the machine refuses, 2 on bad input."""
     arguments = _parser().parse_args()
     set_up()
+    sys.exit(ended(PROGRAM, lambda: _COMMANDS[arguments.command](load_settings(), clock_from_environment(), arguments)))
+
+
+def _at(text: str) -> int:
     try:
-        sys.exit(_COMMANDS[arguments.command](load_settings(), arguments))
-    except (ConfigError, ValueError) as error:
-        sys.stderr.write(f"jieyue-cloud: {error}\n")
-        sys.exit(2)
+        return moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="jieyue-cloud",
-        description="The cloud service. Settings come from the environment: JIEYUE_DATA, JIEYUE_SITE, JIEYUE_MQTT_HOST …",
+def _year(text: str) -> int:
+    if text.isascii() and text.isdigit() and _FIRST_YEAR <= int(text) <= _LAST_YEAR:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}, got {text!r}")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog=PROGRAM,
+        description="The cloud service.",
+        epilog="Settings come from the environment: JIEYUE_DATA, JIEYUE_SITE, JIEYUE_DATABASE, JIEYUE_TELEMETRY, JIEYUE_MQTT_HOST, "
+        "JIEYUE_MQTT_PORT, JIEYUE_BIND, JIEYUE_PORT and so on.",
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="interface, pages and ingest in one process")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = _add(commands, "serve", "interface, pages and ingest in one process, until stopped")
     serve.add_argument("--no-ingest", action="store_true", help="interface and pages only; another process stores")
-    commands.add_parser("ingest", help="store what gateways send, without an interface")
-    commands.add_parser("migrate", help="bring the database to the newest schema and seed it from the site")
-    token = commands.add_parser("token", help="issue an API token and print it once")
-    token.add_argument("name", help="who or what will use it")
-    token.add_argument("--role", type=Role, choices=list(Role), default=Role.VIEWER)
-    entries = commands.add_parser("import", help="enter amounts that no device counts, from a CSV file with meter, month, amount")
-    entries.add_argument("file", type=Path, help="amounts in the unit of the factor table, months as YYYY-MM")
-    entries.add_argument("--by", default="command line", help="who enters them")
+    _add(commands, "ingest", "store what gateways send, without an interface, until stopped")
+    _add(commands, "migrate", "bring the database to the newest schema and seed it from the site")
+    token = _add(commands, "token", "issue an API token and print it once")
+    token.add_argument("name", metavar="NAME", help="who or what will use it")
+    token.add_argument("--role", type=Role, choices=list(Role), default=Role.VIEWER, help="what it may do (default viewer)")
+    entries = _add(commands, "import", "enter amounts that no device counts, from a CSV file with the columns meter, month and amount")
+    entries.add_argument("file", type=Path, metavar="FILE", help="amounts in the unit of the factor table, months as YYYY-MM")
+    entries.add_argument("--by", default="command line", metavar="NAME", help="who enters them (default: command line)")
     _record_parsers(commands)
+    _target_parser(commands)
     return parser
 
 
+def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+
+
+def _target_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    targets = _add(commands, "targets", "print how the yearly targets stand, as /api/v1/targets answers")
+    targets.add_argument("--year", type=_year, metavar="Y", help="year of the targets (default this year)")
+    targets.add_argument("--scope", default="district", metavar="S", help="district, compound:ID or unit:ID (default district)")
+    targets.add_argument("--lang", choices=["zh", "en"], default="zh", help="language of the table (default zh)")
+    targets.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
 def _record_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    revoke = commands.add_parser("revoke", help="revoke all API tokens of a name at once")
-    revoke.add_argument("name", help="whose tokens")
-    targets = commands.add_parser("targets", help="print the targets of a year as JSON")
-    targets.add_argument("--year", type=int, help="this year unless said otherwise")
-    targets.add_argument("--scope", default="district", help="district, compound:ID or unit:ID")
-    exchange = commands.add_parser("exchange", help="record that a meter was exchanged, or its transformers")
-    exchange.add_argument("meter", help="id of the meter")
-    exchange.add_argument("--at", required=True, help="when, such as 2026-03-01T10:00:00+08:00")
-    exchange.add_argument("--last", type=float, required=True, help="what it showed last, in the point's unit and with the old ratio")
-    exchange.add_argument("--first", type=float, required=True, help="what it showed first afterwards, with the new ratio")
-    exchange.add_argument("--reason", required=True)
-    profile = commands.add_parser("profile", help="record how a meter's gaps are spread over the hours of a week from a moment on")
-    profile.add_argument("meter", help="id of the meter")
-    profile.add_argument("file", type=Path, help="168 whole numbers, Monday 00:00 in Shanghai first")
-    profile.add_argument("--from", dest="valid_from", required=True, help="since when, such as 2026-03-01T00:00:00+08:00")
+    withdrawn = _add(commands, "revoke", "revoke all API tokens of a name at once")
+    withdrawn.add_argument("name", metavar="NAME", help="whose tokens")
+    exchange = _add(commands, "exchange", "record that a meter was exchanged, or its transformers")
+    exchange.add_argument("meter", metavar="METER", help="id of the meter")
+    exchange.add_argument("--at", type=_at, required=True, metavar="TIME", help="when, such as 2026-03-01T10:00:00+08:00")
+    exchange.add_argument(
+        "--last", type=float, required=True, metavar="X", help="what it showed last, in the point's unit and with the old ratio"
+    )
+    exchange.add_argument("--first", type=float, required=True, metavar="X", help="what it showed first afterwards, with the new ratio")
+    exchange.add_argument("--reason", required=True, metavar="TEXT", help="why, for whoever audits it")
+    profile = _add(commands, "profile", "record how a meter's gaps are spread over the hours of a week from a moment on")
+    profile.add_argument("meter", metavar="METER", help="id of the meter")
+    profile.add_argument("file", type=Path, metavar="FILE", help="168 whole numbers, Monday 00:00 in Shanghai first")
+    profile.add_argument(
+        "--from", dest="valid_from", type=_at, required=True, metavar="TIME", help="since when, such as 2026-03-01T00:00:00+08:00"
+    )
     for recorded in (exchange, profile):
-        recorded.add_argument("--by", default="command line", help="who records it")
+        recorded.add_argument("--by", default="command line", metavar="NAME", help="who records it (default: command line)")
 
 
-def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
-    return _run(settings, serve=True, ingest=not arguments.no_ingest)
+def _serve(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    return _run(settings, clock, serve=True, ingest=not arguments.no_ingest)
 
 
-def _ingest(settings: Settings, _arguments: argparse.Namespace) -> int:
-    return _run(settings, serve=False, ingest=True)
+def _ingest(settings: Settings, clock: Clock, _arguments: argparse.Namespace) -> int:
+    return _run(settings, clock, serve=False, ingest=True)
 
 
-def _run(settings: Settings, *, serve: bool, ingest: bool) -> int:
+def _run(settings: Settings, clock: Clock, *, serve: bool, ingest: bool) -> int:
     import uvloop  # noqa: PLC0415 (only the service needs it)
 
-    service = Service(settings, clock_from_environment())
+    settings.mqtt_password()
+    service = Service(settings, clock)
     uvloop.run(run_until_signalled(service, serve=serve, ingest=ingest))
     return 0
 
 
-def _migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
+def _migrate(settings: Settings, _clock: Clock, _arguments: argparse.Namespace) -> int:
     prepared_database(settings, site_of(settings)).dispose()
     return 0
 
 
-def _token(settings: Settings, arguments: argparse.Namespace) -> int:
+def _token(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     with _database(settings) as engine:
-        text = issue(engine, arguments.name, arguments.role, by="command line", at=clock_from_environment().now_ms())
+        text = issue(engine, arguments.name, arguments.role, by="command line", at=clock.now_ms())
     sys.stdout.write(text + "\n")
     return 0
 
 
-def _import(settings: Settings, arguments: argparse.Namespace) -> int:
+def _import(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     with _database(settings) as engine:
-        number = import_csv(engine, arguments.file, arguments.by, clock_from_environment().now_ms())
+        number = import_csv(engine, arguments.file, arguments.by, clock.now_ms())
     sys.stdout.write(f"{number} amounts entered\n")
     return 0
 
 
-def _revoke(settings: Settings, arguments: argparse.Namespace) -> int:
+def _revoke(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     with _database(settings) as engine:
-        number = revoke(engine, arguments.name, by="command line", at=clock_from_environment().now_ms())
+        number = revoke(engine, arguments.name, by="command line", at=clock.now_ms())
     if not number:
         raise ValueError(f"no valid token of {arguments.name!r}")
     sys.stdout.write(f"{number} revoked\n")
     return 0
 
 
-def _targets(settings: Settings, arguments: argparse.Namespace) -> int:
-    now = clock_from_environment().now_ms()
-    year = local_date(now).year if arguments.year is None else arguments.year
+def _targets(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    now = clock.now_ms()
     with _database(settings) as engine:
         try:
-            answer = targets_of(engine, year, arguments.scope, now)
+            found = targets_of(engine, arguments.year or local_date(now).year, arguments.scope, now)
         except UnknownScopeError as error:
-            raise ValueError(str(error)) from error
-    sys.stdout.write(answer.model_dump_json(indent=1) + "\n")
+            raise ValueError(f"--scope: {error.args[0]}") from error
+    if arguments.json:
+        sys.stdout.write(found.model_dump_json(indent=1) + "\n")
+    else:
+        sys.stdout.writelines(line + "\n" for line in table(found, arguments.lang))
     return 0
 
 
-def _exchange(settings: Settings, arguments: argparse.Namespace) -> int:
-    change = Change(arguments.meter, _moment("--at", arguments.at), arguments.last, arguments.first, arguments.reason)
+def _exchange(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    change = Change(arguments.meter, arguments.at, arguments.last, arguments.first, arguments.reason)
     with _database(settings) as engine:
-        record_exchange(engine, change, arguments.by, clock_from_environment().now_ms())
+        record_exchange(engine, change, arguments.by, clock.now_ms())
     return 0
 
 
-def _profile(settings: Settings, arguments: argparse.Namespace) -> int:
+def _profile(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     try:
         words = arguments.file.read_text(encoding="utf-8").replace(",", " ").split()
-        profile = Profile(_moment("--from", arguments.valid_from), tuple(map(int, words)))
+        profile = Profile(arguments.valid_from, tuple(map(int, words)))
     except (OSError, ValueError) as error:
         raise ValueError(f"{arguments.file}: {error}") from error
     with _database(settings) as engine:
-        record_profile(engine, arguments.meter, profile, arguments.by, clock_from_environment().now_ms())
+        record_profile(engine, arguments.meter, profile, arguments.by, clock.now_ms())
     return 0
-
-
-def _moment(option: str, text: str) -> int:
-    try:
-        return moment(text)
-    except ValueError as error:
-        raise ValueError(f"{option}: {error}") from error
 
 
 @contextmanager
@@ -166,7 +192,7 @@ def _database(settings: Settings) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[[Settings, Clock, argparse.Namespace], int]] = {
     "exchange": _exchange,
     "import": _import,
     "ingest": _ingest,

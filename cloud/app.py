@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 import uvicorn
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from cloud.api.app import create_app
 from cloud.api.context import Context
@@ -26,7 +26,8 @@ from cloud.telemetry.base import StoreDown, Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract.clock import Clock
 from contract.lifecycle import until_signalled
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site, shipped_site, shipped_sites
+from contract.yamlfile import ConfigError
 
 log = structlog.get_logger()
 PUBLISH_EVERY = 900.0
@@ -41,16 +42,46 @@ def site_of(settings: Settings) -> Site:
     Raises:
         ConfigError: With file, line, field and what was expected.
     """
-    site = load_site(Path(settings.site) if "/" in settings.site else shipped_site(settings.site))
+    folder = Path(settings.site) if "/" in settings.site else shipped_site(settings.site)
+    if not folder.is_dir():
+        raise ConfigError(
+            f"JIEYUE_SITE: expected a folder, or one of the shipped sites ({', '.join(shipped_sites())}), got {settings.site!r}"
+        )
+    site = load_site(folder)
     check_meters(site)
     return site
 
 
+def telemetry_of(settings: Settings) -> Telemetry:
+    """The time-series store that the settings name.
+
+    Raises:
+        ConfigError: The address is of no form that is known.
+        OSError: The file cannot be opened.
+    """
+    try:
+        return open_telemetry(settings.telemetry_url())
+    except StoreDown as error:
+        raise OSError(f"the time-series store cannot be opened: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"JIEYUE_TELEMETRY: {error}") from error
+
+
 def prepared_database(settings: Settings, site: Site) -> sa.Engine:
-    """The relational database, migrated and seeded from the site."""
+    """The relational database, migrated and seeded from the site.
+
+    Raises:
+        ConfigError: The address of the database is of no form that is known.
+        OSError: The database cannot be opened.
+    """
     settings.data.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.database_url())
-    migrate(engine)
+    try:
+        engine = open_database(settings.database_url())
+        migrate(engine)
+    except (ArgumentError, ModuleNotFoundError):  # the message may hold a password
+        raise ConfigError("JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://user:password@host/name") from None
+    except DatabaseError as error:
+        raise OSError(f"the database cannot be opened: {str(error.orig).splitlines()[0]}") from error
     seed(engine, site)
     seed_factors(engine)
     return engine
@@ -64,7 +95,7 @@ class Service:
         self.settings, self.clock = settings, clock
         self.site = site_of(settings)
         self.engine = prepared_database(settings, self.site)
-        self.telemetry: Telemetry = open_telemetry(settings.telemetry_url())
+        self.telemetry = telemetry_of(settings)
         self.host: Host | None = None
         self.ledger = worker.State(backlog=1)
         self._touched = asyncio.Event()

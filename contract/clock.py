@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -38,8 +39,8 @@ def clock_from_environment(environ: dict[str, str] | None = None) -> Clock:
     """
     env = os.environ if environ is None else environ
     speed = _number(env, "JIEYUE_SPEED", 1.0)
-    if speed <= 0:
-        raise ValueError(f"JIEYUE_SPEED: expected a number above 0, got {speed}")
+    if not 0 < speed < math.inf:
+        raise ValueError(f"JIEYUE_SPEED: expected a number above 0, got {speed:g}")
     anchor = _number(env, "JIEYUE_ANCHOR", time.time())
     start = env.get("JIEYUE_NOW", "")
     if not start:

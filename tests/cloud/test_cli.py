@@ -49,7 +49,7 @@ def test_a_token_is_issued_kept_as_a_digest_and_withdrawn(tmp_path: Path) -> Non
 
 def test_targets_are_printed_as_the_interface_says_them(tmp_path: Path) -> None:
     """Valid JSON of the year that the clock has, and of no other scope than asked for."""
-    done = run(tmp_path, "targets", "--scope", "compound:c1")
+    done = run(tmp_path, "targets", "--scope", "compound:c1", "--json")
     answer = json.loads(done.stdout)
     assert (answer["year"], answer["scope"], answer["as_of"]) == (2026, "compound:c1", "2026-02-28T16:00:00.000Z")
     assert {item["status"] for item in answer["indicators"]} == {"no_figure"}
