@@ -1,4 +1,4 @@
-"""The command jieyue-sim: devices to read, alone or as a whole site."""
+"""The command jieyue-sim: devices to read, alone or as a whole site, their past, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -9,51 +9,38 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from tqdm import tqdm
 
 from contract.clock import Clock, clock_from_environment
+from contract.commandline import FAILED, Parser, ended, fail, port, unit
 from contract.profile import load_profile
 from contract.site import load_site, shipped_site
+from simulators.control import Controls
+from simulators.faults import parsed
 from simulators.history import Access, HistoryError, expected, send, write_fuel
 from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device, simulate
 from simulators.stage import Address, Called
 from simulators.world.site_world import SiteWorld
 
-_BAD_INPUT = 2
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_BAD_INPUT, f"{self.prog}: {message}\n")
-
-
-def _port(text: str) -> int:
-    if text.isdigit() and int(text) <= 0xFFFF:  # noqa: PLR2004 (the last port)
-        return int(text)
-    raise argparse.ArgumentTypeError(f"expected a port from 0 (a free one) to 65535, got {text!r}")
-
-
-def _unit(text: str) -> int:
-    if text.isdigit() and 1 <= int(text) <= 247:  # noqa: PLR2004 (Modbus)
-        return int(text)
-    raise argparse.ArgumentTypeError(f"expected a unit id from 1 to 247, got {text!r}")
+PROGRAM = "jieyue-sim"
 
 
 def _address(text: str) -> Address:
-    host, colon, port = text.rpartition(":")
+    host, colon, number = text.rpartition(":")
     if not (colon and host):
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text!r}")
-    return Address(host, _port(port))
+    return Address(host, port(number))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    top = _Parser(prog="jieyue-sim", description="Devices that speak the real protocols, for trials, tests and the demo.")
+    top = Parser(
+        prog=PROGRAM,
+        description="Devices that speak the real protocols, for trials, tests and the demo.",
+        epilog="The clock is the machine's, unless JIEYUE_NOW (a date) and JIEYUE_SPEED (a number above 0) say otherwise.",
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     site = commands.add_parser("site", help="all devices of a site", description="Serve all devices of a site at free ports until stopped.")
     site.add_argument("--site", required=True, metavar="FOLDER", help="folder with the site's *.yaml, or the name of a shipped site")
@@ -69,20 +56,37 @@ def parser() -> argparse.ArgumentParser:
     site.add_argument("--counting", action="store_true", help="for checks: counters rise by one with each answer")
     device = commands.add_parser("device", help="one device", description="Serve one device of a profile until stopped.")
     device.add_argument("--profile", required=True, metavar="NAME", help="path below profiles/ without .yaml")
-    device.add_argument("--port", required=True, type=_port, metavar="N", help="TCP port; 0 takes a free one")
+    device.add_argument("--port", required=True, type=port, metavar="N", help="TCP port; 0 takes a free one")
     device.add_argument("--host", default="127.0.0.1", metavar="HOST", help="where to listen (default 127.0.0.1)")
-    device.add_argument("--unit", type=_unit, default=1, metavar="N", help="Modbus unit id (default 1)")
+    device.add_argument("--unit", type=unit, default=1, metavar="N", help="Modbus unit id (default 1)")
     device.add_argument("--framing", choices=["tcp", "rtu_over_tcp"], default="tcp", help="default tcp")
     device.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
     history = commands.add_parser(
         "history", help="the past of all meters", description="Send the counters of all meters, hourly, for last year and this one."
     )
     history.add_argument("--site", required=True, metavar="FOLDER", help="folder with the site's *.yaml, or the name of a shipped site")
-    history.add_argument("--mqtt", required=True, metavar="HOST:PORT", help="the broker")
+    history.add_argument("--mqtt", required=True, type=_address, metavar="HOST:PORT", help="the broker")
     history.add_argument("--passwords", required=True, type=Path, metavar="DIR", help="a file for each gateway's user, named like it")
     history.add_argument("--fuel", type=Path, metavar="FILE", help="also write the fuel of cars as a CSV for jieyue-cloud import")
     history.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
+    _faults_parser(commands.add_parser("faults", help="what is wrong with devices", description=_ABOUT_FAULTS))
     return top
+
+
+_ABOUT_FAULTS = "List, set and clear faults of a site's devices. A running site shows them at once, and keeps them over a restart."
+
+
+def _faults_parser(faults: argparse.ArgumentParser) -> None:
+    faults.add_argument("--data", required=True, type=Path, metavar="DIR", help="the --data of jieyue-sim site, or that of the demo")
+    actions = faults.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="what is wrong now, and which faults there are", description="Print what is wrong and what could be.")
+    change = actions.add_parser("set", help="let a device have a fault", description="Let a device have a fault from now on.")
+    clear = actions.add_parser("clear", help="take a fault away", description="Take a fault of a device away, or all of them.")
+    for action in (change, clear):
+        action.add_argument("device", metavar="DEVICE", help="device id, as in the site")
+    change.add_argument("fault", metavar="FAULT", help="its name, as `list` prints it")
+    change.add_argument("value", metavar="VALUE", nargs="?", help="what it means depends on the fault; `list` says it")
+    clear.add_argument("fault", metavar="FAULT", nargs="?", help="its name (default all of the device)")
 
 
 async def _stopped() -> None:
@@ -128,8 +132,7 @@ async def _device(args: argparse.Namespace, clock: Clock) -> None:
 
 async def _history(args: argparse.Namespace, clock: Clock) -> None:
     site = load_site(_folder(args.site))
-    host, _, port = args.mqtt.rpartition(":")
-    access = Access(host, _port(port), args.passwords)
+    access = Access(args.mqtt.host, args.mqtt.port, args.passwords)
     world = SiteWorld(site, args.seed)
     started = time.monotonic()
     with tqdm(total=expected(site, clock.now_ms()), unit=" readings", unit_scale=True, desc="history") as bar:
@@ -145,20 +148,30 @@ async def _history(args: argparse.Namespace, clock: Clock) -> None:
         write_fuel(site, world, clock.now_ms(), args.fuel)
 
 
+def _faults(args: argparse.Namespace) -> int:
+    controls = Controls(args.data)
+    if args.action == "list":
+        sys.stdout.writelines(line + "\n" for line in controls.lines())
+    elif args.action == "set":
+        value = controls.set(args.device, args.fault, None if args.value is None else parsed(args.value))
+        sys.stdout.write(f"{args.device}: {args.fault} {value:g}\n" if value else f"{args.device}: {args.fault}\n")
+    else:
+        gone = controls.clear(args.device, args.fault)
+        sys.stdout.write(f"{args.device}: {', '.join(gone)} cleared\n" if gone else f"{args.device}: nothing to clear\n")
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 after Ctrl-C or SIGTERM, 2 with one line on bad input, 1 where the machine refuses."""
     args = parser().parse_args(argv)
+    return ended(PROGRAM, lambda: _faults(args) if args.command == "faults" else _served(args))
+
+
+def _served(args: argparse.Namespace) -> int:
     try:
         asyncio.run({"site": _site, "device": _device, "history": _history}[args.command](args, clock_from_environment()))
     except HistoryError as error:
-        sys.stderr.write(f"jieyue-sim: {error}\n")
-        return 1
-    except (ValueError, argparse.ArgumentTypeError) as error:
-        sys.stderr.write(f"jieyue-sim: {error}\n")
-        return _BAD_INPUT
-    except OSError as error:
-        sys.stderr.write(f"jieyue-sim: {error}\n")
-        return 1
+        return fail(PROGRAM, error, FAILED)
     return 0
 
 

@@ -19,6 +19,7 @@ from contract.clock import Clock
 from contract.profile import PointMap, Profile, Table
 from contract.site import Bus, Device
 from simulators import registers as reg
+from simulators.faults import EXCEPTION, SILENT, SLOW, Faults
 
 _TABLE = {
     1: Table.COIL,
@@ -84,6 +85,7 @@ class _Served:
     world: World
     clock: Clock
     journal: Journal
+    faults: Faults
     by_table: dict[Table, list[tuple[str, PointMap, int]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +101,13 @@ class _Served:
         if written is None and function not in _READS:
             return None  # pymodbus reads back for the echo of a write: the registers already hold it
         requested = self.clock.now_ms()
+        if self.faults.active(self.device.id, SILENT, requested) is not None:
+            raise NoSuchIdException(f"{self.device.id} is silent")
+        if (late := self.faults.active(self.device.id, SLOW, requested)) is not None:
+            await asyncio.sleep(self.clock.real_seconds(late))
+        if (code := self.faults.active(self.device.id, EXCEPTION, requested)) is not None:
+            self.journal(Answer(self.device.id, function, address, count, (), requested, self.clock.now_ms(), int(code)))
+            return ExcCodes(int(code))
         if written is not None:
             values = [int(v) for v in written]
             fault = self._write(function, address, values, requested)
@@ -211,18 +220,20 @@ async def _nobody(
     raise NoSuchIdException(f"{function} {start} {address} {count} {len(current)} {written is None}")
 
 
-def _line(devices: Sequence[Device], world: World, clock: Clock, journal: Journal) -> list[SimDevice]:
+def _line(devices: Sequence[Device], world: World, clock: Clock, journal: Journal, faults: Faults) -> list[SimDevice]:
     whole = SimData(0, values=[0] * (_LAST_ADDRESS + 1), datatype=DataType.REGISTERS)
     line = [SimDevice(0, simdata=[whole], action=_nobody)]
     for device in devices:
-        served = _Served(device, device.model, world, clock, journal)
+        served = _Served(device, device.model, world, clock, journal, faults)
         coils, discretes, holdings, inputs = (_blocks(served.profile, t) for t in (Table.COIL, Table.DISCRETE, Table.HOLDING, Table.INPUT))
         line.append(SimDevice(device.unit_id or 1, simdata=(coils, discretes, holdings, inputs), action=served.act))
     return line
 
 
 @asynccontextmanager
-async def serve_bus(bus: Bus, devices: Sequence[Device], world: World, clock: Clock, journal: Journal) -> AsyncIterator[tuple[str, int]]:
+async def serve_bus(
+    bus: Bus, devices: Sequence[Device], world: World, clock: Clock, journal: Journal, faults: Faults | None = None
+) -> AsyncIterator[tuple[str, int]]:
     """Serve the devices of a bus; gives (host, port), or (serial port, 0) for framing rtu.
 
     Port 0 takes a free one. Each answer goes to `journal` before it is sent.
@@ -230,7 +241,7 @@ async def serve_bus(bus: Bus, devices: Sequence[Device], world: World, clock: Cl
     Raises:
         OSError: The port cannot be opened.
     """
-    line = _line(devices, world, clock, journal)
+    line = _line(devices, world, clock, journal, faults or Faults())
     server: ModbusTcpServer | ModbusSerialServer
     if bus.framing == "rtu":
         server = ModbusSerialServer(

@@ -55,7 +55,8 @@ class Publisher:
     async def _measure(self, device: Device) -> None:
         step = 1000 if device.model.maker == "EMQX" else 1
         async for at in grid(self._stage.clock, device.id, device.poll_interval, step):
-            self.memory.add(said(device, self._stage.world.values(device.id, at), at))
+            if self._stage.speaks(device.id, at):
+                self.memory.add(said(device, self._stage.world.values(device.id, at), self._stage.dated(device.id, at)))
 
     async def _publish(self) -> None:
         while True:

@@ -10,7 +10,9 @@ from pathlib import Path
 from contract.clock import Clock
 from contract.site import Building as House
 from contract.site import Bus, Car, Compound, Device, ElevatorGroup, Gateway, Site, Text, Window
-from simulators import mqtt_devices, terminals
+from simulators import control, mqtt_devices, terminals
+from simulators.faults import FILE, Faults
+from simulators.faulty import FaultyWorld
 from simulators.journal import Journal
 from simulators.modbus_device import serve_bus
 from simulators.stage import Called, Endpoints, Stage
@@ -32,7 +34,7 @@ async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
             framing = "tcp" if bus.framing == "tcp" else "rtu_over_tcp"
             here = bus.model_copy(update={"host": stage.host, "port": 0, "framing": framing})
             devices = [d for d in stage.site.devices if d.bus == bus.id]
-            host, port = await stack.enter_async_context(serve_bus(here, devices, stage.world, stage.clock, stage.journal))
+            host, port = await stack.enter_async_context(serve_bus(here, devices, stage.world, stage.clock, stage.journal, stage.faults))
             reached += [
                 {
                     "device": d.id,
@@ -72,14 +74,17 @@ async def simulate(
 
     Raises:
         OSError: A port or a file cannot be opened.
-        ValueError: The file of writes is damaged.
+        ValueError: The file of writes or that of faults is damaged.
     """
     played = site if gateway is None else _behind(site, gateway)
-    world = CountingWorld(site) if counting else _physical(site, played, data, clock, seed)
+    faults = Faults(data / FILE)
+    faults.all_active()
+    world = CountingWorld(site) if counting else FaultyWorld(_physical(site, played, data, clock, seed), site, faults)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(Journal(data / "journal.jsonl", flush_each=flush_each))
         said = stack.enter_context(Journal(data / "said.jsonl", flush_each=flush_each))
-        stage = Stage(played, world, clock, journal, said, called or Called())
+        stage = Stage(played, world, clock, journal, said, called or Called(), faults=faults)
+        control.remember(data, played, clock)
         endpoints: Endpoints = {}
         for player in PLAYERS:
             endpoints |= await stack.enter_async_context(player(stage))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from contract.clock import Clock
 from contract.site import Site
+from simulators.faults import CLOCK, SILENT, Faults
 from simulators.journal import Journal
 from simulators.modbus_device import World
 
@@ -53,6 +54,7 @@ class Stage:
         said: Takes what devices said by themselves.
         called: Where they say it.
         host: Where servers listen.
+        faults: What is wrong with devices.
     """
 
     site: Site
@@ -62,6 +64,15 @@ class Stage:
     said: Journal
     called: Called = Called()
     host: str = "127.0.0.1"
+    faults: Faults = field(default_factory=Faults)
+
+    def speaks(self, device: str, at: int) -> bool:
+        """Whether a device that speaks by itself says anything about a moment."""
+        return self.faults.active(device, SILENT, at) is None
+
+    def dated(self, device: str, at: int) -> int:
+        """The time that a device's own clock gives a moment."""
+        return at + round(1000 * (self.faults.active(device, CLOCK, at) or 0.0))
 
 
 @asynccontextmanager

@@ -114,8 +114,11 @@ class Terminal:
 
     async def _measure(self) -> None:
         async for at in grid(self._clock, self._device.id, self._device.poll_interval, _SECOND):
-            location = position(self._stage.world.values(self._device.id, at), at)
-            self.memory.add(Said(self._device.id, at, fix.readings_of(location), location))
+            if not self._stage.speaks(self._device.id, at):
+                continue
+            dated = self._stage.dated(self._device.id, at)
+            location = position(self._stage.world.values(self._device.id, at), dated)
+            self.memory.add(Said(self._device.id, dated, fix.readings_of(location), location))
 
     async def _call(self) -> None:
         wait = 1.0
