@@ -73,11 +73,11 @@ def _parser() -> Parser:
     return parser
 
 
-def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+def _add(commands: argparse._SubParsersAction[Parser], name: str, text: str) -> Parser:
     return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
 
 
-def _target_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _target_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     targets = _add(commands, "targets", "print how the yearly targets stand, as /api/v1/targets answers")
     targets.add_argument("--year", type=_year, metavar="Y", help="year of the targets (default this year)")
     targets.add_argument("--scope", default="district", metavar="S", help="district, compound:ID or unit:ID (default district)")
@@ -85,7 +85,7 @@ def _target_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     targets.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def _record_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _record_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     withdrawn = _add(commands, "revoke", "revoke all API tokens of a name at once")
     withdrawn.add_argument("name", metavar="NAME", help="whose tokens")
     exchange = _add(commands, "exchange", "record that a meter was exchanged, or its transformers")

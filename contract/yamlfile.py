@@ -49,8 +49,10 @@ class Document:
             loader = _Loader(text)
             self._root = loader.get_single_node()
             self.data: Any = loader.construct_document(self._root) if self._root else None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read: {error}") from error
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: cannot be read: not UTF-8 at byte {error.start}") from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise ConfigError(f"{path}:{line}: {error.problem or 'not YAML'}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 import time
@@ -164,6 +165,7 @@ def _faults(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 after Ctrl-C or SIGTERM, 2 with one line on bad input, 1 where the machine refuses."""
     args = parser().parse_args(argv)
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what matters of it is said in one line
     return ended(PROGRAM, lambda: _faults(args) if args.command == "faults" else _served(args))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from contract.clock import Clock, clock_from_environment, iso
+from contract.commandline import FAILED, fail, port
 from contract.rights import secret_file
 from contract.site import shipped_site
 from simulators.stack.processes import StartError
@@ -30,18 +32,19 @@ class _Stop(Exception):  # noqa: N818 (Ctrl-C or SIGTERM; not a fault)
 def main() -> int:
     """Run the demo; 0 after a stop that was asked for, 1 when a part failed, 2 on a wrong setting."""
     try:
-        port = int(os.environ.get("JIEYUE_PORT") or "8080")
+        number = _port(os.environ.get("JIEYUE_PORT") or "8080")
         data = Path(os.environ.get("JIEYUE_DATA") or "var/demo")
         data.mkdir(parents=True, exist_ok=True)
         clock = _clock(data)
     except ValueError as error:
-        sys.stderr.write(f"demo: {error}\n")
-        return 2
+        return fail("demo", error)
+    except OSError as error:
+        return fail("demo", error, FAILED)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     hold = data.resolve() / "starting"
     hold.touch()
-    stack = Stack(shipped_site("lizhou"), data, clock, port=port, environment={"JIEYUE_HOLD": str(hold)})
+    stack = Stack(shipped_site("lizhou"), data, clock, port=number, environment={"JIEYUE_HOLD": str(hold)})
     try:
         with _remembered_time(data, clock):
             _start(stack, hold)
@@ -49,14 +52,20 @@ def main() -> int:
     except _Stop:
         sys.stdout.write("\ndemo: stopping\n")
     except StartError as error:
-        sys.stderr.write(f"demo: {error}\n")
-        return 1
+        return fail("demo", error, FAILED)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a part behind
         stack.processes.stop()
         hold.unlink(missing_ok=True)
     return 0
+
+
+def _port(text: str) -> int:
+    try:
+        return port(text)
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"JIEYUE_PORT: {error}") from error
 
 
 def _stop(_number: int, _frame: object) -> None:

@@ -1,0 +1,71 @@
+"""Every command explains itself: what it does, and what each of its arguments means."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import cloud.__main__
+import edge.__main__
+import simulators.__main__
+
+PROGRAMS = {"jieyue-edge": edge.__main__._parser(), "jieyue-cloud": cloud.__main__._parser(), "jieyue-sim": simulators.__main__.parser()}
+PROMISED = {
+    "jieyue-edge": {"run", "check", "read", "scan"},
+    "jieyue-cloud": {"serve", "ingest", "migrate", "import", "targets"},
+    "jieyue-sim": {"site", "device", "history", "faults"},
+}
+"""The stable interface."""
+
+
+def walk(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from walk(command)
+
+
+ALL = [parser for program in PROGRAMS.values() for parser in walk(program)]
+
+
+@pytest.mark.parametrize("parser", ALL, ids=lambda p: p.prog)
+def test_a_command_and_each_of_its_arguments_are_described(parser: argparse.ArgumentParser) -> None:
+    """--help says what the command does, and for each argument what to give; each placeholder is a word, not a variable."""
+    assert len(parser.description or "") > 15
+    assert (parser.description or "").endswith(".")
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            assert {choice.dest for choice in action._choices_actions} == set(action.choices)
+            assert all(choice.help for choice in action._choices_actions)
+            continue
+        assert action.help, action.dest
+        if action.nargs != 0 and not action.choices:
+            shown = action.metavar
+            assert isinstance(shown, str), action.dest
+            assert shown == shown.upper(), action.dest
+
+
+@pytest.mark.parametrize("parser", ALL, ids=lambda p: p.prog)
+def test_help_is_printed_by_the_real_command(parser: argparse.ArgumentParser) -> None:
+    """`--help` ends with 0 on stdout and says nothing on stderr."""
+    program, *command = parser.prog.split()
+    module = {"jieyue-edge": "edge", "jieyue-cloud": "cloud", "jieyue-sim": "simulators"}[program]
+    words = [w for w in command if not w.startswith("-") and w.isidentifier() and w.islower()]
+    given = ["--data", "x"] if words[:1] == ["faults"] and len(words) > 1 else []
+    argv = [sys.executable, "-m", module, *words[:1], *given, *words[1:], "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {program}")
+    assert all(action.metavar in done.stdout for action in parser._actions if isinstance(action.metavar, str))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_promised_commands_are_there(program: str) -> None:
+    """What the design names as stable exists."""
+    (commands,) = [a for a in PROGRAMS[program]._actions if isinstance(a, argparse._SubParsersAction)]
+    assert PROMISED[program] <= set(commands.choices)
