@@ -32,7 +32,7 @@ class _Stop(Exception):  # noqa: N818 (Ctrl-C or SIGTERM; not a fault)
 def main() -> int:
     """Run the demo; 0 after a stop that was asked for, 1 when a part failed, 2 on a wrong setting."""
     try:
-        number = _port(os.environ.get("JIEYUE_PORT") or "8080")
+        web_port = _port(os.environ.get("JIEYUE_PORT") or "8080")
         data = Path(os.environ.get("JIEYUE_DATA") or "var/demo")
         data.mkdir(parents=True, exist_ok=True)
         clock = _clock(data)
@@ -44,7 +44,7 @@ def main() -> int:
         signal.signal(number, _stop)
     hold = data.resolve() / "starting"
     hold.touch()
-    stack = Stack(shipped_site("lizhou"), data, clock, port=number, environment={"JIEYUE_HOLD": str(hold)})
+    stack = Stack(shipped_site("lizhou"), data, clock, port=web_port, environment={"JIEYUE_HOLD": str(hold)})
     try:
         with _remembered_time(data, clock):
             _start(stack, hold)
