@@ -11,7 +11,7 @@ from itertools import groupby
 import structlog
 
 from contract import sparkplug
-from edge.outbox.outbox import Kept, Outbox
+from edge.outbox.outbox import Kept, Outbox, never_thinned
 
 log = structlog.get_logger()
 HOUR = 3_600_000
@@ -63,7 +63,7 @@ def _write_pack(db: sqlite3.Connection, rows: list[Kept]) -> None:
     times = [row.at for row in rows]
     first = min(row.seq for row in rows)
     db.execute(
-        "INSERT OR REPLACE INTO pack VALUES (?, ?, ?, ?, ?)", (first, min(times), max(times), len(rows), zlib.compress(b"".join(parts), 6))
+        "INSERT INTO pack VALUES (?, ?, ?, ?, ?)", (first, min(times), max(times), len(rows), zlib.compress(b"".join(parts), 6))
     )
     db.executemany("DELETE FROM row WHERE seq = ?", [(row.seq,) for row in rows])
 
@@ -81,14 +81,30 @@ def unpack(body: bytes) -> Iterator[Kept]:
 
 
 def recall(outbox: Outbox, start: int, end: int) -> int:
-    """Make kept rows with `start` <= at < `end` pending again, packed ones too; returns how many."""
+    """Make kept rows with `start` <= at < `end` pending again, packed ones too; returns how many.
+
+    A pack that holds such a row is taken apart entirely: left in place, it would hold the row twice, and packing what was
+    taken out would write over the rest. Each pack is one transaction, so that polls need not wait for a whole month.
+    """
     with outbox.transaction() as db:
         number = db.execute("UPDATE row SET acknowledged = 0 WHERE acknowledged = 1 AND at >= ? AND at < ?", (start, end)).rowcount
-        packs = db.execute("SELECT body FROM pack WHERE last_at >= ? AND first_at < ?", (start, end)).fetchall()
-        for (body,) in packs:
-            rows = [(r.seq, r.device, r.at, r.body) for r in unpack(body) if start <= r.at < end]
-            number += db.executemany("INSERT OR IGNORE INTO row (seq, device, at, keep, body) VALUES (?, ?, ?, 1, ?)", rows).rowcount
+        packs = [seq for (seq,) in db.execute("SELECT first_seq FROM pack WHERE last_at >= ? AND first_at < ?", (start, end))]
+    for first_seq in packs:
+        with outbox.transaction() as db:
+            found = db.execute("SELECT body FROM pack WHERE first_seq = ?", (first_seq,)).fetchone()
+            if found is None:
+                continue  # forgotten meanwhile, its days were over
+            rows = [(r.seq, r.device, r.at, _keep(r.body), int(not start <= r.at < end), r.body) for r in unpack(found[0])]
+            db.executemany("INSERT INTO row (seq, device, at, keep, acknowledged, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.execute("DELETE FROM pack WHERE first_seq = ?", (first_seq,))
+        number += sum(not acknowledged for *_, acknowledged, _ in rows)
     return number
+
+
+def _keep(body: bytes) -> int:
+    """Whether a packed row may be thinned, as when it was committed."""
+    metrics = sparkplug.decode(body).metrics
+    return never_thinned([m.name for m in metrics if m.HasField("double_value")], texts=any(m.HasField("string_value") for m in metrics))
 
 
 def _make_room(outbox: Outbox, now: int, max_bytes: int) -> None:

@@ -75,7 +75,7 @@ class Outbox:
             boot: Given while the clock is not yet set: times count from this boot's start, and the rows wait for `date`.
         """
         kept_rows = [r for r in map(without_gauges, rows) if r is not None] if self.full else rows
-        bodies = [(r.device, r.at, never_thinned(r), boot, encode_rows([r])) for r in kept_rows]
+        bodies = [(r.device, r.at, never_thinned(r.values, texts=bool(r.texts)), boot, encode_rows([r])) for r in kept_rows]
         with self.transaction() as db:
             first = self._last_seq() + 1
             db.executemany("INSERT INTO row (device, at, keep, boot, body) VALUES (?, ?, ?, ?, ?)", bodies)
@@ -113,9 +113,16 @@ class Outbox:
 
         Kept on disk, so that the late death of an earlier process is never taken for the present one's.
         """
+        return self._count_session(1) % 256
+
+    def take_back_session(self) -> None:
+        """No CONNECT left the machine after `next_session`, so its number is given again."""
+        self._count_session(-1)
+
+    def _count_session(self, step: int) -> int:
         with self._lock:
             found = self._db.execute("SELECT value FROM meta WHERE key = 'bd_seq'").fetchone()
-            number = (int(found[0]) + 1) % 256 if found else 0
+            number = int(found[0] if found else -1) + step
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('bd_seq', ?)", (str(number),))
         return number
 
@@ -167,9 +174,9 @@ class Outbox:
         return int(found[0]) if found else 0
 
 
-def never_thinned(row: Row) -> int:
-    """1 for rows with counters, states or answers to commands; 0 for gauges alone."""
-    return int(bool(row.texts) or any(not _is_gauge(name) for name in row.values))
+def never_thinned(names: Iterable[str], *, texts: bool) -> int:
+    """1 for rows with counters, states or answers to commands; 0 for gauges alone. `names` are those with a value."""
+    return int(texts or any(not _is_gauge(name) for name in names))
 
 
 def without_gauges(row: Row) -> Row | None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contract import sparkplug
 from contract.reading import Row
@@ -30,6 +34,54 @@ def test_packed_rows_come_back_as_they_were(tmp_path: Path) -> None:
     assert keeping.recall(outbox, AT, AT + 10 * HOUR) == 40
     assert _values(outbox) == before
     outbox.close()
+
+
+def test_a_pack_that_was_recalled_in_part_loses_nothing(tmp_path: Path) -> None:
+    """Recalled, acknowledged and packed again, the rows that stayed behind are still there for the next recall."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("m1", AT + i * 60_000, {"energy_import": float(i)}) for i in range(10)])
+    before = _values(outbox)
+    outbox.acknowledge([(1, 10)])
+    keeping.pack(outbox, AT + HOUR)
+    assert keeping.recall(outbox, AT, AT + 3 * 60_000) == 3
+    assert [seq for seq, _, _ in _values(outbox)] == [1, 2, 3]
+    outbox.acknowledge([(1, 3)])
+    keeping.pack(outbox, AT + HOUR)
+    assert keeping.recall(outbox, AT, AT + HOUR) == 10
+    assert _values(outbox) == before
+    outbox.close()
+
+
+def test_a_recalled_gauge_may_be_thinned_and_a_recalled_counter_may_not(tmp_path: Path) -> None:
+    """A full outbox tells rows that came out of a pack apart as it does fresh ones."""
+    outbox = Outbox(tmp_path / "o.db")
+    for name in ("power", "energy_import"):
+        outbox.commit([Row("m1", AT + i * 1000, {name: float(i)}, {"current_a": "timeout"}) for i in range(20)])
+    outbox.commit([Row("m1", AT + i * 1000, {}, texts={sparkplug.COMMAND_RESULT: "{}"}) for i in range(20)])
+    outbox.acknowledge([(1, 60)])
+    keeping.pack(outbox, AT + HOUR)
+    assert keeping.recall(outbox, AT, AT + HOUR) == 60
+    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    assert [kept.seq for kept in outbox.pending(0, 100)] == [1, *range(21, 61)]
+    outbox.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=6))
+def test_no_order_of_recalls_and_packs_loses_or_doubles_a_row(recalls: list[tuple[int, int]]) -> None:
+    """However often parts of packs are recalled, acknowledged and packed, every row is there once, as it was."""
+    with TemporaryDirectory() as folder:
+        outbox = Outbox(Path(folder) / "o.db")
+        outbox.commit([Row("m1", AT + i * HOUR // 4, {"energy_import": i / 3}) for i in range(12)])
+        before = _values(outbox)
+        for start, end in recalls:
+            outbox.acknowledge([(1, 12)])
+            keeping.pack(outbox, AT + 2 * HOUR)
+            assert keeping.recall(outbox, AT + start * HOUR // 4, AT + end * HOUR // 4) == max(0, end - start)
+        outbox.acknowledge([(1, 12)])
+        keeping.recall(outbox, AT, AT + 3 * HOUR)
+        assert _values(outbox) == before
+        outbox.close()
 
 
 def test_acknowledged_rows_are_kept_for_their_days_and_no_longer(tmp_path: Path) -> None:

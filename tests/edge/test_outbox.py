@@ -65,6 +65,17 @@ def test_the_session_number_rises_over_restarts(tmp_path: Path) -> None:
     again.close()
 
 
+def test_the_session_number_wraps_and_counts_only_what_was_said(tmp_path: Path) -> None:
+    """0 follows 255; a number that never left the machine in a CONNECT is given again, the very first too."""
+    outbox = Outbox(tmp_path / "o.db")
+    assert outbox.next_session() == 0
+    outbox.take_back_session()
+    assert [outbox.next_session() for _ in range(257)] == [*range(256), 0]
+    outbox.take_back_session()
+    assert outbox.next_session() == 0
+    outbox.close()
+
+
 @given(st.sets(st.integers(0, 200)))
 def test_ranges_hold_exactly_their_numbers(numbers: set[int]) -> None:
     """No position is acknowledged that was not stored."""
