@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
@@ -18,6 +20,8 @@ class _Sent:
     row: Kept
     due: float
     """Monotonic time (s) at which it is sent again."""
+    turn: int
+    """Which row it was; of two that are due at once, the one sent first goes first."""
     tries: int = 1
 
 
@@ -35,6 +39,9 @@ class Window:
         self._exhausted = False
         self._tokens, self._tokens_at = 0.0, now
         self._sent: dict[int, _Sent] = {}
+        self._dues: list[tuple[float, int, int]] = []
+        """A heap of (due, turn, seq); what was acknowledged or sent again meanwhile is dropped when it comes to the top."""
+        self._turns = 0
         self._bytes = 0
 
     def committed(self, rows: list[Kept]) -> None:
@@ -47,11 +54,12 @@ class Window:
 
     def next(self, now: float) -> tuple[Kept, bool] | None:
         """The next row and whether it goes as historical; None when nothing may be sent now."""
-        due = next((s for s in self._sent.values() if s.due <= now), None)
+        first = self._first_due()
+        due = first if first and first.due <= now else None
         if self._full():
             return self._again(due, now) if due else None
-        if self._live:
-            return self._note(self._live.popleft(), now), False
+        if live := self._not_in_flight(self._live):
+            return self._note(live, now), False
         if due:
             return self._again(due, now)
         row = self._from_backlog(now)
@@ -59,8 +67,11 @@ class Window:
 
     def acknowledged(self, spans: tuple[tuple[int, int], ...]) -> None:
         """Forget what the cloud has stored."""
-        for seq in [s for s in self._sent if any(a <= s <= b for a, b in spans)]:
-            self._bytes -= len(self._sent.pop(seq).row.body)
+        for start, end in spans:
+            narrow = end - start < len(self._sent)
+            seqs: Iterable[int] = range(start, end + 1) if narrow else [s for s in self._sent if start <= s <= end]
+            for sent in filter(None, (self._sent.pop(seq, None) for seq in seqs)):
+                self._bytes -= len(sent.row.body)
 
     def recalled(self) -> None:
         """Old rows became pending again: start the backlog anew."""
@@ -68,9 +79,15 @@ class Window:
         self._backlog.clear()
         self._live.clear()
 
+    def holds(self, device: str) -> bool:
+        """Whether a row of a device waits or is in flight, as far as is known before the backlog is read to its end."""
+        waiting = (*self._live, *self._backlog, *(s.row for s in self._sent.values()))
+        return not self._exhausted or any(row.device == device for row in waiting)
+
     def wait(self, now: float) -> float:
         """Seconds until `next` can have something without a new event."""
-        dues = [s.due - now for s in self._sent.values()]
+        first = self._first_due()
+        dues = [first.due - now] if first else []
         if (self._backlog or not self._exhausted) and not self._full():
             dues.append(max(0.0, (1.0 - self._tokens) / self._rate))
         return max(0.001, min([1.0, *dues]))
@@ -78,27 +95,47 @@ class Window:
     def _full(self) -> bool:
         return len(self._sent) >= MAX_ROWS_IN_FLIGHT or self._bytes >= MAX_BYTES_IN_FLIGHT
 
+    def _first_due(self) -> _Sent | None:
+        """The row in flight that is sent again next; None when nothing is in flight."""
+        while self._dues:
+            due, _, seq = self._dues[0]
+            sent = self._sent.get(seq)
+            if sent is not None and sent.due == due:
+                return sent
+            heapq.heappop(self._dues)
+        return None
+
     def _note(self, row: Kept, now: float) -> Kept:
-        self._sent[row.seq] = _Sent(row, now + RESEND_AFTER)
+        self._turns += 1
+        self._sent[row.seq] = sent = _Sent(row, now + RESEND_AFTER, self._turns)
+        heapq.heappush(self._dues, (sent.due, sent.turn, row.seq))
         self._bytes += len(row.body)
         return row
 
     def _again(self, sent: _Sent, now: float) -> tuple[Kept, bool]:
         sent.tries += 1
         sent.due = now + min(RESEND_AFTER * 2 ** (sent.tries - 1), _LONGEST_WAIT)
+        heapq.heapreplace(self._dues, (sent.due, sent.turn, sent.row.seq))  # it stands on top: that is how it was found
         return sent.row, True
+
+    def _not_in_flight(self, rows: deque[Kept]) -> Kept | None:
+        """The first of the rows that waits; one that was committed while the session began stands in both queues."""
+        while rows:
+            row = rows.popleft()
+            if row.seq not in self._sent:
+                return row
+        return None
 
     def _from_backlog(self, now: float) -> Kept | None:
         self._tokens = min(self._tokens + (now - self._tokens_at) * self._rate, max(self._rate / 10, 1.0))
         self._tokens_at = now
         if self._tokens < 1.0:
             return None
-        while not self._backlog and not self._exhausted:
+        while (row := self._not_in_flight(self._backlog)) is None and not self._exhausted:
             page = self._outbox.pending(self._cursor, _PAGE, before=self._backlog_end)
             self._exhausted = not page
             self._cursor = page[-1].seq if page else self._cursor
-            self._backlog.extend(row for row in page if row.seq not in self._sent)
-        if not self._backlog:
-            return None
-        self._tokens -= 1.0
-        return self._backlog.popleft()
+            self._backlog.extend(page)
+        if row is not None:
+            self._tokens -= 1.0
+        return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from contract.reading import Row
-from contract.store import MAX_ROWS_IN_FLIGHT
+from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
 from edge.outbox.outbox import Outbox
 from edge.window import Window
 
@@ -77,4 +77,76 @@ def test_what_memory_cannot_hold_comes_from_disk(tmp_path: Path) -> None:
         window.acknowledged(tuple((s, s) for s in sent))
         outbox.acknowledge((s, s) for s in sent)
     assert seen == set(range(1, 5001))
+    outbox.close()
+
+
+def test_no_more_bytes_are_in_flight_than_allowed(tmp_path: Path) -> None:
+    """Large rows close the window at 4 MB; what is acknowledged opens it by its own size."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1e9, now=0.0)
+    kept = outbox.commit([Row("m1", i, {}, texts={"Command/Result": "x" * 100_000}) for i in range(60)])
+    window.committed(kept)
+    sent = _drain(window, 1.0)
+    assert len(sent) == -(-MAX_BYTES_IN_FLIGHT // len(kept[0].body))
+    window.acknowledged(((1, 2),))
+    assert [seq for seq, _ in _drain(window, 1.0)] == [len(sent) + 1, len(sent) + 2]
+    outbox.close()
+
+
+def test_a_row_in_both_queues_is_in_flight_once(tmp_path: Path) -> None:
+    """A row committed while the session began goes out once, and its acknowledgement frees all it took."""
+    outbox = Outbox(tmp_path / "o.db")
+    kept = outbox.commit([_row(i) for i in range(3)])
+    window = Window(outbox, 1000.0, now=0.0)
+    window.committed(kept)
+    assert _drain(window, 1.0) == [(1, False), (2, False), (3, False)]
+    window.acknowledged(((1, 3),))
+    assert window._bytes == 0
+    outbox.close()
+
+
+def test_rows_go_again_in_the_order_in_which_they_are_due(tmp_path: Path) -> None:
+    """An acknowledged row does not go again, those due together keep their order, and `wait` ends at the first due."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1000.0, now=0.0)
+    window.committed(outbox.commit([_row(i) for i in range(3)]))
+    _drain(window, 0.0)
+    window.committed(outbox.commit([_row(3)]))
+    _drain(window, 4.0)
+    window.acknowledged(((2, 2),))
+    assert window.wait(9.5) == 0.5
+    assert _drain(window, 10.0) == [(1, True), (3, True)]
+    assert _drain(window, 14.0) == [(4, True)]
+    window.acknowledged(((1, 2**62),))
+    assert window.wait(29.9) == 1.0
+    outbox.close()
+
+
+def test_what_was_acknowledged_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The order of resends holds the rows of the last ten seconds, not those of the whole session."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1000.0, now=0.0)
+    for second in range(100):
+        window.committed(outbox.commit([_row(second * 10 + i) for i in range(10)]))
+        sent = _drain(window, float(second))
+        window.acknowledged(tuple((seq, seq) for seq, _ in sent if seq != 1))
+    assert len(window._dues) <= 10 * RESEND_AFTER
+    window.acknowledged(((1, 1),))
+    assert window.wait(100.0) == 1.0
+    assert window._dues == []
+    outbox.close()
+
+
+def test_whose_rows_wait_is_known(tmp_path: Path) -> None:
+    """A device that is gone is declared dead only after its last row was acknowledged."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([_row(1), Row("m2", 2, {"power": 1.0})])
+    window = Window(outbox, 1000.0, now=0.0)
+    assert window.holds("m2")
+    _drain(window, 1.0)
+    window.acknowledged(((1, 1),))
+    outbox.acknowledge(((1, 1),))
+    assert [window.holds(device) for device in ("m1", "m2")] == [False, True]
+    window.acknowledged(((2, 2),))
+    assert not window.holds("m2")
     outbox.close()
