@@ -89,12 +89,14 @@ def put(metric: Metric, datatype: DataType, value: MetricValue) -> None:
 
 
 def get(metric: Metric, datatype: int | None) -> MetricValue:
-    """The value of a metric; without a datatype integers are taken as unsigned. Data sets and templates give None."""
+    """The value of a metric; without a datatype integers are taken as unsigned. Data sets, templates and broken text give None."""
     kind = metric.WhichOneof("value")
     if metric.is_null or kind is None or kind in {"dataset_value", "template_value"}:
         return None
     value: MetricValue = getattr(metric, kind)
     bits = _SIGNED_BITS.get(DataType(datatype)) if datatype in _WIRE else None
+    if kind == "string_value" and not isinstance(value, str):
+        return None  # not UTF-8
     if bits and isinstance(value, int):
         value &= (1 << bits) - 1  # other stacks sign-extend Int8 and Int16 to 32 bits
         value -= (1 << bits) if value >> (bits - 1) else 0
@@ -175,12 +177,16 @@ def decode(raw: bytes) -> Payload:
     """The payload in `raw`.
 
     Raises:
-        PayloadError: Not protobuf, or not this message.
+        PayloadError: Not protobuf, or not this message; names that are not UTF-8 (tck-id-payloads-name-requirement) too.
     """
     try:
-        return Payload.FromString(raw)
+        payload = Payload.FromString(raw)
     except DecodeError as error:
         raise PayloadError(f"not a Sparkplug payload: {error}") from error
+    for metric in payload.metrics:
+        if type(metric.name) is not str:  # protobuf gives the bytes of a proto2 string that is no UTF-8
+            raise PayloadError(f"not a Sparkplug payload: the metric name {metric.name!r} is not UTF-8")
+    return payload
 
 
 def values(payload: Payload) -> dict[str, MetricValue]:
@@ -250,4 +256,6 @@ def _quality(metric: Metric) -> tuple[Quality, str]:
     found = dict(zip(metric.properties.keys, metric.properties.values, strict=False))
     code = found["Quality"].int_value if "Quality" in found else int(Quality.GOOD)
     reason = found["Reason"].string_value if "Reason" in found else ""
+    if not isinstance(reason, str):
+        reason = "a reason that is not UTF-8"
     return (Quality(code) if code in {0, 192, 500} else Quality.BAD), reason

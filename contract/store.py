@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 MAX_ROWS_IN_FLIGHT = 500
 MAX_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+_GREATEST = 2**63 - 1
+"""What fits into a position or a time on disk."""
 RESEND_AFTER = 10.0
 """Seconds without an acknowledgement before a row is sent again."""
+_SHOWN = 60
+"""Characters of a faulty range that stand in the message about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,8 @@ def parse_ack(text: str) -> Ack:
         raise ValueError('expected {"outbox": uuid, "stored": [[a, b]]}')
     spans = []
     for span in stored:
-        if not (isinstance(span, list) and [type(n) for n in span] == [int, int] and span[0] <= span[1]):
-            raise ValueError(f"expected a closed range [a, b], got {span!r}")
+        if not (isinstance(span, list) and [type(n) for n in span] == [int, int] and 0 <= span[0] <= span[1] <= _GREATEST):
+            raise ValueError(f"expected a closed range [a, b] of positions, got {str(span)[:_SHOWN]}")
         spans.append((span[0], span[1]))
     return Ack(outbox, tuple(spans))
 
@@ -50,7 +54,7 @@ def parse_resend(text: str) -> tuple[int, int]:
     """
     found = _object(text)
     start, end = found.get("from"), found.get("to")
-    if not isinstance(start, int) or not isinstance(end, int):
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end <= _GREATEST:
         raise ValueError('expected {"from": ms, "to": ms}')
     return start, end
 
@@ -58,7 +62,7 @@ def parse_resend(text: str) -> tuple[int, int]:
 def _object(text: str) -> dict[str, object]:
     try:
         found = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError alone: digits without end
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(found, dict):
         raise ValueError("expected a JSON object")

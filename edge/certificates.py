@@ -12,11 +12,11 @@ from contract.sparkplug import Born, DataType
 HEALTH_POINTS = ("outbox_depth", "outbox_oldest_age", "outbox_bytes", "outbox_lost", "outbox_undated", "bus_faults")
 
 
-def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None) -> list[Born]:
-    """What NBIRTH lists: the session, the store-and-forward extension and the gateway's own points."""
+def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None, former: Mapping[str, DataType]) -> list[Born]:
+    """What NBIRTH lists: the session, the store-and-forward extension, the gateway's own points and `former` ones."""
     values: Mapping[str, float] = health.values if health else {}
     at = health.at if health else None
-    return [
+    born = [
         Born(sparkplug.BD_SEQ, DataType.INT64, bd_seq),
         Born(sparkplug.REBIRTH, DataType.BOOLEAN, value=False),
         Born(sparkplug.STORE_OUTBOX, DataType.STRING, outbox),
@@ -25,16 +25,30 @@ def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None) -> list[Bo
         Born(sparkplug.STORE_RESEND, DataType.STRING),
         *(Born(point, DataType.DOUBLE, values.get(point), at) for point in HEALTH_POINTS),
     ]
+    return _with_former(born, former)
 
 
-def device(what: Device, latest: Row | None) -> list[Born]:
-    """What DBIRTH lists: every point with its last value and that value's own time; commands where it can be written."""
+def device(what: Device | None, latest: Row | None, former: Mapping[str, DataType]) -> list[Born]:
+    """What DBIRTH lists: every point with its last value and that value's own time, and how commands are answered.
+
+    Args:
+        what: The device; None for one that the site no longer has but whose rows must still go.
+        latest: Its newest row.
+        former: Metrics of its committed rows that its profile no longer has: whatever is sent must be born
+            (tck-id-topics-dbirth-metric-reqs).
+    """
     values: Mapping[str, float] = latest.values if latest else {}
     at = latest.at if latest else None
-    points = what.model.points
+    points = what.model.points if what else {}
     born = [Born(p, DataType.DOUBLE, values.get(p), at if p in values else None) for p in points]
     born.append(Born(sparkplug.STORE_SEQ, DataType.UINT64))
     if any(m.writable for m in points.values()):
         born += [Born(sparkplug.COMMAND_ID, DataType.STRING), Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME)]
-        born.append(Born(sparkplug.COMMAND_RESULT, DataType.STRING))
-    return born
+    if what is not None:
+        born.append(Born(sparkplug.COMMAND_RESULT, DataType.STRING))  # a device that takes no commands says so
+    return _with_former(born, former)
+
+
+def _with_former(born: list[Born], former: Mapping[str, DataType]) -> list[Born]:
+    named = {b.name for b in born}
+    return born + [Born(name, datatype) for name, datatype in former.items() if name not in named]

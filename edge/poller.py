@@ -78,9 +78,11 @@ class Poller:
             row = await self._driver.read(device)
         except DriverError as error:
             polled.failures += 1
-            row = Row(device.id, self._line.clock.now_ms(), {}, dict.fromkeys(device.model.points, str(error)))
             if polled.failures == DEAD_AFTER:
                 await self._on_alive(device.id, False)  # noqa: FBT003 (a callback of two arguments)
+            if polled.failures >= DEAD_AFTER:
+                return  # its DDEATH says it of all points at once; data after it would call the device back to life
+            row = Row(device.id, self._line.clock.now_ms(), {}, dict.fromkeys(device.model.points, str(error)))
         else:
             if polled.failures >= DEAD_AFTER:
                 await self._on_alive(device.id, True)  # noqa: FBT003

@@ -83,7 +83,10 @@ class Control:
         self._seen: OrderedDict[str, None] = OrderedDict()
 
     async def take(self, device: str, metrics: Mapping[str, MetricValue]) -> None:
-        """Carry out a DCMD and commit its answer."""
+        """Carry out a DCMD and commit its answer; for a device that was never born there is nobody to answer."""
+        if device not in self._devices:
+            log.warning("command dropped", device=device, reason="no such device")
+            return
         try:
             order = parse(metrics)
         except ValueError as error:
@@ -94,7 +97,7 @@ class Control:
         self._seen[order.id] = None
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        result = await self._carry_out(device, order)
+        result = await self._carry_out(self._devices[device], order)
         log.info("command", device=device, point=order.point, value=order.value, state=result.state, reason=result.reason)
         values = {order.point: result.read_back} if result.read_back is not None else {}
         answer = Row(device, self._clock.now_ms(), values, texts={sparkplug.COMMAND_RESULT: json.dumps(asdict(result))})
@@ -103,11 +106,10 @@ class Control:
         except sqlite3.Error as error:
             log.warning("the answer to a command is lost: the outbox refused it", device=device, id=order.id, reason=str(error))
 
-    async def _carry_out(self, name: str, order: Order) -> Result:
-        device = self._devices.get(name)
-        driver = self._drivers.get(device.bus) if device else None
-        if device is None or driver is None:
-            return Result(order.id, "refused", reason=f"{name} takes no commands")
+    async def _carry_out(self, device: Device, order: Order) -> Result:
+        driver = self._drivers.get(device.bus)
+        if driver is None:
+            return Result(order.id, "refused", reason=f"{device.id} takes no commands")
         against = objection(order, device.model.points.get(order.point), self._clock.now_ms())
         if against is not None:
             return against

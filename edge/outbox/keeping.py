@@ -62,9 +62,7 @@ def _write_pack(db: sqlite3.Connection, rows: list[Kept]) -> None:
         parts += [_HEAD.pack(row.seq, row.at, len(name), len(row.body)), name, row.body]
     times = [row.at for row in rows]
     first = min(row.seq for row in rows)
-    db.execute(
-        "INSERT INTO pack VALUES (?, ?, ?, ?, ?)", (first, min(times), max(times), len(rows), zlib.compress(b"".join(parts), 6))
-    )
+    db.execute("INSERT INTO pack VALUES (?, ?, ?, ?, ?)", (first, min(times), max(times), len(rows), zlib.compress(b"".join(parts), 6)))
     db.executemany("DELETE FROM row WHERE seq = ?", [(row.seq,) for row in rows])
 
 
