@@ -9,6 +9,21 @@ from collections.abc import Coroutine
 _AGAIN = 1.0
 
 
+def heed_cancellation() -> None:
+    """End a task that was told to stop and did not notice; called once a round by loops that run for ever.
+
+    In CPython 3.11 `asyncio.wait_for` forgets a cancellation that comes in the same moment as what it waits for, and the
+    MQTT client waits with it at every packet; the Modbus client turns a cancellation into a fault of the device. Not for
+    a task that held a task group: CPython leaves the group's own cancellation counted.
+
+    Raises:
+        asyncio.CancelledError: The running task was cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def until_signalled(work: Coroutine[object, object, None]) -> None:
     """Run `work` until it ends, or until SIGINT or SIGTERM cancels it.
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
 from edge.drivers.base import DriverError, Line, PollingDriver
@@ -77,6 +78,7 @@ class Poller:
         try:
             row = await self._driver.read(device)
         except DriverError as error:
+            heed_cancellation()  # the Modbus client makes a fault of a stop; that is no reading
             polled.failures += 1
             if polled.failures == DEAD_AFTER:
                 await self._on_alive(device.id, False)  # noqa: FBT003 (a callback of two arguments)
@@ -84,6 +86,7 @@ class Poller:
                 return  # its DDEATH says it of all points at once; data after it would call the device back to life
             row = Row(device.id, self._line.clock.now_ms(), {}, dict.fromkeys(device.model.points, str(error)))
         else:
+            heed_cancellation()
             if polled.failures >= DEAD_AFTER:
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0

@@ -16,6 +16,7 @@ from paho.mqtt import client as mqtt
 
 from contract import sparkplug, topics
 from contract.clock import Clock
+from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug_b_pb2 import Payload
@@ -84,9 +85,10 @@ class Uplink:
         """Hold sessions until cancelled; wait a little longer after each failure."""
         wait = _FIRST_WAIT
         while True:
+            heed_cancellation()
             started = time.monotonic()
             try:
-                await self._connect()
+                await asyncio.create_task(self._connect(), name="uplink-session")
             except* (aiomqtt.MqttError, OSError) as errors:
                 log.warning("uplink lost", gateway=self._node.id, reason=str(errors.exceptions[0]))
             except* _HostOffline:
@@ -124,6 +126,7 @@ class Uplink:
         """Subscribe, then receive and send until something ends the session."""
         node = self._node
         await client.subscribe([(node.topic("NCMD"), 1), (node.topic("DCMD", "+"), 1), (topics.state(self._settings.host_id), 1)])
+        heed_cancellation()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receiving(client), name="uplink-receive")
@@ -144,13 +147,15 @@ class Uplink:
         self.online.set()
         log.info("uplink online", gateway=self._node.id, bd_seq=bd_seq)
         while True:
+            heed_cancellation()
             now = time.monotonic()
             found = window.next(now)
             if found is None:
                 await session.bury(window)
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), window.wait(now))
+                    async with asyncio.timeout(window.wait(now)):
+                        await self._wake.wait()
                 continue
             row, historical = found
             await session.row(row, historical=historical)
@@ -165,6 +170,7 @@ class Uplink:
 
     async def _receiving(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
+            heed_cancellation()
             raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
             if str(message.topic) == topics.state(self._settings.host_id):
                 if self._host.heard(raw) is False and self._session is not None and self._settings.acknowledge == "store":
