@@ -63,6 +63,7 @@ class Poller:
             if due > now:
                 await asyncio.sleep(due - now)
             await self._poll(polled)
+            heed_cancellation()
             heapq.heapreplace(queue, (self._next(due, polled), number, polled))
 
     def _real(self, seconds: float) -> float:

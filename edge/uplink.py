@@ -170,16 +170,19 @@ class Uplink:
 
     async def _receiving(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
+            await self._receive(message)
             heed_cancellation()
-            raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
-            if str(message.topic) == topics.state(self._settings.host_id):
-                if self._host.heard(raw) is False and self._session is not None and self._settings.acknowledge == "store":
-                    raise _HostOffline
-                continue
-            try:
-                await self._command(topics.parse(str(message.topic)), sparkplug.decode(raw))
-            except sparkplug.PayloadError as error:
-                log.warning("command dropped", gateway=self._node.id, reason=str(error))
+
+    async def _receive(self, message: aiomqtt.Message) -> None:
+        raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+        if str(message.topic) == topics.state(self._settings.host_id):
+            if self._host.heard(raw) is False and self._session is not None and self._settings.acknowledge == "store":
+                raise _HostOffline
+            return
+        try:
+            await self._command(topics.parse(str(message.topic)), sparkplug.decode(raw))
+        except sparkplug.PayloadError as error:
+            log.warning("command dropped", gateway=self._node.id, reason=str(error))
 
     async def _command(self, topic: topics.Topic | None, payload: Payload) -> None:
         if topic is not None and topic.kind == "NCMD":
