@@ -82,3 +82,13 @@ def test_a_death_has_only_its_bdseq() -> None:
     payload = sparkplug.decode(sparkplug.node_death(3, at=AT))
     assert sparkplug.values(payload) == {"bdSeq": 3}
     assert not payload.HasField("seq")
+
+
+def test_text_that_is_not_utf_8_ends_as_an_error_or_as_nothing() -> None:
+    """A name of broken bytes makes no payload (tck-id-payloads-name-requirement); a broken value or reason is none."""
+    with pytest.raises(sparkplug.PayloadError, match="UTF-8"):
+        sparkplug.decode(bytes([0x12, 4, 0x0A, 2, 0xFF, 0xFE]))
+    assert sparkplug.values(sparkplug.decode(bytes([0x12, 6, 0x0A, 1, 0x61, 0x7A, 1, 0xFF]))) == {"a": None}
+    raw = sparkplug.data(sparkplug.encode_rows([Row("m1", AT, {}, {"power": "timeout"})]), sent_at=AT, seq=0)
+    (reading,) = sparkplug.readings(sparkplug.decode(raw.replace(b"timeout", b"timeou\xff")), "m1")
+    assert (reading.quality, reading.reason) == (Quality.BAD, "a reason that is not UTF-8")

@@ -92,9 +92,21 @@ def test_an_acknowledgement_survives_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"outbox": 1, "stored": []}', '{"outbox": "u", "stored": [[2, 1]]}', '{"outbox": "u", "stored": [[true, 2]]}']
-)
+    "text",
+    [
+        "", "[]", "{}", '{"outbox": 1, "stored": []}', '{"outbox": "u", "stored": [[2, 1]]}', '{"outbox": "u", "stored": [[true, 2]]}',
+        '{"outbox": "u", "stored": [[-1, 2]]}', '{"outbox": "u", "stored": [[1, 9223372036854775808]]}',
+        '{"outbox": "u", "stored": [[1, 1' + "0" * 5000 + "]]}", "[" * 100_000,
+    ],
+)  # fmt: skip
 def test_a_broken_acknowledgement_is_refused(text: str) -> None:
     """Half an acknowledgement acknowledges nothing."""
     with pytest.raises(ValueError, match=r"expected|JSON"):
         parse_ack(text)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"from": true, "to": 2}', '{"from": 2, "to": 1}', '{"from": 0, "to": 1e999}', "[" * 100_000])
+def test_a_broken_wish_for_rows_is_refused(text: str) -> None:
+    """Nothing is recalled for a span that is none."""
+    with pytest.raises(ValueError, match=r"expected|JSON"):
+        parse_resend(text)

@@ -52,7 +52,7 @@ async def test_a_rebirth_stops_data_and_sends_all_births(bench: Bench) -> None:
 
 
 async def test_a_rebirth_that_says_no_is_none(bench: Bench) -> None:
-    """operational-behavior-data-commands-rebirth-value: only `true` asks for births; false, a number or a text do not."""
+    """operational-behavior-data-commands-ncmd-rebirth-value: only `true` asks for births; false, a number or a text do not."""
     await bench.online()
     for datatype, value in ((DataType.BOOLEAN, False), (DataType.INT32, 1), (DataType.STRING, "true"), (DataType.BOOLEAN, None)):
         await bench.host.command(Born(sparkplug.REBIRTH, datatype, value))
@@ -62,7 +62,7 @@ async def test_a_rebirth_that_says_no_is_none(bench: Bench) -> None:
 
 
 async def test_a_command_is_written_and_read_back(bench: Bench) -> None:
-    """topics-dcmd-payload, operational-behavior-data-commands-dcmd-verb: the device has the value; the answer is data."""
+    """message-flow-device-dcmd-subscribe: the device has the value; the answer is data."""
     await bench.online()
     await bench.host.command(*order("c-1", "setpoint", 21.5), device="ac-1")
     answer = await result(bench, "c-1")

@@ -101,7 +101,7 @@ async def test_an_offline_that_comes_before_the_births_holds_them(bench: Bench) 
 
 
 async def test_without_acknowledgements_no_host_is_needed(bench: Bench) -> None:
-    """principles-persistence: `acknowledge: none` gives births and data to whoever listens, once, and keeps nothing pending."""
+    """`acknowledge: none` gives births and data to whoever listens, once, and keeps nothing pending."""
     gateway = bench.make(acknowledge="none")
     gateway.outbox.commit([Row("em-1", Clock().now_ms() - 60_000 + i, {"power": float(i)}) for i in range(100)])
     bench.start()
