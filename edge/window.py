@@ -46,7 +46,7 @@ class Window:
 
     def committed(self, rows: list[Kept]) -> None:
         """New rows on disk; when more wait than memory should hold, they become backlog, which is read from disk."""
-        self._live.extend(rows)
+        self._live.extend(row for row in rows if row.seq >= self._backlog_end)  # else the backlog has it: it came while the session began
         if len(self._live) > _LIVE_KEPT:
             self._backlog_end = self._live[-1].seq + 1
             self._live.clear()
@@ -58,8 +58,8 @@ class Window:
         due = first if first and first.due <= now else None
         if self._full():
             return self._again(due, now) if due else None
-        if live := self._not_in_flight(self._live):
-            return self._note(live, now), False
+        if self._live:
+            return self._note(self._live.popleft(), now), False
         if due:
             return self._again(due, now)
         row = self._from_backlog(now)
@@ -118,10 +118,10 @@ class Window:
         heapq.heapreplace(self._dues, (sent.due, sent.turn, sent.row.seq))  # it stands on top: that is how it was found
         return sent.row, True
 
-    def _not_in_flight(self, rows: deque[Kept]) -> Kept | None:
-        """The first of the rows that waits; one that was committed while the session began stands in both queues."""
-        while rows:
-            row = rows.popleft()
+    def _waiting(self) -> Kept | None:
+        """The next row of the backlog as far as it was read; one that was recalled may still be in flight."""
+        while self._backlog:
+            row = self._backlog.popleft()
             if row.seq not in self._sent:
                 return row
         return None
@@ -131,7 +131,7 @@ class Window:
         self._tokens_at = now
         if self._tokens < 1.0:
             return None
-        while (row := self._not_in_flight(self._backlog)) is None and not self._exhausted:
+        while (row := self._waiting()) is None and not self._exhausted:
             page = self._outbox.pending(self._cursor, _PAGE, before=self._backlog_end)
             self._exhausted = not page
             self._cursor = page[-1].seq if page else self._cursor

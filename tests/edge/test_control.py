@@ -174,11 +174,14 @@ async def test_a_device_that_refuses_or_is_silent_has_failed(make_slave: type[Sl
         assert (answer["state"], answer["reason"]) == ("failed", "no answer in time")
 
 
-async def test_a_device_that_takes_no_commands_refuses(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A device of another gateway, or one that speaks by itself, is answered for too."""
+async def test_a_device_that_speaks_by_itself_refuses(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device on a bus that cannot be asked is answered for; one that was never born under this gateway has no topic to answer on."""
     async with desk(make_slave("tcp"), monkeypatch) as at:
-        answer = await at.order(device="other", setpoint=26.0)
-        assert (answer["state"], answer["reason"]) == ("refused", "other takes no commands")
+        at.control = Control({}, {"ac": DEVICE}, Clock(), at.commit)
+        answer = await at.order(setpoint=26.0)
+        assert (answer["state"], answer["reason"]) == ("refused", "ac takes no commands")
+        assert await at.order(name="c-2", device="other", setpoint=26.0) == {}
+        assert at.slave.asked == []
 
 
 @pytest.mark.parametrize(
