@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -12,9 +12,9 @@ from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
-from cloud.indicators import scopes, spans
+from cloud.indicators import scopes, spans, written
 from cloud.indicators.factors import CO2_ROWS, COAL_ROWS, NATIONAL, Factor, Row, factors_on
-from cloud.indicators.model import Indicator, Targets
+from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import Definition, Side, targets
@@ -25,9 +25,7 @@ from cloud.ledger.periods import DAY_MS, local_date, year_bounds
 from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.registry.seed import insert_new
-from cloud.telemetry.base import Figures, Telemetry
-
-MEASUREMENT = "indicator"
+from cloud.telemetry.base import Telemetry
 
 
 class FactorRow(TypedDict):
@@ -161,7 +159,7 @@ def _rows(connection: sa.Connection, table: sa.Table, value: str, name: str) -> 
 def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
     """Write the indicators of this year, of all scopes, to the time-series store, at the last complete day.
 
-    Measurement `indicator`, tags `scope` and `indicator`, a field for each figure that can be given.
+    `cloud.indicators.written` says under which names.
 
     Args:
         engine: Of registry and ledger.
@@ -183,23 +181,6 @@ def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
         sums, by_energy = _Sums(connection, [meter.id for meter, _ in registry.meters]), _factors(connection, year)
         texts = registry.all_scopes()
         found = [_targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy) for text in texts]
-    rows = [row for answer in found for row in _figures(answer, day)]
-    telemetry.write_figures(MEASUREMENT, rows)
+    rows = [row for answer in found for row in written.rows(answer, day)]
+    telemetry.write_figures(written.MEASUREMENT, rows)
     return len(rows)
-
-
-def _figures(answer: Targets, day: int) -> Iterator[Figures]:
-    for indicator in answer.indicators:
-        fields = {name: value for name, value in _values(indicator) if value is not None}
-        yield Figures({"scope": answer.scope, "indicator": indicator.id}, fields, day)
-
-
-def _values(indicator: Indicator) -> Iterator[tuple[str, float | None]]:
-    yield "target_change", indicator.target_change
-    yield "actual", indicator.actual.value
-    yield "baseline", indicator.baseline.value
-    yield "baseline_year", indicator.baseline_year.value
-    yield "change", indicator.change
-    yield "forecast", indicator.forecast.value
-    yield "forecast_change", indicator.forecast.change
-    yield "allowance", indicator.allowance.value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.indicators import figures
+from cloud.indicators import figures, written
 from cloud.indicators.model import Indicator
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book, entries
@@ -212,11 +212,35 @@ def test_chongqing_2015(books: Books) -> None:
 
 def test_indicators_are_written_back(filled: Books) -> None:
     """What panels read is what the interface answers, for every scope, at the last complete day."""
-    written = figures.publish(filled.engine, filled.telemetry, NOW)
-    assert written == 3 * (1 + 2 + 3)
+    count = figures.publish(filled.engine, filled.telemetry, NOW)
+    assert count == 3 * (1 + 2 + 3)
     for scope in ("district", "compound:c1", "unit:a"):
         for name, indicator in indicators(filled, scope).items():
             found = filled.figures("indicator", f'%"{name}"%"{scope}"%', AS_OF - DAY_MS)
-            expected = {"actual": indicator.actual.value, "baseline": indicator.baseline.value, "change": indicator.change}
-            assert {field: found.get(field) for field in expected} == expected
+            asked = indicator.model_dump()
+            plain = {"change": indicator.change, "target_change": indicator.target_change} | indicator.provenance
+            plain |= {field: asked[field]["value"] for field in ("actual", "baseline", "baseline_year", "allowance", "forecast")}
+            plain |= {f"forecast_{field}": asked["forecast"][field] for field in ("low", "high", "change")}
+            assert {field: found.get(field) for field in plain} == plain
+            assert found["status"] == written.STATUS_NUMBERS[indicator.status]
     assert figures.publish(filled.engine, filled.telemetry, month_start(2026, 1) + HOUR_MS) == 0
+
+
+def test_pace_and_the_year_s_limit_are_written_back(filled: Books) -> None:
+    """2.5 % less than last year is expected by now; six-hour steps that fell by 4 % are ahead of that, and of the year's limit."""
+    figures.publish(filled.engine, filled.telemetry, NOW)
+    found = filled.figures("indicator", '%"water_per_capita"%"compound:c1"%', AS_OF - DAY_MS)
+    water = indicators(filled, "compound:c1")["water_per_capita"]
+    baseline, whole, actual = water.baseline.value, water.baseline_year.value, water.actual.value
+    assert (baseline, whole, actual) != (None, None, None)
+    assert found["expected"] == pytest.approx((baseline or 0) * 0.97, rel=1e-12)
+    assert found["gap"] == pytest.approx((actual or 0) / found["expected"] - 1, rel=1e-9)
+    assert found["target"] == pytest.approx((whole or 0) * 0.97, rel=1e-12)
+    assert found["measured"] + found["distributed"] == pytest.approx(1.0)
+
+
+def test_a_figure_that_cannot_be_given_has_no_field(books: Books) -> None:
+    """An empty ledger writes why by number and nothing that a panel could take for a figure."""
+    figures.publish(books.engine, books.telemetry, NOW)
+    found = books.figures("indicator", '%"energy_per_area"%"district"%', AS_OF - DAY_MS)
+    assert found == {"target_change": -0.02, "status": written.STATUS_NUMBERS["no_figure"]}
