@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from cloud import grafana
 from cloud.api.params import moment
 from cloud.app import Service, prepared_database, run_until_signalled, site_of
 from cloud.indicators.figures import targets_of
@@ -70,6 +71,7 @@ def _parser() -> Parser:
     entries.add_argument("--by", default="command line", metavar="NAME", help="who enters them (default: command line)")
     _record_parsers(commands)
     _target_parser(commands)
+    grafana.add_parser(commands)
     return parser
 
 
@@ -194,6 +196,7 @@ def _database(settings: Settings) -> Iterator[sa.Engine]:
 
 _COMMANDS: dict[str, Callable[[Settings, Clock, argparse.Namespace], int]] = {
     "exchange": _exchange,
+    "grafana": grafana.command,
     "import": _import,
     "ingest": _ingest,
     "migrate": _migrate,

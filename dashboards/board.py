@@ -113,5 +113,5 @@ def scope_choice(words: Words) -> Json:
     by_id |= {f"compound:{c.id}": words.name(c.name) for c in words.site.compounds}
     by_id |= {f"unit:{u.id}": words.name(u.name) for u in words.site.units}
     plain = choice("scope", words("scope"), by_id, words, first=["district"])
-    district = plain["options"][1]
-    return plain | {"multi": False, "includeAll": False, "options": plain["options"][1:], "current": district} | {"allValue": None}
+    one = {name: value for name, value in plain.items() if name != "allValue"} | {"multi": False, "includeAll": False}
+    return one | {"options": plain["options"][1:], "current": plain["options"][1]}

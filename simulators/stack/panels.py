@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from simulators.stack.influxd import Influxd
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "grafana"
@@ -86,11 +88,14 @@ def ask(influxd: Influxd, database: str, query: PanelQuery) -> list[Rows]:
 
     Raises:
         PanelError: InfluxDB says that the query is wrong.
-        httpx.HTTPStatusError: It was refused as a whole.
     """
-    result = influxd.post("/query", db=database, q=query.text, epoch="ms").json()["results"][0]
+    where = f"{query.board}, {query.panel}, {query.letter}"
+    try:
+        result = influxd.post("/query", db=database, q=query.text, epoch="ms").json()["results"][0]
+    except httpx.HTTPStatusError as error:
+        raise PanelError(f"{where}: {error.response.text.strip()}: {query.text}") from error
     if "error" in result:
-        raise PanelError(f"{query.board}, {query.panel}, {query.letter}: {result['error']}: {query.text}")
+        raise PanelError(f"{where}: {result['error']}: {query.text}")
     return [
         Rows(series.get("tags", {}), [dict(zip(series["columns"], row, strict=True)) for row in series["values"]])
         for series in result.get("series", [])
