@@ -30,7 +30,7 @@ from simulators.history import meters_of, packed, span, write_fuel
 from simulators.stack.influxd import Influxd
 from simulators.world.site_world import SiteWorld
 
-NOW = parse_time("2026-02-10T14:05:00+08:00")
+NOW = parse_time("2026-02-10T14:35:00+08:00")
 DATABASE = "grafana"
 _LIVE_FROM = NOW - 2 * HOUR_MS
 _EVERY = 5 * 60_000

@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 BOARDS = panels.boards()
 NOW = 1_770_000_000_000
 WRITTEN_BACK = {"value", "measured", "distributed", "estimated", "manual"}
+FORECASTS = {"forecast", "forecast_low", "forecast_high", "forecast_change"}
+"""Written once there are forecasts; no panel reads them before."""
 TILES = {
     "人均综合能耗",
     "单位建筑面积能耗",
@@ -245,3 +247,19 @@ def test_no_panel_needs_the_internet() -> None:
     kinds = {panel["type"] for board in BOARDS.values() for panel in board["panels"]}
     assert kinds == {"barchart", "gauge", "stat", "state-timeline", "table", "timeseries"}
     assert not any("http" in json.dumps(board) for board in BOARDS.values())
+
+
+def test_every_figure_written_back_is_documented() -> None:
+    """Who builds a panel of their own finds each field of `indicator` in docs/grafana.md, with the numbers of the status."""
+    text = (ROOT / "docs" / "grafana.md").read_text(encoding="utf-8")
+    rows = "".join(re.findall(r"^\| (`.+?) \|", text, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", rows)) == written()["indicator"] | FORECASTS
+    assert ", ".join(f"{number} {status}" for status, number in STATUS_NUMBERS.items()) in text
+
+
+def test_the_readme_has_the_address_of_the_wall() -> None:
+    """The kiosk address names the dashboard that exists, and its time and refresh as generated."""
+    wall = BOARDS["jieyue-wall"]
+    address = f"/d/{wall['uid']}/wall?kiosk&refresh={wall['refresh']}&theme=dark&from={wall['time']['from']}&to={wall['time']['to']}"
+    assert address in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert address in (ROOT / "docs" / "grafana.md").read_text(encoding="utf-8")
