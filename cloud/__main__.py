@@ -21,9 +21,11 @@ from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import Change, record_exchange, record_profile
 from cloud.printed import table
 from cloud.registry.tokens import Role, issue, revoke
-from cloud.settings import Settings, load_settings
+from cloud.reports import command as report_command
+from cloud.reports.base import ReportError
+from cloud.settings import Settings, command_clock, load_settings
 from contract.clock import Clock, clock_from_environment
-from contract.commandline import Parser, ended
+from contract.commandline import FAILED, Parser, ended, fail
 from contract.logs import set_up
 
 PROGRAM = "jieyue-cloud"
@@ -72,6 +74,7 @@ def _parser() -> Parser:
     _record_parsers(commands)
     _target_parser(commands)
     grafana.add_parser(commands)
+    report_command.add_arguments(_add(commands, "report", "make a report as PDF or XLSX"))
     return parser
 
 
@@ -154,7 +157,7 @@ def _revoke(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> 
 
 
 def _targets(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
-    now = clock.now_ms()
+    now = command_clock(settings, clock).now_ms()
     with _database(settings) as engine:
         try:
             found = targets_of(engine, arguments.year or local_date(now).year, arguments.scope, now)
@@ -164,6 +167,16 @@ def _targets(settings: Settings, clock: Clock, arguments: argparse.Namespace) ->
         sys.stdout.write(found.model_dump_json(indent=1) + "\n")
     else:
         sys.stdout.writelines(line + "\n" for line in table(found, arguments.lang))
+    return 0
+
+
+def _report(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    wanted = report_command.asked(arguments)
+    try:
+        with _database(settings) as engine:
+            report_command.run(engine, arguments.report, wanted, arguments.output, command_clock(settings, clock).now_ms())
+    except ReportError as error:
+        return fail(PROGRAM, error, FAILED)
     return 0
 
 
@@ -201,6 +214,7 @@ _COMMANDS: dict[str, Callable[[Settings, Clock, argparse.Namespace], int]] = {
     "ingest": _ingest,
     "migrate": _migrate,
     "profile": _profile,
+    "report": _report,
     "revoke": _revoke,
     "serve": _serve,
     "targets": _targets,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from cloud.indicators.model import Indicator, Targets
 from cloud.ledger.periods import local_date
-from cloud.web.pages import Language, catalogue
+from cloud.texts import Language, catalogue
 from contract.clock import parse_time
 
 _COLUMNS = ("indicator", "actual", "baseline", "change", "target", "forecast", "allowance", "state")

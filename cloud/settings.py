@@ -8,7 +8,11 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract.clock import Clock
 from contract.yamlfile import ConfigError
+
+_PART = "cloud"
+"""The cloud's folder in that of a demo."""
 
 
 class Settings(BaseSettings):
@@ -59,13 +63,30 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings that the environment gives.
+    """The settings that the environment gives; the data folder of a demo stands for the cloud's folder in it.
 
     Raises:
         ConfigError: A variable has a value that cannot be used; one line each.
     """
     try:
-        return Settings()
+        found = Settings()
     except ValidationError as error:
         lines = [f"JIEYUE_{str(f['loc'][0]).upper()}: {f['msg']}, got {f['input']!r}" for f in error.errors()]
         raise ConfigError("\n".join(lines)) from error
+    return found.model_copy(update={"data": found.data / _PART}) if _is_demo(found.data) else found
+
+
+def command_clock(settings: Settings, clock: Clock) -> Clock:
+    """The clock of a command that reads figures: the environment's; without one, that of the demo whose data is read.
+
+    A demo keeps its time in its folder, so what is asked of a stopped one is answered as it would have answered itself.
+    """
+    left = settings.data.parent / "clock"
+    if clock != Clock() or settings.data.name != _PART or not left.is_file():
+        return clock
+    return Clock(float(left.read_text(encoding="utf-8")), speed=0.0)
+
+
+def _is_demo(folder: Path) -> bool:
+    """Whether a folder is that of a whole demo, where each part has a folder of its own."""
+    return (folder / _PART / "registry.db").exists() and not (folder / "registry.db").exists()

@@ -27,6 +27,12 @@ def mosquitto() -> None:
     installed("mosquitto", "mosquitto")
 
 
+@pytest.fixture
+def poppler() -> None:
+    """What looks into a PDF."""
+    installed("pdftotext", "poppler-utils")
+
+
 @pytest.fixture(scope="session")
 def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
     """One server for all tests that do not kill it; tests keep apart by device ids of their own."""

@@ -149,3 +149,30 @@ class CommandAccepted(_Shape):
 
     id: str
     state: str
+
+
+class ReportMade(_Shape):
+    """A report that somebody was given; the digest says whether a file is that one."""
+
+    year: int
+    quarter: int | None
+    month: int | None
+    scope: str
+    lang: str
+    format: str
+    as_of: str
+    bytes: int
+    sha256: str
+    made_at: str
+    made_by: str
+
+
+class ReportKind(_Shape):
+    """A report that can be had, and what was made of it, the newest first."""
+
+    id: str
+    title: dict[str, str]
+    path: str
+    languages: list[str]
+    formats: list[str]
+    made: list[ReportMade]

@@ -71,7 +71,7 @@ def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
     with engine.connect() as connection:
         found = scopes.scope_of(scopes.load(connection), scope)
         sums = _Sums(connection, [meter.id for meter in found.meters])
-        return _targets(found, scope, year, now, sums, _factors(connection, year))
+        return _targets(found, scope, year, now, sums, factors_of(connection, year))
 
 
 def _targets(found: Scope, text: str, year: int, now: int, sums: _Sums, by_energy: dict[str, Factor]) -> Targets:
@@ -138,7 +138,8 @@ def factor_rows(engine: sa.Engine, on: date, name: str = NATIONAL) -> list[Facto
     ]
 
 
-def _factors(connection: sa.Connection, year: int) -> dict[str, Factor]:
+def factors_of(connection: sa.Connection, year: int) -> dict[str, Factor]:
+    """The factors of the national set that figures of a year are converted with, those of 1 January, by energy."""
     return _held(connection, date(year, 1, 1), NATIONAL)
 
 
@@ -178,7 +179,7 @@ def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
         return 0
     with engine.connect() as connection:
         registry = scopes.load(connection)
-        sums, by_energy = _Sums(connection, [meter.id for meter, _ in registry.meters]), _factors(connection, year)
+        sums, by_energy = _Sums(connection, [meter.id for meter, _ in registry.meters]), factors_of(connection, year)
         texts = registry.all_scopes()
         found = [_targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy) for text in texts]
     rows = [row for answer in found for row in written.rows(answer, day)]

@@ -126,7 +126,7 @@ def load(connection: sa.Connection) -> Registry:
     by_meter: defaultdict[str, list[str]] = defaultdict(list)
     for meter, name in connection.execute(sa.select(serves.meter, serves.unit).order_by(serves.unit)):
         by_meter[meter].append(name)
-    return Registry(units, _meters(connection), dict(by_meter), load_series(connection))
+    return Registry(units, counted_meters(connection), dict(by_meter), load_series(connection))
 
 
 def load_series(connection: sa.Connection) -> Series:
@@ -138,8 +138,8 @@ def load_series(connection: sa.Connection) -> Series:
     return dict(found)
 
 
-def _meters(connection: sa.Connection) -> list[tuple[CountedMeter, str | None]]:
-    """Main meters, fuel of cars among them; sub-meters are in their mains already."""
+def counted_meters(connection: sa.Connection, *, main: bool = True) -> list[tuple[CountedMeter, str | None]]:
+    """Main meters, fuel of cars among them, or the sub-meters, which are in their mains already; each with its compound."""
     meter, ledger, entry = tables.meter.c, tables.ledger_hour.c, tables.entry.c
     months: defaultdict[str, set[Month]] = defaultdict(set)
     for name, month in connection.execute(sa.select(entry.meter, entry.month)):
@@ -148,7 +148,7 @@ def _meters(connection: sa.Connection) -> list[tuple[CountedMeter, str | None]]:
     # The index has both ends; min() and max() would read all.
     orders = (ledger.hour, ledger.hour.desc())
     ends = [sa.select(ledger.hour).where(by_device).order_by(order).limit(1).scalar_subquery() for order in orders]
-    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *ends).where(meter.main).order_by(meter.id)
+    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *ends).where(meter.main.is_(main)).order_by(meter.id)
     return [
         (CountedMeter(name, energy, vehicle_fuel, first, None if last is None else last + HOUR_MS, frozenset(months[name])), compound)
         for name, energy, vehicle_fuel, compound, first, last in connection.execute(query)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 import secrets
-from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
-from typing import Literal
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -21,6 +18,7 @@ from cloud.api.auth import COOKIE
 from cloud.api.context import Here
 from cloud.api.problems import not_found
 from cloud.registry import tokens
+from cloud.texts import Language, catalogue
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "jieyue_lang"
@@ -33,16 +31,8 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; connect-src 'self'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-Language = Literal["zh", "en"]
 _TAGS: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 router = APIRouter(include_in_schema=False)
-
-
-@lru_cache(maxsize=1)
-def catalogue() -> dict[str, dict[Language, str]]:
-    """Every text of the pages in both languages."""
-    found: dict[str, dict[Language, str]] = json.loads((HERE / "messages.json").read_text(encoding="utf-8"))
-    return found
 
 
 def language(request: Request) -> Language:

@@ -1,4 +1,4 @@
-"""Alerts and reports, and what changes, as it changes."""
+"""Alerts, and what changes, as it changes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,6 @@ def alerts(state: Id | None = None) -> list[dict[str, Any]]:
 def acknowledge(_caller: Acknowledger, alert: Id) -> None:
     """Say that an alert is being looked after; operators only."""
     raise not_found("alert", alert)
-
-
-@router.get("/reports")
-def reports() -> list[dict[str, Any]]:
-    """Reports that can be made; none yet."""
-    return []
 
 
 @router.get("/events", response_class=StreamingResponse, responses={HTTPStatus.OK: {"content": {"text/event-stream": {}}}})

@@ -34,7 +34,7 @@ ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "reports": ("/api/v1/reports", {}),
 }
 
-NO_JSON = {"/metrics", "/api/v1/events", "/api/v1/alerts/{alert}/acknowledge"}
+NO_JSON = {"/metrics", "/api/v1/events", "/api/v1/alerts/{alert}/acknowledge", "/api/v1/reports/{report}"}
 
 
 @pytest.mark.parametrize("name", ROUTES)

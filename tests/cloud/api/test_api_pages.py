@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloud.registry.tokens import Role
+from cloud.texts import catalogue
 from cloud.web import pages
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def test_the_script_sets_text_and_never_markup() -> None:
 
 def test_every_text_is_there_in_both_languages() -> None:
     """The catalogue has both languages for each key, and every key that the pages and the script name."""
-    found = pages.catalogue()
+    found = catalogue()
     assert all(set(both) == {"zh", "en"} and all(both.values()) for both in found.values())
     script = (WEB / "page.js").read_text(encoding="utf-8")
     asked = set(re.findall(r'say\("([^"]+)"', script))

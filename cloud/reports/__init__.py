@@ -1,0 +1,1 @@
+"""Reports on paper and as spreadsheets: one folder a report."""

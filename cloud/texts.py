@@ -1,0 +1,62 @@
+"""The one catalogue of everything that users see, in both languages: pages, alerts and reports take their words from it.
+
+The figures' reasons are English sentences in the interface. A text whose key begins with `reason.` is a pattern of such a
+sentence, with `{names}` for what varies, so the same sentence can be said in Chinese.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+_FILE = Path(__file__).parent / "web" / "messages.json"
+_SENTENCE = "reason."
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> dict[str, dict[Language, str]]:
+    """Every text in both languages, by its key."""
+    found: dict[str, dict[Language, str]] = json.loads(_FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def say(key: str, language: Language, **values: object) -> str:
+    """A text of the catalogue, with its `{names}` filled.
+
+    Raises:
+        KeyError: There is no such text.
+    """
+    return catalogue()[key][language].format_map(values)
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    found = []
+    for key, both in catalogue().items():
+        if key.startswith(_SENTENCE):
+            parts = re.split(r"{(\w+)}", both["en"])
+            wanted = "".join(f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+            found.append((re.compile(wanted), key))
+    return found
+
+
+def sentence(text: str, language: Language, names: Mapping[str, str] | None = None) -> str:
+    """An English sentence of the service in a language, as the first pattern that fits it says; unknown ones stay as they are.
+
+    Args:
+        text: Such as a reason of an indicator.
+        language: To say it in.
+        names: Names of what the sentence calls by an id.
+    """
+    for pattern, key in _patterns():
+        found = pattern.fullmatch(text)
+        if found:
+            values = {name: sentence(value, language, names) for name, value in found.groupdict().items()}
+            return say(key, language, **values)
+    return (names or {}).get(text, text)
