@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,12 @@ async def test_a_report_wants_a_token(http: httpx.AsyncClient) -> None:
     http.headers.pop("Authorization")
     for path in ("/api/v1/reports", "/api/v1/reports/targets?year=2026"):
         assert (await http.get(path)).status_code == 401
+
+
+async def test_without_the_extra_the_route_names_it(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service without the packages answers 501 with what to install, and everything else as ever."""
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    answer = await http.get("/api/v1/reports/targets", params={"year": "2026", "format": "xlsx"})
+    assert (answer.status_code, answer.headers["content-type"]) == (501, "application/problem+json")
+    assert "jieyue[reports]" in answer.json()["detail"]
+    assert (await http.get("/api/v1/reports")).status_code == 200
