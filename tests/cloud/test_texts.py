@@ -10,11 +10,11 @@ NAMES = {"m1": "总表"}
 @pytest.mark.parametrize(
     ("said", "chinese"),
     [
-        ("m1: nothing known for 2026-02", "总表：2026-02 无数据"),
-        ("baseline: m1: nothing known for 2025-02", "上年同期：总表：2025-02 无数据"),
-        ("baseline year: m1: nothing known for 2025-12", "上年全年：总表：2025-12 无数据"),
-        ("m1: nothing counted since 2026-09-20 00:00", "总表：2026-09-20 00:00 起无计量数据"),
-        ("2025 is known by the month only, and no month of 2026 is complete", "2025 年只有按月数据，而 2026 年尚无完整的一月"),
+        ("m1: nothing known for 2026-02", "总表：2026-02 无数据"),  # noqa: RUF001 (as Chinese is written)
+        ("baseline: m1: nothing known for 2025-02", "上年同期：总表：2025-02 无数据"),  # noqa: RUF001 (as Chinese is written)
+        ("baseline year: m1: nothing known for 2025-12", "上年全年：总表：2025-12 无数据"),  # noqa: RUF001 (as Chinese is written)
+        ("m1: nothing counted since 2026-09-20 00:00", "总表：2026-09-20 00:00 起无计量数据"),  # noqa: RUF001 (as Chinese is written)
+        ("2025 is known by the month only, and no month of 2026 is complete", "2025 年只有按月数据，而 2026 年尚无完整的一月"),  # noqa: RUF001 (as Chinese is written)
         ("something that nobody foresaw", "something that nobody foresaw"),
     ],
 )

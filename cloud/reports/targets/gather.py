@@ -173,6 +173,8 @@ def _shares(who: _Who, used: Used, common: Compared) -> dict[str, Shares]:
     whole = dict.fromkeys(Provenance, Decimal(0))
     for energy, meters in by_energy(who.scope.meters).items():
         span = used.compared(meters).this if energy == WATER or common.this is None else common.this
+        if span is None:
+            continue
         parts = [used.of(who.scope, meter, span) or {} for meter in meters]
         amounts = {p: Decimal(sum(part.get(p, 0) for part in parts)) for p in Provenance}
         found[energy] = shares(amounts)

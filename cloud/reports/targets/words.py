@@ -97,7 +97,7 @@ class Words:
     def energy_spans(self) -> list[str]:
         """Which spans the quantities are of: all that is converted has one, water its own."""
         found: dict[str, list[str]] = {}
-        for row in self.facts.energies:
+        for row in (row for row in self.facts.energies if row.spans.this is not None):
             found.setdefault(self.spans(row.spans.this, row.spans.last), []).append(self.any(f"energy.{row.energy}"))
         return [self.say("about", what=self.say("list").join(names), why=spans) for spans, names in found.items()]
 
