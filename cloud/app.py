@@ -151,7 +151,7 @@ class Service:
                 log.warning("indicators wait", reason=str(error).splitlines()[0])
 
     async def _serve(self) -> None:
-        context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready)
+        context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready, self.site)
         config = uvicorn.Config(
             create_app(context),
             host=self.settings.bind,

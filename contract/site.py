@@ -20,6 +20,11 @@ Energy = Literal["electricity", "water", "natural_gas", "petrol", "diesel", "hea
 """What a meter counts: `water` or a name of the factor table; `other` is in standard coal already."""
 
 
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+"""WGS-84 degrees, as everywhere."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
@@ -47,6 +52,8 @@ class Compound(_Strict):
     id: Id
     name: Text
     buildings: list[Building]
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
 
 
 class Unit(_Strict):
@@ -184,6 +191,22 @@ class Zone(_Strict):
     device: Id
 
 
+class Landmark(_Strict):
+    """A place that a map names."""
+
+    name: Text
+    latitude: Latitude
+    longitude: Longitude
+
+
+class Map(_Strict):
+    """What is drawn under the cars where there is no internet to take a map from."""
+
+    roads: list[list[tuple[Latitude, Longitude]]] = []
+    """Lines of (latitude, longitude)."""
+    landmarks: list[Landmark] = []
+
+
 class Site(_Strict):
     """Everything that is fixed about a site."""
 
@@ -201,6 +224,7 @@ class Site(_Strict):
     meters: list[Meter] = []
     zones: list[Zone] = []
     elevator_groups: list[ElevatorGroup] = []
+    map: Map = Map()
 
     @cached_property
     def device_by_id(self) -> dict[str, Device]:

@@ -9,7 +9,8 @@ from cloud.api.auth import Guard
 from cloud.api.context import Context
 from cloud.api.limits import Limited
 from cloud.api.metrics import Measured
-from cloud.api.routes import commands, devices, figures, health, notices, readings, registry, reports
+from cloud.api.routes import commands, devices, figures, health, notices, readings, registry, reports, wall
+from cloud.api.wall.snapshot import Wall
 from cloud.web import pages
 
 
@@ -17,11 +18,12 @@ def create_app(context: Context) -> FastAPI:
     """The HTTP interface over a context; it opens and closes nothing itself."""
     app = FastAPI(title="Jieyue", docs_url=None, redoc_url=None, responses=problems.DESCRIBED)
     app.state.context = context
+    app.state.wall = Wall(context)
     problems.install(app)
     app.add_middleware(Limited)
     app.add_middleware(Guard, context=context, login_page=pages.login_needed)
     app.add_middleware(Measured)
-    for subject in (health, devices, readings, registry, figures, commands, notices, reports):
+    for subject in (health, devices, readings, registry, figures, commands, notices, reports, wall):
         app.include_router(subject.router)
     app.include_router(pages.router)
     return app

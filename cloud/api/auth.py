@@ -21,8 +21,13 @@ from cloud.registry.tokens import Permission, Principal
 COOKIE = "jieyue_session"
 OPEN = frozenset({"/healthz", "/login"})
 """All that is answered without a token; a new route is guarded unless somebody adds it here."""
-PAGES = frozenset({"/"})
+WALL = "/wall"
+"""The page that may be opened with a token in its address, since nobody types one in before a wall."""
+PAGES = frozenset({"/", WALL})
 """Where a person without a session is shown the login form, with the same 401."""
+WATCHED = frozenset({WALL, "/api/v1/wall", "/api/v1/events"})
+"""With the files of pages, all that a token for a wall may ask."""
+FILES = "/web/"
 LoginPage = Callable[[Request], ASGIApp]
 
 
@@ -47,6 +52,9 @@ class Guard:
         if principal is None:
             await self._refuse(scope, receive, guarded)
             return
+        if not principal.may(_needed(scope["path"])):
+            await Problem(HTTPStatus.FORBIDDEN, f"the role {principal.role} sees the wall only")(scope, receive, guarded)
+            return
         connection.state.principal = principal
         await self._app(scope, receive, guarded)
 
@@ -62,12 +70,19 @@ class Guard:
 
 
 def given_token(connection: HTTPConnection) -> str:
-    """The token of a request; the header counts before the cookie. Empty if there is none."""
+    """The token of a request: of the wall's address, else of the header, else of the cookie. Empty if there is none."""
+    if connection.url.path == WALL and (text := connection.query_params.get("token")):
+        return text
     header = connection.headers.get("authorization")
     if header is None:
         return connection.cookies.get(COOKIE, "")
     scheme, _, text = header.partition(" ")
     return text.strip() if scheme.lower() == "bearer" else ""
+
+
+def _needed(path: str) -> Permission:
+    """What a caller must be allowed to do, at least."""
+    return Permission.WATCH if path in WATCHED or path.startswith(FILES) else Permission.READ
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
@@ -87,13 +102,22 @@ def who(request: Request) -> Principal:
     return principal
 
 
+def require(principal: Principal, permission: Permission) -> None:
+    """Go on only with a permission.
+
+    Raises:
+        HTTPException: 403, the caller does not have it.
+    """
+    if not principal.may(permission):
+        raise HTTPException(HTTPStatus.FORBIDDEN, f"the role {principal.role} may not {permission}")
+
+
 def allows(permission: Permission) -> Callable[[Request], Principal]:
     """A dependency that answers 403 unless the caller has a permission."""
 
     def check(request: Request) -> Principal:
         principal = who(request)
-        if not principal.may(permission):
-            raise HTTPException(HTTPStatus.FORBIDDEN, f"the role {principal.role} may not {permission}")
+        require(principal, permission)
         return principal
 
     return check
@@ -101,3 +125,4 @@ def allows(permission: Permission) -> Callable[[Request], Principal]:
 
 Commander = Annotated[Principal, Depends(allows(Permission.COMMAND))]
 Acknowledger = Annotated[Principal, Depends(allows(Permission.ACKNOWLEDGE))]
+Watcher = Annotated[Principal, Depends(allows(Permission.WATCH))]

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
+from contract.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Context:
         clock: What "now" is.
         group: District code; the application answers for this group only.
         ready: None when the service is ready, else what it still waits for.
+        site: What the site's files say.
     """
 
     engine: sa.Engine
@@ -30,6 +32,7 @@ class Context:
     clock: Clock
     group: str
     ready: Callable[[], str | None]
+    site: Site
 
 
 def _of(request: Request) -> Context:

@@ -11,18 +11,13 @@ import sqlalchemy as sa
 from cloud.api.context import Context
 from cloud.api.problems import not_found
 from cloud.api.shapes import Device, DeviceDetail, Vehicle, Writable
+from cloud.registry.online import VEHICLE, longest_silence
 from cloud.registry.tables import device, latest, site
 from contract.clock import iso
 from contract.point import POINTS
 from contract.profile import PointMap, Profile, load_profile
 from contract.yamlfile import ConfigError
 
-VEHICLE = "vehicle"
-VEHICLE_SILENCE = 180_000
-"""Ms without a good reading after which a vehicle is offline."""
-_INTERVALS = 3
-_UNKNOWN_INTERVAL = 60.0
-"""Seconds; for a device that only a birth made known."""
 _POSITION = ("latitude", "longitude", "speed", "course")
 Row = sa.Row[Any]
 
@@ -108,9 +103,7 @@ def _seen(newest: list[Row]) -> int | None:
 
 
 def _online(row: Row, seen: int | None, now: int) -> bool:
-    interval = _UNKNOWN_INTERVAL if row.interval is None else row.interval
-    silence = VEHICLE_SILENCE if class_of(row) == VEHICLE else _INTERVALS * interval * 1000
-    return seen is not None and now - seen <= silence
+    return seen is not None and now - seen <= longest_silence(class_of(row), row.interval)
 
 
 def _fields(row: Row, newest: list[Row], place: str, now: int) -> dict[str, Any]:

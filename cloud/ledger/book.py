@@ -205,7 +205,7 @@ def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Ever
         energy = connection.execute(sa.select(tables.meter.c.energy).where(tables.meter.c.id == meter)).scalar()
         if energy is None:
             raise UnknownMeterError(f"no meter {meter!r}")
-        amounts = _by_period(connection, meter, start, end, every)
+        amounts = by_period(connection, [meter], start, end, every).get(meter, {})
     unit = energy_of(energy).factor_unit
     return [_period(at, by_provenance, energy, unit) for at, by_provenance in amounts.items()]
 
@@ -215,16 +215,21 @@ def _period(at: int, amounts: Mapping[Provenance, int], energy: str, unit: str) 
     return {"start": iso(at), "value": value, "unit": unit, "provenance": shares(amounts)}
 
 
-def _by_period(connection: sa.Connection, meter: str, start: int, end: int, every: Every) -> dict[int, dict[Provenance, int]]:
-    """Sums by begin of period, ascending; the database adds up days, so a year is 365 rows and not 8760."""
+def by_period(
+    connection: sa.Connection, meters: Sequence[str], start: int, end: int, every: Every
+) -> dict[str, dict[int, dict[Provenance, int]]]:
+    """What each of some meters used in [start, end), base units by begin of period (ascending) and provenance; one query.
+
+    The database adds up days, so a year is 365 rows and not 8760. What is not known is absent.
+    """
     length = HOUR_MS if every == "hour" else periods.DAY_MS
     # Written out, since PostgreSQL takes two parameters of one value for two expressions and then refuses the grouping.
     offset, divisor = (sa.literal_column(str(n), sa.BigInteger) for n in (_SHANGHAI_MS, length))
     number = ((_LEDGER.hour + offset) // divisor).label("number")
-    within = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= start, _LEDGER.hour < end)
-    query = sa.select(number, _LEDGER.provenance, sa.func.sum(_LEDGER.amount)).where(within)
-    found: defaultdict[int, dict[Provenance, int]] = defaultdict(dict)
-    for index, provenance, amount in connection.execute(query.group_by(number, _LEDGER.provenance).order_by(number)):
-        of_period = found[periods.floor(index * length - _SHANGHAI_MS, every)]
+    within = sa.and_(_LEDGER.meter.in_(list(meters)), _LEDGER.hour >= start, _LEDGER.hour < end)
+    query = sa.select(_LEDGER.meter, number, _LEDGER.provenance, sa.func.sum(_LEDGER.amount)).where(within)
+    found: defaultdict[str, dict[int, dict[Provenance, int]]] = defaultdict(dict)
+    for meter, index, provenance, amount in connection.execute(query.group_by(_LEDGER.meter, number, _LEDGER.provenance).order_by(number)):
+        of_period = found[meter].setdefault(periods.floor(index * length - _SHANGHAI_MS, every), {})
         of_period[Provenance(provenance)] = of_period.get(Provenance(provenance), 0) + int(amount)
     return dict(found)

@@ -24,6 +24,8 @@ _BYTES = 32
 class Permission(StrEnum):
     """What somebody may do."""
 
+    WATCH = "watch"
+    """See the wall, and nothing else."""
     READ = "read"
     COMMAND = "command"
     """Write to devices."""
@@ -38,6 +40,7 @@ class Permission(StrEnum):
 class Role(StrEnum):
     """Who somebody is; no role contains another by itself, see `PERMISSIONS`."""
 
+    WALL = "wall"
     VIEWER = "viewer"
     OPERATOR = "operator"
     CLERK = "clerk"
@@ -46,9 +49,10 @@ class Role(StrEnum):
 
 PERMISSIONS: MappingProxyType[Role, frozenset[Permission]] = MappingProxyType(
     {
-        Role.VIEWER: frozenset({Permission.READ}),
-        Role.OPERATOR: frozenset({Permission.READ, Permission.COMMAND, Permission.ACKNOWLEDGE}),
-        Role.CLERK: frozenset({Permission.READ, Permission.ENTER}),
+        Role.WALL: frozenset({Permission.WATCH}),
+        Role.VIEWER: frozenset({Permission.WATCH, Permission.READ}),
+        Role.OPERATOR: frozenset({Permission.WATCH, Permission.READ, Permission.COMMAND, Permission.ACKNOWLEDGE}),
+        Role.CLERK: frozenset({Permission.WATCH, Permission.READ, Permission.ENTER}),
         Role.ADMIN: frozenset(Permission),
     }
 )
@@ -117,3 +121,10 @@ def find(engine: sa.Engine, text: str) -> Principal | None:
     with engine.connect() as connection:
         row = connection.execute(query).one_or_none()
     return None if row is None else Principal(row.id, row.name, Role(row.role))
+
+
+def holds(engine: sa.Engine, principal: Principal) -> bool:
+    """Whether a token that was found before was not revoked since."""
+    query = sa.select(token.c.id).where(token.c.id == principal.id, token.c.revoked_at.is_(None))
+    with engine.connect() as connection:
+        return connection.execute(query).first() is not None

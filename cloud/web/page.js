@@ -1,21 +1,11 @@
 // The overview: asks the interface every few seconds and shows what it says. All text is set as text, never as markup.
 
+import { local, number, percent, say } from "./texts.js";
+
 const PERIOD = 5000;
-const LANG = document.documentElement.lang;
-const KEY = LANG === "en" ? "en" : "zh";
 const SHOWN = 6; // readings of a device in its row
 
-let messages = {};
-
-const say = (key, otherwise = key) => messages[key]?.[KEY] ?? otherwise;
-const number = (value, digits = 2) =>
-  value === null ? say("none") : new Intl.NumberFormat(LANG, { maximumFractionDigits: digits }).format(value);
-const percent = (value) =>
-  value === null
-    ? say("none")
-    : new Intl.NumberFormat(LANG, { style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" }).format(value);
-const time = (text) =>
-  text === null ? say("none") : new Date(text).toLocaleString(LANG, { timeZone: "Asia/Shanghai", hourCycle: "h23" });
+const time = (text) => (text === null ? say("none") : local(Date.parse(text), { dateStyle: "short", timeStyle: "medium" }));
 
 function element(name, text, kind) {
   const made = document.createElement(name);
@@ -35,9 +25,9 @@ function card(indicator) {
   const made = element("article", undefined, "card");
   made.append(
     element("h3", say(`indicator.${indicator.id}`)),
-    element("p", `${number(indicator.actual.value)} ${say(`unit.${indicator.unit}`)}`, "figure"),
-    element("p", `${say("baseline")} ${number(indicator.baseline.value)}`),
-    element("p", `${say("change")} ${percent(indicator.change)} · ${say("target")} ${percent(indicator.target_change)}`),
+    element("p", `${number(indicator.actual.value, 2)} ${say(`unit.${indicator.unit}`)}`, "figure"),
+    element("p", `${say("baseline")} ${number(indicator.baseline.value, 2)}`),
+    element("p", `${say("change")} ${percent(indicator.change, 1, true)} · ${say("target")} ${percent(indicator.target_change, 1, true)}`),
     element("p", say(`status.${indicator.status}`), indicator.status),
   );
   if (indicator.reason) made.append(element("p", indicator.reason, "quiet"));
@@ -46,7 +36,7 @@ function card(indicator) {
 
 function reading(item) {
   if (item.quality !== "good") return `${item.point} ${say(item.quality)}`;
-  return `${item.point} ${number(item.value, 3)}${item.unit === "1" ? "" : ` ${item.unit}`}`;
+  return `${item.point} ${number(item.value, 3, 0)}${item.unit === "1" ? "" : ` ${item.unit}`}`;
 }
 
 function row(device, newest) {
@@ -54,7 +44,7 @@ function row(device, newest) {
   const state = device.online ? "online" : "offline";
   made.append(
     element("td", device.id),
-    element("td", say(`class.${device.class}`, device.class)),
+    element("td", say(`class.${device.class}`, {}, device.class)),
     element("td", device.gateway),
     element("td", say(state), state),
     element("td", time(device.last_seen)),
@@ -95,5 +85,4 @@ async function keepShowing() {
   setTimeout(keepShowing, PERIOD);
 }
 
-messages = await ask("/web/messages.json");
 await keepShowing();

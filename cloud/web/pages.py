@@ -14,11 +14,12 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from cloud.api.auth import COOKIE
+from cloud.api.auth import COOKIE, WALL, who
 from cloud.api.context import Here
 from cloud.api.problems import not_found
 from cloud.registry import tokens
 from cloud.texts import Language, catalogue
+from cloud.registry.tokens import Principal, Role
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "jieyue_lang"
@@ -26,7 +27,12 @@ SESSION_SECONDS = 12 * 3600
 """A shift; a token that is revoked ends its session at once."""
 _FORM_BYTES = 4096
 _YEAR_SECONDS = 366 * 24 * 3600
-_FILES = {"page.js": "text/javascript", "style.css": "text/css", "messages.json": "application/json"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+_ECHARTS = "echarts-6.1.0.min.js"
+_OWN = ("page.js", "texts.js", "style.css", "messages.json", "wall.js", "wall-dom.js", "wall-figures.js", "wall-plant.js", "wall-map.js", "wall.css")
+_FILES = {name: HERE / name for name in _OWN} | {_ECHARTS: HERE / "vendor" / "echarts-6.1.0" / "echarts.min.js"}
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+"""For a file whose name holds its version."""
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; connect-src 'self'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -75,11 +81,17 @@ def login_form(request: Request) -> HTMLResponse:
 async def login(here: Here, request: Request) -> Response:
     """Start a session with a valid token."""
     given = await _token(request)
-    if await run_in_threadpool(tokens.find, here.engine, given) is None:
+    found = await run_in_threadpool(tokens.find, here.engine, given)
+    if found is None:
         return _page(request, "login.html", HTTPStatus.UNAUTHORIZED, "wrong_token")
-    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, given, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
+    return _session(request, WALL if found.role is Role.WALL else "/", given, found)
+
+
+def _session(request: Request, where: str, token: str, principal: Principal) -> RedirectResponse:
+    """A cookie with a token, and the way to a page; a screen on a wall keeps it until the token is revoked."""
+    answer = RedirectResponse(where, HTTPStatus.SEE_OTHER)
+    seconds = _YEAR_SECONDS if principal.role is Role.WALL else SESSION_SECONDS
+    answer.set_cookie(COOKIE, token, max_age=seconds, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer
 
 
@@ -107,9 +119,20 @@ def overview(request: Request) -> HTMLResponse:
     return _page(request, "index.html")
 
 
+@router.get(WALL)
+def wall(request: Request) -> Response:
+    """The wall; a token in its address becomes a cookie at once, so that it stands in no history and no picture of the screen."""
+    token = request.query_params.get("token")
+    if not token:
+        return _page(request, "wall.html")
+    said = request.query_params.get("lang")
+    return _session(request, f"{WALL}?lang={language(request)}" if said else WALL, token, who(request))
+
+
 @router.get("/web/{name}")
 def file(name: str) -> FileResponse:
     """A script, a style or the texts; nothing else of this folder."""
     if name not in _FILES:
         raise not_found("file", name)
-    return FileResponse(HERE / name, media_type=_FILES[name])
+    kept = _FOREVER if name == _ECHARTS else None
+    return FileResponse(_FILES[name], media_type=_TYPES[_FILES[name].suffix], headers=kept)

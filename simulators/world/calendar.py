@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-import chinese_calendar  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
+from contract import workdays as official_calendar
 from simulators.world.chance import Floats
 
 HOUR_MS = 3_600_000
@@ -16,8 +16,6 @@ DAY_MS = 24 * HOUR_MS
 ZONE_MS = 8 * HOUR_MS
 """Asia/Shanghai: UTC + 8 h without summer time since 1991."""
 _UNIX = date(1970, 1, 1)
-_FIXED_HOLIDAYS = {(1, 1), *((5, d) for d in range(1, 6)), *((10, d) for d in range(1, 8))}
-_FRIDAY = 4
 
 
 def local_day(at_ms: int) -> int:
@@ -53,11 +51,7 @@ def local_year(at_ms: int) -> int:
 @lru_cache(maxsize=65536)
 def is_workday(day: int) -> bool:
     """Whether offices work; a year whose calendar is not published yet has the holidays with fixed dates only."""
-    when = local_date(day)
-    try:
-        return bool(chinese_calendar.is_workday(when))
-    except NotImplementedError:
-        return when.weekday() <= _FRIDAY and (when.month, when.day) not in _FIXED_HOLIDAYS
+    return official_calendar.official(local_date(day))
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,1 @@
+"""What the wall shows, in one answer and as it changes."""

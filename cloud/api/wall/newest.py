@@ -1,0 +1,90 @@
+"""All devices with their newest readings, read at once, and how one of them may be shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloud.api.context import Context
+from cloud.api.devices import class_of, profile_of
+from cloud.api.wall.shapes import Data, Shown
+from cloud.registry.online import longest_silence
+from cloud.registry.tables import device, latest
+from contract.clock import iso
+from contract.reading import Quality
+
+GOOD = int(Quality.GOOD)
+_NAMED = 3
+"""Silent devices that are named; the rest are counted."""
+Row = sa.Row[Any]
+NOTHING = Shown(value=None, since=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Devices and readings at a moment (ms)."""
+
+    now: int
+    devices: dict[str, Row]
+    readings: dict[str, dict[str, Row]]
+
+    def shown(self, name: str, point: str) -> Shown:
+        """How a point's newest reading may be shown."""
+        row = self.readings.get(name, {}).get(point)
+        if row is None or name not in self.devices:
+            return NOTHING
+        if row.quality != GOOD:
+            return Shown(value=None, since=None if row.good_at is None else iso(row.good_at))
+        return Shown(value=row.value, since=iso(row.at) if self.now - row.at > self._silence(name) else None)
+
+    def current(self, name: str, point: str) -> float | None:
+        """A point's value if it is good and not too old."""
+        found = self.shown(name, point)
+        return found.value if found.since is None else None
+
+    def state(self, name: str, point: str) -> str | None:
+        """The name of a point's current state in the device's profile; its number where that has no name for it."""
+        value = self.current(name, point)
+        if value is None:
+            return None
+        profile = profile_of(self.devices[name])
+        mapped = profile.points.get(point) if profile else None
+        names = (mapped.values if mapped else None) or {}
+        return names.get(int(value), f"{value:g}")
+
+    def seen(self, name: str) -> int | None:
+        """Time (ms) of a device's newest good reading."""
+        return max((row.good_at for row in self.readings.get(name, {}).values() if row.good_at is not None), default=None)
+
+    def online(self, name: str) -> bool:
+        """Whether a device was heard of lately, by the rule of `/api/v1/devices`."""
+        seen = self.seen(name)
+        return seen is not None and self.now - seen <= self._silence(name)
+
+    def _silence(self, name: str) -> int:
+        return longest_silence(class_of(self.devices[name]), self.devices[name].interval)
+
+    def of_class(self, device_class: str) -> list[Row]:
+        """The devices of a class, by id."""
+        return [row for row in self.devices.values() if class_of(row) == device_class]
+
+    def data(self) -> Data:
+        """How fresh all of it is."""
+        silent = [name for name in self.devices if not self.online(name)]
+        at = max((seen for name in self.devices if (seen := self.seen(name)) is not None), default=None)
+        number = len(self.devices)
+        return Data(at=None if at is None else iso(at), devices=number, online=number - len(silent), silent=silent[:_NAMED])
+
+
+def newest(context: Context, connection: sa.Connection) -> Newest:
+    """Everything as it is now; two queries."""
+    now = context.clock.now_ms()
+    devices = connection.execute(sa.select(device).where(device.c.grp == context.group).order_by(device.c.id))
+    by_id = {row.id: row for row in devices}
+    readings: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+    for row in connection.execute(sa.select(latest).where(latest.c.grp == context.group)):
+        readings[row.device][row.point] = row
+    return Newest(now, by_id, dict(readings))

@@ -1,0 +1,125 @@
+"""Zones, elevators and vehicles as the site's files name them and the newest readings show them."""
+
+from __future__ import annotations
+
+import json
+
+from cloud.api.wall import shapes
+from cloud.api.wall.newest import Newest
+from cloud.ledger.periods import local_time
+from cloud.registry.online import VEHICLE
+from contract.clock import iso
+from contract.site import Car, ElevatorGroup, Site, Text
+from contract.workdays import Workdays
+
+STANDS = 3.0
+"""Km/h up to which a car counts as standing: positions drift by as much."""
+
+
+def text(name: Text) -> shapes.Name:
+    """A name of the site in both languages."""
+    return {"zh": name.zh, "en": name.en}
+
+
+def zones(site: Site, newest: Newest) -> list[shapes.Zone]:
+    """The conditioned zones, in the order of the site's file."""
+    return [
+        shapes.Zone(
+            id=zone.id,
+            name=text(zone.name),
+            device=zone.device,
+            room_temperature=newest.shown(zone.device, "room_temperature"),
+            setpoint=newest.shown(zone.device, "setpoint"),
+            on=newest.shown(zone.device, "on"),
+            mode=newest.state(zone.device, "mode"),
+            fan=newest.state(zone.device, "fan_actual") or newest.state(zone.device, "fan"),
+            fault=newest.state(zone.device, "fault"),
+        )
+        for zone in site.zones
+    ]
+
+
+def lifts(site: Site, newest: Newest) -> list[shapes.Lifts]:
+    """The elevator groups, in the order of the site's file."""
+    buildings = {building.id: (compound, building) for compound in site.compounds for building in compound.buildings}
+    found = []
+    for group in site.elevator_groups:
+        compound, building = buildings[group.building]
+        until, following = window(group, Workdays(), newest.now)
+        found.append(
+            shapes.Lifts(
+                id=group.id,
+                name=text(compound.name),
+                floors=building.floors,
+                window=until is not None,
+                until=until,
+                next=following,
+                cars=[_car(site, car, newest) for car in group.cars],
+            )
+        )
+    return found
+
+
+def window(group: ElevatorGroup, workdays: Workdays, now: int) -> tuple[str | None, str | None]:
+    """When the window that holds now ends (None: none holds), and when the next one of today begins; HH:MM in Shanghai."""
+    here = local_time(now)
+    clock, works = f"{here:%H:%M}", here.date() in workdays
+    today = [each for each in group.windows if works or each.days == "every_day"]
+    until = max((each.end for each in today if each.start <= clock < each.end), default=None)
+    return until, min((each.start for each in today if each.start > clock), default=None)
+
+
+def _car(site: Site, car: Car, newest: Newest) -> shapes.Car:
+    known = site.device_by_id.get(car.device)
+    return shapes.Car(
+        id=car.device,
+        name=text(known.name) if known else {"zh": car.device, "en": car.device},
+        floor=newest.shown(car.device, "floor"),
+        planned=car.parity,
+        **{point: newest.state(car.device, point) for point in ("direction", "door", "mode", "fault", "parity")},
+    )
+
+
+def vehicles(site: Site, newest: Newest) -> list[shapes.Vehicle]:
+    """Every vehicle of the registry, by id."""
+    found = []
+    for row in newest.of_class(VEHICLE):
+        known = site.device_by_id.get(row.id)
+        state = _standing(newest, row.id)
+        seen = newest.seen(row.id)
+        place = {point: newest.shown(row.id, point).value for point in ("latitude", "longitude", "course", "speed")}
+        found.append(
+            shapes.Vehicle(
+                id=row.id,
+                name=json.loads(row.name),
+                plate=known.vehicle.plate if known and known.vehicle else "",
+                state=state,
+                at=iso(seen) if state == "offline" and seen is not None else None,
+                **place,
+            )
+        )
+    return found
+
+
+def _standing(newest: Newest, name: str) -> shapes.VehicleState:
+    """What a car does; one that tells no ignition and stands counts as parked."""
+    if not newest.online(name):
+        return "offline"
+    if (newest.current(name, "speed") or 0.0) > STANDS:
+        return "moving"
+    return "idling" if newest.current(name, "ignition") else "parked"
+
+
+def site_map(site: Site) -> shapes.Map:
+    """What lies under the vehicles."""
+    return shapes.Map(
+        latitude=site.latitude,
+        longitude=site.longitude,
+        compounds=[
+            shapes.Place(name=text(c.name), latitude=c.latitude, longitude=c.longitude)
+            for c in site.compounds
+            if c.latitude is not None and c.longitude is not None
+        ],
+        landmarks=[shapes.Place(name=text(mark.name), latitude=mark.latitude, longitude=mark.longitude) for mark in site.map.landmarks],
+        roads=site.map.roads,
+    )

@@ -1,0 +1,112 @@
+"""The wall's snapshot: put together once for all who look at it, its expensive parts less often."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Request
+
+from cloud.api import figures
+from cloud.api.alerts import alerts
+from cloud.api.context import Context
+from cloud.api.wall import days, plant
+from cloud.api.wall.newest import newest
+from cloud.api.wall.shapes import Pace, Snapshot
+from cloud.indicators.model import Indicator, Targets
+from cloud.indicators.scopes import DISTRICT
+from cloud.ledger.periods import floor, local_date
+from contract.clock import iso
+
+PERIOD = 2.0
+"""Seconds between two snapshots; more often would only cost the screen's small computer."""
+SLOWLY = 30.0
+"""Seconds for which targets and curves are kept: they rest on complete days and hours."""
+T = TypeVar("T")
+
+
+@dataclass
+class _Kept(Generic[T]):
+    """A value that is made anew when it is too old, or when what it was made for is another."""
+
+    seconds: float
+    made_for: object = None
+    value: T | None = None
+    at: float = float("-inf")
+
+    def get(self, key: object, make: Callable[[], T]) -> T:
+        """The value for a key."""
+        if self.value is None or key != self.made_for or time.monotonic() - self.at >= self.seconds:
+            self.value, self.made_for, self.at = make(), key, time.monotonic()
+        return self.value
+
+
+class Wall:
+    """Snapshots of one application. Any thread may ask; only one makes them, and the others get the same."""
+
+    def __init__(self, context: Context, period: float = PERIOD, slowly: float = SLOWLY) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            context: The stores and the clock.
+            period: Seconds for which a snapshot is kept.
+            slowly: Seconds for which targets and curves are kept.
+        """
+        self.period = period
+        self._context = context
+        self._lock = threading.Lock()
+        self._snapshot: _Kept[Snapshot] = _Kept(period * 0.9)
+        self._targets: _Kept[Targets] = _Kept(slowly)
+        self._days: _Kept[days.Days] = _Kept(slowly)
+        self._map = plant.site_map(context.site)
+
+    def snapshot(self) -> Snapshot:
+        """What the wall shows now.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: The database cannot be asked.
+        """
+        with self._lock:
+            return self._snapshot.get(None, self._make)
+
+    def _make(self) -> Snapshot:
+        context, site = self._context, self._context.site
+        with context.engine.connect() as connection:
+            found = newest(context, connection)
+            hours = self._days.get(floor(found.now, "hour"), lambda: days.days(connection, context.group, found.now))
+        today = local_date(found.now)
+        targets = self._targets.get(today, lambda: figures.targets(context, today.year, DISTRICT))
+        return Snapshot(
+            now=iso(found.now),
+            site=plant.text(site.name),
+            data=found.data(),
+            targets=targets,
+            pace=[pace(indicator) for indicator in targets.indicators],
+            load=days.load(hours, found),
+            water=days.water(hours),
+            zones=plant.zones(site, found),
+            lifts=plant.lifts(site, found),
+            vehicles=plant.vehicles(site, found),
+            alerts=alerts(context),
+            map=self._map,
+        )
+
+
+def pace(indicator: Indicator) -> Pace:
+    """What may have been used by now: the baseline of the same span with the target's change."""
+    baseline, actual = indicator.baseline.value, indicator.actual.value
+    expected = None if baseline is None else baseline * (1 + indicator.target_change)
+    gap = actual / expected - 1 if actual is not None and expected else None
+    return Pace(id=indicator.id, expected=expected, gap=gap)
+
+
+def _of(request: Request) -> Wall:
+    wall: Wall = request.app.state.wall
+    return wall
+
+
+TheWall = Annotated[Wall, Depends(_of)]
+"""A route's parameter that holds the application's wall."""

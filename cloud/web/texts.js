@@ -1,0 +1,43 @@
+// Texts, numbers and times in the language of the page, for every page.
+
+export const LANG = document.documentElement.lang;
+export const KEY = LANG === "en" ? "en" : "zh";
+const ZONE = "Asia/Shanghai";
+const NOTHING = "—";
+
+const messages = await (await fetch("/web/messages.json")).json();
+
+/** A text of the catalogue; {name} stands for a value. */
+export function say(key, values = {}, otherwise = key) {
+  const text = messages[key]?.[KEY] ?? otherwise;
+  return text.replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
+}
+
+const minus = (text) => text.replace("-", "−");
+
+/** A number with as many digits as said (or no fewer than `least`); — where there is none. */
+export function number(value, digits = 0, least = digits) {
+  if (value === null || value === undefined) return NOTHING;
+  const format = { minimumFractionDigits: least, maximumFractionDigits: digits };
+  return minus(new Intl.NumberFormat(LANG, format).format(value));
+}
+
+/** A share as percent, with a sign if asked for. */
+export function percent(value, digits = 1, signed = false) {
+  if (value === null || value === undefined) return NOTHING;
+  const format = { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "auto" };
+  return minus(`${new Intl.NumberFormat(LANG, format).format(value * 100)} %`);
+}
+
+/** Date and time parts in Shanghai, as Intl options ask for. */
+export const local = (ms, options) => new Intl.DateTimeFormat(LANG, { timeZone: ZONE, hourCycle: "h23", ...options }).format(ms);
+export const clock = (ms) => local(ms, { hour: "2-digit", minute: "2-digit" });
+export const day = (ms) => local(ms, { month: KEY === "zh" ? "long" : "short", day: "numeric", weekday: "short" });
+
+/** How long ago something was, in its largest unit. */
+export function age(text, now) {
+  if (!text) return NOTHING;
+  const seconds = Math.max(0, Math.round((now - Date.parse(text)) / 1000));
+  const [unit, length] = [["d", 86400], ["h", 3600], ["min", 60]].find(([, each]) => seconds >= 2 * each) ?? ["s", 1];
+  return say(`age.${unit}`, { n: number(Math.floor(seconds / length)) });
+}

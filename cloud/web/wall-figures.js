@@ -1,0 +1,128 @@
+// Key figures, targets and the load curve.
+
+import { clock, number, percent, say } from "./texts.js";
+import { make, mark, place, put, rows, state } from "./wall-dom.js";
+
+const STATUS = { ahead: "ok", met: "ok", at_risk: "warning", missed: "alarm", no_baseline: "off", no_figure: "off" };
+const FULL = 0.04; // the bar's whole length: 4 % less than last year
+const FONT = 20;
+const HOUR = 3600000;
+let chart;
+
+const kpi = (id, value, digits, unit, change, more = {}) => ({ id, value: number(value, digits), unit, change, ...more });
+
+/** What stands in the six tiles. */
+function tiles({ load, water, targets, data }) {
+  const energy = targets.indicators.find(({ id }) => id === "energy_per_capita");
+  const share = (value, before) => (value !== null && before ? value / before - 1 : null);
+  const until = { time: clock(Date.parse(load.until)) };
+  return [
+    kpi("load", load.now.value, 0, "kW", share(load.now.value, load.last_year_now)),
+    kpi("electricity", load.value, 0, load.unit, load.change, { values: until }),
+    kpi("water", water.value, 1, "m³", water.change, { values: until }),
+    kpi("night", water.night, 2, "m³/h", share(water.night, water.last_year_night)),
+    kpi("measured", measured(energy) === null ? null : measured(energy) * 100, 1, "%", null, { note: manual(energy) }),
+    { id: "online", value: number(data.online), unit: `/ ${number(data.devices)}`, change: null, lamp: data.online === data.devices ? "ok" : "warning" },
+  ];
+}
+
+const measured = (indicator) => indicator?.provenance.measured ?? null;
+const manual = (indicator) => (indicator?.provenance.manual ? say("wall.manual", { share: percent(indicator.provenance.manual, 0) }) : "");
+
+export function drawKpis(all) {
+  const built = rows(document.getElementById("kpis"), tiles(all), () => {
+    const parts = { label: make("h3"), delta: make("p", "delta"), number: make("span"), unit: make("span", "unit") };
+    return { ...parts, element: make("article", "kpi", {}, parts.label, parts.delta, make("p", "value", {}, parts.number, parts.unit)) };
+  });
+  tiles(all).forEach((tile, index) => {
+    const row = built[index];
+    put(row.label, say(`wall.kpi.${tile.id}`, tile.values));
+    put(row.number, tile.value);
+    put(row.unit, tile.unit);
+    mark(row.element, "data-kpi", tile.id);
+    if (tile.lamp) return state(row.delta, tile.lamp);
+    put(row.delta, tile.change === null ? (tile.note ?? "") : say("wall.year_on_year", { change: percent(tile.change, 1, true) }));
+    mark(row.delta, "class", `delta ${tile.change === null ? "" : tile.change <= 0 ? "good" : "worse"}`);
+  });
+}
+
+function buildTarget({ id }) {
+  const part = { name: make("h3", "", {}, say(`indicator.${id}`)), change: make("p", "change"), status: make("p", "status"), goal: make("p", "goal") };
+  Object.assign(part, { fill: make("i"), shape: make("span", "shape"), word: make("span"), used: make("dd"), left: make("dd") });
+  part.number = make("span");
+  part.change.append(part.number, make("span", "unit", {}, "%"));
+  part.status.append(part.shape, " ", part.word);
+  const pair = (key, value) => make("div", "pair", {}, make("dt", "", {}, say(key)), " ", value);
+  const bar = make("div", "bar", {}, part.fill, make("b"));
+  part.tick = bar.lastChild;
+  const list = make("dl", "", {}, pair("wall.used_of", part.used), pair("wall.allowance", part.left));
+  part.element = make("article", "target", { "data-target": id }, part.name, part.change, part.status, part.goal, bar, list);
+  return part;
+}
+
+export function drawTargets({ targets, pace }) {
+  const built = rows(document.querySelector("#targets .body"), targets.indicators, buildTarget);
+  targets.indicators.forEach((indicator, index) => {
+    const [row, expected] = [built[index], pace.find(({ id }) => id === indicator.id).expected];
+    const kind = STATUS[indicator.status];
+    const digits = indicator.unit === "kgce/m2" ? 3 : 2;
+    put(row.number, indicator.change === null ? number(null) : percent(indicator.change, 2, true).slice(0, -2));
+    state(row.shape, kind);
+    put(row.word, say(`status.${indicator.status}`));
+    mark(row.element, "data-state", kind);
+    put(row.goal, say("wall.goal", { change: percent(indicator.target_change, 1, true) }));
+    mark(row.fill, "data-state", kind);
+    place(row.fill, "width", `${Math.min(1, Math.max(0, -indicator.change / FULL)) * 100}%`);
+    place(row.tick, "left", `calc(${(-indicator.target_change / FULL) * 100}% - 2px)`);
+    put(row.used, `${number(indicator.actual.value, digits)} / ${number(expected, digits)} ${say(`wall.unit.${indicator.unit}`)}`);
+    put(row.left, `${number(indicator.allowance.value)} ${say(`wall.unit.${indicator.allowance.unit}`)}`);
+  });
+}
+
+/** The options that never change; texts on a canvas are not seen by a test, so their size is one constant. */
+function options() {
+  const text = { color: "#a9b8d0", fontSize: FONT, fontFamily: getComputedStyle(document.body).fontFamily };
+  const line = { type: "line", showSymbol: false, silent: true };
+  return {
+    animation: false,
+    textStyle: text,
+    grid: { left: 8, right: 30, top: 14, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    xAxis: {
+      type: "value", min: 0, max: 24, interval: 3, splitLine: { show: false }, axisLine: { lineStyle: { color: "#3a4a68" } },
+      axisTick: { show: false }, axisLabel: { ...text, formatter: (hour) => `${String(hour).padStart(2, "0")}:00` },
+    },
+    yAxis: { type: "value", splitNumber: 3, splitLine: { lineStyle: { color: "#1d2a42" } }, axisLabel: text },
+    series: [
+      { ...line, id: "earlier", lineStyle: { color: "#8b9bb4", width: 3, type: "dashed" } },
+      { ...line, id: "today", lineStyle: { color: "#38bdf8", width: 4 }, areaStyle: { color: "rgba(56, 189, 248, 0.14)" } },
+      { id: "now", type: "scatter", silent: true, symbolSize: 14, itemStyle: { color: "#38bdf8" } },
+    ],
+  };
+}
+
+/** An hour's mean stands in its middle; an hour that is not known leaves a gap. */
+function points(hours, midnight) {
+  const known = new Map(hours.map(({ start, value }) => [Math.round((Date.parse(start) - midnight) / HOUR), value]));
+  return [...Array(24).keys()].map((hour) => [hour + 0.5, known.get(hour) ?? null]);
+}
+
+export function drawLoad({ load }, now) {
+  const body = document.querySelector("#load .body");
+  if (!chart) {
+    chart = window.echarts.init(body, null, { renderer: "canvas" });
+    chart.setOption(options());
+    new ResizeObserver(() => chart.resize()).observe(body);
+  }
+  const midnight = Date.parse(load.until) - clockHours(load.until) * HOUR;
+  const today = points(load.hours, midnight).filter(([hour]) => hour < clockHours(load.until));
+  const here = load.now.value === null ? [] : [[(now - midnight) / HOUR, load.now.value]];
+  const first = load.last_year_hours.length ? Date.parse(load.last_year_hours[0].start) : 0;
+  const earlier = points(load.last_year_hours, first - clockHours(first) * HOUR);
+  chart.setOption({ series: [{ id: "earlier", data: earlier }, { id: "today", data: [...today, ...here] }, { id: "now", data: here }] });
+  const peak = load.hours.reduce((most, hour) => (most && most.value >= hour.value ? most : hour), null);
+  const note = document.querySelector("#load .note");
+  put(note, peak ? say("wall.peak", { value: number(peak.value), time: clock(Date.parse(peak.start)) }) : "kW");
+}
+
+/** Whole hours since midnight in Shanghai, of a time that is a whole hour. */
+const clockHours = (at) => Number(clock(typeof at === "string" ? Date.parse(at) : at).slice(0, 2));

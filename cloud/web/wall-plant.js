@@ -1,0 +1,146 @@
+// Zones, elevators and alerts.
+
+import { age, clock, KEY, number, say } from "./texts.js";
+import { make, mark, place, put, rows, state } from "./wall-dom.js";
+
+const SEVERITY = { critical: "alarm", warning: "warning", info: "ok" };
+const WORST = ["critical", "warning", "info"];
+const ARROWS = { up: "▲", down: "▼" };
+const isOpen = ({ state: phase }) => phase !== "resolved";
+
+/** An open alert about a subject, the worst first. */
+const alertOf = (alerts, ids) =>
+  alerts.filter((alert) => isOpen(alert) && ids.includes(alert.subject)).sort((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity))[0];
+
+function buildZone({ id, name }) {
+  const part = { number: make("span"), set: make("span", "set"), shape: make("span", "shape"), run: make("span") };
+  const room = make("p", "room", {}, part.number, part.set);
+  part.element = make("article", "zone", { "data-zone": id }, make("h3", "", {}, name[KEY]), room, make("p", "run", {}, part.shape, " ", part.run));
+  part.room = room;
+  return part;
+}
+
+/** State, words: what the zone's switch does now, or why that is not known. */
+function standing(zone, alert, now) {
+  const lost = zone.room_temperature.since ?? zone.on.since;
+  if (zone.on.value === null || lost) return ["off", lost ? say("wall.silent", { age: age(lost, now) }) : say("wall.never_read")];
+  if (zone.fault && zone.fault !== "none") return ["alarm", say("wall.fault", { what: say(`wall.fault.${zone.fault}`, {}, zone.fault) })];
+  const kind = alert ? SEVERITY[alert.severity] : zone.on.value ? "ok" : "off";
+  if (!zone.on.value) return [kind, say("wall.off")];
+  return [kind, [zone.mode, zone.fan].filter(Boolean).map((word) => say(`wall.hvac.${word}`, {}, word)).join(" · ")];
+}
+
+const degrees = ({ value }) => (value === null ? number(null) : `${number(value, 1)}°`);
+
+export function drawZones({ zones, alerts }, now) {
+  const body = document.querySelector("#zones .body");
+  const counts = { ok: 0, warning: 0, alarm: 0, off: 0 };
+  const built = rows(body, [...zones, { id: "sum" }], (zone) => (zone.id === "sum" ? buildSum() : buildZone(zone)));
+  zones.forEach((zone, index) => {
+    const row = built[index];
+    const [kind, word] = standing(zone, alertOf(alerts, [zone.id, zone.device]), now);
+    counts[kind] += 1;
+    mark(row.element, "data-state", kind);
+    state(row.shape, kind);
+    put(row.run, word);
+    put(row.number, degrees(zone.room_temperature));
+    mark(row.room, "class", zone.room_temperature.since ? "room old" : "room");
+    put(row.set, `→ ${degrees(zone.setpoint)}`);
+  });
+  for (const [kind, number_] of Object.entries(built.at(-1).numbers)) put(number_, number(counts[kind]));
+}
+
+function buildSum() {
+  const element = make("div", "sum");
+  const numbers = {};
+  for (const kind of ["ok", "warning", "alarm", "off"]) {
+    const shape = make("span", "shape");
+    state(shape, kind);
+    numbers[kind] = make("b");
+    element.append(make("p", "", {}, shape, " ", say(`wall.zone.${kind}`)), numbers[kind]);
+  }
+  return { element, numbers };
+}
+
+function buildGroup(group) {
+  const part = { shape: make("span", "shape"), when: make("span") };
+  const head = make("h3", "", {}, make("span", "", {}, group.name[KEY]), make("span", "when", {}, part.shape, " ", part.when));
+  part.cars = make("div", "cars");
+  part.element = make("div", "group", { "data-group": group.id }, head, part.cars);
+  return part;
+}
+
+function buildCar(floors) {
+  return (car) => {
+    const part = { parity: make("span", "parity"), cab: make("span", "cab"), does: make("span", "does"), cells: [] };
+    const shaft = make("div", "shaft");
+    for (let floor = 1; floor <= floors; floor += 1) part.cells.push(make("i"));
+    shaft.append(...part.cells, part.cab);
+    part.element = make("div", "car", { "data-car": car.id }, part.parity, shaft, part.does);
+    return part;
+  };
+}
+
+export function drawLifts({ lifts }, now) {
+  const groups = rows(document.querySelector("#lifts .body"), lifts, buildGroup);
+  lifts.forEach((group, index) => {
+    const { shape, when, cars } = groups[index];
+    state(shape, group.window ? "ok" : "off");
+    put(when, say(group.window ? "wall.window_until" : group.next ? "wall.window_next" : "wall.window_none", { until: group.until, next: group.next }));
+    const built = rows(cars, group.cars, buildCar(group.floors));
+    group.cars.forEach((car, number_) => drawCar(car, group.floors, built[number_], now));
+  });
+}
+
+function drawCar(car, floors, part, now) {
+  const gone = car.floor.value === null || car.floor.since !== null;
+  const wrong = car.fault !== null && car.fault !== "none";
+  const special = car.mode !== null && car.mode !== "normal";
+  mark(part.cab, "data-state", gone ? "off" : wrong ? "alarm" : special ? "warning" : "normal");
+  put(part.parity, say(`wall.parity.${car.parity}`, {}, number(null)));
+  put(part.cab, number(car.floor.value));
+  place(part.cab, "left", `calc(${(((car.floor.value ?? 1) - 0.5) / floors) * 100}% - 20px)`);
+  part.cells.forEach((cell, index) => {
+    const serves = car.parity === "every floor" || index === 0 || (car.parity && (index + 1) % 2 === (car.parity === "odd" ? 1 : 0));
+    mark(cell, "class", serves ? "served" : "");
+  });
+  const word = wrong ? say("wall.fault", { what: say(`wall.fault.${car.fault}`, {}, car.fault) }) : special ? say(`wall.lift.${car.mode}`, {}, car.mode) : null;
+  const moves = ARROWS[car.direction] ?? (car.door === "open" ? say("wall.door_open") : say("wall.stands"));
+  put(part.does, gone ? age(car.floor.since, now) : (word ?? moves));
+}
+
+function buildAlert() {
+  const part = { shape: make("span", "shape"), what: make("p", "what"), at: make("p", "at"), whom: make("p", "whom") };
+  part.element = make("article", "alert", {}, part.shape, part.what, part.at, part.whom);
+  return part;
+}
+
+const ROOM = 5; // alerts that fit; the rest are counted
+
+export function drawAlerts({ alerts }, now) {
+  const open = alerts.filter(isOpen).sort((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || b.fired_at.localeCompare(a.fired_at));
+  const body = document.querySelector("#alerts .body");
+  const more = open.length > ROOM ? [{ id: "more", number: open.length - ROOM }] : [];
+  const shown = open.length ? [...open.slice(0, ROOM), ...more] : [{ id: "none" }];
+  const built = rows(body, shown, (item) => (item.id === "none" ? buildNone() : item.id === "more" ? { element: make("p", "more") } : buildAlert()));
+  shown.forEach((alert, index) => {
+    const row = built[index];
+    if (alert.id === "more") return put(row.element, say("wall.more", { n: alert.number }));
+    if (alert.id === "none") return;
+    mark(row.element, "class", `alert ${alert.severity}`);
+    state(row.shape, SEVERITY[alert.severity]);
+    put(row.what, alert.title[KEY]);
+    put(row.at, alertTime(Date.parse(alert.fired_at), now));
+    put(row.whom, [alert.subject_name[KEY], alert.state === "acknowledged" ? say("wall.acknowledged") : "", alert.nobody_told ? say("wall.nobody_told") : ""].filter(Boolean).join(" · "));
+  });
+  const waiting = open.filter(({ state: phase }) => phase === "firing").length;
+  put(document.querySelector("#alerts .note"), open.length ? say("wall.not_acknowledged", { n: waiting }) : "");
+}
+
+const alertTime = (at, now) => (now - at < 86400000 ? clock(at) : age(new Date(at).toISOString(), now));
+
+function buildNone() {
+  const shape = make("span", "shape");
+  state(shape, "ok");
+  return { element: make("p", "none", {}, shape, say("wall.no_alerts")) };
+}
