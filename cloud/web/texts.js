@@ -32,7 +32,8 @@ export function percent(value, digits = 1, signed = false) {
 /** Date and time parts in Shanghai, as Intl options ask for. */
 export const local = (ms, options) => new Intl.DateTimeFormat(LANG, { timeZone: ZONE, hourCycle: "h23", ...options }).format(ms);
 export const clock = (ms) => local(ms, { hour: "2-digit", minute: "2-digit" });
-export const day = (ms) => local(ms, { month: KEY === "zh" ? "long" : "short", day: "numeric", weekday: "short" });
+export const date = (ms) => local(ms, { month: KEY === "zh" ? "long" : "short", day: "numeric" });
+export const day = (ms) => `${date(ms)} ${local(ms, { weekday: "short" })}`;
 
 /** How long ago something was, in its largest unit. */
 export function age(text, now) {

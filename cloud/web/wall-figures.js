@@ -1,11 +1,12 @@
 // Key figures, targets and the load curve.
 
-import { clock, number, percent, say } from "./texts.js";
+import { clock, date, number, percent, say } from "./texts.js";
 import { make, mark, place, put, rows, state } from "./wall-dom.js";
 
 const STATUS = { ahead: "ok", met: "ok", at_risk: "warning", missed: "alarm", no_baseline: "off", no_figure: "off" };
 const FULL = 0.04; // the bar's whole length: 4 % less than last year
 const FONT = 20;
+const NARROW = 620; // px of a chart under which every third hour is too much
 const HOUR = 3600000;
 let chart;
 
@@ -15,33 +16,35 @@ const kpi = (id, value, digits, unit, change, more = {}) => ({ id, value: number
 function tiles({ load, water, targets, data }) {
   const energy = targets.indicators.find(({ id }) => id === "energy_per_capita");
   const share = (value, before) => (value !== null && before ? value / before - 1 : null);
-  const until = { time: clock(Date.parse(load.until)) };
+  const until = say("wall.until", { time: clock(Date.parse(load.until)) });
   return [
     kpi("load", load.now.value, 0, "kW", share(load.now.value, load.last_year_now)),
-    kpi("electricity", load.value, 0, load.unit, load.change, { values: until }),
-    kpi("water", water.value, 1, "m³", water.change, { values: until }),
+    kpi("electricity", load.value, 0, load.unit, load.change, { note: until }),
+    kpi("water", water.value, 1, "m³", water.change, { note: until }),
     kpi("night", water.night, 2, "m³/h", share(water.night, water.last_year_night)),
     kpi("measured", measured(energy) === null ? null : measured(energy) * 100, 1, "%", null, { note: manual(energy) }),
     { id: "online", value: number(data.online), unit: `/ ${number(data.devices)}`, change: null, lamp: data.online === data.devices ? "ok" : "warning" },
   ];
 }
 
-const measured = (indicator) => indicator?.provenance.measured ?? null;
+const measured = (indicator) => (indicator?.actual.value == null ? null : indicator.provenance.measured);
 const manual = (indicator) => (indicator?.provenance.manual ? say("wall.manual", { share: percent(indicator.provenance.manual, 0) }) : "");
 
 export function drawKpis(all) {
   const built = rows(document.getElementById("kpis"), tiles(all), () => {
-    const parts = { label: make("h3"), delta: make("p", "delta"), number: make("span"), unit: make("span", "unit") };
-    return { ...parts, element: make("article", "kpi", {}, parts.label, parts.delta, make("p", "value", {}, parts.number, parts.unit)) };
+    const parts = { label: make("h3"), delta: make("p", "delta"), number: make("span"), unit: make("span", "unit"), note: make("p", "aside") };
+    const value = make("p", "value", {}, parts.number, parts.unit);
+    return { ...parts, element: make("article", "kpi", {}, parts.label, parts.delta, value, parts.note) };
   });
   tiles(all).forEach((tile, index) => {
     const row = built[index];
-    put(row.label, say(`wall.kpi.${tile.id}`, tile.values));
+    put(row.label, say(`wall.kpi.${tile.id}`));
+    put(row.note, tile.note ?? "");
     put(row.number, tile.value);
     put(row.unit, tile.unit);
     mark(row.element, "data-kpi", tile.id);
     if (tile.lamp) return state(row.delta, tile.lamp);
-    put(row.delta, tile.change === null ? (tile.note ?? "") : say("wall.year_on_year", { change: percent(tile.change, 1, true) }));
+    put(row.delta, tile.change === null ? "" : say("wall.year_on_year", { change: percent(tile.change, 1, true) }));
     mark(row.delta, "class", `delta ${tile.change === null ? "" : tile.change <= 0 ? "good" : "worse"}`);
   });
 }
@@ -50,17 +53,20 @@ function buildTarget({ id }) {
   const part = { name: make("h3", "", {}, say(`indicator.${id}`)), change: make("p", "change"), status: make("p", "status"), goal: make("p", "goal") };
   Object.assign(part, { fill: make("i"), shape: make("span", "shape"), word: make("span"), used: make("dd"), left: make("dd") });
   part.number = make("span");
-  part.change.append(part.number, make("span", "unit", {}, "%"));
+  part.until = make("span", "until");
+  part.goal.append((part.limit = make("span")), (part.forecast = make("span")));
+  part.change.append(part.number, make("span", "unit", {}, "%"), part.until);
   part.status.append(part.shape, " ", part.word);
-  const pair = (key, value) => make("div", "pair", {}, make("dt", "", {}, say(key)), " ", value);
+  const pair = (key, value) => make("div", `pair ${key.slice(5)}`, {}, make("dt", "", {}, say(key)), " ", value);
   const bar = make("div", "bar", {}, part.fill, make("b"));
   part.tick = bar.lastChild;
   const list = make("dl", "", {}, pair("wall.used_of", part.used), pair("wall.allowance", part.left));
-  part.element = make("article", "target", { "data-target": id }, part.name, part.change, part.status, part.goal, bar, list);
+  part.element = make("article", "target", { "data-target": id }, part.name, part.status, part.change, part.goal, bar, list);
   return part;
 }
 
 export function drawTargets({ targets, pace }) {
+  put(document.getElementById("targets-title"), say("wall.targets", { year: targets.year }));
   const built = rows(document.querySelector("#targets .body"), targets.indicators, buildTarget);
   targets.indicators.forEach((indicator, index) => {
     const [row, expected] = [built[index], pace.find(({ id }) => id === indicator.id).expected];
@@ -70,7 +76,10 @@ export function drawTargets({ targets, pace }) {
     state(row.shape, kind);
     put(row.word, say(`status.${indicator.status}`));
     mark(row.element, "data-state", kind);
-    put(row.goal, say("wall.goal", { change: percent(indicator.target_change, 1, true) }));
+    put(row.until, indicator.actual.end ? say("wall.until", { time: date(Date.parse(indicator.actual.end) - 1) }) : "");
+    put(row.limit, say("wall.goal", { change: percent(indicator.target_change, 1, true) }));
+    const { value, change } = indicator.forecast;
+    put(row.forecast, value === null ? "" : say("wall.forecast", { change: percent(change, 1, true) }));
     mark(row.fill, "data-state", kind);
     place(row.fill, "width", `${Math.min(1, Math.max(0, -indicator.change / FULL)) * 100}%`);
     place(row.tick, "left", `calc(${(-indicator.target_change / FULL) * 100}% - 2px)`);
@@ -118,7 +127,7 @@ export function drawLoad({ load }, now) {
   const here = load.now.value === null ? [] : [[(now - midnight) / HOUR, load.now.value]];
   const first = load.last_year_hours.length ? Date.parse(load.last_year_hours[0].start) : 0;
   const earlier = points(load.last_year_hours, first - clockHours(first) * HOUR);
-  chart.setOption({ series: [{ id: "earlier", data: earlier }, { id: "today", data: [...today, ...here] }, { id: "now", data: here }] });
+  chart.setOption({ xAxis: { interval: body.clientWidth < NARROW ? 6 : 3 }, series: [{ id: "earlier", data: earlier }, { id: "today", data: [...today, ...here] }, { id: "now", data: here }] });
   const peak = load.hours.reduce((most, hour) => (most && most.value >= hour.value ? most : hour), null);
   const note = document.querySelector("#load .note");
   put(note, peak ? say("wall.peak", { value: number(peak.value), time: clock(Date.parse(peak.start)) }) : "kW");

@@ -1,71 +1,73 @@
-// Vehicles on a map that needs no internet. Distance from the centre is drawn as its square root, so that the compounds keep their
-// places apart and the farthest county still fits; rings say how far it is.
+// Vehicles on a map that needs no internet. Distance from the site's centre is drawn as its square root, so that the compounds stand
+// apart and the farthest county still fits; the rings are 2, 10, 30, 60 and 100 km away.
 
 import { KEY, number, say } from "./texts.js";
 import { draw, make, mark, put, rows } from "./wall-dom.js";
 
 const [WIDTH, HEIGHT] = [460, 300];
-const MARGIN = 26;
+const EDGE = [16, 22]; // px kept free at the sides, and at top and bottom
 const KM = 111.32; // of a degree of latitude
-const FARTHEST = 125; // km, at the rim; what is beyond stands on it
-const RINGS = [5, 20, 50, 100];
+const RINGS = [2, 10, 30, 60, 100]; // km
 const STATES = ["moving", "idling", "parked", "offline"];
 const SHAPES = { moving: "M0,-11 L8,9 L0,4 L-8,9 Z", idling: "M0,-9 L9,0 L0,9 L-9,0 Z", parked: "M-7,-7 H7 V7 H-7 Z", offline: "M-7,0 A7,7 0 1 1 7,0 A7,7 0 1 1 -7,0 Z" };
 const CELL = 26; // standing cars that would cover each other within this many px are one mark with their number
 
 let layers;
-let project;
+let projected;
 let ground;
 
 const shape = (state) => draw("path", { d: SHAPES[state], class: state });
 
-function projection({ latitude, longitude }, width, height) {
-  const stretch = Math.cos((latitude * Math.PI) / 180);
-  const [half, tall] = [width / 2 - MARGIN, height / 2 - MARGIN];
-  return (lat, lon) => {
-    const [east, north] = [(lon - longitude) * stretch * KM, (lat - latitude) * KM];
-    const far = Math.hypot(east, north);
-    const share = Math.sqrt(Math.min(far, FARTHEST) / FARTHEST);
-    return far ? [width / 2 + (east / far) * share * half, height / 2 - (north / far) * share * tall] : [width / 2, height / 2];
-  };
+/** East and north of the centre, each the square root of its distance. */
+function rooted({ latitude, longitude }, lat, lon) {
+  const east = (lon - longitude) * Math.cos((latitude * Math.PI) / 180) * KM;
+  const north = (lat - latitude) * KM;
+  const far = Math.hypot(east, north);
+  return far ? [east / Math.sqrt(far), north / Math.sqrt(far)] : [0, 0];
 }
 
-function drawGround(map, width, height) {
-  project = projection(map, width, height);
-  const [half, tall] = [width / 2 - MARGIN, height / 2 - MARGIN];
-  const parts = RINGS.map((km) => {
-    const share = Math.sqrt(km / FARTHEST);
-    return draw("ellipse", { cx: width / 2, cy: height / 2, rx: share * half, ry: share * tall, class: "ring" });
+/** From degrees to px: all roads, towns and compounds fit; what lies beyond stands at the edge. */
+function projection(map) {
+  const all = [...map.landmarks, ...map.compounds].map((at) => rooted(map, at.latitude, at.longitude));
+  all.push([-1, -1], [1, 1], ...map.roads.flat().map((at) => rooted(map, ...at)));
+  const [left, right, low, high] = [0, 0, 1, 1].map((axis, index) => Math[index % 2 ? "max" : "min"](...all.map((at) => at[axis])));
+  const scale = Math.min((WIDTH - 2 * EDGE[0]) / (right - left), (HEIGHT - 2 * EDGE[1]) / (high - low));
+  const [x0, y0] = [WIDTH / 2 - ((left + right) / 2) * scale, HEIGHT / 2 + ((low + high) / 2) * scale];
+  const within = (value, edge, length) => Math.min(Math.max(value, edge), length - edge);
+  const project = (lat, lon) => {
+    const [east, north] = rooted(map, lat, lon);
+    return [within(x0 + east * scale, EDGE[0], WIDTH), within(y0 - north * scale, EDGE[1], HEIGHT)];
+  };
+  return { project, centre: [x0, y0], radius: (km) => Math.sqrt(km) * scale };
+}
+
+function drawGround(map) {
+  const { centre, radius } = (projected = projection(map));
+  const rings = RINGS.map((km) => draw("circle", { cx: centre[0], cy: centre[1], r: radius(km), class: "ring" }));
+  const roads = map.roads.map((road) => draw("polyline", { points: road.map((at) => projected.project(...at).join(",")).join(" "), class: "road" }));
+  const towns = map.landmarks.map((town) => {
+    const [cx, cy] = projected.project(town.latitude, town.longitude);
+    return draw("circle", { cx, cy, r: 4, class: "town" });
   });
-  for (const road of map.roads) parts.push(draw("polyline", { points: road.map((at) => project(...at).join(",")).join(" "), class: "road" }));
-  for (const town of map.landmarks) {
-    const [x, y] = project(town.latitude, town.longitude);
-    parts.push(draw("circle", { cx: x, cy: y, r: 4, class: "town" }));
-    if (town.label) continue;
-  }
-  parts.push(...labels(map.landmarks, width));
-  for (const compound of map.compounds) {
-    const [x, y] = project(compound.latitude, compound.longitude);
-    parts.push(draw("rect", { x: x - 7, y: y - 7, width: 14, height: 14, class: "compound" }, draw("title", {}, compound.name[KEY])));
-  }
-  return parts;
+  const compounds = map.compounds.map((compound) => {
+    const [x, y] = projected.project(compound.latitude, compound.longitude);
+    return draw("rect", { x: x - 10, y: y - 10, width: 20, height: 20, rx: 3, class: "compound" }, draw("title", {}, compound.name[KEY]));
+  });
+  return [...rings, ...roads, ...compounds, ...towns, ...labels(map.landmarks)];
 }
 
 /** Names of towns, the farthest first; one that would cover another is left out. */
-function labels(towns, width) {
+function labels(towns) {
   const taken = [];
-  const found = [];
-  const from = (town) => { const [x, y] = project(town.latitude, town.longitude); return Math.hypot(x - width / 2, y - HEIGHT / 2); };
-  for (const town of [...towns].sort((a, b) => from(b) - from(a))) {
-    const [x, y] = project(town.latitude, town.longitude);
-    const length = town.name[KEY].length * (KEY === "zh" ? 20 : 11.5);
-    const left = x + 9 + length < width ? x + 9 : x - 9 - length;
-    const box = [left, y - 12, left + length, y + 12];
-    if (taken.some(([a, b, c, d]) => box[0] < c && a < box[2] && box[1] < d && b < box[3])) continue;
-    taken.push(box);
-    found.push(draw("text", { x: left, y: y + 7 }, town.name[KEY]));
+  const placed = towns.map((town) => ({ text: town.name[KEY], at: projected.project(town.latitude, town.longitude) }));
+  const far = ({ at: [x, y] }) => Math.hypot(x - projected.centre[0], y - projected.centre[1]);
+  for (const { text, at: [x, y] } of placed.sort((a, b) => far(b) - far(a))) {
+    const length = text.length * (KEY === "zh" ? 20 : 11);
+    const left = x + 13 + length < WIDTH ? x + 13 : x - 13 - length;
+    const box = { left, right: left + length, y, text };
+    if (!taken.some((other) => box.left < other.right && other.left < box.right && Math.abs(y - other.y) < 24)) taken.push(box);
   }
-  return found;
+  return taken.map(({ left, y, text }) => draw("text", { x: left, y: y + 7 }, text));
 }
 
 /** Cars that stand together are one mark; each moving car keeps its own. */
@@ -73,17 +75,17 @@ function marks(vehicles) {
   const found = [];
   const cells = new Map();
   for (const car of vehicles.filter(({ latitude, longitude }) => latitude !== null && longitude !== null)) {
-    const [x, y] = project(car.latitude, car.longitude);
+    const [x, y] = projected.project(car.latitude, car.longitude);
     const cell = `${car.state} ${Math.round(x / CELL)} ${Math.round(y / CELL)}`;
     if (car.state === "moving") found.push({ id: car.id, x, y, state: car.state, course: car.course ?? 0, number: 1 });
     else if (cells.has(cell)) cells.get(cell).number += 1;
-    else cells.set(cell, { id: `${cell}`, x, y, state: car.state, course: 0, number: 1 });
+    else cells.set(cell, { id: cell, x, y, state: car.state, course: 0, number: 1 });
   }
   return [...cells.values(), ...found];
 }
 
 function buildMark({ state, id }) {
-  const text = draw("text", { x: 12, y: 7 });
+  const text = draw("text", { x: -13, y: 7, "text-anchor": "end" });
   return { element: draw("g", { "data-mark": id }, shape(state), text), text };
 }
 
@@ -98,7 +100,7 @@ export function drawMap({ vehicles, map }) {
   const known = JSON.stringify(map);
   if (ground !== known) {
     ground = known;
-    layers = { ground: draw("g", {}, ...drawGround(map, WIDTH, HEIGHT)), marks: draw("g") };
+    layers = { ground: draw("g", {}, ...drawGround(map)), marks: draw("g", { class: "marks" }) };
     body.replaceChildren(draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-labelledby": "map-title" }, layers.ground, layers.marks));
   }
   const found = marks(vehicles);

@@ -99,7 +99,7 @@ function drawCar(car, floors, part, now) {
   mark(part.cab, "data-state", gone ? "off" : wrong ? "alarm" : special ? "warning" : "normal");
   put(part.parity, say(`wall.parity.${car.parity}`, {}, number(null)));
   put(part.cab, number(car.floor.value));
-  place(part.cab, "left", `calc(${(((car.floor.value ?? 1) - 0.5) / floors) * 100}% - 20px)`);
+  place(part.cab, "left", `clamp(0px, ${(((car.floor.value ?? 1) - 0.5) / floors) * 100}% - 20px, 100% - 40px)`);
   part.cells.forEach((cell, index) => {
     const serves = car.parity === "every floor" || index === 0 || (car.parity && (index + 1) % 2 === (car.parity === "odd" ? 1 : 0));
     mark(cell, "class", serves ? "served" : "");
@@ -115,26 +115,38 @@ function buildAlert() {
   return part;
 }
 
-const ROOM = 5; // alerts that fit; the rest are counted
+const MOST = 6; // alerts that are tried; those that do not fit are counted
 
 export function drawAlerts({ alerts }, now) {
   const open = alerts.filter(isOpen).sort((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || b.fired_at.localeCompare(a.fired_at));
   const body = document.querySelector("#alerts .body");
-  const more = open.length > ROOM ? [{ id: "more", number: open.length - ROOM }] : [];
-  const shown = open.length ? [...open.slice(0, ROOM), ...more] : [{ id: "none" }];
+  let fit = Math.min(open.length, MOST);
+  do drawList(body, open, fit, now);
+  while (body.scrollHeight > body.clientHeight && --fit > 0);
+  const waiting = open.filter(({ state: phase }) => phase === "firing").length;
+  put(document.querySelector("#alerts .note"), open.length ? say("wall.not_acknowledged", { n: waiting }) : "");
+}
+
+function drawList(body, open, fit, now) {
+  const more = open.length > fit ? [{ id: "more", number: open.length - fit }] : [];
+  const shown = open.length ? [...open.slice(0, fit), ...more] : [{ id: "none" }];
   const built = rows(body, shown, (item) => (item.id === "none" ? buildNone() : item.id === "more" ? { element: make("p", "more") } : buildAlert()));
   shown.forEach((alert, index) => {
     const row = built[index];
-    if (alert.id === "more") return put(row.element, say("wall.more", { n: alert.number }));
-    if (alert.id === "none") return;
-    mark(row.element, "class", `alert ${alert.severity}`);
-    state(row.shape, SEVERITY[alert.severity]);
-    put(row.what, alert.title[KEY]);
-    put(row.at, alertTime(Date.parse(alert.fired_at), now));
-    put(row.whom, [alert.subject_name[KEY], alert.state === "acknowledged" ? say("wall.acknowledged") : "", alert.nobody_told ? say("wall.nobody_told") : ""].filter(Boolean).join(" · "));
+    if (alert.id === "more") put(row.element, say("wall.more", { n: alert.number }));
+    else if (alert.id !== "none") drawAlert(row, alert, now);
   });
-  const waiting = open.filter(({ state: phase }) => phase === "firing").length;
-  put(document.querySelector("#alerts .note"), open.length ? say("wall.not_acknowledged", { n: waiting }) : "");
+}
+
+function drawAlert(row, alert, now) {
+  const told = alert.nobody_told ? say("wall.nobody_told") : "";
+  const seen = alert.state === "acknowledged" ? say("wall.acknowledged") : "";
+  mark(row.element, "class", `alert ${alert.severity}`);
+  mark(row.element, "data-alert", alert.id);
+  state(row.shape, SEVERITY[alert.severity]);
+  put(row.what, alert.title[KEY]);
+  put(row.at, alertTime(Date.parse(alert.fired_at), now));
+  put(row.whom, [told, seen, alert.subject_name[KEY]].filter(Boolean).join(" · "));
 }
 
 const alertTime = (at, now) => (now - at < 86400000 ? clock(at) : age(new Date(at).toISOString(), now));

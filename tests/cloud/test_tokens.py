@@ -12,10 +12,11 @@ from cloud.registry.database import migrate, open_database
 from cloud.registry.tokens import Permission, Role
 
 MATRIX = {
-    Role.VIEWER: {"read"},
-    Role.OPERATOR: {"read", "command", "acknowledge"},
-    Role.CLERK: {"read", "enter"},
-    Role.ADMIN: {"read", "command", "acknowledge", "enter", "administer"},
+    Role.WALL: {"watch"},
+    Role.VIEWER: {"watch", "read"},
+    Role.OPERATOR: {"watch", "read", "command", "acknowledge"},
+    Role.CLERK: {"watch", "read", "enter"},
+    Role.ADMIN: {"watch", "read", "command", "acknowledge", "enter", "administer"},
 }
 
 

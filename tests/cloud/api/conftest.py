@@ -19,6 +19,7 @@ from cloud.telemetry.base import Stored
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.clock import Clock, parse_time
 from contract.reading import Quality, Reading
+from contract.site import Site
 
 GROUP = "510802"
 NOW = parse_time("2026-03-11T02:00:00Z")
@@ -167,6 +168,37 @@ TRACE = [
 ]
 
 
+SITE = Site.model_validate(
+    {
+        "id": "small",
+        "name": {"zh": "小站", "en": "Small site"},
+        "group": GROUP,
+        "latitude": 32.43,
+        "longitude": 105.84,
+        "compounds": [
+            {"id": "c1", "name": {"zh": "一办公区", "en": "Compound 1"}, "latitude": 32.43, "longitude": 105.84}
+            | {"buildings": [{"id": "b1", "name": {"zh": "主楼", "en": "Main"}, "floors": 8, "area": 6000}]}
+        ],
+        "units": [],
+        "gateways": [{"id": "gw-1", "compound": "c1"}],
+        "buses": [{"id": "rooms", "gateway": "gw-1", "protocol": "modbus"}],
+        "devices": [
+            {"id": of, "name": {"zh": of, "en": of}, "profile": profile, "bus": "rooms", "unit_id": number}
+            for number, (of, profile) in enumerate((("ac", "hvac/beca-bac-002aln"), ("lift", "elevator/jieyue-group-controller")))
+        ],
+        "zones": [{"id": "hall", "name": {"zh": "大厅", "en": "Hall"}, "device": "ac"}],
+        "elevator_groups": [
+            {"id": "lifts", "building": "b1", "cars": [{"device": "lift", "parity": "odd", "served": [1, 3, 5, 7]}]}
+            | {"windows": [{"start": "07:30", "end": "09:00"}, {"start": "17:30", "end": "18:30"}]}
+        ],
+        "map": {
+            "roads": [[[32.43, 105.84], [32.42, 105.83]]],
+            "landmarks": [{"name": {"zh": "昭化", "en": "Zhaohua"}, "latitude": 32.314, "longitude": 105.958}],
+        },
+    }
+)
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
     """The small site in real stores."""
@@ -177,7 +209,7 @@ def context(tmp_path: Path) -> Iterator[Context]:
             connection.execute(table.insert(), rows)
     telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
     assert telemetry.write([Stored(GROUP, "electricity", reading) for reading in TRACE]) == []
-    yield Context(engine, telemetry, Clock(origin_ms=NOW, speed=0.0), GROUP, lambda: None)
+    yield Context(engine, telemetry, Clock(origin_ms=NOW, speed=0.0), GROUP, lambda: None, SITE)
     telemetry.close()
     engine.dispose()
 

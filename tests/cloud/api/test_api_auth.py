@@ -26,7 +26,7 @@ def routes(context: Context) -> list[tuple[str, str]]:
     """Every method and path that the application describes, and those that it does not."""
     paths = create_app(context).openapi()["paths"]
     described = [(method.upper(), path) for path, methods in paths.items() for method in methods]
-    hidden = [("GET", "/"), ("POST", "/logout"), ("GET", "/web/page.js"), ("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/no/such")]
+    hidden = [("GET", "/"), ("GET", "/wall"), ("GET", "/wall?token=jy_no"), ("POST", "/logout"), ("GET", "/web/page.js"), ("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/no/such")]
     return [route for route in described + hidden if route[1] != "/healthz"]
 
 
@@ -70,11 +70,22 @@ async def test_only_operators_acknowledge_alerts(role: Role, status: int, served
     assert answer.status_code == status
 
 
-@pytest.mark.parametrize("role", Role)
-async def test_every_role_reads(role: Role, served: Served) -> None:
-    """Devices and the description of the interface are open to all roles."""
+@pytest.mark.parametrize("role", set(Role) - {Role.WALL})
+async def test_every_role_of_a_person_reads(role: Role, served: Served) -> None:
+    """Devices and the description of the interface are open to all roles but that of a screen."""
     for path in ("/api/v1/devices", "/openapi.json", "/metrics", "/"):
         assert (await served.get(path, role=role)).status_code == 200, path
+
+
+async def test_a_screen_sees_the_wall_and_nothing_else(served: Served, context: Context) -> None:
+    """A token that lies beside a screen opens the page, its files, its snapshot and its stream, and no other route."""
+    for path in ("/wall", "/web/wall.js", "/web/echarts-6.1.0.min.js", "/api/v1/wall"):
+        assert (await served.get(path, role=Role.WALL)).status_code == 200, path
+    refused = [route for route in routes(context) if not route[1].startswith(("/wall", "/web/", "/api/v1/wall", "/api/v1/events"))]
+    assert len(refused) >= 20
+    for method, path in [*refused, ("GET", "/api/v1/events")]:
+        answer = await served.http.request(method, path, headers=served.bearer(Role.WALL))
+        assert (answer.status_code, answer.headers["content-type"]) == (403, PROBLEM), (method, path)
 
 
 async def test_a_revoked_token_is_worth_nothing(served: Served) -> None:

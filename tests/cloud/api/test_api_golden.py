@@ -30,6 +30,7 @@ ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "consumption": ("/api/v1/consumption", {"meter": "m1", "every": "day", **MARCH}),
     "factors": ("/api/v1/factors", {"on": "2026-03-10"}),
     "targets": ("/api/v1/targets", {"year": "2026", "scope": "unit:u1"}),
+    "wall": ("/api/v1/wall", {}),
     "alerts": ("/api/v1/alerts", {"state": "firing"}),
     "reports": ("/api/v1/reports", {}),
 }

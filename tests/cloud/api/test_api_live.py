@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def test_events_say_all_first_and_then_what_changed(context: Context, golden: dict[str, Any]) -> None:
     """The first event has every newest reading, the next only the one that changed, a look without change a comment."""
-    stream = events.stream(context, rounds=3, period=0.01)
+    stream = events.stream(context, lambda: True, rounds=3, period=0.01)
     assert await anext(stream) == b"retry: 1000\n\n"
     first = _data(await anext(stream))
     assert len(first) == 7

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from string import Template
 from typing import TYPE_CHECKING
@@ -8,12 +9,13 @@ import pytest
 
 from cloud.registry.tokens import Role
 from cloud.texts import catalogue
-from cloud.web import pages
+from cloud.web import pages, vendoring
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
 
 HTML = {"Accept": "text/html,*/*"}
+SCRIPTS = ("page.js", "texts.js", "wall.js", "wall-dom.js", "wall-figures.js", "wall-plant.js", "wall-map.js")
 WEB = pages.HERE
 
 
@@ -27,6 +29,45 @@ async def test_a_login_starts_a_session(served: Served) -> None:
     assert "Secure" not in cookie
     assert (await served.http.get("/")).status_code == 200
     assert (await served.http.get("/api/v1/devices")).status_code == 200
+
+
+@pytest.mark.parametrize(("role", "seconds"), [(Role.WALL, 366 * 86_400), (Role.ADMIN, 43_200)])
+async def test_a_token_in_the_walls_address_becomes_a_cookie(role: Role, seconds: int, served: Served) -> None:
+    """The page is then opened without it; a screen keeps the cookie, a person's token ends with the shift."""
+    answer = await served.http.get("/wall", params={"token": served.tokens[role], "lang": "en"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/wall?lang=en")
+    cookie = answer.headers["set-cookie"].split("; ")
+    assert cookie[0] == f"jieyue_session={served.tokens[role]}"
+    assert {"HttpOnly", "SameSite=strict", "Path=/", f"Max-Age={seconds}"} <= set(cookie)
+    page = await served.http.get(answer.headers["location"])
+    assert (page.status_code, '<html lang="en">' in page.text) == (200, True)
+    assert served.tokens[role] not in page.text
+
+
+async def test_the_walls_address_opens_nothing_else(served: Served) -> None:
+    """A token in the address of another page counts for nothing; a wrong one is 401 without a cookie, whoever sends it."""
+    assert (await served.http.get("/", params={"token": served.tokens[Role.ADMIN]})).status_code == 401
+    answer = await served.http.get("/wall", params={"token": "jy_no"}, headers=HTML | {"Cookie": f"jieyue_session={served.tokens[Role.WALL]}"})
+    assert answer.status_code == 401
+    assert "jieyue_session" not in answer.headers.get("set-cookie", "")
+
+
+async def test_a_screen_that_logs_in_sees_the_wall(served: Served) -> None:
+    """The overview would refuse it."""
+    answer = await served.http.post("/login", data={"token": served.tokens[Role.WALL]})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/wall")
+
+
+def test_vendored_files_are_what_was_published() -> None:
+    """Every file has the digest that stands beside it and in the page, and its licence lies with it."""
+    (folder,) = (WEB / "vendor").iterdir()
+    about = json.loads((folder / "vendor.json").read_text(encoding="utf-8"))
+    assert (about["name"], about["version"], about["licence"]) == (vendoring.NAME, vendoring.VERSION, "Apache-2.0")
+    assert about["tarball"] == vendoring.TARBALL
+    assert set(about["files"]) == {path.name for path in folder.iterdir()} - {"vendor.json"} == {"echarts.min.js", "LICENSE", "NOTICE"}
+    for name, expected in about["files"].items():
+        assert vendoring.digest("sha384", (folder / name).read_bytes()) == expected, name
+    assert f'integrity="{about["files"]["echarts.min.js"]}"' in (WEB / "wall.html").read_text(encoding="utf-8")
 
 
 async def test_over_tls_the_cookie_stays_there(served: Served) -> None:
@@ -93,7 +134,7 @@ async def test_the_switch_is_remembered(served: Served) -> None:
     assert '<html lang="en">' in (await served.http.get("/login")).text
 
 
-@pytest.mark.parametrize("path", ["/", "/login"])
+@pytest.mark.parametrize("path", ["/", "/login", "/wall"])
 async def test_the_policy_allows_nothing_from_elsewhere(path: str, served: Served) -> None:
     """Scripts come from this service only, and none stands in the page; styles in the page carry this answer's nonce."""
     answer = await served.get(path)
@@ -108,28 +149,28 @@ async def test_the_policy_allows_nothing_from_elsewhere(path: str, served: Serve
     assert not re.search(r"""(src|href|action)=["'](https?:)?//""", answer.text)
 
 
-def test_the_script_sets_text_and_never_markup() -> None:
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_sets_text_and_never_markup(name: str) -> None:
     """No name of a device can become markup: the script has no way to write any, and asks no other host."""
-    script = (WEB / "page.js").read_text(encoding="utf-8")
+    script = (WEB / name).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
     for way in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function(", "http://", "https://"):
         assert way not in script, way
-    assert "textContent" in script
 
 
 def test_every_text_is_there_in_both_languages() -> None:
     """The catalogue has both languages for each key, and every key that the pages and the script name."""
     found = catalogue()
     assert all(set(both) == {"zh", "en"} and all(both.values()) for both in found.values())
-    script = (WEB / "page.js").read_text(encoding="utf-8")
-    asked = set(re.findall(r'say\("([^"]+)"', script))
+    script = "".join((WEB / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    asked = set(re.findall(r'"(wall[._][a-z_.]+)"', script)) | set(re.findall(r'say\("([^"]+)"', script))
     own = {"lang", "other", "nonce", "message", "style"}
-    for name in ("index.html", "login.html"):
+    for name in ("index.html", "login.html", "wall.html"):
         asked |= set(Template((WEB / name).read_text(encoding="utf-8")).get_identifiers()) - own
     assert asked - set(found) == set()
     assert len(asked) >= 20
 
 
-@pytest.mark.parametrize("name", ["page.js", "style.css", "messages.json"])
+@pytest.mark.parametrize("name", [*SCRIPTS, "style.css", "wall.css", "messages.json"])
 async def test_the_files_of_the_page(name: str, served: Served) -> None:
     """The page's files come as what they are."""
     answer = await served.get(f"/web/{name}")
