@@ -29,7 +29,18 @@ _FORM_BYTES = 4096
 _YEAR_SECONDS = 366 * 24 * 3600
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 _ECHARTS = "echarts-6.1.0.min.js"
-_OWN = ("page.js", "texts.js", "style.css", "messages.json", "wall.js", "wall-dom.js", "wall-figures.js", "wall-plant.js", "wall-map.js", "wall.css")
+_OWN = (
+    "page.js",
+    "texts.js",
+    "style.css",
+    "messages.json",
+    "wall.js",
+    "wall-dom.js",
+    "wall-figures.js",
+    "wall-plant.js",
+    "wall-map.js",
+    "wall.css",
+)
 _FILES = {name: HERE / name for name in _OWN} | {_ECHARTS: HERE / "vendor" / "echarts-6.1.0" / "echarts.min.js"}
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 """For a file whose name holds its version."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Literal
 
 from fastapi import APIRouter

@@ -79,7 +79,7 @@ def days(connection: sa.Connection, group: str, now: int) -> Days:
     query = sa.select(meter.c.id, meter.c.energy, meter.c.device).where(
         meter.c.grp == group, meter.c.main, meter.c.energy.in_((ELECTRICITY, WATER))
     )
-    rows = connection.execute(query.order_by(meter.c.id)).all()
+    rows: list[sa.Row[Any]] = list(connection.execute(query.order_by(meter.c.id)))
     earlier = a_year_earlier(midnight)
     used = {
         midnight: book.by_period(connection, [row.id for row in rows], midnight, until, "hour"),

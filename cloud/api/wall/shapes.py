@@ -34,7 +34,7 @@ class Shown(_Shape):
 class Pace(_Shape):
     """How far along a target is: what may have been used up to the end of `actual`, in the indicator's unit.
 
-    `expected` is the baseline of the same span times (1 + target_change); `gap` is actual / expected − 1, negative when
+    `expected` is the baseline of the same span times (1 + target_change); `gap` is actual / expected less 1, negative when
     less was used than that.
     """
 

@@ -26,7 +26,16 @@ def routes(context: Context) -> list[tuple[str, str]]:
     """Every method and path that the application describes, and those that it does not."""
     paths = create_app(context).openapi()["paths"]
     described = [(method.upper(), path) for path, methods in paths.items() for method in methods]
-    hidden = [("GET", "/"), ("GET", "/wall"), ("GET", "/wall?token=jy_no"), ("POST", "/logout"), ("GET", "/web/page.js"), ("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/no/such")]
+    hidden = [
+        ("GET", "/"),
+        ("GET", "/wall"),
+        ("GET", "/wall?token=jy_no"),
+        ("POST", "/logout"),
+        ("GET", "/web/page.js"),
+        ("GET", "/openapi.json"),
+        ("GET", "/docs"),
+        ("GET", "/no/such"),
+    ]
     return [route for route in described + hidden if route[1] != "/healthz"]
 
 

@@ -47,7 +47,9 @@ async def test_a_token_in_the_walls_address_becomes_a_cookie(role: Role, seconds
 async def test_the_walls_address_opens_nothing_else(served: Served) -> None:
     """A token in the address of another page counts for nothing; a wrong one is 401 without a cookie, whoever sends it."""
     assert (await served.http.get("/", params={"token": served.tokens[Role.ADMIN]})).status_code == 401
-    answer = await served.http.get("/wall", params={"token": "jy_no"}, headers=HTML | {"Cookie": f"jieyue_session={served.tokens[Role.WALL]}"})
+    answer = await served.http.get(
+        "/wall", params={"token": "jy_no"}, headers=HTML | {"Cookie": f"jieyue_session={served.tokens[Role.WALL]}"}
+    )
     assert answer.status_code == 401
     assert "jieyue_session" not in answer.headers.get("set-cookie", "")
 

@@ -208,7 +208,10 @@ def test_the_freshness_of_all_is_that_of_the_newest_good_reading(context: Contex
     assert data == {"at": "2026-03-11T01:59:45.000Z", "devices": 5, "online": 2, "silent": ["e1", "e2", "gw-1"]}
 
 
-@pytest.mark.parametrize(("baseline", "actual", "expected", "gap"), [(200.0, 190.0, 195.0, 190 / 195 - 1), (None, 190.0, None, None), (200.0, None, 195.0, None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("baseline", "actual", "expected", "gap"),
+    [(200.0, 190.0, 195.0, 190 / 195 - 1), (None, 190.0, None, None), (200.0, None, 195.0, None)],
+)
 def test_the_pace_is_the_baseline_with_the_targets_change(
     baseline: float | None, actual: float | None, expected: float | None, gap: float | None
 ) -> None:
