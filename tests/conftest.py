@@ -55,3 +55,10 @@ def mortal_influxd(tmp_path: Path) -> Iterator[Influxd]:
 def influx_address(influxd: Influxd) -> str:
     """Address of a database of its own, for `open_telemetry` and for the service's settings."""
     return influxd.url("journey")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Debian's browser."""
+    installed("chromium", "chromium")
+    return shutil.which("chromium") or ""

@@ -34,7 +34,8 @@ export function drawKpis(all) {
   const built = rows(document.getElementById("kpis"), tiles(all), () => {
     const parts = { label: make("h3"), delta: make("p", "delta"), number: make("span"), unit: make("span", "unit"), note: make("p", "aside") };
     const value = make("p", "value", {}, parts.number, parts.unit);
-    return { ...parts, element: make("article", "kpi", {}, parts.label, parts.delta, value, parts.note) };
+    const lines = [make("div", "", {}, parts.label, parts.delta), make("div", "", {}, value, parts.note)];
+    return { ...parts, element: make("article", "kpi", {}, ...lines) };
   });
   tiles(all).forEach((tile, index) => {
     const row = built[index];
@@ -128,7 +129,8 @@ export function drawLoad({ load }, now) {
   const first = load.last_year_hours.length ? Date.parse(load.last_year_hours[0].start) : 0;
   const earlier = points(load.last_year_hours, first - clockHours(first) * HOUR);
   chart.setOption({ xAxis: { interval: body.clientWidth < NARROW ? 6 : 3 }, series: [{ id: "earlier", data: earlier }, { id: "today", data: [...today, ...here] }, { id: "now", data: here }] });
-  const peak = load.hours.reduce((most, hour) => (most && most.value >= hour.value ? most : hour), null);
+  const all = load.now.value === null ? load.hours : [...load.hours, { start: new Date(now).toISOString(), value: load.now.value }];
+  const peak = all.reduce((most, hour) => (most && most.value >= hour.value ? most : hour), null);
   const note = document.querySelector("#load .note");
   put(note, peak ? say("wall.peak", { value: number(peak.value), time: clock(Date.parse(peak.start)) }) : "kW");
 }

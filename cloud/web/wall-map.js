@@ -4,7 +4,7 @@
 import { KEY, number, say } from "./texts.js";
 import { draw, make, mark, put, rows } from "./wall-dom.js";
 
-const [WIDTH, HEIGHT] = [460, 300];
+const size = { width: 0, height: 0 }; // of the picture, px: as large as its panel, so that texts keep theirs
 const EDGE = [16, 22]; // px kept free at the sides, and at top and bottom
 const KM = 111.32; // of a degree of latitude
 const RINGS = [2, 10, 30, 60, 100]; // km
@@ -31,12 +31,12 @@ function projection(map) {
   const all = [...map.landmarks, ...map.compounds].map((at) => rooted(map, at.latitude, at.longitude));
   all.push([-1, -1], [1, 1], ...map.roads.flat().map((at) => rooted(map, ...at)));
   const [left, right, low, high] = [0, 0, 1, 1].map((axis, index) => Math[index % 2 ? "max" : "min"](...all.map((at) => at[axis])));
-  const scale = Math.min((WIDTH - 2 * EDGE[0]) / (right - left), (HEIGHT - 2 * EDGE[1]) / (high - low));
-  const [x0, y0] = [WIDTH / 2 - ((left + right) / 2) * scale, HEIGHT / 2 + ((low + high) / 2) * scale];
+  const scale = Math.min((size.width - 2 * EDGE[0]) / (right - left), (size.height - 2 * EDGE[1]) / (high - low));
+  const [x0, y0] = [size.width / 2 - ((left + right) / 2) * scale, size.height / 2 + ((low + high) / 2) * scale];
   const within = (value, edge, length) => Math.min(Math.max(value, edge), length - edge);
   const project = (lat, lon) => {
     const [east, north] = rooted(map, lat, lon);
-    return [within(x0 + east * scale, EDGE[0], WIDTH), within(y0 - north * scale, EDGE[1], HEIGHT)];
+    return [within(x0 + east * scale, EDGE[0], size.width), within(y0 - north * scale, EDGE[1], size.height)];
   };
   return { project, centre: [x0, y0], radius: (km) => Math.sqrt(km) * scale };
 }
@@ -63,7 +63,7 @@ function labels(towns) {
   const far = ({ at: [x, y] }) => Math.hypot(x - projected.centre[0], y - projected.centre[1]);
   for (const { text, at: [x, y] } of placed.sort((a, b) => far(b) - far(a))) {
     const length = text.length * (KEY === "zh" ? 20 : 11);
-    const left = x + 13 + length < WIDTH ? x + 13 : x - 13 - length;
+    const left = x + 13 + length < size.width ? x + 13 : x - 13 - length;
     const box = { left, right: left + length, y, text };
     if (!taken.some((other) => box.left < other.right && other.left < box.right && Math.abs(y - other.y) < 24)) taken.push(box);
   }
@@ -97,11 +97,12 @@ function buildLegend({ id }) {
 
 export function drawMap({ vehicles, map }) {
   const body = document.querySelector("#map .body");
-  const known = JSON.stringify(map);
+  Object.assign(size, { width: body.clientWidth, height: body.clientHeight });
+  const known = JSON.stringify([map, size]);
   if (ground !== known) {
     ground = known;
     layers = { ground: draw("g", {}, ...drawGround(map)), marks: draw("g", { class: "marks" }) };
-    body.replaceChildren(draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-labelledby": "map-title" }, layers.ground, layers.marks));
+    body.replaceChildren(draw("svg", { viewBox: `0 0 ${size.width} ${size.height}`, role: "img", "aria-labelledby": "map-title" }, layers.ground, layers.marks));
   }
   const found = marks(vehicles);
   rows(layers.marks, found, buildMark).forEach((row, index) => {

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from pymodbus import FramerType
+from pymodbus.client import ModbusTcpClient
 
 from contract.clock import Clock
+from simulators.stack.broker import free_port
 from simulators.stack.stack import Stack
 
 ONE_METER: dict[str, Any] = {
@@ -99,3 +107,75 @@ def eventually() -> Callable[..., Any]:
         raise AssertionError(f"not within {seconds:g} s")
 
     return wait
+
+
+@dataclass
+class Demo:
+    """`make demo` as a process."""
+
+    data: Path
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start it, on a port of its own."""
+        self.port = free_port()
+        environment = os.environ | {"JIEYUE_PORT": str(self.port), "JIEYUE_DATA": str(self.data)}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([sys.executable, "-m", "simulators.stack.demo"], env=environment, stdout=log, stderr=log)
+
+    @property
+    def log(self) -> Path:
+        """What it writes to its terminal."""
+        return self.data.with_name("demo.log")
+
+    def ready(self) -> bool:
+        """Whether it says that it can be used; it must not have ended."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Stop it and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def api(self) -> httpx.Client:
+        """A client with the demo's own token."""
+        token = (self.data / "token").read_text(encoding="utf-8").strip()
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+
+    def endpoints(self) -> dict[str, Any]:
+        """Where the simulated devices are reached."""
+        found: dict[str, Any] = json.loads((self.data / "endpoints.json").read_text(encoding="utf-8"))
+        return found
+
+    @contextmanager
+    def foreign(self, switch: dict[str, Any]) -> Iterator[ModbusTcpClient]:
+        """A Modbus client that is not ours, on the line of a switch."""
+        framer = FramerType.SOCKET if switch["framing"] == "tcp" else FramerType.RTU
+        client = ModbusTcpClient(switch["host"], port=switch["port"], framer=framer)
+        assert client.connect()  # type: ignore[no-untyped-call] # pymodbus leaves it untyped
+        yield client
+        client.close()  # type: ignore[no-untyped-call] # the same
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demo for all journeys, since its history takes a while; whoever stops it starts it again."""
+    running = Demo(tmp_path_factory.mktemp("demo") / "data")
+    running.begin()
+    try:
+        end = time.monotonic() + 180
+        while not running.ready():
+            assert time.monotonic() < end, "not ready within three minutes"
+            time.sleep(0.2)
+        yield running
+    finally:
+        assert running.process is not None
+        if running.process.poll() is None:
+            running.end()

@@ -5,62 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 import httpx
 import pytest
-from pymodbus import FramerType
-from pymodbus.client import ModbusTcpClient
 
 from contract.clock import iso, parse_time
-from simulators.stack.broker import free_port
+
+if TYPE_CHECKING:
+    from tests.journey.conftest import Demo
 
 Eventually = Callable[..., Any]
 SWITCH = "hvac/beca-bac-002aln"
 SETPOINT_REGISTER = 3
-
-
-@dataclass
-class Demo:
-    """A running demo."""
-
-    process: subprocess.Popen[bytes]
-    data: Path
-    port: int
-
-    def api(self) -> httpx.Client:
-        """A client with the demo's own token."""
-        token = (self.data / "token").read_text(encoding="utf-8").strip()
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {token}"}, timeout=20)
-
-    def endpoints(self) -> dict[str, Any]:
-        """Where the simulated devices are reached."""
-        found: dict[str, Any] = json.loads((self.data / "endpoints.json").read_text(encoding="utf-8"))
-        return found
-
-
-def _start(data: Path) -> Demo:
-    port = free_port()
-    environment = os.environ | {"JIEYUE_PORT": str(port), "JIEYUE_DATA": str(data)}
-    with data.with_name("demo.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "simulators.stack.demo"], env=environment, stdout=log, stderr=log)
-    return Demo(process, data, port)
-
-
-def _ready(demo: Demo) -> bool:
-    assert demo.process.poll() is None, demo.data.with_name("demo.log").read_text()
-    try:
-        return httpx.get(f"http://127.0.0.1:{demo.port}/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def _members(data: Path) -> list[str]:
@@ -76,38 +37,8 @@ def _members(data: Path) -> list[str]:
     return found
 
 
-def _stop(demo: Demo, number: signal.Signals) -> None:
-    demo.process.send_signal(number)
-    demo.process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One demo for all tests of this file; whoever stops it starts it again."""
-    running = _start(tmp_path_factory.mktemp("demo") / "data")
-    try:
-        end = time.monotonic() + 180
-        while not _ready(running):
-            assert time.monotonic() < end, "not ready within three minutes"
-            time.sleep(0.2)
-        yield running
-    finally:
-        if running.process.poll() is None:
-            _stop(running, signal.SIGTERM)
-
-
 def _offline(client: httpx.Client) -> set[str]:
     return {d["id"] for d in client.get("/api/v1/devices").json() if not d["online"]}
-
-
-@contextmanager
-def _foreign(switch: dict[str, Any]) -> Iterator[ModbusTcpClient]:
-    """A Modbus client that is not ours, on the line of a switch."""
-    framer = FramerType.SOCKET if switch["framing"] == "tcp" else FramerType.RTU
-    client = ModbusTcpClient(switch["host"], port=switch["port"], framer=framer)
-    assert client.connect()  # type: ignore[no-untyped-call] # pymodbus leaves it untyped
-    yield client
-    client.close()  # type: ignore[no-untyped-call] # the same
 
 
 @pytest.mark.timeout(300)
@@ -135,7 +66,7 @@ def test_all_devices_of_the_site_are_online_within_a_minute(demo: Demo, eventual
 def test_what_a_foreign_client_writes_is_read_within_one_poll(demo: Demo, eventually: Eventually) -> None:
     """A set-point changed at the switch is in the interface within its poll interval and a second, dated when it was read."""
     switch = next(e for e in demo.endpoints()["modbus"] if e["profile"] == SWITCH)
-    with _foreign(switch) as foreign, demo.api() as client:
+    with demo.foreign(switch) as foreign, demo.api() as client:
         interval = client.get(f"/api/v1/devices/{switch['device']}").json()["interval"]
 
         def setpoint() -> dict[str, Any]:
@@ -186,7 +117,7 @@ def test_a_command_changes_the_switch_and_reads_back_and_wrong_ones_are_refused(
         assert (done["state"], done["read_back"]) == ("done", 26.5)
         assert client.post(path, json=order | {"value": 60}).status_code == 422
         assert client.post(path, json=order | {"expires": past}).status_code == 422
-    with _foreign(switch) as foreign:
+    with demo.foreign(switch) as foreign:
         assert foreign.read_holding_registers(SETPOINT_REGISTER, count=1, device_id=switch["unit"]).registers == [265]
 
 
@@ -259,14 +190,12 @@ def test_it_ends_without_a_trace_and_goes_on_with_its_data(demo: Demo, eventuall
     """Ctrl-C and SIGTERM leave no process and no port; the next start needs no second history."""
     before = (demo.data / "history.done").read_text()
     for number in (signal.SIGINT, signal.SIGTERM):
-        _stop(demo, number)
-        assert demo.process.returncode == 0
+        assert demo.end(number) == 0
         assert _members(demo.data) == []
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"http://127.0.0.1:{demo.port}/healthz")
-        again = _start(demo.data)
-        demo.process, demo.port = again.process, again.port
-        eventually(lambda: _ready(demo), seconds=120)
+        demo.begin()
+        eventually(demo.ready, seconds=120)
     assert (demo.data / "history.done").read_text() == before
     with demo.api() as client:
         rows = client.get("/api/v1/targets", params={"year": client.get("/healthz").json()["year"], "scope": "district"}).json()[
