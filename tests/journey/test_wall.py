@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped] # a file of axe-core's, in a package without types
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from simulators.stack.broker import free_port
@@ -31,6 +31,7 @@ AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
 LEAST = 20
 """Px of the smallest text on a wall."""
 SIZES = [(1920, 1080), (2000, 1000)]
+MINUS = "\N{MINUS SIGN}"
 SWITCH, SETPOINT_REGISTER = "hvac/beca-bac-002aln", 3
 
 
@@ -81,10 +82,14 @@ def opened(browser: Browser, address: str, size: tuple[int, int] = SIZES[0], fau
     found = [] if faults is None else faults
     with browser.new_context(viewport={"width": size[0], "height": size[1]}) as window:
         page = window.new_page()
-        page.on("console", lambda message: found.append(f"{message.type}: {message.text}") if message.type in {"error", "warning"} else None)
+        page.on(
+            "console", lambda message: found.append(f"{message.type}: {message.text}") if message.type in {"error", "warning"} else None
+        )
         page.on("pageerror", lambda error: found.append(f"page: {error}"))
         page.on("requestfailed", lambda request: found.append(f"request: {request.url}"))
-        page.on("response", lambda answer: found.append(f"{answer.status}: {answer.url}") if answer.status >= HTTPStatus.BAD_REQUEST else None)
+        page.on(
+            "response", lambda answer: found.append(f"{answer.status}: {answer.url}") if answer.status >= HTTPStatus.BAD_REQUEST else None
+        )
         page.goto(address, wait_until="commit")
         yield page
 
@@ -186,7 +191,7 @@ def test_the_wall_says_what_the_interface_says(demo: Demo, browser: Browser, tok
         wall = client.get("/api/v1/wall").json()
         for indicator, pace in zip(found["indicators"], wall["pace"], strict=True):
             row = page.locator(f"[data-target={indicator['id']}]")
-            assert f"{indicator['change'] * 100:.2f}".replace("-", "−") in row.locator(".change").inner_text()
+            assert f"{indicator['change'] * 100:.2f}".replace("-", MINUS) in row.locator(".change").inner_text()
             digits = 3 if indicator["unit"] == "kgce/m2" else 2
             assert f"{indicator['actual']['value']:.{digits}f} / {pace['expected']:.{digits}f}" in row.inner_text()
         used = sum(
@@ -228,7 +233,7 @@ def _unavailable(port: int) -> Iterator[list[str]]:
     asked: list[str] = []
 
     class Away(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (the name that http.server looks for)
+        def do_GET(self) -> None:
             asked.append(self.path)
             self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -274,7 +279,8 @@ def test_a_withdrawn_token_ends_it(demo: Demo, browser: Browser, cloud: Cloud) -
         drawn(page)
         cloud.command("revoke", "a stolen screen")
         page.wait_for_selector(".veil", timeout=15_000)
-        assert page.locator("#stage").inner_text() == "访问令牌已撤销，请联系管理员。"
+        assert page.locator("#stage").inner_text().startswith("访问令牌已撤销")
+        assert page.locator("#stage *").count() == 1
     assert httpx.get(at(demo.port, given)).status_code == HTTPStatus.UNAUTHORIZED
     assert httpx.get(f"http://127.0.0.1:{demo.port}/wall").status_code == HTTPStatus.UNAUTHORIZED
 
