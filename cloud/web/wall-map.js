@@ -62,7 +62,7 @@ function labels(towns) {
   const placed = towns.map((town) => ({ text: town.name[KEY], at: projected.project(town.latitude, town.longitude) }));
   const far = ({ at: [x, y] }) => Math.hypot(x - projected.centre[0], y - projected.centre[1]);
   for (const { text, at: [x, y] } of placed.sort((a, b) => far(b) - far(a))) {
-    const length = text.length * (KEY === "zh" ? 20 : 11);
+    const length = text.length * (KEY === "zh" ? 20 : 12.5);
     const left = x + 13 + length < size.width ? x + 13 : x - 13 - length;
     const box = { left, right: left + length, y, text };
     if (!taken.some((other) => box.left < other.right && other.left < box.right && Math.abs(y - other.y) < 24)) taken.push(box);

@@ -15,6 +15,10 @@
     const box = element.getBoundingClientRect();
     if (box.right > innerWidth + 1 || box.bottom > innerHeight + 1) faults.push(`off the screen: ${name(element)}`);
   }
+  for (const text of document.querySelectorAll("#map .body text")) {
+    const [inner, outer] = [text.getBoundingClientRect(), text.ownerSVGElement.getBoundingClientRect()];
+    if (inner.left < outer.left - 1 || inner.right > outer.right + 1) faults.push(`cut off: ${name(text)}`);
+  }
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement;
