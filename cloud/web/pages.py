@@ -18,8 +18,8 @@ from cloud.api.auth import COOKIE, WALL, who
 from cloud.api.context import Here
 from cloud.api.problems import not_found
 from cloud.registry import tokens
-from cloud.texts import Language, catalogue
 from cloud.registry.tokens import Principal, Role
+from cloud.texts import Language, catalogue
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "jieyue_lang"

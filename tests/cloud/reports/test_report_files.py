@@ -29,6 +29,7 @@ from cloud.reports.printed import number, percent
 from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import LANGUAGES, Language, catalogue, say
 from contract.clock import Clock
+from contract.site import Site
 
 DIGITS = {"energy_per_capita": 2, "energy_per_area": 3, "water_per_capita": 3}
 SHEETS = {
@@ -40,10 +41,10 @@ PDF_SECONDS = 60
 
 
 @pytest.fixture
-async def http(engine: sa.Engine, now: int, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def http(engine: sa.Engine, now: int, small_site: dict[str, Any], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The interface over the small site."""
     telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
-    context = Context(engine, telemetry, Clock(origin_ms=now, speed=0.0), "510802", lambda: None)
+    context = Context(engine, telemetry, Clock(origin_ms=now, speed=0.0), "510802", lambda: None, Site.model_validate(small_site))
     token = tokens.issue(engine, "clerk", Role.CLERK, by="test", at=now)
     transport, bearer = httpx.ASGITransport(create_app(context)), {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://jieyue.test", headers=bearer) as client:
