@@ -173,7 +173,8 @@ class Predecessor:
         except TimeoutError:
             overdue = time.monotonic() - RESEND_AFTER
             for number in [n for n, row in self._flying.items() if row.sent < overdue]:
-                await self._publish(client, number)
+                if number in self._flying:  # it may have been acknowledged while the one before was sent
+                    await self._publish(client, number)
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:

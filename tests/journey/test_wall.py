@@ -31,6 +31,8 @@ AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
 LEAST = 20
 """Px of the smallest text on a wall."""
 SIZES = [(1920, 1080), (2000, 1000)]
+GIVEN_UP = "net::ERR_ABORTED"
+"""What a browser says of a stream that was open when its page was loaded anew."""
 MINUS = "\N{MINUS SIGN}"
 SWITCH, SETPOINT_REGISTER = "hvac/beca-bac-002aln", 3
 
@@ -86,7 +88,7 @@ def opened(browser: Browser, address: str, size: tuple[int, int] = SIZES[0], fau
             "console", lambda message: found.append(f"{message.type}: {message.text}") if message.type in {"error", "warning"} else None
         )
         page.on("pageerror", lambda error: found.append(f"page: {error}"))
-        page.on("requestfailed", lambda request: found.append(f"request: {request.url}"))
+        page.on("requestfailed", lambda request: found.append(f"request: {request.url}") if request.failure != GIVEN_UP else None)
         page.on(
             "response", lambda answer: found.append(f"{answer.status}: {answer.url}") if answer.status >= HTTPStatus.BAD_REQUEST else None
         )
