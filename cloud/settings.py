@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     mqtt_ca_file: Path | None = None
     host_id: str = "jieyue"
     """Sparkplug host application id."""
+    reorder: Annotated[float, Field(ge=0, le=600)] = 2.0
+    """Seconds that a message missing from a foreign node's sequence may take before its births are asked for."""
+    answer: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds that those births may take before what waits for them is taken by older ones, or counted as lost."""
     bind: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     hold: Path | None = None

@@ -25,6 +25,7 @@ COMMAND_RESULT = "Command/Result"
 BD_SEQ = "bdSeq"
 REBIRTH = "Node Control/Rebirth"
 RESERVED = ("Store/", "Command/", "Node Control/")
+_LONGEST_REASON = 200
 
 MetricValue = float | int | bool | str | bytes | None
 
@@ -62,6 +63,14 @@ _WIRE = {
 }
 
 
+_UNSIGNED_BITS = {DataType.UINT8: 8, DataType.UINT16: 16, DataType.UINT32: 32, DataType.UINT64: 64}
+_RANGES: dict[int, tuple[int, int]] = {
+    **{kind: (-(1 << bits - 1), (1 << bits - 1) - 1) for kind, bits in _SIGNED_BITS.items()},
+    **{kind: (0, (1 << bits) - 1) for kind, bits in _UNSIGNED_BITS.items()},
+}
+_OTHER_NUMBERS = frozenset({DataType.FLOAT, DataType.DOUBLE, DataType.BOOLEAN, DataType.DATETIME})
+
+
 class PayloadError(ValueError):
     """Bytes that are no Sparkplug payload."""
 
@@ -70,13 +79,15 @@ class PayloadError(ValueError):
 class Born:
     """One metric of a birth certificate or command; `value` None is written as null.
 
-    `at` is when the value was measured (ms); without it the time of the payload holds.
+    `at` is when the value was measured (ms); without it the time of the payload holds. A command with an `alias` travels under
+    it and without its name (tck-id-payloads-alias-data-cmd-requirement).
     """
 
     name: str
     datatype: DataType
     value: MetricValue = None
     at: int | None = None
+    alias: int | None = None
 
 
 def put(metric: Metric, datatype: DataType, value: MetricValue) -> None:
@@ -89,14 +100,12 @@ def put(metric: Metric, datatype: DataType, value: MetricValue) -> None:
 
 
 def get(metric: Metric, datatype: int | None) -> MetricValue:
-    """The value of a metric; without a datatype integers are taken as unsigned. Data sets, templates and broken text give None."""
+    """The value of a metric; without a datatype integers are taken as unsigned. Data sets and templates give None."""
     kind = metric.WhichOneof("value")
     if metric.is_null or kind is None or kind in {"dataset_value", "template_value"}:
         return None
     value: MetricValue = getattr(metric, kind)
     bits = _SIGNED_BITS.get(DataType(datatype)) if datatype in _WIRE else None
-    if kind == "string_value" and not isinstance(value, str):
-        return None  # not UTF-8
     if bits and isinstance(value, int):
         value &= (1 << bits) - 1  # other stacks sign-extend Int8 and Int16 to 32 bits
         value -= (1 << bits) if value >> (bits - 1) else 0
@@ -166,10 +175,15 @@ def device_death(*, at: int, seq: int) -> bytes:
 
 
 def command(metrics: Iterable[Born], *, at: int) -> bytes:
-    """NCMD or DCMD: a time, named metrics and no seq (tck-id-payloads-ncmd-seq)."""
+    """NCMD or DCMD: a time, metrics and no seq (tck-id-payloads-ncmd-seq, -dcmd-seq)."""
     payload = Payload(timestamp=at)
     for born in metrics:
-        put(payload.metrics.add(name=born.name, timestamp=at, datatype=born.datatype), born.datatype, born.value)
+        metric = payload.metrics.add(timestamp=at, datatype=born.datatype)
+        if born.alias is None:
+            metric.name = born.name
+        else:
+            metric.alias = born.alias
+        put(metric, born.datatype, born.value)
     return payload.SerializeToString()
 
 
@@ -177,21 +191,33 @@ def decode(raw: bytes) -> Payload:
     """The payload in `raw`.
 
     Raises:
-        PayloadError: Not protobuf, or not this message; names that are not UTF-8 (tck-id-payloads-name-requirement) too.
+        PayloadError: Not protobuf, or not this message; text that is not UTF-8 (tck-id-payloads-name-requirement) too.
     """
     try:
-        payload = Payload.FromString(raw)
+        return Payload.FromString(raw)
     except DecodeError as error:
         raise PayloadError(f"not a Sparkplug payload: {error}") from error
-    for metric in payload.metrics:
-        if type(metric.name) is not str:  # protobuf gives the bytes of a proto2 string that is no UTF-8
-            raise PayloadError(f"not a Sparkplug payload: the metric name {metric.name!r} is not UTF-8")
-    return payload
 
 
 def values(payload: Payload) -> dict[str, MetricValue]:
     """All named metrics of a birth or command, by name."""
     return {m.name: get(m, m.datatype) for m in payload.metrics if m.name}
+
+
+def fit(datatype: int, value: float) -> MetricValue:
+    """`value` as a metric of this datatype takes it.
+
+    Raises:
+        ValueError: It does not fit: a fraction or too large for an integer, not a number, or no datatype of numbers.
+    """
+    if datatype in {DataType.DOUBLE, DataType.FLOAT}:
+        return value
+    if datatype == DataType.BOOLEAN and value in {0, 1}:
+        return bool(value)
+    low, high = _RANGES.get(datatype, (1, 0))
+    if not low <= value <= high or value != int(value):
+        raise ValueError(f"{value:g} is no value of datatype {datatype}")
+    return int(value)
 
 
 def store_seq(payload: Payload) -> int | None:
@@ -221,7 +247,7 @@ def sort_out(
     default_at, here, values = payload.timestamp, None, {}
     # Millions pass here: what our own gateways send is taken in the first branch.
     for metric in payload.metrics:
-        name = metric.name or (aliases or {}).get(metric.alias, "")
+        name = metric.name or _by_alias(metric, aliases)
         if not name or name == BD_SEQ or ("/" in name and name.startswith(RESERVED)):
             continue
         at = metric.timestamp or default_at
@@ -231,10 +257,11 @@ def sort_out(
         if (number or metric.HasField("double_value")) and not metric.is_null and not metric.HasField("properties"):
             values[name] = number
             continue
-        value = get(metric, metric.datatype or (types or {}).get(name))
-        quality, reason = _quality(metric)
-        if isinstance(value, str | bytes):
+        datatype = metric.datatype or (types or {}).get(name)
+        value = get(metric, datatype)
+        if isinstance(value, str | bytes) or (datatype and datatype not in _RANGES and datatype not in _OTHER_NUMBERS):
             continue
+        quality, reason = _quality(metric)
         if value is not None and quality is Quality.GOOD:
             values[name] = float(value)
         else:
@@ -252,10 +279,15 @@ def readings(payload: Payload, device: str) -> Iterator[Reading]:
     yield from others
 
 
+def _by_alias(metric: Metric, aliases: Mapping[int, str] | None) -> str:
+    return aliases.get(metric.alias, "") if aliases and metric.HasField("alias") else ""  # 0 is an alias like any other
+
+
 def _quality(metric: Metric) -> tuple[Quality, str]:
     found = dict(zip(metric.properties.keys, metric.properties.values, strict=False))
     code = found["Quality"].int_value if "Quality" in found else int(Quality.GOOD)
     reason = found["Reason"].string_value if "Reason" in found else ""
-    if not isinstance(reason, str):
-        reason = "a reason that is not UTF-8"
+    if reason and not reason.isprintable():
+        reason = "".join(filter(str.isprintable, reason))  # databases refuse NUL, and people want one line
+    reason = reason[:_LONGEST_REASON]
     return (Quality(code) if code in {0, 192, 500} else Quality.BAD), reason

@@ -1,4 +1,4 @@
-"""Real servers for any test: mosquitto, and an influxd with authentication."""
+"""Real servers for any test: mosquitto, an influxd with authentication, PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from simulators.stack.influxd import Influxd, start_influxd
+from simulators.stack.postgres import Postgres, find_postgres, start_postgres
 
 
 def installed(program: str, package: str) -> None:
     """A server's program is on PATH; without it a laptop skips visibly and CI fails."""
     if shutil.which(program) is None:
-        reason = f"{program} is not installed (Debian package {package})"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing(program, package)
+
+
+def missing(program: str, package: str) -> NoReturn:
+    """Skip visibly, or fail in CI."""
+    reason = f"{program} is not installed (Debian package {package})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture
@@ -62,3 +69,13 @@ def chromium() -> str:
     """Path of Debian's browser."""
     installed("chromium", "chromium")
     return shutil.which("chromium") or ""
+
+
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests; each makes a database of its own in it."""
+    programs = find_postgres()
+    if programs is None:
+        missing("initdb", "postgresql")
+    server = start_postgres(programs)
+    yield server
+    server.stop()

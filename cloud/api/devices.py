@@ -12,7 +12,7 @@ from cloud.api.context import Context
 from cloud.api.problems import not_found
 from cloud.api.shapes import Device, DeviceDetail, Vehicle, Writable
 from cloud.registry.online import VEHICLE, longest_silence
-from cloud.registry.tables import device, latest, site
+from cloud.registry.tables import device, device_state, latest, site
 from contract.clock import iso
 from contract.point import POINTS
 from contract.profile import PointMap, Profile, load_profile
@@ -28,7 +28,7 @@ def device_row(context: Context, name: str) -> Row:
     Raises:
         HTTPException: 404, there is none.
     """
-    query = sa.select(device).where(device.c.grp == context.group, device.c.id == name)
+    query = _with_state().where(device.c.grp == context.group, device.c.id == name)
     with context.engine.connect() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
@@ -44,7 +44,7 @@ def class_of(row: Row) -> str:
 def all_devices(context: Context) -> list[Device]:
     """Every device of the group, by id."""
     place, newest, now = _site(context), _newest(context), context.clock.now_ms()
-    query = sa.select(device).where(device.c.grp == context.group).order_by(device.c.id)
+    query = _with_state().where(device.c.grp == context.group).order_by(device.c.id)
     with context.engine.connect() as connection:
         return [Device(**_fields(row, newest[row.id], place, now)) for row in connection.execute(query)]
 
@@ -66,7 +66,7 @@ def one_device(context: Context, name: str) -> DeviceDetail:
 
 def vehicles(context: Context) -> list[Vehicle]:
     """Every vehicle with its newest position."""
-    query = sa.select(device).where(device.c.grp == context.group, device.c["class"] == VEHICLE).order_by(device.c.id)
+    query = _with_state().where(device.c.grp == context.group, device.c["class"] == VEHICLE).order_by(device.c.id)
     newest, now = _newest(context), context.clock.now_ms()
     with context.engine.connect() as connection:
         return [_vehicle(row, newest[row.id], now) for row in connection.execute(query)]
@@ -78,6 +78,11 @@ def profile_of(row: Row) -> Profile | None:
         return load_profile(row.profile) if row.profile else None
     except ConfigError:
         return None
+
+
+def _with_state() -> sa.Select[Any]:
+    of_device = sa.and_(device_state.c.grp == device.c.grp, device_state.c.device == device.c.id)
+    return sa.select(device, device_state.c.dead_at).join_from(device, device_state, of_device, isouter=True)
 
 
 def _site(context: Context) -> str:
@@ -103,6 +108,9 @@ def _seen(newest: list[Row]) -> int | None:
 
 
 def _online(row: Row, seen: int | None, now: int) -> bool:
+    """Heard of lately, and not said to be dead since."""
+    if row.dead_at is not None and (seen is None or seen <= row.dead_at):
+        return False
     return seen is not None and now - seen <= longest_silence(class_of(row), row.interval)
 
 

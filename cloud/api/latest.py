@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from cloud.api.context import Context
 from cloud.api.shapes import Latest
-from cloud.registry.tables import latest
+from cloud.registry.tables import device_state, latest
 from contract.clock import iso
 from contract.point import POINTS
 from contract.reading import Quality
@@ -20,24 +20,31 @@ def quality_name(number: int) -> str:
 
 
 def latest_readings(context: Context, device: str | None = None, *, received_from: int | None = None) -> list[Latest]:
-    """The newest readings of one device or of all, those received at or after a moment if one is given."""
-    query = sa.select(latest).where(latest.c.grp == context.group).order_by(latest.c.device, latest.c.point)
+    """The newest readings of one device or of all, those that came or became stale at or after a moment if one is given.
+
+    What was good stays so until its device or gateway dies; then it is stale until the device is born again
+    (tck-id-operational-behavior-edge-node-termination-host-action-ndeath-devices-tags-stale, -ddeath-devices-tags-stale).
+    """
+    state = device_state.c
+    of_device = sa.and_(state.grp == latest.c.grp, state.device == latest.c.device)
+    query = sa.select(latest, state.dead_at).join_from(latest, device_state, of_device, isouter=True).where(latest.c.grp == context.group)
     if device is not None:
         query = query.where(latest.c.device == device)
     if received_from is not None:
-        query = query.where(latest.c.received_at >= received_from)
+        query = query.where(sa.or_(latest.c.received_at >= received_from, state.changed_at >= received_from))
     with context.engine.connect() as connection:
-        return [_shape(row) for row in connection.execute(query)]
+        return [_shape(row) for row in connection.execute(query.order_by(latest.c.device, latest.c.point))]
 
 
 def _shape(row: sa.Row[tuple[object, ...]]) -> Latest:
     known = POINTS.get(row.point)
+    stale = row.quality == Quality.GOOD and row.dead_at is not None and row.at <= row.dead_at
     return Latest(
         device=row.device,
         point=row.point,
         value=row.value,
         unit=known.unit.value if known else "",
-        quality=quality_name(row.quality),
+        quality=quality_name(Quality.STALE if stale else row.quality),
         at=iso(row.at),
         received_at=iso(row.received_at),
     )

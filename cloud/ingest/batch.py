@@ -1,17 +1,22 @@
-"""One batch of messages: decoded in order, written to telemetry, committed to SQL, ready to be acknowledged."""
+"""One batch of messages: decoded in order, written to telemetry, committed to SQL, ready to be acknowledged.
+
+What cannot be stored is found here, once a message where that is enough: names, times and numbers that a database refuses would
+else stop all messages behind them.
+"""
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
-from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, Known, Node, Placed, born
+from cloud.ingest.known import Known
 from cloud.ingest.newest import Polls
-from cloud.telemetry.base import MAX_MS, Line, Polled, Stored
-from contract import sparkplug, topics
+from cloud.ingest.results import Result, parse
+from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
+from contract import sparkplug
 from contract.reading import Quality, Reading
 from contract.sparkplug_b_pb2 import Payload
 from contract.topics import Topic
@@ -19,13 +24,11 @@ from contract.topics import Topic
 HOUR = 3_600_000
 CLOCK_TOLERANCE = 120_000
 """A live reading further from its receipt than this (ms) has a doubtful time."""
-_NO_TIME = "a time that no store holds"
-"""Sparkplug's times have 64 bits: one beyond the databases' must not end the batch that it came in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What came from the broker, and when (ms, by the cloud's clock)."""
+    """What came from the broker, and when (ms, by the cloud's clock); an empty topic says that a new session began."""
 
     topic: str
     payload: bytes
@@ -40,11 +43,16 @@ class Batch:
     polls: defaultdict[tuple[str, str], Polls] = field(default_factory=lambda: defaultdict(Polls))
     """By (group, device)."""
     touched: set[tuple[str, int]] = field(default_factory=set)
-    births: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[Refused] = field(default_factory=list)
+    """Readings that no store can hold."""
+    births: dict[tuple[str, str, str, int], dict[str, Any]] = field(default_factory=dict)
+    gone: set[tuple[str, str, str, int]] = field(default_factory=set)
+    """Births that are no longer needed: (group, node, device, at)."""
     nodes: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    states: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     events: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
-    results: list[dict[str, Any]] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
     acks: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
     """Positions by (group, node, outbox)."""
     rebirths: set[tuple[str, str]] = field(default_factory=set)
@@ -57,109 +65,33 @@ class Batch:
         return sum(len(line.values) if isinstance(line, Polled) else 1 for line in self.lines)
 
 
-def decode(messages: Sequence[Message], known: Known) -> Batch:
-    """Decode messages in their order; what cannot be understood is counted by reason and left out."""
-    batch = Batch(received_at=messages[-1].received_at if messages else 0)
-    for message in messages:
-        topic = topics.parse(message.topic)
-        if topic is None:
-            batch.dropped["not a Sparkplug topic"] += 1
-            continue
-        try:
-            payload = sparkplug.decode(message.payload)
-        except sparkplug.PayloadError:
-            batch.dropped["not a Sparkplug payload"] += 1
-            continue
-        if payload.timestamp > MAX_MS:
-            batch.dropped[_NO_TIME] += 1
-            continue
-        take = {"NBIRTH": _birth, "DBIRTH": _birth, "NDATA": _data, "DDATA": _data, "NDEATH": _death, "DDEATH": _device_death}.get(
-            topic.kind
-        )
-        if take is not None:
-            take(batch, known, topic, payload, message.received_at)
-    return batch
+def take_readings(
+    batch: Batch,
+    known: Known,
+    topic: Topic,
+    payload: Payload,
+    received_at: int,
+    types: Mapping[str, int] | None,
+    aliases: Mapping[int, str],
+    *,
+    live: bool,
+) -> None:
+    """The readings of a payload; `live` ones should have been measured just now.
 
-
-def _birth(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
-    key = (topic.group, topic.node)
-    node = known.nodes.setdefault(key, Node())
-    metrics = born(node, topic.device, payload)
-    batch.births.append(
-        {
-            "grp": topic.group,
-            "node": topic.node,
-            "device": topic.device,
-            "at": payload.timestamp,
-            "bd_seq": node.bd_seq,
-            "metrics": metrics,
-        }
-    )
-    if not topic.device:
-        _node_changed(batch, topic, node, received_at)
-    _place(batch, known, topic)
-    if node.outbox is None:  # a node without an outbox has no other way to say its values at a birth
-        _readings(batch, known, topic, payload, received_at)
-
-
-def _node_changed(batch: Batch, topic: Topic, node: Node, at: int) -> None:
-    batch.nodes[topic.group, topic.node] = {
-        "grp": topic.group,
-        "id": topic.node,
-        "outbox": node.outbox,
-        "bd_seq": node.bd_seq,
-        "online": node.online,
-        "changed_at": at,
-    }
-
-
-def _place(batch: Batch, known: Known, topic: Topic) -> Placed:
-    """The device in the registry; an unknown one is entered as what its birth shows it to be."""
-    name = topic.device or topic.node
-    placed = known.devices.get((topic.group, name))
-    if placed is None:
-        placed = Placed(FOREIGN_CLASS if topic.device else GATEWAY_CLASS, topic.node)
-        known.devices[topic.group, name] = placed
-        batch.devices[topic.group, name] = {
-            "grp": topic.group,
-            "id": name,
-            "class": placed.device_class,
-            "name": json.dumps({"zh": name, "en": name}, ensure_ascii=False),
-            "gateway": topic.node,
-        }
-    return placed
-
-
-def _data(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
-    node = known.nodes.get((topic.group, topic.node))
-    if node is None or not node.births.get("") or (node.outbox is None and not node.births.get(topic.device)):
-        batch.dropped["no birth"] += 1  # an outbox sends its row again; a foreign node is asked for its births
-        batch.rebirths.add((topic.group, topic.node))
-        return
-    placed = _place(batch, known, topic)
-    if placed.gateway != topic.node:
-        batch.dropped["device of another gateway"] += 1
-        detail = f"{topic.node} speaks for a device of {placed.gateway}; record a handover to allow it"
-        batch.events["foreign_gateway", topic.group, topic.device, received_at // HOUR * HOUR] = detail
-        return
-    _readings(batch, known, topic, payload, received_at)
-    seq = sparkplug.store_seq(payload)
-    if seq is not None and node.outbox is not None:
-        batch.acks.setdefault((topic.group, topic.node, node.outbox), []).append(seq)
-
-
-def _readings(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
+    Args:
+        batch: Takes them.
+        known: Has the device of the topic.
+        topic: Where the payload came from.
+        payload: With a time that can be.
+        received_at: Ms, by the cloud's clock.
+        types: Datatypes by name, from a birth.
+        aliases: Names by alias, from the birth that explains the payload.
+        live: Whether an old time is a doubtful one.
+    """
     device = topic.device or topic.node
     group, device_class = topic.group, known.devices[topic.group, device].device_class
-    node = known.nodes[topic.group, topic.node]
-    birth = node.birth_for(topic.device, payload.timestamp)
-    root = node.birth_for("", payload.timestamp)
-    aliases = birth.aliases if birth else {}
-    if root is not None and root.aliases:
-        aliases = {**root.aliases, **aliases}
-    live = bool(payload.metrics) and not payload.metrics[0].is_historical
     sender_off = payload.timestamp - received_at  # a resend carries it too, so both are judged alike
-    good, others = _dated(batch, *sparkplug.sort_out(payload, device, birth.types if birth else None, aliases))
+    good, others = sparkplug.sort_out(payload, device, types, aliases)
     polls = batch.polls[group, device]
     counted = known.meters.get((group, device)) or {}
 
@@ -171,43 +103,41 @@ def _readings(batch: Batch, known: Known, topic: Topic, payload: Payload, receiv
         if doubtful(at):
             others += [Reading(device, point, value, at) for point, value in values.items()]
             continue
+        if not isfinite(sum(values.values())):
+            others += _split_off(device, at, values)
         batch.lines.append(Polled(group, device_class, device, at, values))
         polls.take(at, received_at, values)
         for point in counted.keys() & values.keys():
             batch.touched.update((meter, at // HOUR * HOUR) for meter in counted[point])
     for reading in others:
+        if fault := value_fault(reading):
+            batch.rejected.append(Refused(Stored(group, device_class, reading), fault))
+            continue
+        off = reading.at - received_at
         if doubtful(reading.at):
-            reading = _suspect(batch, group, reading, reading.at - received_at)  # noqa: PLW2901 (its time is in doubt)
+            reading = _suspect(batch, group, reading, off, received_at)  # noqa: PLW2901 (its time is in doubt)
         batch.lines.append(Stored(group, device_class, reading))
-        polls.other(reading, received_at)
+        if off <= CLOCK_TOLERANCE:  # else no true reading would be newer for a long time
+            polls.other(reading, received_at)
+    _results(batch, group, device, payload)
+
+
+def _split_off(device: str, at: int, values: dict[str, float]) -> list[Reading]:
+    """Take the values that no store can hold out of a poll."""
+    wrong = [point for point, value in values.items() if not isfinite(value)]
+    return [Reading(device, point, values.pop(point), at) for point in wrong]
+
+
+def _results(batch: Batch, group: str, device: str, payload: Payload) -> None:
     for metric in payload.metrics:
         if metric.name == sparkplug.COMMAND_RESULT and metric.string_value:
-            batch.results.append({"text": metric.string_value})
+            try:
+                batch.results.append(parse(group, device, metric.string_value))
+            except ValueError:
+                batch.dropped["not a command result"] += 1
 
 
-def _dated(batch: Batch, good: dict[int, dict[str, float]], others: list[Reading]) -> tuple[dict[int, dict[str, float]], list[Reading]]:
-    """The readings whose time a store can hold; the others are counted."""
-    for at in [at for at in good if at > MAX_MS]:
-        batch.dropped[_NO_TIME] += len(good.pop(at))
-    kept = [reading for reading in others if reading.at <= MAX_MS]
-    if len(kept) < len(others):
-        batch.dropped[_NO_TIME] += len(others) - len(kept)
-    return good, kept
-
-
-def _suspect(batch: Batch, group: str, reading: Reading, off: int) -> Reading:
-    batch.events["clock_fault", group, reading.device, reading.at // HOUR * HOUR] = f"measured {off / 1000:+.0f} s off its receipt"
+def _suspect(batch: Batch, group: str, reading: Reading, off: int, received_at: int) -> Reading:
+    """Mark a reading; the event is of the hour of receipt, so that a wild clock makes one an hour and not one a reading."""
+    batch.events["clock_fault", group, reading.device, received_at // HOUR * HOUR] = f"measured {off / 1000:+.0f} s off its receipt"
     return Reading(reading.device, reading.point, reading.value, reading.at, Quality.SUSPECT, "clock fault")
-
-
-def _death(batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int) -> None:
-    """NDEATH counts only with the bdSeq of the last birth; a late one of an older session is ignored."""
-    node = known.nodes.get((topic.group, topic.node))
-    if node is None or sparkplug.values(payload).get(sparkplug.BD_SEQ) != node.bd_seq:
-        return
-    node.online = False
-    _node_changed(batch, topic, node, received_at)
-
-
-def _device_death(batch: Batch, _known: Known, topic: Topic, payload: Payload, _received_at: int) -> None:
-    batch.events["device_death", topic.group, topic.device, payload.timestamp] = f"reported by {topic.node}"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ingest.batch import Batch
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
-from cloud.telemetry.base import Refused, Telemetry
+from cloud.telemetry.base import MAX_NAME, Refused, Telemetry
 from contract.reading import Quality
 
-_NEWER = f"(excluded.at >= latest.at OR latest.quality = {int(Quality.SUSPECT)} AND excluded.quality = {int(Quality.GOOD)})"
+_BIGGEST = 2**63 - 1
+"""Of a column of the database; a time beyond it is kept as this."""
+_GOOD = int(Quality.GOOD)
+_NEWER = f"(excluded.at > latest.at OR excluded.at = latest.at AND (excluded.quality = {_GOOD} OR latest.quality <> {_GOOD}))"
 _LATEST_SQL = (
     "INSERT INTO latest (grp, device, point, at, value, quality, reason, received_at, good_at) VALUES ({}) "  # noqa: S608 (our own names)
     "ON CONFLICT (grp, device, point) DO UPDATE SET "
@@ -26,25 +27,27 @@ _LATEST_SQL = (
 _LATEST = {style: _LATEST_SQL.format(", ".join([sign] * 9)) for style, sign in (("qmark", "?"), ("pyformat", "%s"))}
 """By the driver's way to write a parameter. Every reading that comes passes here; a built statement costs more than the database."""
 
-RESULT_STATES = frozenset({"done", "refused", "expired", "failed"})
-
 
 def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
     """Store a batch; running it again changes nothing.
 
     Raises:
         StoreDown: Telemetry cannot be reached.
-        sqlalchemy.exc.OperationalError: The database cannot be reached.
+        sqlalchemy.exc.SQLAlchemyError: The database cannot be reached, or not be written to.
     """
     refused = telemetry.write(batch.lines) if batch.lines else []
+    for (group, _, reading), _ in refused:
+        batch.polls[group, reading.device].forget(reading.point, reading.at)
     with writing(engine).begin() as connection:
-        upsert(connection, tables.birth, batch.births)
+        upsert(connection, tables.birth, list(batch.births.values()))
+        _gone(connection, batch)
         upsert(connection, tables.node, list(batch.nodes.values()))
         upsert(connection, tables.device, list(batch.devices.values()))
+        upsert(connection, tables.device_state, list(batch.states.values()))
         upsert(connection, tables.touched, [{"meter": m, "hour": h, "generation": 1} for m, h in sorted(batch.touched)], add="generation")
         _latest(connection, batch)
         _events(connection, batch)
-        _rejected(connection, refused, batch)
+        _rejected(connection, [*refused, *batch.rejected], batch.received_at)
         _results(connection, batch)
 
 
@@ -52,11 +55,14 @@ def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | s
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def _latest(connection: sa.Connection, batch: Batch) -> None:
-    """The newest reading by time of measurement, however it came; `good_at` grows on its own.
+def _gone(connection: sa.Connection, batch: Batch) -> None:
+    table = tables.birth
+    for group, node, device, at in batch.gone:
+        connection.execute(sa.delete(table).where(table.c.grp == group, table.c.node == node, table.c.device == device, table.c.at == at))
 
-    A reading whose time is in doubt gives way to any good one, else a clock that was once ahead would hide what follows.
-    """
+
+def _latest(connection: sa.Connection, batch: Batch) -> None:
+    """The newest reading by time of measurement, however it came, of two of one time the good one; `good_at` grows on its own."""
     rows = [
         (group, device, point, *newest[:2], int(newest.quality), *newest[3:])
         for (group, device), polls in batch.polls.items()
@@ -73,18 +79,19 @@ def _events(connection: sa.Connection, batch: Batch) -> None:
         connection.execute(insert.on_conflict_do_nothing(index_elements=["kind", "grp", "subject", "at"]), rows)
 
 
-def _rejected(connection: sa.Connection, refused: list[Refused], batch: Batch) -> None:
+def _rejected(connection: sa.Connection, refused: list[Refused], received_at: int) -> None:
+    """What no store takes is kept as far as the database can hold it: names may be what was wrong."""
     rows = [
         {
             "grp": line.group,
             "class": line.device_class,
             "device": line.reading.device,
-            "point": line.reading.point,
-            "at": line.reading.at,
+            "point": _plain(line.reading.point),
+            "at": min(line.reading.at, _BIGGEST),
             "value": line.reading.value,
             "quality": int(line.reading.quality),
-            "reason": reason,
-            "received_at": batch.received_at,
+            "reason": _plain(reason),
+            "received_at": received_at,
         }
         for line, reason in refused
     ]
@@ -93,15 +100,14 @@ def _rejected(connection: sa.Connection, refused: list[Refused], batch: Batch) -
         connection.execute(insert.on_conflict_do_nothing(index_elements=["grp", "device", "point", "at"]), rows)
 
 
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in text)[: 2 * MAX_NAME]
+
+
 def _results(connection: sa.Connection, batch: Batch) -> None:
-    """Answers to commands; a result that is no JSON of ours, or for an unknown id, changes nothing."""
-    for result in batch.results:
-        try:
-            answer = json.loads(result["text"])
-            values = {"state": answer["state"], "read_back": answer.get("read_back"), "reason": str(answer.get("reason", ""))}
-            name = str(answer["id"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            batch.dropped["not a command result"] += 1
-            continue
-        if values["state"] in RESULT_STATES and isinstance(values["read_back"], int | float | None):
-            connection.execute(sa.update(tables.command).where(tables.command.c.id == name).values(values))
+    """Answers to commands; one for an unknown id, or from another device than was asked, changes nothing."""
+    command = tables.command
+    for answer in batch.results:
+        mine = (command.c.id == answer.id, command.c.grp == answer.group, command.c.device == answer.device)
+        values = {"state": answer.state, "read_back": answer.read_back, "reason": answer.reason}
+        connection.execute(sa.update(command).where(*mine).values(values))

@@ -1,10 +1,9 @@
-"""The Sparkplug host application: one session with the broker after the other (Sparkplug 3.0, chapter 5.5 and section 6.4.30)."""
+"""The Sparkplug host application: one session with the broker after the other (Sparkplug 3.0, section 5.3 and chapter 6)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import ssl
 import time
 from collections import Counter, deque
@@ -15,16 +14,18 @@ import aiomqtt
 import prometheus_client
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.exc import OperationalError
 
-from cloud.ingest.batch import Batch, Message, decode
+from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store
+from cloud.ingest.decode import decode, overdue
 from cloud.ingest.known import Known
-from cloud.ingest.orders import due, mark
+from cloud.ingest.orders import Order, addressed, due, mark
+from cloud.ingest.state import Superseded, online_again, state
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract import sparkplug, topics
 from contract.clock import Clock
+from contract.lifecycle import heed_cancellation
 from contract.sparkplug import Born, DataType
 from contract.store import Ack, ranges
 from contract.topics import Topic
@@ -35,6 +36,10 @@ log = structlog.get_logger()
 MAX_QUEUE_BYTES = 64 * 1024 * 1024
 """What waits in memory; what must be dropped beyond it comes back, since it was not acknowledged."""
 MAX_BATCH_BYTES = 4 * 1024 * 1024
+MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
+"""No row of ours comes near it, and nobody's message may fill the queue alone."""
+_OVERHEAD = 256
+"""Bytes that a message costs beside its payload."""
 GATHER = 0.05
 """Seconds in which messages gather to one batch."""
 STORED = prometheus_client.Counter("jieyue_ingest_readings", "Readings stored.")
@@ -43,7 +48,11 @@ STEP_SECONDS = prometheus_client.Counter("jieyue_ingest_cpu_seconds", "CPU time 
 ORDER_EVERY = 0.2
 REBIRTH_EVERY = 10.0
 LOG_EVERY = 60.0
+LOOK_EVERY = 0.2
+"""Seconds between two looks at messages that are held."""
 _WAIT = 1.0
+_DOWN = (StoreDown, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
+"""A store that cannot be asked or written now; anything else is about what was to be written."""
 
 
 class Host:
@@ -58,6 +67,7 @@ class Host:
         self._queued = 0
         self._wake = asyncio.Event()
         self._client: aiomqtt.Client | None = None
+        self._state_at = 0
         self._reborn: dict[tuple[str, str], float] = {}
         self._logged: dict[str, float] = {}
         self.dropped: Counter[str] = Counter()
@@ -76,14 +86,19 @@ class Host:
                 await self._session()
             except (aiomqtt.MqttError, OSError) as error:
                 log.warning("broker lost", reason=str(error))
+            except Superseded as error:
+                self._state_at = error.at
+                log.warning("own STATE is dated later than this session; beginning a new one", at=error.at)
             finally:
                 self._client = None
                 self.online.clear()
+            heed_cancellation()
             await asyncio.sleep(_WAIT)
 
     async def _session(self) -> None:
-        s, state = self._settings, topics.state(self._settings.host_id)
-        born_at = self._clock.now_ms()
+        """One session: will, subscriptions, and only then the birth, with the will's time (tck-id-host-topic-phid-birth-*)."""
+        s, topic = self._settings, topics.state(self._settings.host_id)
+        born_at = max(self._clock.now_ms(), self._state_at)  # edge nodes ignore what is older than they have seen
         async with aiomqtt.Client(
             s.mqtt_host,
             s.mqtt_port,
@@ -94,10 +109,12 @@ class Host:
             keepalive=15,
             timeout=10,
             tls_context=ssl.create_default_context(cafile=s.mqtt_ca_file) if s.mqtt_ca_file else None,
-            will=aiomqtt.Will(state, _state(online=False, at=born_at), qos=1, retain=True),
+            will=aiomqtt.Will(topic, state(online=False, at=born_at), qos=1, retain=True),
         ) as client:
-            await client.subscribe([(state, 1), *((f"{topics.NAMESPACE}/+/{kind}/#", 0) for kind in _KINDS)])
-            await client.publish(state, _state(online=True, at=born_at), qos=1, retain=True)
+            self._enqueue(Message("", b"", self._clock.now_ms()))
+            await client.subscribe([(topic, 1), *((f"{topics.NAMESPACE}/+/{kind}/#", 0) for kind in _KINDS)])
+            await client.publish(topic, state(online=True, at=born_at), qos=1, retain=True)
+            heed_cancellation()
             self._client = client
             self.online.set()
             log.info("host online", host=s.host_id)
@@ -106,57 +123,89 @@ class Host:
                     await self._take(client, message, born_at)
             finally:
                 self._client = None
+                goodbye = state(online=False, at=max(self._clock.now_ms(), born_at))
                 with contextlib.suppress(aiomqtt.MqttError):  # a clean stop says so; after a loss the will does
-                    await client.publish(state, _state(online=False, at=self._clock.now_ms()), qos=1, retain=True, timeout=2)
+                    await client.publish(topic, goodbye, qos=1, retain=True, timeout=2)
 
     async def _take(self, client: aiomqtt.Client, message: aiomqtt.Message, born_at: int) -> None:
         topic = str(message.topic)
         raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
         if topic == topics.state(self._settings.host_id):
-            if raw == _state(online=True, at=born_at):
-                return
-            await client.publish(topic, _state(online=True, at=born_at), qos=1, retain=True)  # somebody's old will: we are up
-            return
-        if self._queued + len(raw) > MAX_QUEUE_BYTES:
+            await online_again(client, topic, raw, born_at)
+            heed_cancellation()
+        elif len(raw) > MAX_PAYLOAD_BYTES:
+            self._drop("too large")
+        elif self._queued + len(raw) + _OVERHEAD > MAX_QUEUE_BYTES:
             self._drop("queue full")
-            return
-        self._queue.append(Message(topic, raw, self._clock.now_ms()))
-        self._queued += len(raw)
+        else:
+            self._enqueue(Message(topic, raw, self._clock.now_ms()))
+
+    def _enqueue(self, message: Message) -> None:
+        self._queue.append(message)
+        self._queued += len(message.payload) + _OVERHEAD
         self._wake.set()
 
     async def _batches(self) -> None:
         while True:
-            await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY if self._known.waiting else None):
+                    await self._wake.wait()
             if self._queued < MAX_BATCH_BYTES:
                 await asyncio.sleep(GATHER)
             self._wake.clear()
+            await self._settle(self._next_messages())
             while self._queue:
-                await self._batch(self._next_messages())
+                await self._settle(self._next_messages())
 
     def _next_messages(self) -> list[Message]:
         taken: list[Message] = []
         size = 0
         while self._queue and size < MAX_BATCH_BYTES:
             message = self._queue.popleft()
-            size += len(message.payload)
+            size += len(message.payload) + _OVERHEAD
             taken.append(message)
         self._queued -= size
         return taken
 
+    async def _settle(self, messages: list[Message]) -> None:
+        """Store messages; should one of them break the program, halves are tried until it stands alone, and it is left out."""
+        try:
+            await self._batch(messages)
+        except Exception:  # the body of the task's outermost loop: what no check foresaw costs its own message only
+            log.exception("a batch failed", messages=len(messages), topic=messages[0].topic if messages else "")
+            self._known = await self._patiently(Known, self._engine)  # what the batch taught was not committed
+            if len(messages) < 2:  # noqa: PLR2004 (it stands alone)
+                self._drop("broke ingest", len(messages))
+                return
+            middle = len(messages) // 2
+            await self._settle(messages[:middle])
+            await self._settle(messages[middle:])
+
     async def _batch(self, messages: list[Message]) -> None:
-        batch = await asyncio.to_thread(_measured, "decode", decode, messages, self._known)
-        while True:
-            try:
-                await asyncio.to_thread(_measured, "store", store, batch, self._engine, self._telemetry)
-                break
-            except (StoreDown, OperationalError) as error:
-                log.warning("store down", reason=str(error).splitlines()[0])
-                await asyncio.sleep(_WAIT)
+        batch = await asyncio.to_thread(_measured, "decode", self._decode, messages)
+        if not messages and batch == Batch():
+            return
+        await self._patiently(_measured, "store", store, batch, self._engine, self._telemetry)
         STORED.inc(batch.readings())
         for reason, number in batch.dropped.items():
             self._drop(reason, number)
         self._stored(batch)
         await self._answer(batch)
+
+    def _decode(self, messages: list[Message]) -> Batch:
+        batch = decode(messages, self._known)
+        s = self._settings
+        overdue(batch, self._known, self._clock.now_ms(), int(s.reorder * 1000), int(s.answer * 1000))
+        return batch
+
+    async def _patiently(self, work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:
+        """Do it in a thread, again and again while a store is down."""
+        while True:
+            try:
+                return await asyncio.to_thread(work, *arguments, **more)
+            except _DOWN as error:
+                log.warning("store down", reason=_first_line(error))
+                await asyncio.sleep(_WAIT)
 
     async def _answer(self, batch: Batch) -> None:
         """Acknowledgements, and births asked for where they are missing."""
@@ -176,6 +225,7 @@ class Host:
             await self._client.publish(str(topic), sparkplug.command(metrics, at=self._clock.now_ms()), qos=0)
         except aiomqtt.MqttError:
             return False  # a lost acknowledgement is answered by a resend, a lost order stays queued
+        heed_cancellation()
         return True
 
     async def _orders(self) -> None:
@@ -186,10 +236,18 @@ class Host:
                 continue
             try:
                 for order in await asyncio.to_thread(due, self._engine, self._clock.now_ms()):
-                    if await self._send(order.topic, order.metrics):
-                        await asyncio.to_thread(mark, self._engine, order.id, "sent")
-            except OperationalError as error:
-                log.warning("database down", reason=str(error).splitlines()[0])
+                    await self._order(order)
+            except _DOWN as error:
+                log.warning("database down", reason=_first_line(error))
+
+    async def _order(self, order: Order) -> None:
+        try:
+            metrics = addressed(order, self._known.nodes.get((order.topic.group, order.topic.node)))
+        except ValueError as error:
+            await asyncio.to_thread(mark, self._engine, order.id, "failed", str(error))
+            return
+        if await self._send(order.topic, metrics):
+            await asyncio.to_thread(mark, self._engine, order.id, "sent")
 
     def _drop(self, reason: str, number: int = 1) -> None:
         self.dropped[reason] += number
@@ -212,5 +270,5 @@ def _measured(step: str, work: Callable[P, R], *arguments: P.args, **more: P.kwa
 _KINDS = ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH")
 
 
-def _state(*, online: bool, at: int) -> bytes:
-    return json.dumps({"online": online, "timestamp": at}).encode()
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

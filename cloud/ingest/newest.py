@@ -56,6 +56,14 @@ class Polls:
         """A reading that is not good."""
         self.others.append((reading, received_at))
 
+    def forget(self, point: str, at: int) -> None:
+        """Leave out what the store refused."""
+        self.good = [
+            poll._replace(values={name: value for name, value in poll.values.items() if name != point}) if poll.at == at else poll
+            for poll in self.good
+        ]
+        self.others = [(reading, came) for reading, came in self.others if (reading.point, reading.at) != (point, at)]
+
     def newest(self) -> dict[str, Newest]:
         """Every point once. Of several readings of one time the good one counts, then the later received."""
         found: dict[str, Newest] = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from cloud.ingest.known import Node
 from cloud.registry import tables
 from cloud.registry.database import writing
 from contract import sparkplug
@@ -22,7 +23,9 @@ class Order:
 
     id: str
     topic: Topic
+    value: float
     metrics: list[Born]
+    """The point comes first."""
 
 
 def due(engine: sa.Engine, now: int) -> list[Order]:
@@ -49,8 +52,29 @@ def due(engine: sa.Engine, now: int) -> list[Order]:
                 Born(sparkplug.COMMAND_ID, DataType.STRING, row["id"]),
                 Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, row["expires_at"]),
             ]
-            orders.append(Order(row["id"], Topic(row["grp"], "DCMD", row["gateway"], row["device"]), metrics))
+            orders.append(Order(row["id"], Topic(row["grp"], "DCMD", row["gateway"], row["device"]), row["value"], metrics))
     return orders
+
+
+def addressed(order: Order, node: Node | None) -> list[Born]:
+    """The order in the words of the device's last birth: its datatypes, its aliases, and no metric that it does not list.
+
+    tck-id-operational-behavior-data-commands-dcmd-metric-name, tck-id-payloads-alias-data-cmd-requirement.
+
+    Raises:
+        ValueError: The device does not list the point, or its datatype cannot hold the value.
+    """
+    birth = node.newest(order.topic.device) if node is not None else None
+    if birth is None:
+        return order.metrics
+    point = order.metrics[0]
+    if point.name not in birth.types:
+        raise ValueError(f"the device does not list {point.name} in its birth")
+    aliases = {name: alias for alias, name in birth.aliases.items()}
+    metrics = [Born(m.name, m.datatype, m.value, alias=aliases.get(m.name)) for m in order.metrics if m.name in birth.types]
+    kind = birth.types[point.name]
+    metrics[0] = Born(point.name, DataType(kind), sparkplug.fit(kind, order.value), alias=aliases.get(point.name))
+    return metrics
 
 
 def mark(engine: sa.Engine, name: str, state: str, reason: str = "") -> None:

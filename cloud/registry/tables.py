@@ -110,6 +110,14 @@ node = Table(
     Column("online", Boolean, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
 )
+device_state = Table(
+    "device_state",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("device", String, primary_key=True),
+    Column("dead_at", BigInteger),  # none while it is born; what was measured until then is stale
+    Column("changed_at", BigInteger, nullable=False),
+)
 latest = Table(
     "latest",
     metadata,

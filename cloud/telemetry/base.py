@@ -25,6 +25,9 @@ from contract.reading import Quality, Reading
 MAX_MS = 9_223_372_036_854
 """Times reach this far from 1970 in both directions, ms: InfluxDB holds nanoseconds in 64 bits."""
 
+MAX_NAME = 200
+"""Characters of a name: three of them make a key, and PostgreSQL indexes no key beyond 2704 bytes."""
+
 QUALITY_SUFFIX = "__q"
 """`<point>__q` is the field that holds a quality which is not good."""
 DOUBTFUL_SUFFIX = "__raw"
@@ -176,6 +179,8 @@ def name_fault(name: str) -> str:
     """
     if not name:
         return "a name is empty"
+    if len(name) > MAX_NAME:
+        return f"{name[:40]!r}… is longer than {MAX_NAME} characters"
     if "\\" in name or not name.isprintable():
         return f"{name!r} holds a backslash, a line break or another unprintable character"
     return ""

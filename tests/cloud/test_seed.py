@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ import sqlalchemy as sa
 
 from cloud.ledger.counted import check_meters
 from cloud.registry import tables
-from cloud.registry.database import migrate, open_database, writing
+from cloud.registry.database import writing
 from cloud.registry.seed import SITE_FILE, seed
 from contract.site import Site, load_site, shipped_site
 from contract.yamlfile import ConfigError
@@ -22,11 +20,8 @@ def site() -> Site:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    opened = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
-    migrate(opened)
-    yield opened
-    opened.dispose()
+def engine(database: sa.Engine) -> sa.Engine:
+    return database
 
 
 def rows(engine: sa.Engine, table: sa.Table) -> list[dict[str, Any]]:

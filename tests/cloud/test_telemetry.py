@@ -12,7 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloud.telemetry.base import MAX_MS, Aggregate, Figures, FiguresError, Line, Polled, Refused, Stored, Telemetry, equal_runs, single
+from cloud.telemetry.base import (
+    MAX_MS,
+    MAX_NAME,
+    Aggregate,
+    Figures,
+    FiguresError,
+    Line,
+    Polled,
+    Refused,
+    Stored,
+    Telemetry,
+    equal_runs,
+    single,
+)
 from contract.reading import Quality, Reading
 
 GROUP, CLASS, POINT = "510802", "electricity_meter", "energy_import"
@@ -282,10 +295,12 @@ def test_odd_names_are_names(store: Telemetry, odd: str) -> None:
 
 
 def test_a_long_name_is_asked_for_all_the_same(store: Telemetry) -> None:
-    """A query too long for a URL still finds its series."""
-    device = fresh() + "号" * 1500
-    store.write([good(device, T0, 1.0)])
-    assert samples(store, device) == [(T0, 1.0)]
+    """A query too long for a URL still finds its series; a name beyond the longest is refused."""
+    group, device_class, device, point = ((fresh() + "号" * MAX_NAME)[:MAX_NAME] for _ in range(4))
+    assert store.write([Stored(group, device_class, Reading(device, point, 1.0, T0))]) == []
+    assert [r.value for r in store.series(group, device_class, device, point, T0, T0 + 1)] == [1.0]
+    (refused,) = store.write([good("号" * (MAX_NAME + 1), T0, 1.0)])
+    assert "longer than 200" in refused.reason
 
 
 def test_groups_and_classes_keep_apart(store: Telemetry) -> None:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from cloud.registry import tables, tokens
-from cloud.registry.database import migrate, open_database
 from cloud.registry.tokens import Permission, Role
 
 MATRIX = {
@@ -21,12 +18,9 @@ MATRIX = {
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[sa.Engine]:
+def registry(database: sa.Engine) -> sa.Engine:
     """An empty registry."""
-    found = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
-    migrate(found)
-    yield found
-    found.dispose()
+    return database
 
 
 def test_a_token_is_found_by_its_text(registry: sa.Engine) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cloud.__main__ import main
-from cloud.ingest.batch import decode
 from cloud.ingest.commit import store
+from cloud.ingest.decode import decode
 from cloud.ingest.host import Host
 
 if TYPE_CHECKING:

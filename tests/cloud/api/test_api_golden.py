@@ -13,6 +13,7 @@ from cloud.api.context import Context
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 MARCH = {"start": "2026-03-01T00:00:00+08:00", "end": "2026-04-01T00:00:00+08:00"}
 DAY = {"start": "2026-03-09T16:00:00Z", "end": "2026-03-10T16:00:00Z"}
 ROUTES: dict[str, tuple[str, dict[str, str]]] = {

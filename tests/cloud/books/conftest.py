@@ -14,7 +14,6 @@ from cloud.ingest.commit import store
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
-from cloud.registry.database import migrate, open_database
 from cloud.registry.seed import seed
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
@@ -102,13 +101,10 @@ class Books:
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Iterator[Books]:
-    engine = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
-    migrate(engine)
+def books(database: sa.Engine, tmp_path: Path) -> Iterator[Books]:
     site = Site.model_validate(site_data())
-    seed(engine, site)
-    seed_factors(engine)
+    seed(database, site)
+    seed_factors(database)
     telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
-    yield Books(engine, telemetry, site)
+    yield Books(database, telemetry, site)
     telemetry.close()
-    engine.dispose()

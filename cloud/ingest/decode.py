@@ -1,0 +1,255 @@
+"""From messages to a batch: births, data and deaths, each in its turn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from cloud.ingest.batch import HOUR, Batch, Message, take_readings
+from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
+from cloud.ingest.sequence import Arrived, Trust, Turn
+from cloud.telemetry.base import MAX_MS, name_fault, single
+from contract import sparkplug, topics
+from contract.sparkplug_b_pb2 import Payload
+from contract.topics import Topic
+
+
+def decode(messages: Sequence[Message], known: Known) -> Batch:
+    """Decode messages in their order; what cannot be understood is counted by reason and left out."""
+    batch = Batch(received_at=messages[-1].received_at if messages else 0)
+    for message in messages:
+        if not message.topic:
+            known.session_began()
+            continue
+        arrived = _understood(batch, message)
+        if arrived is not None:
+            _arrived(batch, known, arrived)
+    return batch
+
+
+def overdue(batch: Batch, known: Known, now: int, reorder: int, answer: int) -> None:
+    """Look after messages that are held: a gap that stays open for `reorder` ms asks for births, which may take `answer` ms more."""
+    for key in list(known.waiting):
+        node = known.nodes[key]
+        if node.order.gap_since(now - reorder):
+            batch.rebirths.add(key)
+        given_up, trust = node.order.given_up(now - reorder - answer)
+        for message in given_up:
+            _take(batch, known, node, message, trust)
+        _note_waiting(known, key, node)
+
+
+def _understood(batch: Batch, message: Message) -> Arrived | None:
+    topic = topics.parse(message.topic)
+    if topic is None or topic.kind not in _TAKE:
+        batch.dropped["not a Sparkplug topic"] += 1
+        return None
+    if any(map(name_fault, filter(None, (topic.group, topic.node, topic.device)))):
+        batch.dropped["a name that cannot be stored"] += 1
+        return None
+    try:
+        payload = sparkplug.decode(message.payload)
+    except sparkplug.PayloadError:
+        batch.dropped["not a Sparkplug payload"] += 1
+        return None
+    if topic.kind != "NDEATH" and not 0 < payload.timestamp <= MAX_MS:  # a will is dated before its death
+        batch.dropped["a time that no store holds" if payload.timestamp else "no time"] += 1
+        return None
+    return Arrived(topic, payload, message.received_at)
+
+
+def _arrived(batch: Batch, known: Known, message: Arrived) -> None:
+    key = (message.topic.group, message.topic.node)
+    node = known.node(key)
+    if node is None:
+        batch.dropped["too many foreign nodes"] += 1
+        return
+    if node.outbox is not None:
+        _take(batch, known, node, message, Trust.ALL)
+        return
+    turn = node.order.turn(message)
+    if turn is Turn.FULL:
+        batch.dropped["too many messages out of turn"] += 1
+    elif turn is Turn.NOW:
+        _take(batch, known, node, message, node.order.trust)
+        while (held := node.order.next()) is not None:
+            _take(batch, known, node, held, node.order.trust)
+    elif turn is Turn.ASK:
+        batch.rebirths.add(key)
+    _note_waiting(known, key, node)
+
+
+def _note_waiting(known: Known, key: tuple[str, str], node: Node) -> None:
+    (known.waiting.add if node.order.held or node.order.earlier else known.waiting.discard)(key)
+
+
+def _take(batch: Batch, known: Known, node: Node, message: Arrived, trust: Trust) -> None:
+    _TAKE[message.topic.kind](batch, known, node, message, trust)
+
+
+def _birth(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Trust) -> None:
+    topic, payload, received_at = message
+    if len(payload.metrics) > MAX_METRICS:
+        batch.dropped["a birth of too many metrics"] += 1
+        return
+    if _mine(batch, known, message) is None:
+        return
+    metrics, gone = born(node, topic.device, payload)
+    key = (topic.group, topic.node)
+    for old in ((*key, device, at) for device, at in gone):
+        batch.gone.add(old)
+        batch.births.pop(old, None)
+    new = (*key, topic.device, payload.timestamp)
+    batch.gone.discard(new)
+    batch.births[new] = dict(zip(("grp", "node", "device", "at", "bd_seq", "metrics"), (*new, node.bd_seq, metrics), strict=True))
+    _state(batch, topic.group, topic.device or topic.node, None, received_at)
+    if not topic.device:
+        _node_changed(batch, topic, node, received_at)
+    if node.outbox is None:  # a node without an outbox has no other way to say its values at a birth
+        newest = node.newest(topic.device)
+        _foreign(batch, known, message, newest.types if newest else {}, {}, birth=True)
+    waited = node.order.born(topic.device) if node.outbox is None else node.order.everything()
+    for earlier in waited:
+        _take(batch, known, node, earlier, Trust.AGREED)
+
+
+def _node_changed(batch: Batch, topic: Topic, node: Node, at: int) -> None:
+    batch.nodes[topic.group, topic.node] = {
+        "grp": topic.group,
+        "id": topic.node,
+        "outbox": node.outbox,
+        "bd_seq": node.bd_seq,
+        "online": node.online,
+        "changed_at": at,
+    }
+
+
+def _state(batch: Batch, group: str, device: str, dead_at: int | None, at: int) -> None:
+    batch.states[group, device] = {"grp": group, "device": device, "dead_at": dead_at, "changed_at": at}
+
+
+def _mine(batch: Batch, known: Known, message: Arrived) -> Placed | None:
+    """The device in the registry, an unknown one entered as what its birth shows it to be; None if this node may not speak for it."""
+    topic, _, received_at = message
+    name = topic.device or topic.node
+    placed = known.devices.get((topic.group, name))
+    if placed is None:
+        if topic.device and known.invented[topic.group, topic.node] >= MAX_FOREIGN_DEVICES:
+            batch.dropped["too many foreign devices"] += 1
+            return None
+        placed = Placed(FOREIGN_CLASS if topic.device else GATEWAY_CLASS, topic.node)
+        known.place(topic.group, name, placed)
+        batch.devices[topic.group, name] = {
+            "grp": topic.group,
+            "id": name,
+            "class": placed.device_class,
+            "name": json.dumps({"zh": name, "en": name}, ensure_ascii=False),
+            "gateway": topic.node,
+        }
+    if placed.gateway != topic.node:
+        batch.dropped["device of another gateway"] += 1
+        detail = f"{topic.node} speaks for a device of {placed.gateway}; record a handover to allow it"
+        batch.events["foreign_gateway", topic.group, name, received_at // HOUR * HOUR] = detail
+        return None
+    return placed
+
+
+def _data(batch: Batch, known: Known, node: Node, message: Arrived, trust: Trust) -> None:
+    topic, payload, received_at = message
+    key = (topic.group, topic.node)
+    newest = node.newest("" if node.outbox is not None else topic.device)
+    if newest is None:
+        batch.dropped["no birth"] += 1  # an outbox sends its row again; a foreign node is asked for its births
+        batch.rebirths.add(key)
+        return
+    if _mine(batch, known, message) is None:
+        return
+    birth = node.birth_for(topic.device, payload.timestamp)
+    aliases = _aliases(node, topic.device, birth.aliases if birth else {}, trust)
+    unknown = _unknown(payload, aliases)
+    if unknown:
+        batch.dropped["unknown alias"] += unknown
+        batch.rebirths.add(key)
+    if node.outbox is None:
+        _foreign(batch, known, message, (birth or newest).types, aliases, birth=False)
+    elif not unknown:  # else it comes again, after the births
+        live = bool(payload.metrics) and not payload.metrics[0].is_historical
+        take_readings(batch, known, topic, payload, received_at, birth.types if birth else None, aliases, live=live)
+        seq = sparkplug.store_seq(payload)
+        if seq is not None:
+            batch.acks.setdefault((*key, node.outbox), []).append(seq)
+
+
+def _aliases(node: Node, device: str, explained: Mapping[int, str], trust: Trust) -> Mapping[int, str]:
+    if trust is Trust.ALL or not explained:
+        return explained
+    newest = node.newest(device)
+    if trust is Trust.NONE or newest is None:
+        return {}
+    return {alias: name for alias, name in explained.items() if newest.aliases.get(alias) == name}
+
+
+def _unknown(payload: Payload, aliases: Mapping[int, str]) -> int:
+    """How many metrics cannot be named. Where a payload begins with a name and its birth has no alias, no other has one."""
+    if not aliases and payload.metrics and payload.metrics[0].name:
+        return 0
+    return sum(1 for m in payload.metrics if not m.name and not (m.HasField("alias") and m.alias in aliases))
+
+
+def _foreign(batch: Batch, known: Known, message: Arrived, types: Mapping[str, int], aliases: Mapping[int, str], *, birth: bool) -> None:
+    """Readings of a node without an outbox: live and historical ones may stand in one payload, and some are not to be kept.
+
+    The value of a birth may have been measured long ago: it is sent because it is the last one.
+    """
+    topic, payload, received_at = message
+    for part, historical in _parts(payload):
+        before = len(batch.lines)
+        take_readings(batch, known, topic, part, received_at, types, aliases, live=not (historical or birth))
+        passing = {m.name or aliases.get(m.alias, "") for m in part.metrics if m.is_transient}
+        if passing:
+            batch.lines[before:] = [line for line in single(batch.lines[before:]) if line.reading.point not in passing]
+    texts = sum(1 for m in payload.metrics if m.WhichOneof("value") in _NO_NUMBER and not m.name.startswith(sparkplug.RESERVED))
+    if texts:
+        batch.dropped["no number"] += texts
+
+
+_NO_NUMBER = {"string_value", "bytes_value", "dataset_value", "template_value"}
+
+
+def _parts(payload: Payload) -> Iterator[tuple[Payload, bool]]:
+    """The payload, split if it holds both live and historical metrics."""
+    kinds = {m.is_historical for m in payload.metrics}
+    if len(kinds) == 1:
+        yield payload, kinds.pop()
+        return
+    for historical in sorted(kinds):
+        part = Payload(timestamp=payload.timestamp)
+        part.metrics.extend(m for m in payload.metrics if m.is_historical == historical)
+        yield part, historical
+
+
+def _death(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Trust) -> None:
+    """NDEATH counts only with the bdSeq of the last birth; a late one of an older session is ignored. By the cloud's clock."""
+    topic, payload, received_at = message
+    if node.newest("") is None or bd_seq(payload) != node.bd_seq:
+        batch.dropped["death of another session"] += 1
+        return
+    node.online = False
+    _node_changed(batch, topic, node, received_at)
+    for (group, device), placed in known.devices.items():
+        if group == topic.group and placed.gateway == topic.node:
+            _state(batch, group, device, received_at, received_at)
+
+
+def _device_death(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Trust) -> None:
+    """DDEATH is dated by its payload, but not after its receipt; one from before the device's last birth is ignored."""
+    topic, payload, received_at = message
+    newest = node.newest(topic.device)
+    if _mine(batch, known, message) is None or (newest is not None and newest.at > payload.timestamp):
+        return
+    at = min(payload.timestamp, received_at)
+    batch.events["device_death", topic.group, topic.device, at] = f"reported by {topic.node}"
+    _state(batch, topic.group, topic.device, at, received_at)
+
+
+_TAKE = {"NBIRTH": _birth, "DBIRTH": _birth, "NDATA": _data, "DDATA": _data, "NDEATH": _death, "DDEATH": _device_death}

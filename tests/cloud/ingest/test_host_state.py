@@ -1,0 +1,132 @@
+"""The host's session with the broker and its STATE, against a real mosquitto (section 1.3 of the checklist, `host-topic-*`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import aiomqtt
+import pytest
+
+from contract import topics
+
+if TYPE_CHECKING:
+    from tests.cloud.ingest.conftest import Cloud
+
+HOST = "host1"
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+async def retained(port: int) -> tuple[bool, int, int]:
+    """The STATE that the broker keeps: online, timestamp, QoS."""
+    async with aiomqtt.Client("127.0.0.1", port) as client:
+        await client.subscribe(topics.state(HOST), qos=1)
+        async with asyncio.timeout(10):
+            message = await anext(aiter(client.messages))
+    assert message.retain
+    assert isinstance(message.payload, bytes)
+    said = json.loads(message.payload)
+    assert set(said) == {"online", "timestamp"}
+    return said["online"], said["timestamp"], message.qos
+
+
+async def test_connect_then_subscribe_then_online(cloud: Cloud) -> None:
+    """A clean session with a retained will at QoS 1, then all subscriptions in one packet, then STATE as the first publication.
+
+    tck-id-message-flow-phid-sparkplug-clean-session-311, tck-id-message-flow-phid-sparkplug-subscription,
+    tck-id-host-topic-phid-birth-sub-required, tck-id-host-topic-phid-birth-message, -birth-qos, -birth-retain,
+    tck-id-host-topic-phid-death-required, -death-qos, -death-retain.
+    """
+    async with cloud.running():
+        connected, will, subscribed, published, *_ = cloud.broker.packets()
+    assert "c1" in connected.split("(")[1]
+    assert "(r1, q1)" in will
+    assert subscribed.startswith("Received SUBSCRIBE")
+    assert published.startswith("Received PUBLISH")
+    assert "q1, r1" in published
+    assert topics.state(HOST) in published
+    log = cloud.broker.log.read_text(encoding="utf-8")
+    wanted = [topics.state(HOST), *(f"spBv1.0/+/{kind}/#" for kind in ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH"))]
+    assert [f"\t{topic} (QoS {int(not topic.startswith('spBv1.0/+'))})" in log for topic in wanted] == [True] * len(wanted)
+
+
+async def test_the_birth_has_the_time_of_the_will(cloud: Cloud) -> None:
+    """When the session is lost, the broker says what CONNECT told it to: offline, dated like the birth.
+
+    tck-id-host-topic-phid-birth-payload-timestamp, tck-id-host-topic-phid-death-payload-timestamp-connect,
+    tck-id-message-flow-phid-sparkplug-state-publish-payload-timestamp, tck-id-host-topic-phid-death-payload.
+    """
+    before = cloud.clock.now_ms()
+    async with cloud.running():
+        online, born_at, qos = await retained(cloud.broker.port)
+        assert (online, qos) == (True, 1)
+        assert before <= born_at <= cloud.clock.now_ms()
+        async with cloud.edge() as edge:
+            await edge.until(edge.states)
+            async with aiomqtt.Client("127.0.0.1", cloud.broker.port, identifier=f"host-{HOST}"):  # takes the session over
+                await edge.until(lambda: (False, born_at) in edge.states())
+
+
+async def test_a_lost_session_is_followed_by_a_new_one(cloud: Cloud) -> None:
+    """After a loss the host connects again and is online with the time of that CONNECT (tck-id-host-topic-phid-birth-required)."""
+    async with cloud.running(), cloud.edge() as edge:
+        await edge.until(edge.states)
+        (_, first) = edge.states()[0]
+        async with aiomqtt.Client("127.0.0.1", cloud.broker.port, identifier=f"host-{HOST}"):
+            await edge.until(lambda: (False, first) in edge.states())
+        await edge.until(lambda: any(online and at > first for online, at in edge.states()))
+
+
+async def test_a_false_death_is_answered_at_once(cloud: Cloud) -> None:
+    """Whoever says offline in our name while we are up is contradicted, with the birth as it was.
+
+    tck-id-message-flow-hid-sparkplug-state-message-delivered.
+    """
+    async with cloud.running(), cloud.edge() as edge:
+        await edge.until(edge.states)
+        birth = edge.states()[0]
+        await edge.client.publish(topics.state(HOST), json.dumps({"online": False, "timestamp": birth[1] - 5000}), qos=1, retain=True)
+        await edge.until(lambda: len(edge.states()) == 3)
+        assert edge.states()[1:] == [(False, birth[1] - 5000), birth]
+        assert (await retained(cloud.broker.port))[:2] == birth
+
+
+async def test_garbage_in_our_name_is_replaced(cloud: Cloud) -> None:
+    """A retained STATE that is no JSON would keep every edge node offline."""
+    async with cloud.running(), cloud.edge() as edge:
+        await edge.until(edge.states)
+        birth = edge.states()[0]
+        await edge.client.publish(topics.state(HOST), b"\xff{[", qos=1, retain=True)
+        await edge.until(lambda: len(edge.heard) == 3)
+        assert (await retained(cloud.broker.port))[:2] == birth
+
+
+async def test_a_death_dated_later_is_outlived(cloud: Cloud) -> None:
+    """Edge nodes ignore a birth older than the last STATE they saw; a new session comes with a time that they believe.
+
+    tck-id-message-flow-edge-node-birth-publish-phid-wait-timestamp, seen from the host.
+    """
+    async with cloud.running(), cloud.edge() as edge:
+        await edge.until(edge.states)
+        ahead = edge.states()[0][1] + 3_600_000
+        await edge.client.publish(topics.state(HOST), json.dumps({"online": False, "timestamp": ahead}), qos=1, retain=True)
+        await edge.until(lambda: (True, ahead) in edge.states())
+
+
+async def test_a_clean_stop_says_goodbye(cloud: Cloud) -> None:
+    """Offline with the current time, then DISCONNECT, so that the will stays unsaid.
+
+    tck-id-host-topic-phid-death-payload-timestamp-disconnect-clean, tck-id-operational-behavior-host-application-termination.
+    """
+    async with cloud.edge() as edge:
+        async with cloud.running():
+            await edge.until(edge.states)
+            stopping = cloud.clock.now_ms()
+        await edge.until(lambda: len(edge.states()) == 2)
+        online, at = edge.states()[1]
+        assert (online, stopping <= at <= cloud.clock.now_ms()) == (False, True)
+        assert (await retained(cloud.broker.port))[:2] == (False, at)
+    *_, goodbye, disconnect = (p for p in cloud.broker.packets() if "PUBACK" not in p)
+    assert goodbye.startswith("Received PUBLISH")
+    assert disconnect.startswith("Received DISCONNECT")
