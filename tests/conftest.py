@@ -71,6 +71,7 @@ def chromium() -> str:
     return shutil.which("chromium") or ""
 
 
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One server for all tests; each makes a database of its own in it."""
     programs = find_postgres()

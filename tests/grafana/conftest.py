@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.indicators.figures import publish, seed_factors
-from cloud.ingest.batch import Message, decode
+from cloud.ingest.batch import Message
 from cloud.ingest.commit import store
+from cloud.ingest.decode import decode
 from cloud.ingest.known import Known
 from cloud.ledger import book, entries
 from cloud.ledger.periods import DAY_MS, HOUR_MS

@@ -57,7 +57,7 @@ async def test_a_reading_from_after_the_death_shows_life(served: Served) -> None
 
 async def test_live_pages_hear_of_a_death(served: Served) -> None:
     """The stream tells what became stale though no reading came."""
-    stream = events.stream(served.context, rounds=3, period=0.01)
+    stream = events.stream(served.context, lambda: True, rounds=3, period=0.01)
     assert await anext(stream) == b"retry: 1000\n\n"
     assert b'"stale"' not in await anext(stream)
     died(served, "ac", 0)
