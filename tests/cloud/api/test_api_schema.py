@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import content_type_conformance, not_a_server_error, response_schema_conformance, status_code_conformance
 from schemathesis.core.result import Ok
+from starlette.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.registry import tokens
 from cloud.registry.tokens import Role
 
 if TYPE_CHECKING:
-    from schemathesis.schemas import BaseSchema
-
     from cloud.api.context import Context
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -30,20 +30,33 @@ UNREACHED = {"POST /api/v1/alerts/{alert}/acknowledge", "GET /api/v1/commands/{c
 
 
 @pytest.fixture
-def described(context: Context) -> BaseSchema:
-    """The description of the application over the small site, asked for by an administrator; streams are tested elsewhere."""
+def http(context: Context) -> Iterator[TestClient]:
+    """The application over the small site, asked by an administrator."""
     text = tokens.issue(context.engine, "the fuzzer", Role.ADMIN, by="test", at=1)
-    header = {"Authorization": f"Bearer {text}"}
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(context), headers=header)
-    schema.config.update(headers=header)
-    return schema.exclude(path="/api/v1/events")
+    with TestClient(create_app(context), headers={"Authorization": f"Bearer {text}"}, raise_server_exceptions=False) as client:
+        yield client
+
+
+def asked(http: TestClient, case: Case[Any]) -> int:
+    """Send a case and hold the answer to the description; the status.
+
+    Past the generator's own client, which does not bear a library beside it that takes the name of urllib3.
+    """
+    wanted = case.as_transport_kwargs(base_url="http://testserver")
+    assert not wanted.pop("cookies", None)  # the description has none
+    if isinstance(wanted.get("data"), str | bytes):
+        wanted["content"] = wanted.pop("data")
+    answer = http.request(**wanted)
+    case.validate_response(answer, checks=CHECKS)
+    return int(answer.status_code)
 
 
 @pytest.mark.parametrize(("mode", "least"), [(GenerationMode.POSITIVE, 16), (GenerationMode.NEGATIVE, 8)], ids=["right", "wrong"])
-def test_no_request_finds_an_answer_that_is_not_described(mode: GenerationMode, least: int, described: BaseSchema) -> None:
+def test_no_request_finds_an_answer_that_is_not_described(mode: GenerationMode, least: int, http: TestClient) -> None:
     """Whatever is asked, no route fails, and status, content type and body are those of the description."""
     answers: defaultdict[str, set[int]] = defaultdict(set)
-    for result in described.get_all_operations():
+    described = schemathesis.openapi.from_dict(http.get("/openapi.json").json())
+    for result in described.exclude(path="/api/v1/events").get_all_operations():  # streams are tested elsewhere
         assert isinstance(result, Ok)
         operation = result.ok()
         if mode is GenerationMode.NEGATIVE and not (operation.query or operation.body):
@@ -52,10 +65,10 @@ def test_no_request_finds_an_answer_that_is_not_described(mode: GenerationMode, 
         @settings(max_examples=20, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(operation.as_strategy(generation_mode=mode))
         def holds(case: Case[Any]) -> None:
-            answers[case.operation.label].add(case.call_and_validate(checks=CHECKS).status_code)
+            answers[case.operation.label].add(asked(http, case))
             for part in (case.query, case.path_parameters):
                 part.update({name: KNOWN[name] for name in part if name in KNOWN})
-            answers[case.operation.label].add(case.call_and_validate(checks=CHECKS).status_code)
+            answers[case.operation.label].add(asked(http, case))
 
         holds()
     assert len(answers) >= least
