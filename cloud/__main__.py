@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from cloud import grafana
+from cloud import grafana, preparing
 from cloud.api.params import moment
 from cloud.app import Service, prepared_database, run_until_signalled, site_of
 from cloud.indicators.figures import targets_of
@@ -75,6 +75,7 @@ def _parser() -> Parser:
     _target_parser(commands)
     grafana.add_parser(commands)
     report_command.add_arguments(_add(commands, "report", "make a report as PDF or XLSX"))
+    preparing.add_parsers(commands)
     return parser
 
 
@@ -208,9 +209,11 @@ def _database(settings: Settings) -> Iterator[sa.Engine]:
 
 
 _COMMANDS: dict[str, Callable[[Settings, Clock, argparse.Namespace], int]] = {
+    "broker": preparing.broker,
     "exchange": _exchange,
     "grafana": grafana.command,
     "import": _import,
+    "influx": preparing.influx,
     "ingest": _ingest,
     "migrate": _migrate,
     "profile": _profile,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,8 +27,12 @@ class Settings(BaseSettings):
     """A folder, or the name of a shipped site."""
     database: str = ""
     """SQLAlchemy address of the relational database; SQLite in `data` by default."""
+    database_password_file: Path | None = None
+    """Holds the password that `database` leaves out."""
     telemetry: str = ""
     """Address of the time-series store; SQLite in `data` by default."""
+    telemetry_password_file: Path | None = None
+    """Holds the password, or the token, that `telemetry` leaves out."""
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Annotated[int, Field(ge=1, le=65535)] = 1883
     mqtt_user: str = ""
@@ -45,12 +50,24 @@ class Settings(BaseSettings):
     """While this file exists the service says that it is not ready."""
 
     def database_url(self) -> str:
-        """Where the relational database is."""
-        return self.database or f"sqlite:///{self.data / 'registry.db'}"
+        """Where the relational database is, with its password.
+
+        Raises:
+            ConfigError: The password's file cannot be read.
+        """
+        if not self.database:
+            return f"sqlite:///{self.data / 'registry.db'}"
+        return _with_password(self.database, _secret("JIEYUE_DATABASE_PASSWORD_FILE", self.database_password_file))
 
     def telemetry_url(self) -> str:
-        """Where the time-series store is."""
-        return self.telemetry or f"sqlite:///{self.data / 'telemetry.db'}"
+        """Where the time-series store is, with its password.
+
+        Raises:
+            ConfigError: The password's file cannot be read.
+        """
+        if not self.telemetry:
+            return f"sqlite:///{self.data / 'telemetry.db'}"
+        return _with_password(self.telemetry, _secret("JIEYUE_TELEMETRY_PASSWORD_FILE", self.telemetry_password_file))
 
     def mqtt_password(self) -> str | None:
         """The broker password, read from its file.
@@ -58,12 +75,27 @@ class Settings(BaseSettings):
         Raises:
             ConfigError: The file cannot be read.
         """
-        if self.mqtt_password_file is None:
-            return None
-        try:
-            return self.mqtt_password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"JIEYUE_MQTT_PASSWORD_FILE: {self.mqtt_password_file} cannot be read: {error.strerror}") from error
+        return _secret("JIEYUE_MQTT_PASSWORD_FILE", self.mqtt_password_file)
+
+
+def _secret(variable: str, path: Path | None) -> str | None:
+    """The one line of a password file."""
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{variable}: {path} cannot be read: {error.strerror}") from error
+
+
+def _with_password(address: str, password: str | None) -> str:
+    """The address with a password behind its user; without a user one is made up, since a token needs none but its place does."""
+    if password is None:
+        return address
+    scheme, _, rest = address.partition("://")
+    before, at, after = rest.partition("@")
+    user, place = (before, after) if at else ("token", rest)
+    return f"{scheme}://{user.partition(':')[0]}:{quote(password, safe='')}@{place}"
 
 
 def load_settings() -> Settings:

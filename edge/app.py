@@ -15,6 +15,7 @@ from contract.sparkplug import MetricValue
 from edge import health
 from edge.control.commands import Control
 from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
+from edge.notify import Systemd
 from edge.outbox import keeping
 from edge.outbox.outbox import Kept, Outbox
 from edge.outbox.writer import Writer
@@ -87,6 +88,7 @@ class Gateway:
             tasks.create_task(self._keep(), name="outbox-keeping")
             if isinstance(self._clock, GatewayClock):
                 tasks.create_task(self._set_clock(self._clock), name="clock")
+            tasks.create_task(Systemd().run(self._writer.stuck), name="systemd")
             for name, bus in self._buses.items():
                 tasks.create_task(bus.run(), name=f"bus-{name}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from contract.reading import Row
@@ -19,6 +20,7 @@ class Writer:
         self._boot = boot
         self._waiting: list[tuple[Sequence[Row], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
+        self._began: float | None = None
 
     async def put(self, rows: Sequence[Row]) -> None:
         """Commit rows.
@@ -31,6 +33,10 @@ class Writer:
         self._wake.set()
         await done
 
+    def stuck(self) -> float:
+        """Seconds for which the disk has not answered; 0.0 while nothing waits for it."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
+
     async def run(self) -> None:
         """Commit what waits, until cancelled."""
         while True:
@@ -38,8 +44,10 @@ class Writer:
             self._wake.clear()
             batch, self._waiting = self._waiting, []
             rows = [row for group, _ in batch for row in group]
+            self._began = time.monotonic()
             work = asyncio.to_thread(self._outbox.commit, rows, boot=self._boot())
             (result,) = await asyncio.gather(work, return_exceptions=True)
+            self._began = None
             for _, done in batch:
                 if done.done():
                     continue

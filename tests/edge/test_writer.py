@@ -64,6 +64,21 @@ async def test_put_returns_only_after_the_commit(tmp_path: Path) -> None:
     assert told == [1]
 
 
+async def test_a_disk_that_does_not_answer_is_noticed(tmp_path: Path) -> None:
+    """The time since a commit began is told as long as it lasts, and is 0 before and after."""
+    outbox = Slow(tmp_path / "o.db")
+    async with writing(outbox, []) as writer:
+        assert writer.stuck() == 0.0
+        put = asyncio.create_task(writer.put([row(1)]))
+        await asyncio.to_thread(outbox.began.wait, 10)
+        before = writer.stuck()
+        await asyncio.wait([put], timeout=0.02)
+        assert writer.stuck() >= before + 0.02
+        outbox.may.set()
+        await put
+        assert writer.stuck() == 0.0
+
+
 async def test_rows_of_many_pollers_go_to_the_disk_together(tmp_path: Path) -> None:
     """What comes while the disk works is one commit, in the order in which it came."""
     outbox, told = Slow(tmp_path / "o.db"), list[int]()
