@@ -53,6 +53,13 @@ def parser() -> Parser:
     )
     site.add_argument("--mqtt", type=_address, metavar="HOST:PORT", help="the broker of devices that publish (none: they are silent)")
     site.add_argument("--mqtt-passwords", type=Path, metavar="DIR", help="a file for each user of the broker, named like it")
+    site.add_argument(
+        "--listen",
+        type=_address,
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="the first Modbus bus, in the order of the site; each further one is a port higher (default 127.0.0.1, free ports)",
+    )
     site.add_argument("--gateway", metavar="ID", help="only the devices of this gateway")
     site.add_argument("--counting", action="store_true", help="for checks: counters rise by one with each answer")
     device = commands.add_parser("device", help="one device", description="Serve one device of a profile until stopped.")
@@ -108,7 +115,7 @@ async def _site(args: argparse.Namespace, clock: Clock) -> None:
     site = load_site(_folder(args.site))
     called = Called(args.jt808, args.mqtt, args.mqtt_passwords)
     flags = {"flush_each": args.flush_each, "counting": args.counting}
-    async with simulate(site, args.data, clock, seed=args.seed, called=called, gateway=args.gateway, **flags):
+    async with simulate(site, args.data, clock, seed=args.seed, called=called, gateway=args.gateway, listens=args.listen, **flags):
         sys.stdout.write(f"{site.id}: {len(site.devices)} devices, see {args.data / 'endpoints.json'}\n")
         sys.stdout.flush()
         await _stopped()

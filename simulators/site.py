@@ -15,7 +15,7 @@ from simulators.faults import FILE, Faults
 from simulators.faulty import FaultyWorld
 from simulators.journal import Journal
 from simulators.modbus_device import serve_bus
-from simulators.stage import Called, Endpoints, Stage
+from simulators.stage import FREE_PORTS, Address, Called, Endpoints, Stage
 from simulators.world.counting import CountingWorld
 from simulators.world.site_world import SiteWorld
 from simulators.world.written import Written
@@ -25,14 +25,13 @@ Player = Callable[[Stage], AbstractAsyncContextManager[Endpoints]]
 
 @asynccontextmanager
 async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
-    """Every Modbus bus at a free port; a serial bus is reached as by a serial server, with framing rtu_over_tcp."""
+    """Every Modbus bus at a port of its own; a serial bus is reached as by a serial server, with framing rtu_over_tcp."""
     async with AsyncExitStack() as stack:
         reached: list[dict[str, object]] = []
-        for bus in stage.site.buses:
-            if bus.protocol != "modbus":
-                continue
+        for number, bus in enumerate(b for b in stage.site.buses if b.protocol == "modbus"):
             framing = "tcp" if bus.framing == "tcp" else "rtu_over_tcp"
-            here = bus.model_copy(update={"host": stage.host, "port": 0, "framing": framing})
+            wanted = stage.listens.port and stage.listens.port + number
+            here = bus.model_copy(update={"host": stage.listens.host, "port": wanted, "framing": framing})
             devices = [d for d in stage.site.devices if d.bus == bus.id]
             host, port = await stack.enter_async_context(serve_bus(here, devices, stage.world, stage.clock, stage.journal, stage.faults))
             reached += [
@@ -65,10 +64,12 @@ async def simulate(
     counting: bool = False,
     called: Called | None = None,
     gateway: str | None = None,
+    listens: Address = FREE_PORTS,
 ) -> AsyncIterator[Endpoints]:
     """Run all devices of a site until the block ends; `data` keeps writes, journals and endpoints.json.
 
     With `gateway` only its devices run; their world is that of the whole site, so several such processes agree.
+    Modbus buses listen where `listens` says, each a port above the one before it, or at free ports.
     Devices that speak by themselves do so where `called` says, and are silent without it.
     With `counting` every answer of a device differs from all others, so that a check can tell readings apart.
 
@@ -83,7 +84,7 @@ async def simulate(
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(Journal(data / "journal.jsonl", flush_each=flush_each))
         said = stack.enter_context(Journal(data / "said.jsonl", flush_each=flush_each))
-        stage = Stage(played, world, clock, journal, said, called or Called(), faults=faults)
+        stage = Stage(played, world, clock, journal, said, called or Called(), listens, faults)
         control.remember(data, played, clock)
         endpoints: Endpoints = {}
         for player in PLAYERS:

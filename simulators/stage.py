@@ -27,6 +27,10 @@ class Address:
     port: int
 
 
+FREE_PORTS = Address("127.0.0.1", 0)
+"""On this machine only, and nowhere that was agreed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Called:
     """Where devices that speak by themselves find the product; without an address they are silent.
@@ -53,7 +57,7 @@ class Stage:
         journal: Takes every answer to a request.
         said: Takes what devices said by themselves.
         called: Where they say it.
-        host: Where servers listen.
+        listens: Where the first Modbus bus listens, each further one a port higher; with port 0 each at a free one.
         faults: What is wrong with devices.
     """
 
@@ -63,7 +67,7 @@ class Stage:
     journal: Journal
     said: Journal
     called: Called = Called()
-    host: str = "127.0.0.1"
+    listens: Address = FREE_PORTS
     faults: Faults = field(default_factory=Faults)
 
     def speaks(self, device: str, at: int) -> bool:

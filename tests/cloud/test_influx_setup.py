@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         name, *rest = parts.path.removeprefix("/api/v2/").split("/")
-        route = {
+        routes: dict[tuple[str, str], Callable[..., None]] = {
             ("GET", "orgs"): self._orgs,
             ("GET", "buckets"): self._buckets,
             ("POST", "buckets"): self._make_bucket,
@@ -82,7 +82,8 @@ class Handler(BaseHTTPRequestHandler):
             ("GET", "authorizations"): self._authorizations,
             ("POST", "authorizations"): self._authorize,
             ("DELETE", "authorizations"): self._withdraw,
-        }.get((self.command, name))
+        }
+        route = routes.get((self.command, name))
         if route is None:
             self._refuse(HTTPStatus.NOT_FOUND, "not found", f"path not found: {parts.path}")
             return
