@@ -1,0 +1,159 @@
+"""docker-compose.yml: valid, nothing that it names is missing, nothing has more rights than it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from contract import rights
+from contract.site import load_site, shipped_site
+
+ROOT = Path(__file__).resolve().parents[2]
+VARIABLE = re.compile(r"\$\{(\w+)([^}]*)\}")
+BECOMES_ITS_USER = {"influxdb"}
+"""Images whose entrypoint starts as root, hands its volumes over and then runs the server as its own user."""
+
+
+def test_compose_follows_its_schema() -> None:
+    """The schema of the Compose Specification, as check-jsonschema carries it."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "ok -- validation done\n")
+
+
+def test_the_promised_services_are_there(compose: dict[str, Any]) -> None:
+    """The broker, both stores, Grafana, the cloud, and a gateway for each one of the site; simulators only under their profile."""
+    gateways = {g.id: g.id.replace("gw-", "edge-") for g in load_site(shipped_site("lizhou")).gateways}
+    found = compose["services"]
+    assert set(found) == {"mosquitto", "influxdb", "influx-setup", "postgres", "grafana", "cloud", "simulators", *gateways.values()}
+    assert {name: s["profiles"] for name, s in found.items() if "profiles" in s} == {"simulators": ["simulators"]}
+    for gateway, name in gateways.items():
+        assert any(v.endswith(f"/{gateway}.yaml:/etc/jieyue/gateway.yaml:ro") for v in found[name]["volumes"])
+
+
+def test_each_variable_is_in_the_example_and_none_has_a_default(variables: dict[str, str]) -> None:
+    """An unset one ends the start and says what to do; the example holds no variable that nothing reads, and no secret."""
+    used = VARIABLE.findall((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    assert {name for name, _ in used} | {"COMPOSE_PROFILES"} == set(variables)
+    assert {rest.partition("?")[0] for _, rest in used} == {":"}
+    assert not [n for n in variables if re.search("PASSWORD|TOKEN|KEY", n)]
+
+
+def test_no_secret_stands_in_the_environment(compose: dict[str, Any]) -> None:
+    """Passwords and tokens are files: a variable with such a name names a file."""
+    for service in compose["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|TOKEN", name):
+                assert name.endswith("_FILE"), name
+                assert value.startswith(("/run/secrets/", "/run/influx-tokens/")), name
+
+
+def test_no_service_has_more_than_it_needs(compose: dict[str, Any], ours: dict[str, dict[str, Any]]) -> None:
+    """No rights, read-only, bounded logs, restarted, watched; a tag that does not move; no root but where an image gives it up."""
+    for name, service in compose["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+        assert service["restart"] in {"unless-stopped", "on-failure"}, name
+        assert "privileged" not in service, name
+        assert not [v for v in service["volumes"] if "docker.sock" in v], name
+        if name in ours:
+            assert ours[name]["healthcheck"], name
+            continue
+        assert re.fullmatch(r"[a-z/-]+:\d+\.\d+[\w.-]*", service["image"]), name
+        assert service["healthcheck"]["test"][0] == "CMD", name
+        assert name in BECOMES_ITS_USER or int(service["user"].partition(":")[0]) > 0, name
+        assert ("cap_add" in service) == (name in BECOMES_ITS_USER), name
+
+
+def test_only_what_people_and_gateways_use_is_open(compose: dict[str, Any]) -> None:
+    """Pages and Grafana on this machine only, TLS and the terminals' port outside; the stores' network has no way out."""
+    open_ports = {name: s["ports"] for name, s in compose["services"].items() if "ports" in s}
+    assert open_ports == {
+        "mosquitto": ["0.0.0.0:8883:8883"],
+        "cloud": ["127.0.0.1:8080:8080"],
+        "grafana": ["127.0.0.1:3000:3000"],
+        "edge-vehicles": ["0.0.0.0:6808:6808"],
+    }
+    assert compose["networks"]["stores"] == {"internal": True}
+    assert {n for n, s in compose["services"].items() if "stores" in s["networks"]} == {
+        "influxdb", "influx-setup", "postgres", "grafana", "cloud",
+    }  # fmt: skip
+
+
+def test_every_volume_network_and_secret_is_declared(compose: dict[str, Any]) -> None:
+    """And none is declared that nobody uses."""
+    used: dict[str, set[str]] = {"volumes": set(), "networks": set(), "secrets": set()}
+    for service in compose["services"].values():
+        used["volumes"] |= {v.partition(":")[0] for v in service["volumes"] if not v.startswith((".", "/"))}
+        used["networks"] |= set(service["networks"])
+        used["secrets"] |= set(service.get("secrets", []))
+        files = re.findall(r"/run/secrets/([\w-]+)", str(service.get("environment", "")) + str(service.get("command", "")))
+        assert set(files) <= set(service.get("secrets", []))
+    assert {key: set(compose[key]) for key in used} == used
+
+
+def test_everything_mounted_is_there_and_belongs_to_who_reads_it(
+    compose: dict[str, Any], ours: dict[str, dict[str, Any]], prepared: Path
+) -> None:
+    """In the repository, or made by deploy/prepare; secrets are readable by the container's user and by nobody else."""
+    for name, service in compose["services"].items():
+        user = int(str(service.get("user", ours[name]["user"] if name in ours else "1000")).partition(":")[0])
+        bound = [v.rpartition(":/")[0] for v in service["volumes"] if v.startswith(".")]
+        for source in bound:
+            assert (prepared / source).exists() or (ROOT / source).exists(), source
+        secrets = [compose["secrets"][s]["file"] for s in service.get("secrets", [])] + [b for b in bound if "secrets" in b]
+        for source in secrets:
+            status = (prepared / source).stat()
+            assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (user, 0o700 if (prepared / source).is_dir() else 0o400), source
+
+
+def test_preparing_again_keeps_what_is_there(prepared: Path) -> None:
+    """Passwords, the authority and .env stay; they are random, of use to mosquitto, and nobody else may look into the folder."""
+
+    def digests() -> dict[str, str]:
+        kept = [p for p in (prepared / "deploy/secrets").rglob("*") if p.is_file() and p.name not in {"passwd", "server.crt", "server.key"}]
+        return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in [*kept, prepared / ".env"]}
+
+    before = digests()
+    command = ["sh", "deploy/prepare", "127.0.0.1"]
+    path = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
+    done = subprocess.run(command, cwd=prepared, env={"PATH": path}, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert digests() == before
+    made = [p.read_text(encoding="utf-8").strip() for p in (prepared / "deploy/secrets/made").iterdir()]
+    assert len(set(made)) == 4
+    assert min(map(len, made)) >= 40
+    assert stat.S_IMODE((prepared / "deploy/secrets").stat().st_mode) == 0o700
+    users = {p.name for p in (prepared / "deploy/secrets/jieyue/passwords").iterdir()}
+    assert users == set(rights.users(load_site(shipped_site("lizhou"))))
+
+
+@pytest.mark.parametrize("folder", ["deploy/edge", "deploy/edge/simulated"])
+def test_the_gateways_configurations_are_of_the_site(folder: str) -> None:
+    """One for each gateway, over TLS to the broker, with secrets that compose gives it; simulated buses at the simulators' ports."""
+    site = load_site(shipped_site("lizhou"))
+    ports = {b.id: 15001 + i for i, b in enumerate(b for b in site.buses if b.protocol == "modbus")}
+    found = {p.stem: yaml.safe_load(p.read_text(encoding="utf-8")) for p in (ROOT / folder).glob("*.yaml")}
+    assert set(found) == {g.id for g in site.gateways}
+    for name, settings in found.items():
+        secret = f"/run/secrets/mqtt-{name}"
+        wanted = {"host": "mosquitto", "port": 8883, "user": name, "password_file": secret, "ca_file": "/run/secrets/authority"}
+        assert (settings["gateway"], settings["broker"], settings["data"]) == (name, wanted, "/var/lib/jieyue")
+        for bus, address in settings.get("buses", {}).items():
+            known = site.bus_by_id[bus]
+            assert known.gateway == name
+            assert address.get("password_file", secret) == secret
+            if known.protocol == "modbus":
+                assert address == {"host": "simulators", "port": ports[bus], "framing": known.framing}
+        mine = {b.id for b in site.buses if b.gateway == name}
+        assert folder == "deploy/edge" or set(settings["buses"]) == mine
