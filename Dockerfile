@@ -19,7 +19,7 @@ RUN python -m venv /opt/jieyue && /opt/jieyue/bin/pip install --no-cache-dir "$(
 FROM python:3.13-slim-bookworm AS base
 RUN useradd --system --uid 10001 --home-dir /var/lib/jieyue --create-home --shell /usr/sbin/nologin jieyue \
  && chmod 0700 /var/lib/jieyue
-ENV PATH=/opt/jieyue/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/jieyue/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 JIEYUE_PROFILES=/etc/jieyue/site/profiles
 WORKDIR /var/lib/jieyue
 
 FROM base AS edge

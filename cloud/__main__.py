@@ -218,6 +218,7 @@ _COMMANDS: dict[str, Callable[[Settings, Clock, argparse.Namespace], int]] = {
     "migrate": _migrate,
     "profile": _profile,
     "report": _report,
+    "resend": preparing.resend,
     "revoke": _revoke,
     "serve": _serve,
     "targets": _targets,

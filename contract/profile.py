@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
@@ -231,17 +232,23 @@ def profiles_root() -> Path:
     return FIRMWARE_CONFIGS / "profiles"
 
 
+def profile_folders() -> list[Path]:
+    """Where profiles are looked for: first in a site's own folder, which `JIEYUE_PROFILES` names, then among the shipped ones."""
+    own = os.environ.get("JIEYUE_PROFILES", "")
+    return [Path(own), profiles_root()] if own else [profiles_root()]
+
+
 @lru_cache(maxsize=256)
 def load_profile(name: str) -> Profile:
-    """A shipped profile by its path below profiles/ without .yaml, such as `hvac/beca-bac-002aln`.
+    """A profile by its path below profiles/ without .yaml, such as `hvac/beca-bac-002aln`.
 
     Raises:
         ConfigError: No such file, or a fault in it.
     """
-    return yamlfile.load(Profile, profiles_root() / f"{name}.yaml")
+    paths = [folder / f"{name}.yaml" for folder in profile_folders()]
+    return yamlfile.load(Profile, next((path for path in paths if path.exists()), paths[-1]))
 
 
 def profile_names() -> list[str]:
-    """Every shipped profile."""
-    root = profiles_root()
-    return sorted(str(p.relative_to(root).with_suffix("")) for p in root.glob("*/*.yaml"))
+    """Every profile, a site's own ones included."""
+    return sorted({str(p.relative_to(root).with_suffix("")) for root in profile_folders() for p in root.glob("*/*.yaml")})

@@ -97,12 +97,16 @@ async def test_a_known_user_enters_and_does_what_it_may(files: Path, broker: Mos
         with suppress(aiomqtt.MqttError):  # mosquitto 2.0.11 ends the session of who publishes what it may not
             async with client(files, broker, "gw-c1") as liar:
                 await liar.publish(others, b"not mine", qos=1)
-        async with client(files, broker, "gw-c1") as gateway:
+        async with client(files, broker, "gw-c1") as gateway, client(files, broker, "gw-c2") as other:
+            await gateway.subscribe("spBv1.0/#", 1)
             await gateway.publish(ours, b"mine", qos=1)
-            first = await anext(aiter(cloud.messages))
-            assert (str(first.topic), first.payload) == (ours, b"mine")
-            refused = await gateway.subscribe("spBv1.0/+/NDATA/#", 1)
-            assert [getattr(code, "value", code) for code in refused] == [0x80]
+            await other.publish(others, b"theirs", qos=1)
+            messages = aiter(cloud.messages)
+            heard = [await anext(messages) for _ in range(2)]
+            assert [(str(m.topic), m.payload) for m in heard] == [(ours, b"mine"), (others, b"theirs")]
+            await cloud.publish("spBv1.0/510802/NCMD/gw-c1", b"for you", qos=1)
+            first = await anext(aiter(gateway.messages))
+            assert (str(first.topic), first.payload) == ("spBv1.0/510802/NCMD/gw-c1", b"for you")
 
 
 @pytest.mark.parametrize(("user", "password"), [("gw-c1", "wrong"), ("stranger", "wrong"), (None, None)])
