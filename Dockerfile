@@ -6,7 +6,7 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
 
 FROM python:3.13-slim-bookworm AS built-cloud
 COPY --from=wheel /wheel /wheel
-RUN python -m venv /opt/jieyue && /opt/jieyue/bin/pip install --no-cache-dir "$(ls /wheel/*.whl)[cloud,influx]"
+RUN python -m venv /opt/jieyue && /opt/jieyue/bin/pip install --no-cache-dir "$(ls /wheel/*.whl)[cloud,grafana,influx,reports]"
 
 FROM python:3.13-slim-bookworm AS built-edge
 COPY --from=wheel /wheel /wheel

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from contract import schema, yamlfile
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, Profile, RegisterType, engineering, load_profile, profile_names, raw
+from contract.profile import PointMap, Profile, RegisterType, engineering, load_profile, profile_names, profiles_root, raw
 from contract.units import Unit
 
 GOOD = """\
@@ -180,3 +183,18 @@ def test_all_faults_of_a_profile_are_told_at_once(tmp_path: Path) -> None:
 def test_the_committed_schema_is_the_generated_one(path: Path) -> None:
     """An editor checks YAML with the same model as the product: `python -m contract.schema` would change nothing."""
     assert path.read_text(encoding="utf-8") == schema.text(schema.SCHEMAS[path])
+
+
+def test_a_site_brings_models_of_its_own(tmp_path: Path) -> None:
+    """What JIEYUE_PROFILES names is looked at first, and listed; what it lacks is found among the shipped ones."""
+    shipped = profiles_root() / "electricity" / "chint-dtsu666.yaml"
+    for name, model in (("own", "OWN"), ("eastron-sdm630", "MENDED")):
+        path = tmp_path / "electricity" / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shipped.read_text(encoding="utf-8").replace("model: DTSU666", f"model: {model}"), encoding="utf-8")
+    names = ("electricity/own", "electricity/eastron-sdm630", "electricity/chint-dtsu666")
+    code = f"from contract.profile import *; print(*(load_profile(n).model for n in {names}), '{names[0]}' in profile_names())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"JIEYUE_PROFILES": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "OWN MENDED DTSU666 True\n"

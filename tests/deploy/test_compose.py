@@ -157,3 +157,15 @@ def test_the_gateways_configurations_are_of_the_site(folder: str) -> None:
                 assert address == {"host": "simulators", "port": ports[bus], "framing": known.framing}
         mine = {b.id for b in site.buses if b.gateway == name}
         assert folder == "deploy/edge" or set(settings["buses"]) == mine
+
+
+def test_grafana_gets_what_its_provisioning_asks_for(compose: dict[str, Any]) -> None:
+    """Each variable, file and folder that dashboards/grafana/provisioning names is the container's."""
+    grafana = compose["services"]["grafana"]
+    text = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "dashboards/grafana/provisioning").rglob("*.yaml"))
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    assert set(re.findall(r"\$([A-Z][A-Z_]+)", text)) == {n for n in grafana["environment"] if n.startswith("INFLUX_")}
+    paths = re.findall(r"\$__file\{([^}]+)\}", text) + re.findall(r"path: ([^,}\s]+)", text)
+    mounted = [v.removesuffix(":ro").rpartition(":")[2] for v in grafana["volumes"]]
+    assert paths
+    assert all(any(path.startswith(f"{target}/") for target in mounted) for path in paths)

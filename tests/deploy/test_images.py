@@ -43,7 +43,7 @@ def test_no_secret_is_built_in(images: dict[str, dict[str, Any]]) -> None:
 def test_each_image_has_the_extras_of_its_part_only(images: dict[str, dict[str, Any]]) -> None:
     """A gateway gets no cloud, and no image the demo."""
     installed = {name: re.findall(r"\[([\w,]+)\]\"", " ".join(i["lines"])) for name, i in images.items() if name.startswith("built-")}
-    assert installed == {"built-cloud": ["cloud,influx"], "built-edge": ["edge"], "built-simulators": ["simulators"]}
+    assert installed == {"built-cloud": ["cloud,grafana,influx,reports"], "built-edge": ["edge"], "built-simulators": ["simulators"]}
     for name in ("cloud", "edge", "simulators"):
         assert f"COPY --from=built-{name} /opt/jieyue /opt/jieyue" in images[name]["lines"]
         assert images[name]["entrypoint"] == [{"simulators": "jieyue-sim"}.get(name, f"jieyue-{name}")]

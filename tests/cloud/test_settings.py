@@ -1,0 +1,58 @@
+"""Addresses of stores, with passwords that come from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.settings import load_settings
+from cloud.telemetry.influx import InfluxTelemetry
+from cloud.telemetry.open import open_telemetry
+from contract.yamlfile import ConfigError
+
+PASSWORD = "p@ss:/?# %word"  # noqa: S105 (signs that an address must escape)
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> str:
+    """A password file with a line's end, as an editor leaves it."""
+    (tmp_path / "secret").write_text(PASSWORD + "\n", encoding="utf-8")
+    return str(tmp_path / "secret")
+
+
+@pytest.mark.parametrize("address", ["postgresql+psycopg://jieyue@db:5432/jieyue", "postgresql+psycopg://jieyue:old@db:5432/jieyue"])
+def test_a_database_password_comes_from_its_file(monkeypatch: pytest.MonkeyPatch, secret: str, address: str) -> None:
+    """Whatever signs it has, SQLAlchemy reads it back; one that stands in the address is replaced."""
+    monkeypatch.setenv("JIEYUE_DATABASE", address)
+    monkeypatch.setenv("JIEYUE_DATABASE_PASSWORD_FILE", secret)
+    url = sa.make_url(load_settings().database_url())
+    assert (url.username, url.password, url.host, url.port, url.database) == ("jieyue", PASSWORD, "db", 5432, "jieyue")
+
+
+def test_a_token_comes_from_its_file(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    """Without a user too: the token of InfluxDB 2.x is all that the address lacks."""
+    monkeypatch.setenv("JIEYUE_TELEMETRY", "influx+http://influxdb:8086/jieyue?auth=token")
+    monkeypatch.setenv("JIEYUE_TELEMETRY_PASSWORD_FILE", secret)
+    store = open_telemetry(load_settings().telemetry_url())
+    assert isinstance(store, InfluxTelemetry)
+    assert (store._address.url, store._address.password, store._address.auth) == ("http://influxdb:8086", PASSWORD, "token")
+    store.close()
+
+
+def test_without_a_file_addresses_stay_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing set: SQLite in the data folder, a password file or not."""
+    monkeypatch.setenv("JIEYUE_DATA", str(tmp_path))
+    monkeypatch.setenv("JIEYUE_DATABASE_PASSWORD_FILE", str(tmp_path / "none"))
+    assert load_settings().database_url() == f"sqlite:///{tmp_path / 'registry.db'}"
+    monkeypatch.setenv("JIEYUE_TELEMETRY", "influx+http://u:p@h/d")
+    assert load_settings().telemetry_url() == "influx+http://u:p@h/d"
+
+
+def test_a_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One line with the variable and the path."""
+    monkeypatch.setenv("JIEYUE_DATABASE", "postgresql+psycopg://jieyue@db/jieyue")
+    monkeypatch.setenv("JIEYUE_DATABASE_PASSWORD_FILE", str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match=rf"^JIEYUE_DATABASE_PASSWORD_FILE: {tmp_path}/none cannot be read: No such file or directory$"):
+        load_settings().database_url()
