@@ -15,9 +15,9 @@ $(VENV)/.dev: pyproject.toml
 
 install: $(VENV)/.dev ## a development environment in .venv
 
-# What tests run for real: broker, stores, browser; fonts and libraries of reports, and what looks into a PDF.
+# What tests run for real: broker, stores, browser, systemd's own checks; fonts and libraries of reports, and what looks into a PDF.
 PACKAGES := mosquitto influxdb postgresql chromium fonts-noto-cjk \
-  libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils
+  libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils openssl systemd
 
 system: ## the servers that tests run, where this machine's packages can be installed
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then \
