@@ -11,6 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from cloud import grafana, preparing
+from cloud.alerts.channels import load_channels
+from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.params import moment
 from cloud.app import Service, prepared_database, run_until_signalled, site_of
 from cloud.indicators.figures import targets_of
@@ -76,6 +78,11 @@ def _parser() -> Parser:
     grafana.add_parser(commands)
     report_command.add_arguments(_add(commands, "report", "make a report as PDF or XLSX"))
     preparing.add_parsers(commands)
+    alerts = _add(commands, "alerts", "check alert rules").add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = _add(alerts, "check", "say what is wrong with the rules, or how many are fine")
+    check.add_argument(
+        "--rules", type=Path, metavar="DIR", help="folder with a YAML file a rule (default: JIEYUE_RULES or the shipped ones)"
+    )
     return parser
 
 
@@ -181,6 +188,14 @@ def _report(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> 
     return 0
 
 
+def _alerts(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
+    rules = load_rules(arguments.rules or settings.rules or SHIPPED)
+    check_exemptions(site_of(settings), rules)
+    load_channels(settings.channels)
+    sys.stdout.write(f"{len(rules)} rules are fine\n")
+    return 0
+
+
 def _exchange(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     change = Change(arguments.meter, arguments.at, arguments.last, arguments.first, arguments.reason)
     with _database(settings) as engine:
@@ -210,6 +225,7 @@ def _database(settings: Settings) -> Iterator[sa.Engine]:
 
 _COMMANDS: dict[str, Callable[[Settings, Clock, argparse.Namespace], int]] = {
     "broker": preparing.broker,
+    "alerts": _alerts,
     "exchange": _exchange,
     "grafana": grafana.command,
     "import": _import,

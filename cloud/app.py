@@ -12,6 +12,10 @@ import structlog
 import uvicorn
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
+from cloud.alerts import worker as alerting
+from cloud.alerts.channels import load_channels
+from cloud.alerts.evaluate import Evaluator
+from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.context import Context
 from cloud.indicators.figures import publish, seed_factors
@@ -87,6 +91,17 @@ def prepared_database(settings: Settings, site: Site) -> sa.Engine:
     return engine
 
 
+def evaluator_of(settings: Settings, site: Site, engine: sa.Engine) -> Evaluator:
+    """The rules, exemptions and channels that the settings name.
+
+    Raises:
+        ConfigError: With file, line, field and what was expected.
+    """
+    rules = load_rules(settings.rules or SHIPPED)
+    check_exemptions(site, rules)
+    return Evaluator(engine, site, rules, load_channels(settings.channels))
+
+
 class Service:
     """The parts of one process: interface, ingest or both."""
 
@@ -98,6 +113,7 @@ class Service:
         self.telemetry = telemetry_of(settings)
         self.host: Host | None = None
         self.ledger = worker.State(backlog=1)
+        self.alerts = evaluator_of(settings, self.site, self.engine)
         self._touched = asyncio.Event()
         self._caught_up = False
 
@@ -107,6 +123,7 @@ class Service:
         if ingest:
             self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
             work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger), self._publish()]
+            work.append(alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None))
         if serve:
             work.append(self._serve())
         async with asyncio.TaskGroup() as tasks:

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     """Seconds that those births may take before what waits for them is taken by older ones, or counted as lost."""
     bind: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    rules: Path | None = None
+    """Folder of the alert rules; the shipped ones by default."""
+    channels: Path | None = None
+    """Settings file of who is told of alerts; nobody without one."""
     hold: Path | None = None
     """While this file exists the service says that it is not ready."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -12,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from contract import topics, yamlfile
 from contract.metering import miscounted
 from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
+from contract.workdays import Workdays
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-
+_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+_DAY_OF_YEAR = r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 
 Energy = Literal["electricity", "water", "natural_gas", "petrol", "diesel", "heat", "coal", "lpg", "other"]
 """What a meter counts: `water` or a name of the factor table; `other` is in standard coal already."""
@@ -207,6 +210,48 @@ class Map(_Strict):
     landmarks: list[Landmark] = []
 
 
+class Hours(_Strict):
+    """A span of a day in local time."""
+
+    start: Annotated[str, Field(pattern=_CLOCK)]
+    end: Annotated[str, Field(pattern=_CLOCK)]
+
+
+class Season(_Strict):
+    """From a day of the year to another, both included; may run over New Year."""
+
+    start: Annotated[str, Field(pattern=_DAY_OF_YEAR)]
+    end: Annotated[str, Field(pattern=_DAY_OF_YEAR)]
+
+
+class Exemption(_Strict):
+    """Who a rule does not hold for, such as a hospital or an approved process (State Council notice 2007 no. 42)."""
+
+    rule: str
+    subjects: list[Id] = Field(min_length=1)
+    reason: Annotated[str, Field(min_length=1)]
+
+
+class Operation(_Strict):
+    """When a site works and when its plant may run; local authorities may be stricter than the defaults."""
+
+    work: Hours = Hours(start="08:30", end="18:00")
+    plant: Hours = Hours(start="07:00", end="19:00")
+    """When air-conditioning and fresh air may run on working days."""
+    cooling: Season = Season(start="05-01", end="09-30")
+    heating: Season = Season(start="11-01", end="03-31")
+    worked: list[date] = []
+    """Days on which the site works whatever the official calendar says."""
+    free: list[date] = []
+    """Days on which it does not."""
+    exemptions: list[Exemption] = []
+
+    @cached_property
+    def workdays(self) -> Workdays:
+        """The calendar of the site."""
+        return Workdays(frozenset(self.worked), frozenset(self.free))
+
+
 class Site(_Strict):
     """Everything that is fixed about a site."""
 
@@ -225,6 +270,7 @@ class Site(_Strict):
     zones: list[Zone] = []
     elevator_groups: list[ElevatorGroup] = []
     map: Map = Map()
+    operation: Operation = Operation()
 
     @cached_property
     def device_by_id(self) -> dict[str, Device]:

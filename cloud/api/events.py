@@ -1,4 +1,4 @@
-"""Server-Sent Events: the newest readings, or what the wall shows, as they change."""
+"""Server-Sent Events: the newest readings and the alerts, or what the wall shows, as they change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import orjson
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
+from cloud.alerts import book
+from cloud.api.alerts import alerts
 from cloud.api.context import Context
 from cloud.api.latest import latest_readings
-from cloud.api.shapes import Latest
+from cloud.api.shapes import Alert, Latest
 from cloud.api.wall.changes import State, changes
 from cloud.api.wall.snapshot import Wall
 from contract.clock import parse_time
@@ -23,14 +25,19 @@ ROUNDS = 300
 _OVERLAP = 10_000
 """Ms of receipt looked at again: a transaction may become visible after a later one."""
 _LIST = TypeAdapter(list[Latest])
+_ALERTS = TypeAdapter(list[Alert])
 Valid = Callable[[], bool]
 """Whether the caller's token still holds; a stream ends with it."""
 
 
 async def stream(context: Context, valid: Valid, rounds: int = ROUNDS, period: float = PERIOD) -> AsyncIterator[bytes]:
-    """All newest readings first, then those that changed; a comment where nothing did, so that a dead line is noticed."""
+    """All newest readings first, then those that changed; a comment where none did, so that a dead line is noticed.
+
+    Beside them the list of alerts, at first if there ever was one and whenever an alert, or who was told of it, changed.
+    """
     sent: dict[tuple[str, str], Latest] = {}
     since: int | None = None
+    version = 0
     yield b"retry: 1000\n\n"
     for turn in range(rounds):
         if turn:
@@ -41,6 +48,10 @@ async def stream(context: Context, valid: Valid, rounds: int = ROUNDS, period: f
         changed = [item for item in found if sent.get((item.device, item.point)) != item]
         sent.update({(item.device, item.point): item for item in changed})
         since = max((parse_time(item.received_at) for item in found), default=(since or 0) + _OVERLAP) - _OVERLAP
+        newest = await run_in_threadpool(book.version, context.engine)
+        if newest != version:
+            version = newest
+            yield b"event: alerts\ndata: " + _ALERTS.dump_json(await run_in_threadpool(alerts, context)) + b"\n\n"
         yield b"event: readings\ndata: " + _LIST.dump_json(changed) + b"\n\n" if changed else b": nothing changed\n\n"
 
 

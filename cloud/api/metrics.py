@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.api.context import Context
 from cloud.api.devices import all_devices
-from cloud.registry.tables import command, rejected_reading, touched
+from cloud.registry.tables import alert, command, rejected_reading, touched
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 REQUESTS = prometheus_client.Counter("jieyue_http_requests", "Requests answered.", ["method", "route", "status"])
@@ -68,6 +68,16 @@ class _State(Collector):
         yield self._rows("jieyue_ledger_hours_waiting", "Hours of meters whose consumption is to be computed again.", touched)
         yield self._rows("jieyue_readings_rejected", "Readings that the time-series store will not take.", rejected_reading)
         yield self._rows("jieyue_commands_open", "Commands without a result.", command, command.c.state.in_(("queued", "sent")))
+
+        yield self._alerts()
+
+    def _alerts(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily("jieyue_alerts_open", "Alerts that are not resolved.", labels=["rule", "severity"])
+        query = sa.select(alert.c.rule, alert.c.severity, sa.func.count()).where(alert.c.state.in_(("firing", "acknowledged")))
+        with self._context.engine.connect() as connection:
+            for rule, severity, number in connection.execute(query.group_by(alert.c.rule, alert.c.severity)):
+                family.add_metric([rule, severity], number)
+        return family
 
     def _rows(self, name: str, what: str, table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> GaugeMetricFamily:
         query = sa.select(sa.func.count()).select_from(table)

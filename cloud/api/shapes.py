@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -176,3 +176,44 @@ class ReportKind(_Shape):
     languages: list[str]
     formats: list[str]
     made: list[ReportMade]
+
+
+class Both(_Shape):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class Told(_Shape):
+    """What became of an alert's message on a channel; `failed` goes on to be tried for three days."""
+
+    channel: str
+    state: Literal["waiting", "sent", "failed"]
+    at: str | None
+    reason: str | None
+
+
+class Alert(_Shape):
+    """Something that somebody should look after; texts, value and limit are of the moment at which it fired."""
+
+    id: str
+    rule: str
+    severity: Literal["info", "warning", "critical"]
+    state: Literal["firing", "acknowledged", "resolved"]
+    subject: str
+    subject_name: Both
+    title: Both
+    detail: Both
+    value: float | None
+    limit: float | None
+    unit: str
+    since: str
+    fired_at: str
+    resolved_at: str | None
+    acknowledged_at: str | None
+    acknowledged_by: str | None
+    note: str | None
+    told: list[Told]
+    nobody_told: bool
+    """No channel has told of it, or none is meant to."""

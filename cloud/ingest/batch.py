@@ -17,13 +17,16 @@ from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
 from contract import sparkplug
+from contract.jt808 import bits
 from contract.reading import Quality, Reading
 from contract.sparkplug_b_pb2 import Payload
 from contract.topics import Topic
 
 HOUR = 3_600_000
+MINUTE = 60_000
 CLOCK_TOLERANCE = 120_000
 """A live reading further from its receipt than this (ms) has a doubtful time."""
+_ALARMS = "alarms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def take_readings(
             others += _split_off(device, at, values)
         batch.lines.append(Polled(group, device_class, device, at, values))
         polls.take(at, received_at, values)
+        _emergency(batch, group, device, at, values.get(_ALARMS))
         for point in counted.keys() & values.keys():
             batch.touched.update((meter, at // HOUR * HOUR) for meter in counted[point])
     for reading in others:
@@ -135,6 +139,12 @@ def _results(batch: Batch, group: str, device: str, payload: Payload) -> None:
                 batch.results.append(parse(group, device, metric.string_value))
             except ValueError:
                 batch.dropped["not a command result"] += 1
+
+
+def _emergency(batch: Batch, group: str, device: str, at: int, alarms: float | None) -> None:
+    """A terminal takes its emergency back once it was answered, so one position may be all that says so: it is an event."""
+    if alarms and int(alarms) & bits.ALARMS["emergency"]:
+        batch.events["vehicle_sos", group, device, at // MINUTE * MINUTE] = "JT/T 808 alarm bit 0"
 
 
 def _suspect(batch: Batch, group: str, reading: Reading, off: int, received_at: int) -> Reading:

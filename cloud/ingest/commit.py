@@ -73,10 +73,12 @@ def _latest(connection: sa.Connection, batch: Batch) -> None:
 
 
 def _events(connection: sa.Connection, batch: Batch) -> None:
-    rows = [{"kind": k, "grp": g, "subject": s, "at": at, "detail": d} for (k, g, s, at), d in batch.events.items()]
+    noted = {"noted_at": batch.received_at}
+    rows = [{"kind": k, "grp": g, "subject": s, "at": at, "detail": d} | noted for (k, g, s, at), d in batch.events.items()]
     if rows:
         insert = _insert(connection, tables.event)
-        connection.execute(insert.on_conflict_do_nothing(index_elements=["kind", "grp", "subject", "at"]), rows)
+        keys = ["kind", "grp", "subject", "at"]
+        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"noted_at": insert.excluded.noted_at}), rows)
 
 
 def _rejected(connection: sa.Connection, refused: list[Refused], received_at: int) -> None:

@@ -145,6 +145,7 @@ rejected_reading = Table(
     Column("reason", Text, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     sa.UniqueConstraint("grp", "device", "point", "at"),
+    Index("ix_rejected_reading_received_at", "received_at"),
 )
 event = Table(
     "event",
@@ -155,7 +156,9 @@ event = Table(
     Column("subject", String, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("noted_at", BigInteger),  # when it was received last; `at` follows the device's clock, which may be what is wrong
     sa.UniqueConstraint("kind", "grp", "subject", "at"),
+    Index("ix_event_noted_at", "noted_at", "at"),
 )
 
 # -- the ledger -------------------------------------------------------------------------------------------------------------
@@ -203,6 +206,74 @@ spread_profile = Table(
     Column("weights", Text, nullable=False),  # JSON: 168 whole numbers, Monday 00:00 in Shanghai first
     Column("recorded_by", String, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+)
+
+# -- alerts -----------------------------------------------------------------------------------------------------------------
+
+_OPEN_ALERT = sa.text("state IN ('firing', 'acknowledged')")
+alert_state = Table(  # where each rule stands for each subject that it has something to say of
+    "alert_state",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("phase", String, nullable=False),
+    Column("since", BigInteger),
+    Column("clear_since", BigInteger),
+    Column("seen", BigInteger),
+    Column("alert", String),  # the one that is open
+    Column("memory", Text, nullable=False),  # JSON: what the condition keeps
+)
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("grp", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("state", String, nullable=False),  # firing | acknowledged | resolved
+    Column("subject", String, nullable=False),
+    Column("subject_name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("value", Float),
+    Column("limit_value", Float),
+    Column("unit", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("fired_at", BigInteger, nullable=False),
+    Column("resolved_at", BigInteger),
+    Column("acknowledged_at", BigInteger),
+    Column("acknowledged_by", String),
+    Column("note", Text),
+    Index("ix_alert_open", "grp", "rule", "subject", unique=True, sqlite_where=_OPEN_ALERT, postgresql_where=_OPEN_ALERT),
+    Index("ix_alert_state_resolved_at", "state", "resolved_at"),
+)
+alert_history = Table(
+    "alert_history",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert", ForeignKey("alert.id"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("event", String, nullable=False),  # fired | acknowledged | resolved | told | not_told
+    Column("reason", Text, nullable=False),
+    Column("by", String, nullable=False),
+)
+notification = Table(  # the outbox of what people are told
+    "notification",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String, nullable=False, unique=True),  # travels along, so that a receiver can tell a repetition
+    Column("alert", ForeignKey("alert.id"), nullable=False),
+    Column("event", String, nullable=False),  # fired | resolved
+    Column("channel", String, nullable=False),
+    Column("state", String, nullable=False),  # waiting | sent | failed
+    Column("made_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_try", BigInteger),  # none once it was sent or given up
+    Column("at", BigInteger),  # of the last try
+    Column("reason", Text),
+    Index("ix_notification_due", "channel", "next_try"),
+    Index("ix_notification_alert", "alert"),
 )
 
 # -- people and orders --------------------------------------------------------------------------------------------------------

@@ -53,6 +53,63 @@ function row(device, newest) {
   return made;
 }
 
+async function acknowledge(alert, note) {
+  const answer = await fetch(`/api/v1/alerts/${encodeURIComponent(alert.id)}/acknowledge`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ note }),
+  });
+  const said = { 403: "may_not_acknowledge", 409: "alert_over" }[answer.status];
+  document.getElementById("freshness").textContent = answer.ok ? say("acknowledged_now") : say(said ?? "lost");
+  if (answer.ok) await show();
+}
+
+function acknowledgeForm(alert) {
+  const made = element("form");
+  const label = element("label", say("note"));
+  const field = element("input");
+  field.name = "note";
+  field.maxLength = 500;
+  label.append(" ", field);
+  made.append(label, " ", element("button", say("acknowledge")));
+  made.addEventListener("submit", (event) => {
+    event.preventDefault();
+    acknowledge(alert, field.value).catch(console.warn);
+  });
+  return made;
+}
+
+function alertItem(alert) {
+  const made = element("li", undefined, `alert ${alert.severity}`);
+  made.dataset.id = alert.id;
+  made.append(
+    element("strong", `${say(`severity.${alert.severity}`)} · ${alert.title[KEY]}`),
+    element("p", alert.detail[KEY]),
+    element("p", `${say("since")} ${time(alert.since)}`, "quiet"),
+  );
+  if (alert.nobody_told) made.append(element("p", say("nobody_told"), "bad"));
+  if (alert.state === "firing") made.append(acknowledgeForm(alert));
+  else made.append(element("p", `${say("acknowledged_by")} ${alert.acknowledged_by} · ${alert.note ?? ""}`, "quiet"));
+  return made;
+}
+
+// What somebody is writing into a form must not vanish because the list is shown anew.
+function showAlerts(alerts) {
+  const list = document.getElementById("alerts");
+  const open = alerts.filter((a) => a.state !== "resolved");
+  const state = JSON.stringify(open);
+  if (list.dataset.state === state) return;
+  const drafts = new Map([...list.querySelectorAll("li")].map((li) => [li.dataset.id, li.querySelector("input")]));
+  const focused = document.activeElement?.closest("#alerts li")?.dataset.id;
+  list.dataset.state = state;
+  list.replaceChildren(...(open.length ? open.map(alertItem) : [element("li", say("no_alerts"), "quiet")]));
+  for (const li of list.querySelectorAll("li")) {
+    const field = li.querySelector("input");
+    if (field && drafts.get(li.dataset.id)) field.value = drafts.get(li.dataset.id).value;
+    if (field && li.dataset.id === focused) field.focus();
+  }
+}
+
 function byDevice(readings) {
   const found = new Map();
   for (const item of readings) found.set(item.device, [...(found.get(item.device) ?? []), item]);
@@ -61,12 +118,14 @@ function byDevice(readings) {
 
 async function show() {
   const { now, year } = await ask("/healthz");
-  const [devices, readings, targets] = await Promise.all([
+  const [devices, readings, targets, alerts] = await Promise.all([
     ask("/api/v1/devices"),
     ask("/api/v1/readings/latest"),
     ask(`/api/v1/targets?year=${year}`),
+    ask("/api/v1/alerts"),
   ]);
   const newest = byDevice(readings);
+  showAlerts(alerts);
   document.getElementById("devices").replaceChildren(...devices.map((d) => row(d, newest.get(d.id) ?? [])));
   document.getElementById("targets").replaceChildren(
     ...targets.indicators.map(card),

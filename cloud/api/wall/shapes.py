@@ -6,10 +6,11 @@ than three of its device's intervals says since when (`since`).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from cloud.api.shapes import Alert
 from cloud.indicators.model import IndicatorId, Targets
 
 Name = dict[str, str]
@@ -178,5 +179,5 @@ class Snapshot(_Shape):
     zones: list[Zone]
     lifts: list[Lifts]
     vehicles: list[Vehicle]
-    alerts: list[dict[str, Any]]
+    alerts: list[Alert]
     map: Map

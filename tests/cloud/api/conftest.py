@@ -77,6 +77,31 @@ def people(of: str, kind: str, since: str, value: int) -> dict[str, Any]:
     return {"unit": of, "kind": kind, "valid_from": since, "value": value, "approved_by": "site file"}
 
 
+def alert(of: str, state: str, **more: object) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": of,
+        "grp": GROUP,
+        "rule": "hvac_setpoint",
+        "severity": "info",
+        "state": state,
+        "subject": f"ac-{of}",
+        "unit": "degC",
+    }
+    row |= {
+        "subject_name": name("空调", "Switch"),
+        "title": name("超限", "Beyond"),
+        "detail": name("过低", "Too low"),
+        "since": NOW - 900_000,
+    }
+    nothing = ("value", "limit_value", "resolved_at", "acknowledged_at", "acknowledged_by", "note")
+    return row | dict.fromkeys(nothing) | more
+
+
+def message(of: str, channel: str, state: str, **more: object) -> dict[str, Any]:
+    row = {"key": f"{of}.fired.{channel}", "alert": of, "event": "fired", "channel": channel, "state": state, "made_at": NOW - 60_000}
+    return row | {"tries": 1, "next_try": None, "at": None, "reason": None} | more
+
+
 ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
     (tables.site, [{"id": "small", "grp": GROUP, "name": name("小站", "Small site")}]),
     (tables.compound, [{"id": "c1", "name": name("一办公区", "Compound 1")}, {"id": "c2", "name": name("二办公区", "Compound 2")}]),
@@ -157,6 +182,27 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
         [
             {"set": "national", "energy": "electricity", "valid_from": "2023-01-01", "valid_to": None}
             | {"kgco2_per_unit": "0.5306", "source": "MEE 2025 No. 47"},
+        ],
+    ),
+]
+ROWS += [
+    (
+        tables.alert,
+        [
+            alert("a1", "firing", fired_at=NOW - 60_000, value=24.0, limit_value=26.0),
+            alert(
+                "a2", "acknowledged", fired_at=NOW - 120_000, acknowledged_at=NOW - 60_000, acknowledged_by="wang", note="<i>on my way</i>"
+            ),
+            alert("a3", "resolved", fired_at=NOW - 4 * 86_400_000, resolved_at=NOW - 3 * 86_400_000),
+            alert("a4", "resolved", fired_at=NOW - 9 * 86_400_000, resolved_at=NOW - 8 * 86_400_000),
+        ],
+    ),
+    (
+        tables.notification,
+        [
+            message("a1", "duty", "sent", at=NOW - 59_000),
+            message("a1", "mail", "failed", at=NOW - 50_000, tries=2, reason="the receiver cannot be reached or refused it"),
+            message("a2", "mail", "waiting"),
         ],
     ),
 ]

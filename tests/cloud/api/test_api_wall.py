@@ -63,15 +63,15 @@ def counted(engine: sa.Engine) -> Iterator[list[str]]:
     sa.event.remove(engine, "before_cursor_execute", note)
 
 
-def test_a_snapshot_costs_few_queries_and_the_next_ones_two(context: Context) -> None:
-    """Devices and newest readings are asked for each time, targets and curves once in half a minute."""
+def test_a_snapshot_costs_few_queries_and_the_next_ones_four(context: Context) -> None:
+    """Devices, newest readings, alerts and who was told of them are asked for each time, targets and curves once in half a minute."""
     wall = Wall(context, period=0.0)
     with counted(context.engine) as first:
         wall.snapshot()
     with counted(context.engine) as second:
         wall.snapshot()
-    assert len(first) <= 16
-    assert len(second) == 2
+    assert len(first) <= 18
+    assert len(second) == 4
 
 
 def test_many_who_look_cost_as_much_as_one(context: Context) -> None:

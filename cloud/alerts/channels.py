@@ -1,0 +1,171 @@
+"""Who is told: channels from a settings file, and one message through apprise.
+
+A message's key travels with it (`Idempotency-Key` of a webhook, `Message-ID` of a mail), so that a receiver can tell a
+repetition after a crash. Chat services (DingTalk, WeCom, Feishu) have no place for it: there a crash between sending and
+noting may show a message twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from email import message_from_string
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from apprise import Apprise, NotifyBase
+from apprise.plugins.email.base import NotifyEmail
+from apprise.plugins.email.smtp import AppriseSMTPController
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from cloud.alerts.ruleset import Severity
+from contract import yamlfile
+from contract.profile import Fault, located
+
+KEY_HEADER = "Idempotency-Key"
+_DOMAIN = "jieyue.invalid"
+"""Of Message-IDs: reserved by RFC 2606, so no real host's ids are taken."""
+logging.getLogger("apprise").disabled = True  # its lines may hold addresses with tokens; what is worth saying is said here
+
+
+class UndeliveredError(Exception):
+    """The receiver refused a message or cannot be reached; the text names no secret."""
+
+
+class Channel(BaseModel):
+    """One way to tell people."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    url_file: Path | None = None
+    """A file that holds apprise's address of the service and nothing else; a relative path begins at the settings file."""
+    url_env: str | None = None
+    """Or the environment variable that does."""
+    min_severity: Severity = Severity.WARNING
+    language: Literal["zh", "en"] = "zh"
+    resolved: bool = True
+    """Whether to tell that an alert is over, too."""
+    url: SecretStr = Field(default=SecretStr(""), exclude=True)
+
+    @model_validator(mode="after")
+    def _address_in_one_place(self) -> Self:
+        if (self.url_file is None) == (self.url_env is None):
+            raise ValueError("expected either url_file or url_env, where the address with its secret stands")
+        if self.url.get_secret_value():
+            raise ValueError("expected the address in url_file or url_env; this file is no place for secrets")
+        return self
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channels: list[Channel]
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [channel.name for channel in self.channels]
+        twice = [n for n, name in enumerate(names) if name in names[:n]]
+        if twice:
+            raise located([Fault(("channels", n, "name"), "expected a name that no other channel has", names[n]) for n in twice])
+        return self
+
+
+def load_channels(path: Path | None) -> list[Channel]:
+    """The channels of a settings file, with their addresses; none without a file.
+
+    Raises:
+        ConfigError: With file, line, field and what was expected; an address is never shown.
+    """
+    if path is None:
+        return []
+    document, found = yamlfile.Document(path), yamlfile.load(_File, path)
+    return [_with_address(channel, document, number) for number, channel in enumerate(found.channels)]
+
+
+def _with_address(channel: Channel, document: yamlfile.Document, number: int) -> Channel:
+    def refuse(field: str, message: str) -> yamlfile.ConfigError:
+        return yamlfile.ConfigError(document.fault(["channels", number, field], message))
+
+    if channel.url_file is not None:
+        field = "url_file"
+        file = document.path.parent / channel.url_file
+        try:
+            text = file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise refuse(field, f"{file} cannot be read: {error.strerror}") from error
+    else:
+        field = "url_env"
+        text = os.environ.get(channel.url_env or "", "").strip()
+        if not text:
+            raise refuse(field, f"expected a variable that is set, got {channel.url_env!r}")
+    if _plugin(text) is None:
+        raise refuse(field, "expected an address that apprise knows, such as mailtos://… or jsons://… (what stands there is not shown)")
+    return channel.model_copy(update={"url": SecretStr(text)})
+
+
+def _plugin(url: str) -> NotifyBase | None:
+    """A fresh sender of an address; None if apprise does not understand it."""
+    return Apprise.instantiate(url)
+
+
+def send(channel: Channel, key: str, title: str, body: str) -> None:
+    """Send one message; returns when the receiver has it.
+
+    Raises:
+        UndeliveredError: It has not, as far as is known.
+    """
+    plugin = _plugin(channel.url.get_secret_value())
+    if plugin is None:
+        raise UndeliveredError("its address is not understood")
+    if type(plugin) is NotifyEmail:
+        done = _mail(plugin, key, title, body)
+    else:
+        if isinstance(headers := getattr(plugin, "headers", None), dict):
+            headers[KEY_HEADER] = key
+        done = bool(plugin.notify(body=body, title=title))
+    if not done:
+        raise UndeliveredError("the receiver cannot be reached or refused it")
+
+
+def _mail(mail: NotifyEmail, key: str, title: str, body: str) -> bool:
+    """Send to each recipient, with our Message-ID in the place of apprise's own, which would be another at each try.
+
+    Raises:
+        UndeliveredError: The server cannot be reached, or refused.
+    """
+    messages = mail.prepare_emails(
+        subject=title,
+        body=body,
+        from_addr=mail.from_addr,
+        to=mail.targets,
+        cc=mail.cc,
+        bcc=mail.bcc,
+        reply_to=mail.reply_to,
+        smtp_host=mail.smtp_host,
+        headers=dict(mail.headers),
+        names=mail.names,
+        tzinfo=mail.tzinfo,
+    )
+    server = AppriseSMTPController(
+        host=mail.smtp_host,
+        port=int(mail.port or 0),
+        secure_mode=str(mail.secure_mode),
+        user=mail.user,
+        password=mail.password,
+        verify_certificate=mail.verify_certificate,
+        socket_connect_timeout=int(mail.socket_connect_timeout),
+    )
+    try:
+        with server:
+            sent = [server.sendmail(str(mail.from_addr[1]), m.to_addrs, _identified(str(m.body), key)) for m in messages]
+    except OSError as error:  # smtplib's errors are such
+        raise UndeliveredError(f"the mail server cannot be reached or refused it ({type(error).__name__})") from None
+    return all(sent)
+
+
+def _identified(text: str, key: str) -> str:
+    message = message_from_string(text)
+    del message["Message-ID"]
+    message["Message-ID"] = f"<{key}@{_DOMAIN}>"
+    return message.as_string()

@@ -1,0 +1,84 @@
+"""Odd/even stopping (单双层停靠): stops at floors that a car does not serve inside a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+from cloud.ledger.periods import local_date, midnight
+
+if TYPE_CHECKING:
+    from cloud.alerts.ruleset import Rule
+    from cloud.alerts.view import Device, View
+    from contract.site import Car, ElevatorGroup
+
+_NORMAL = 0.0
+"""Mode of a car; fire, inspection and rescue serve every floor and always override."""
+_STOPS = "stops_"
+
+
+class Stops(Given):
+    """`grace`: after a window opens, a car may still end the ride it is on. `hold`: how long a stop counts as happening."""
+
+    grace: Duration
+    hold: Duration
+
+
+@condition("stop_outside_floors", Stops, words=("floor", "floors"))
+def stop_outside_floors(rule: Rule, given: Stops, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A latched stop counter of a floor outside the car's own rose between two looks that both lie in one window.
+
+    Judged by the counters and not by the floor, since a poll misses stops. A rise that may lie outside the window, or a
+    look at which the mode was not normal or not known, says nothing.
+    """
+    for group in view.site.elevator_groups:
+        for car in group.cars:
+            device = view.devices.get(car.device)
+            if device is not None and device.device_class in rule.classes and car.parity != "all":
+                yield _judge(group, car, device, given, view, memory.get(car.device, {}))
+
+
+def _judge(group: ElevatorGroup, car: Car, device: Device, given: Stops, view: View, kept: Memory) -> Observation:
+    look = _look(view, device)
+    if look is None:
+        return Observation(device.id, None)
+    served = {*car.served, *group.common_floors}
+    wrong = kept.get("wrong")
+    before = kept.get("look")
+    if before is not None and _same_window(group, given, view, before["at"], look["at"]) and before["normal"] and look["normal"]:
+        rose = [int(f) for f, n in look["counts"].items() if int(f) not in served and n > before["counts"].get(f, n)]
+        if rose:
+            wrong = {"at": view.now, "floor": rose[-1]}
+    recent = wrong is not None and view.now - wrong["at"] <= given.hold
+    floor = wrong["floor"] if recent and wrong else None
+    words = {"floor": floor or 0, "floors": ", ".join(map(str, sorted(served)))}
+    memory = {"look": look, "wrong": wrong if recent else None}
+    return Observation(device.id, 1.0 if recent else -1.0, None if floor is None else float(floor), None, words, memory)
+
+
+def _look(view: View, device: Device) -> dict[str, Any] | None:
+    """The counters by floor, of one moment, and whether the car ran normally then."""
+    total = view.good(device, "stops")
+    if total is None:
+        return None
+    newest = view.newest[device.id]
+    counts = {str(int(point.removeprefix(_STOPS))): n.value for point, n in newest.items() if point.startswith(_STOPS) and n.at == total.at}
+    mode = newest.get("mode")
+    return {"at": total.at, "counts": counts, "normal": mode is not None and mode.at == total.at and mode.value == _NORMAL}
+
+
+def _same_window(group: ElevatorGroup, given: Stops, view: View, since: int, until: int) -> bool:
+    day = local_date(until)
+    begin = midnight(day)
+    for window in group.windows:
+        if window.days == "workdays" and day not in view.site.operation.workdays:
+            continue
+        if begin + _ms(window.start) + given.grace <= since <= until <= begin + _ms(window.end):
+            return True
+    return False
+
+
+def _ms(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return (int(hour) * 60 + int(minute)) * 60_000

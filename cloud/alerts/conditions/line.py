@@ -1,0 +1,81 @@
+"""The line itself: devices that fall silent, gateways that are gone, and what gateways had to give up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+
+if TYPE_CHECKING:
+    from cloud.alerts.ruleset import Rule
+    from cloud.alerts.view import View
+
+_MINUTE = 60_000
+
+
+@condition("silent")
+def silent(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """No good reading for longer than the interface's online rule allows; not judged while the gateway is gone, which has its own rule."""
+    for device in view.of_class(rule.classes):
+        if view.gateway_down(device.gateway):
+            yield Observation(device.id, None)
+            continue
+        silence = view.silence(device.id)
+        if silence is None:
+            yield Observation(device.id, 1.0)
+        else:
+            over = (silence - device.longest_silence) / _MINUTE
+            yield Observation(device.id, over, round(silence / _MINUTE, 1), round(device.longest_silence / _MINUTE, 2))
+
+
+class VehicleSilence(Given):
+    """How long a terminal may be silent: with the engine last seen running, and parked."""
+
+    moving: Duration
+    parked: Duration
+
+
+@condition("vehicle_silent", VehicleSilence)
+def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A terminal that says nothing; one that was never heard is not connected yet, which is no fault."""
+    for device in view.of_class(rule.classes):
+        silence = view.silence(device.id)
+        if silence is None or view.gateway_down(device.gateway):
+            yield Observation(device.id, None)
+            continue
+        ignition = view.newest.get(device.id, {}).get("ignition")
+        limit = given.moving if ignition is not None and ignition.value else given.parked
+        yield Observation(device.id, (silence - limit) / _MINUTE, round(silence / _MINUTE, 1), limit / _MINUTE)
+
+
+@condition("gateway_offline")
+def gateway_offline(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A gateway whose session is over, or that told nothing of itself for a while though its session stands."""
+    for gateway in view.nodes:
+        silence = view.silence(gateway)
+        minutes = None if silence is None else round(silence / _MINUTE, 1)
+        yield Observation(gateway, 1.0 if view.gateway_down(gateway) else -1.0, minutes)
+
+
+class Within(Given):
+    """How long what happened counts as happening."""
+
+    within: Duration
+
+
+@condition("counter_rose", Within)
+def counter_rose(rule: Rule, given: Within, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A counter of bad things rose; one that fell belongs to a new outbox and begins anew."""
+    for device in view.of_class(rule.classes):
+        found, kept = view.good(device, rule.point or ""), memory.get(device.id, {})
+        if found is None:
+            yield Observation(device.id, None)
+            continue
+        before, rose_at, by = kept.get("value"), kept.get("rose_at"), kept.get("by", 0.0)
+        if before is not None and found.value > before:
+            still = rose_at is not None and view.now - rose_at <= given.within
+            rose_at, by = view.now, (by if still else 0.0) + found.value - before
+        recent = rose_at is not None and view.now - rose_at <= given.within
+        now_kept = {"value": found.value, "rose_at": rose_at, "by": by}
+        yield Observation(device.id, 1.0 if recent else -1.0, by if recent else 0.0, 0.0, memory=now_kept)

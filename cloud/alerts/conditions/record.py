@@ -1,0 +1,54 @@
+"""What ingest and the ledger put on record: events and rejected readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+
+if TYPE_CHECKING:
+    from cloud.alerts.ruleset import Rule
+    from cloud.alerts.view import View
+
+_KINDS: dict[str, dict[str, str]] = {
+    "counter_reset": {"zh": "读数从头开始", "en": "the counter began anew"},
+    "counter_backwards": {"zh": "读数倒退", "en": "the counter fell"},
+    "counter_jump": {"zh": "读数跳变过大", "en": "the counter rose more than it can"},
+    "counter_unusable": {"zh": "读数无法入账", "en": "the counter does not fit the ledger"},
+    "clock_fault": {"zh": "时间与接收时间不符", "en": "its time is off"},
+    "foreign_gateway": {"zh": "由其他网关上报", "en": "another gateway speaks for it"},
+    "vehicle_sos": {"zh": "紧急报警", "en": "emergency call"},
+}
+Kind = Literal["counter_reset", "counter_backwards", "counter_jump", "counter_unusable", "clock_fault", "foreign_gateway", "vehicle_sos"]
+
+
+class Kinds(Given):
+    """Which events, and how long one counts as happening."""
+
+    kinds: list[Kind] = Field(min_length=1)
+    within: Duration
+
+
+@condition("recorded", Kinds, words=("what", "detail"), sparse=True)
+def recorded(_rule: Rule, given: Kinds, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """An event of some kinds was noted; one that a record explains is withdrawn by the ledger, and with it the alert."""
+    found = {event.subject: event for event in view.events if event.kind in given.kinds and view.now - event.at <= given.within}
+    for subject, event in found.items():
+        yield Observation(subject, 1.0, words={"what": _KINDS[event.kind], "detail": event.detail})
+
+
+class RejectedWithin(Given):
+    """How long a refused reading counts as happening."""
+
+    within: Duration
+
+
+@condition("rejected", RejectedWithin, words=("why",), sparse=True)
+def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """Readings that the time-series store will not take; they are kept in SQL and can be replayed."""
+    for device, found in view.rejected.items():
+        if view.now - found.at <= given.within:
+            yield Observation(device, 1.0, float(found.number), 0.0, {"why": found.reason})

@@ -1,0 +1,35 @@
+"""Official cars: what their terminals say of speed (JT/T 808, message 0x0200)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from cloud.alerts.observe import Given, Memory, Observation, condition
+from contract.jt808.bits import ALARMS
+
+if TYPE_CHECKING:
+    from cloud.alerts.ruleset import Rule
+    from cloud.alerts.view import View
+
+
+class Speed(Given):
+    """km/h: the most that is allowed anywhere, and which part more is not told."""
+
+    limit: float = Field(gt=0)
+    more: float = Field(ge=0)
+
+
+@condition("speeding", Speed)
+def speeding(rule: Rule, given: Speed, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A car is faster than is allowed anywhere, or its terminal, which may know the road's limit, says that it is too fast."""
+    for device in view.of_class(rule.classes):
+        speed, alarms = view.good(device, rule.point or ""), view.good(device, "alarms")
+        if speed is None:
+            yield Observation(device.id, None)
+            continue
+        over = speed.value - given.limit * (1 + given.more)
+        says_so = alarms is not None and bool(int(alarms.value) & ALARMS["overspeed"])
+        yield Observation(device.id, max(over, 1.0) if says_so else over, speed.value, given.limit)

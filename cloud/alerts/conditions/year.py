@@ -1,0 +1,58 @@
+"""The yearly targets of the district."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from cloud.alerts.observe import Given, Memory, Observation, condition
+from cloud.ledger.periods import local_date
+
+if TYPE_CHECKING:
+    from cloud.alerts.ruleset import Rule
+    from cloud.alerts.view import View
+
+_NAMES = {
+    "energy_per_capita": {"zh": "人均综合能耗", "en": "energy per person"},
+    "energy_per_area": {"zh": "单位建筑面积能耗", "en": "energy per floor area"},
+    "water_per_capita": {"zh": "人均水耗", "en": "water per person"},
+}
+_JUDGED = frozenset({"ahead", "at_risk", "missed", "met"})
+
+
+class Statuses(Given):
+    """Which statuses of a target are meant.
+
+    `least_days`: so many days of a year must be over before its status is more than weather. `look_back`: so many days into
+    a year the one before is looked at too, since a year is only closed when it is over.
+    """
+
+    statuses: list[Literal["at_risk", "missed"]] = Field(min_length=1)
+    least_days: int = Field(ge=0, le=365)
+    look_back: int = Field(ge=0, le=365)
+
+
+@condition("target", Statuses)
+def target(_rule: Rule, given: Statuses, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """How a target of the district stands; without a figure or a baseline nothing is said."""
+    today = local_date(view.now)
+    passed = (today - date(today.year, 1, 1)).days
+    yield from _of_year(given, view, today.year, judged=passed >= given.least_days)
+    if passed < given.look_back:
+        yield from _of_year(given, view, today.year - 1, judged=True)
+
+
+def _of_year(given: Statuses, view: View, year: int, *, judged: bool) -> Iterator[Observation]:
+    found = view.targets(year)
+    for indicator in found.indicators if found else ():
+        change = indicator.forecast.change
+        value = None if change is None else round(change * 100, 2)
+        limit = round(indicator.target_change * 100, 2)
+        known = judged and indicator.status in _JUDGED
+        excess = (1.0 if indicator.status in given.statuses else -1.0) if known else None
+        both = _NAMES[indicator.id]
+        name = {"zh": f"{year}年{both['zh']}", "en": f"{both['en']} in {year}"}
+        yield Observation(f"{year}:{indicator.id}", excess, value, limit, {"name": name})

@@ -1,0 +1,124 @@
+"""One round: look at everything at `now`, step each rule and subject, and keep decision and messages in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import sqlalchemy as sa
+
+from cloud.alerts import book, machine
+from cloud.alerts.book import Kept
+from cloud.alerts.channels import Channel
+from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
+from cloud.alerts.observe import Memory, Observation
+from cloud.alerts.ruleset import Rule
+from cloud.alerts.view import View, load
+from cloud.registry.database import writing
+from contract.site import Site
+
+_NO_MEMORY: Memory = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A step to keep: what a rule says of a subject now.
+
+    Attributes:
+        rule: Its id.
+        subject: Of the observation.
+        kept: The state to keep, with what the condition remembers.
+        event: What happened; most steps bring nothing about.
+        reason: Why.
+        observation: What was seen; None where nobody watches any more.
+    """
+
+    rule: str
+    subject: str
+    kept: Kept
+    event: Event | None
+    reason: Reason
+    observation: Observation | None
+
+
+@dataclass
+class Evaluator:
+    """Evaluates the rules of a site; it remembers only when it looked at each rule last."""
+
+    engine: sa.Engine
+    site: Site
+    rules: Mapping[str, Rule]
+    channels: Sequence[Channel] = ()
+    _looked: dict[str, int] = field(default_factory=dict)
+
+    def round(self, now: int) -> list[Change]:
+        """Look once.
+
+        Returns:
+            What fired or was resolved.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: The database cannot be asked; nothing was decided then.
+        """
+        due = [rule for rule in self.rules.values() if now - self._looked.get(rule.id, now - rule.every) >= rule.every]
+        view = load(self.engine, self.site, now)
+        with writing(self.engine).begin() as connection:
+            kept = book.kept(connection, self.site.group)
+            changes = [change for rule in due for change in _of_rule(rule, view, kept)]
+            changes += _of_no_rule(self.rules, kept, now)
+            events = [change for change in changes if change.event is not None]
+            for change in events:
+                self._enter(connection, view, change)
+            book.keep(connection, self.site.group, {(c.rule, c.subject): c.kept for c in changes}, kept)
+        self._looked.update({rule.id: now for rule in due})
+        return events
+
+    def _enter(self, connection: sa.Connection, view: View, change: Change) -> None:
+        """What happened goes into the alert, its history and the outbox of messages."""
+        if change.event is Event.FIRED and change.observation is not None:
+            rule = self.rules[change.rule]
+            change.kept.alert = book.fire(connection, view, rule, change.observation, change.kept.state)
+        if change.kept.alert is None:
+            raise ValueError(f"{change.rule} {change.subject}: {change.event} without an alert")
+        if change.event is Event.RESOLVED:
+            book.resolve(connection, change.kept.alert, change.reason, view.now)
+        told = [c for c in self.channels if change.event is Event.FIRED or c.resolved]
+        book.tell(connection, change.kept.alert, change.event or Event.FIRED, told, view.now)
+
+
+def _of_rule(rule: Rule, view: View, kept: Mapping[tuple[str, str], Kept]) -> Iterator[Change]:
+    """Every subject of a rule, stepped."""
+    mine = {subject: found for (of, subject), found in kept.items() if of == rule.id}
+    exempt = {s for e in view.site.operation.exemptions if e.rule == rule.id for s in e.subjects}
+    seen: set[str] = set(exempt)
+    for observation in rule.known.observe(rule, rule.numbers, view, {subject: found.memory for subject, found in mine.items()}):
+        if observation.subject in seen:
+            continue
+        seen.add(observation.subject)
+        yield _stepped(rule, view, mine.get(observation.subject), observation)
+    for subject, found in mine.items():
+        if subject in exempt or (subject not in seen and not rule.known.sparse):
+            yield from _dropped(rule.id, subject, found, view.now)
+        elif subject not in seen:
+            yield _stepped(rule, view, found, Observation(subject, -abs(rule.hysteresis) - 1))
+
+
+def _stepped(rule: Rule, view: View, found: Kept | None, observation: Observation) -> Change:
+    before = found or Kept(State(), None, _NO_MEMORY)
+    state, event, reason = machine.step(before.state, observation.excess, rule.timing, view.now)
+    memory = before.memory if observation.memory is None else observation.memory
+    return Change(rule.id, observation.subject, Kept(state, before.alert, memory), event, reason, observation)
+
+
+def _dropped(rule: str, subject: str, found: Kept, now: int) -> Iterator[Change]:
+    if found.state.phase in OPEN or found.state.phase is Phase.PENDING:
+        state, event, reason = machine.drop(found.state, now)
+        yield Change(rule, subject, replace(found, state=state, memory=_NO_MEMORY), event, reason, None)
+
+
+def _of_no_rule(rules: Mapping[str, Rule], kept: Mapping[tuple[str, str], Kept], now: int) -> list[Change]:
+    """What stands open of rules that are gone."""
+    gone = [(rule, subject, found) for (rule, subject), found in kept.items() if rule not in rules]
+    dropped = partial(_dropped, now=now)
+    return [change for rule, subject, found in gone for change in dropped(rule, subject, found)]

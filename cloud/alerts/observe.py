@@ -1,0 +1,101 @@
+"""What conditions are given and what they answer; a condition registers itself by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+if TYPE_CHECKING:
+    from cloud.alerts.ruleset import Rule
+    from cloud.alerts.view import View
+
+Word = str | float | Mapping[str, str]
+"""A text for both languages, a number, or a text in each language by `zh` and `en`."""
+Memory = dict[str, Any]
+"""What a condition keeps of a subject between two looks; JSON."""
+_UNITS = {"s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def _duration(given: object) -> int:
+    text = str(given)
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    if not number.isdigit() or text[len(number) :] not in _UNITS:
+        raise ValueError("expected a duration such as 30s, 15min, 2h or 1d")
+    return int(number) * _UNITS[text[len(number) :]]
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+"""ms, written as a number with s, min, h or d."""
+
+
+class Given(BaseModel):
+    """Numbers that a rule gives to its condition; each condition has its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a condition says of one subject.
+
+    Attributes:
+        subject: Device, gateway, meter or scope.
+        excess: Above 0 the limit is passed, by so much; None where nothing good is known.
+        value: What was measured, in the rule's unit.
+        limit: What it is held against.
+        words: For the rule's texts.
+        memory: What to keep until the next look; None keeps what there is.
+    """
+
+    subject: str
+    excess: float | None
+    value: float | None = None
+    limit: float | None = None
+    words: Mapping[str, Word] = field(default_factory=dict)
+    memory: Memory | None = None
+
+
+Observe = Callable[["Rule", Any, "View", Mapping[str, Memory]], Iterator[Observation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A registered function.
+
+    Attributes:
+        name: As rules call it.
+        observe: The function; it sees the rule, its numbers, what is known now, and what it kept by subject.
+        given: The model of its numbers.
+        words: Names that its observations bring for a rule's texts.
+        sparse: It speaks only of subjects with something to say; the others are normal. Otherwise a subject that it does
+            not speak of is no longer watched.
+    """
+
+    name: str
+    observe: Observe
+    given: type[Given]
+    words: frozenset[str]
+    sparse: bool
+
+
+CONDITIONS: dict[str, Condition] = {}
+"""By name; `cloud.alerts.conditions` fills it."""
+
+
+def condition(name: str, given: type[Given] = Given, *, words: tuple[str, ...] = (), sparse: bool = False) -> Callable[[Observe], Observe]:
+    """Register a function as a condition.
+
+    Raises:
+        ValueError: The name is taken.
+    """
+
+    def register(observe: Observe) -> Observe:
+        if name in CONDITIONS:
+            raise ValueError(f"condition {name!r} is claimed by {CONDITIONS[name].observe.__module__} and {observe.__module__}")
+        CONDITIONS[name] = Condition(name, observe, given, frozenset(words), sparse)
+        return observe
+
+    return register

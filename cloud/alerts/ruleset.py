@@ -1,0 +1,190 @@
+"""Rules as data: one YAML file a rule, checked against points, units, device classes and conditions when it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cloud.alerts import conditions
+from cloud.alerts.machine import Timing
+from cloud.alerts.observe import Condition, Duration, Given
+from contract import units, yamlfile
+from contract.point import POINTS
+from contract.profile import Fault, Profile, load_profile, located, profile_names
+from contract.site import Site, Text
+from contract.units import Unit
+
+SHIPPED = Path(__file__).with_name("rules")
+"""The folder of the shipped rules."""
+GATEWAY = "gateway"
+"""The class of gateways, which have no profile."""
+_GATEWAY_POINTS = ("outbox_", "bus_")
+_PLAIN_WORDS = frozenset({"name", "value", "limit", "unit"})
+_GAPS = 3
+
+
+class Severity(StrEnum):
+    """How much an alert matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """For comparison."""
+        return list(Severity).index(self)
+
+
+class Rule(BaseModel):
+    """One rule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
+    severity: Severity
+    condition: str
+    classes: list[str] = []
+    """Device classes that it watches; empty where the condition does not watch devices."""
+    point: str | None = None
+    unit: Unit | Literal["%", "kgce", "m3"] = Unit.NONE
+    """Of value and limit as people read them; of the point where there is one."""
+    given: dict[str, Any] = {}
+    """The condition's numbers."""
+    hysteresis: Annotated[float, Field(ge=0)] = 0.0
+    """How far, in the unit, a value must come back behind the limit to count as normal."""
+    fire_after: Duration = 0
+    resolve_after: Duration = 0
+    every: Duration = 0
+    """Time between two looks; 0 = with every round."""
+    basis: str
+    """Where the rule comes from: a standard with its clause, or our own reasoning."""
+    title: Text
+    detail: Text
+
+    @cached_property
+    def known(self) -> Condition:
+        """The registered condition."""
+        return conditions.CONDITIONS[self.condition]
+
+    @cached_property
+    def numbers(self) -> Given:
+        """`given` as the condition's model."""
+        return self.known.given.model_validate(self.given)
+
+    @cached_property
+    def timing(self) -> Timing:
+        """For the state machine; a rule that is looked at rarely may miss two looks."""
+        return Timing(self.fire_after, self.resolve_after, self.hysteresis, max(Timing().longest_gap, _GAPS * self.every))
+
+    @model_validator(mode="after")
+    def _known_words_only(self) -> Self:
+        faults = [*_unknown(self), *_texts(self)]
+        if faults:
+            raise located(faults)
+        return self
+
+
+@lru_cache(maxsize=1)
+def _profiles() -> dict[str, list[Profile]]:
+    """Shipped profiles by class; gateways have none."""
+    found: dict[str, list[Profile]] = {GATEWAY: []}
+    for name in profile_names():
+        profile = load_profile(name)
+        found.setdefault(profile.device_class, []).append(profile)
+    return found
+
+
+def _unknown(rule: Rule) -> Iterator[Fault]:
+    classes = _profiles()
+    for number, name in enumerate(rule.classes):
+        if name not in classes:
+            yield Fault(("classes", number), f"no such device class; expected one of {', '.join(sorted(classes))}", name)
+    yield from _point(rule, [name for name in rule.classes if name in classes])
+    condition = conditions.CONDITIONS.get(rule.condition)
+    if condition is None:
+        yield Fault(("condition",), f"no such condition; expected one of {', '.join(sorted(conditions.CONDITIONS))}", rule.condition)
+        return
+    try:
+        condition.given.model_validate(rule.given)
+    except ValidationError as error:
+        for fault in error.errors():
+            yield Fault(("given", *fault["loc"]), fault["msg"].removeprefix("Value error, "), fault["input"])
+
+
+def _point(rule: Rule, classes: Sequence[str]) -> Iterator[Fault]:
+    if rule.point is None:
+        return
+    if rule.point not in POINTS:
+        yield Fault(("point",), "no such point; expected a name of contract/point.py", rule.point)
+        return
+    try:
+        units.factor(Unit(rule.unit), POINTS[rule.point].unit)
+    except ValueError:
+        yield Fault(("unit",), f"expected {POINTS[rule.point].unit} or a unit of the same quantity", str(rule.unit))
+    for name in classes:
+        has = any(rule.point in profile.points for profile in _profiles()[name])
+        if not has and not (name == GATEWAY and rule.point.startswith(_GATEWAY_POINTS)):
+            yield Fault(("point",), f"expected a point that a profile of class {name} has", rule.point)
+
+
+def _texts(rule: Rule) -> Iterator[Fault]:
+    condition = conditions.CONDITIONS.get(rule.condition)
+    known = _PLAIN_WORDS | (condition.words if condition else frozenset())
+    for field, text in (("title", rule.title), ("detail", rule.detail)):
+        for language, template in (("zh", text.zh), ("en", text.en)):
+            try:
+                names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+            except ValueError as error:
+                yield Fault((field, language), f"expected words in braces: {error}", template)
+                continue
+            for name in sorted(names - known) if condition else ():
+                yield Fault((field, language), f"no such word; expected one of {', '.join(sorted(known))}", name)
+
+
+def load_rules(folder: Path = SHIPPED) -> dict[str, Rule]:
+    """The rules in a folder, by id.
+
+    Raises:
+        ConfigError: With file, line, field and what was expected, a line for each fault of each file.
+    """
+    if not folder.is_dir():
+        raise yamlfile.ConfigError(f"{folder}: no such folder; expected one with *.yaml files, a rule each")
+    rules: dict[str, Rule] = {}
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            rule = yamlfile.load(Rule, path)
+        except yamlfile.ConfigError as error:
+            faults.append(str(error))
+            continue
+        if rule.id != path.stem:
+            faults.append(yamlfile.Document(path).fault(["id"], f"expected {path.stem!r}, the name of the file, got {rule.id!r}"))
+        rules[rule.id] = rule
+    if not rules and not faults:
+        faults.append(f"{folder}: no *.yaml in it; expected rules")
+    if faults:
+        raise yamlfile.ConfigError("\n".join(faults))
+    return rules
+
+
+def check_exemptions(site: Site, rules: dict[str, Rule]) -> None:
+    """An exemption that names no rule or no subject would except nothing, silently.
+
+    Raises:
+        ConfigError: With the field and what was expected.
+    """
+    subjects = {d.id for d in site.devices} | {m.id for m in site.meters} | {g.id for g in site.gateways}
+    for number, exemption in enumerate(site.operation.exemptions):
+        where = f"site {site.id}: operation.exemptions.{number}"
+        if exemption.rule not in rules:
+            raise yamlfile.ConfigError(f"{where}.rule: expected the id of a rule, got {exemption.rule!r}")
+        for subject in exemption.subjects:
+            if subject not in subjects:
+                raise yamlfile.ConfigError(f"{where}.subjects: expected the id of a device, meter or gateway, got {subject!r}")

@@ -1,0 +1,210 @@
+"""All that conditions may look at, read at one moment in few queries."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.indicators.figures import targets_of
+from cloud.indicators.model import Targets
+from cloud.ledger.counters import Provenance
+from cloud.ledger.periods import DAY_MS, local_date, local_time
+from cloud.registry import tables
+from cloud.registry.online import longest_silence
+from contract.reading import Quality
+from contract.site import Hours, Season, Site
+
+EVENTS_OF = 2 * DAY_MS
+"""Events and rejected readings older than this are history."""
+Hourly = Mapping[str, Mapping[int, Mapping[Provenance, int]]]
+"""Base units by meter, hour and provenance."""
+
+
+class Newest(NamedTuple):
+    """The newest good reading of a point."""
+
+    value: float
+    at: int
+
+
+class Device(NamedTuple):
+    """A device as the registry has it."""
+
+    id: str
+    device_class: str
+    gateway: str
+    name: dict[str, str]
+    longest_silence: int
+
+
+class Meter(NamedTuple):
+    """A counting place of the ledger."""
+
+    id: str
+    name: dict[str, str]
+    energy: str
+    device: str | None
+    point: str | None
+    main: bool
+
+
+class Noted(NamedTuple):
+    """Something that ingest or the ledger recorded; `at` is when it was noted, as far as that is known."""
+
+    kind: str
+    subject: str
+    at: int
+    detail: str
+
+
+class Rejected(NamedTuple):
+    """Readings of a device that the store refused: how many, when the last came, and why."""
+
+    number: int
+    at: int
+    reason: str
+
+
+@dataclass
+class View:
+    """What is known at `now` (ms since 1970 in UTC)."""
+
+    now: int
+    site: Site
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """When each device gave its newest good reading."""
+    newest: Mapping[str, Mapping[str, Newest]] = field(default_factory=dict)
+    """By device and point: newest readings that are good, however old."""
+    nodes: Mapping[str, bool] = field(default_factory=dict)
+    """Whether each gateway that was ever born is online."""
+    events: Sequence[Noted] = ()
+    rejected: Mapping[str, Rejected] = field(default_factory=dict)
+    meters: Mapping[str, Meter] = field(default_factory=dict)
+    hourly: Callable[[Sequence[str], int, int], Hourly] = lambda _meters, _start, _end: {}
+    """Asks the ledger; only rules that are looked at rarely do."""
+    targets: Callable[[int], Targets | None] = lambda _year: None
+    """The district's targets of a year."""
+
+    @cached_property
+    def works_today(self) -> bool:
+        """Whether the site works on the day of `now`."""
+        return local_date(self.now) in self.site.operation.workdays
+
+    def within(self, hours: Hours) -> bool:
+        """Whether it is a working day and a time of these hours."""
+        return self.works_today and hours.start <= f"{local_time(self.now):%H:%M}" < hours.end
+
+    def in_season(self, season: Season) -> bool:
+        """Whether today lies in a season, its last day included."""
+        day, over_new_year = f"{local_date(self.now):%m-%d}", season.start > season.end
+        begun, not_over = day >= season.start, day <= season.end
+        return begun or not_over if over_new_year else begun and not_over
+
+    def of_class(self, classes: Sequence[str]) -> list[Device]:
+        """The devices of some classes."""
+        return [device for device in self.devices.values() if device.device_class in classes]
+
+    def good(self, device: Device, point: str) -> Newest | None:
+        """A good reading that is no older than the device may be silent; an older one says nothing of now."""
+        found = self.newest.get(device.id, {}).get(point)
+        return found if found is not None and self.now - found.at <= device.longest_silence else None
+
+    def silence(self, device: str) -> int | None:
+        """Ms since a device's newest good reading; None if there never was one."""
+        seen = self.seen.get(device)
+        return None if seen is None else max(self.now - seen, 0)
+
+    def gateway_down(self, gateway: str) -> bool:
+        """Whether a gateway's session is over or never was, or it told nothing of itself for longer than it may."""
+        silence, own = self.silence(gateway), self.devices.get(gateway)
+        return not self.nodes.get(gateway, False) or (own is not None and silence is not None and silence > own.longest_silence)
+
+    def name_of(self, subject: str) -> dict[str, str]:
+        """What people call a device, meter or gateway; its id where it has no name."""
+        known = self.meters.get(subject) or self.devices.get(subject)
+        return known.name if known else {"zh": subject, "en": subject}
+
+
+def load(engine: sa.Engine, site: Site, now: int) -> View:
+    """The view at a moment; six queries, however many devices there are."""
+    group = site.group
+    with engine.connect() as connection:
+        devices = {device.id: device for device in map(_device, connection.execute(_of_group(tables.device, group)))}
+        seen, newest = _readings(connection, group)
+        nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
+        meters = {meter.id: meter for meter in map(_meter, connection.execute(_of_group(tables.meter, group)))}
+        events, rejected = _events(connection, group, now), _rejected(connection, group, now)
+    return View(
+        now=now,
+        site=site,
+        devices=devices,
+        seen=seen,
+        newest=newest,
+        nodes={gateway.id: False for gateway in site.gateways} | nodes,
+        events=events,
+        rejected=rejected,
+        meters=meters,
+        hourly=lambda of, start, end: _hourly(engine, of, start, end),
+        targets=lambda year: targets_of(engine, year, "district", now),
+    )
+
+
+def _of_group(table: sa.Table, group: str) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.grp == group).order_by(table.c.id)
+
+
+def _device(row: sa.Row[Any]) -> Device:
+    device_class = str(row._mapping["class"])  # noqa: SLF001 (public in SQLAlchemy; `class` is a word of Python)
+    return Device(row.id, device_class, row.gateway, json.loads(row.name), longest_silence(device_class, row.interval))
+
+
+def _meter(row: sa.Row[Any]) -> Meter:
+    return Meter(row.id, json.loads(row.name), row.energy, row.device, row.point, row.main)
+
+
+def _readings(connection: sa.Connection, group: str) -> tuple[dict[str, int], dict[str, dict[str, Newest]]]:
+    seen: dict[str, int] = {}
+    newest: defaultdict[str, dict[str, Newest]] = defaultdict(dict)
+    column = tables.latest.c
+    query = sa.select(column.device, column.point, column.at, column.value, column.quality, column.good_at).where(column.grp == group)
+    good = int(Quality.GOOD)
+    for device, point, at, value, quality, good_at in connection.execute(query):
+        if good_at is not None:
+            seen[device] = max(good_at, seen.get(device, good_at))
+        if quality == good and value is not None:
+            newest[device][point] = Newest(value, at)
+    return seen, newest
+
+
+def _events(connection: sa.Connection, group: str, now: int) -> list[Noted]:
+    column, since = tables.event.c, now - EVENTS_OF
+    query = sa.select(column.kind, column.subject, column.at, column.noted_at, column.detail)
+    recent = sa.or_(column.noted_at > since, sa.and_(column.noted_at.is_(None), column.at > since))
+    rows = connection.execute(query.where(column.grp == group, recent).order_by(column.at)).all()
+    return [Noted(row.kind, row.subject, row.at if row.noted_at is None else row.noted_at, row.detail) for row in rows]
+
+
+def _rejected(connection: sa.Connection, group: str, now: int) -> dict[str, Rejected]:
+    column = tables.rejected_reading.c
+    query = sa.select(column.device, sa.func.count(), sa.func.max(column.received_at), sa.func.max(column.reason))
+    recent = query.where(column.grp == group, column.received_at > now - EVENTS_OF).group_by(column.device)
+    return {device: Rejected(count, at, reason) for device, count, at, reason in connection.execute(recent)}
+
+
+def _hourly(engine: sa.Engine, meters: Sequence[str], start: int, end: int) -> Hourly:
+    found: defaultdict[str, defaultdict[int, dict[Provenance, int]]] = defaultdict(lambda: defaultdict(dict))
+    column = tables.ledger_hour.c
+    query = sa.select(column.meter, column.hour, column.provenance, column.amount)
+    with engine.connect() as connection:
+        for meter, hour, provenance, amount in connection.execute(
+            query.where(column.meter.in_(list(meters)), column.hour >= start, column.hour < end)
+        ):
+            found[meter][hour][Provenance(provenance)] = amount
+    return found

@@ -1,0 +1,46 @@
+"""Looks at all rules every few seconds beside everything else, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from cloud.alerts import sender
+from cloud.alerts.evaluate import Evaluator
+from cloud.telemetry.base import StoreDown
+from contract.clock import Clock
+
+log = structlog.get_logger()
+LOOK_EVERY = 10.0
+"""Seconds of the clock between two rounds."""
+BREATH = 0.5
+"""Real seconds between two rounds at least, however fast the clock goes."""
+
+
+async def run(evaluator: Evaluator, clock: Clock, ready: Callable[[], bool]) -> None:
+    """Evaluate until cancelled, from when the service is ready: before, the stores do not hold what devices said meanwhile.
+
+    A round that fails decides nothing and is made again.
+    """
+    begun = False
+    while True:
+        begun = begun or ready()
+        try:
+            for change in await asyncio.to_thread(evaluator.round, clock.now_ms()) if begun else ():
+                log.info("alert", rule=change.rule, subject=change.subject, change=change.event, reason=change.reason)
+        except (OperationalError, StoreDown) as error:
+            log.warning("alerts wait", reason=str(error).splitlines()[0])
+        except Exception:
+            log.exception("a round of alerts failed")  # one wrong rule must not end the service
+        await asyncio.sleep(max(clock.real_seconds(LOOK_EVERY), BREATH))
+
+
+async def run_all(evaluator: Evaluator, clock: Clock, ready: Callable[[], bool]) -> None:
+    """Evaluate and tell, each channel in a task of its own."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run(evaluator, clock, ready), name="alerts")
+        for channel in evaluator.channels:
+            tasks.create_task(sender.run(evaluator.engine, channel, clock), name=f"channel-{channel.name}")

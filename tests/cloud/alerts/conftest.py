@@ -1,0 +1,245 @@
+"""The first site, simulated, told to the real ingest and evaluated at stepped times; and receivers of messages."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message as Mail
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from cloud.alerts.evaluate import Change, Evaluator
+from cloud.alerts.ruleset import load_rules
+from cloud.indicators.figures import seed_factors
+from cloud.ingest.batch import Message, decode
+from cloud.ingest.commit import store
+from cloud.ingest.known import Known
+from cloud.ledger import book
+from cloud.ledger.periods import HOUR_MS
+from cloud.registry import tables
+from cloud.registry.database import migrate, open_database
+from cloud.registry.seed import seed
+from cloud.telemetry.sqlite import SqliteTelemetry
+from contract import sparkplug, topics
+from contract.reading import Row
+from contract.site import Device, Site, load_site, shipped_site
+from contract.sparkplug import Born, DataType
+from simulators.faults import CATALOGUE, Faults
+from simulators.faulty import FaultyWorld
+from simulators.stack.broker import free_port
+from simulators.world.site_world import SiteWorld
+
+MINUTE = 60_000
+LIMIT = 100_000
+DELAY = 200
+"""Ms from a measurement to its receipt."""
+
+
+@dataclass
+class House:
+    """The site's world with its faults, the stores, and the rules, at a time that the test moves.
+
+    `devices` are those that speak; by default all.
+    """
+
+    site: Site
+    engine: sa.Engine
+    telemetry: SqliteTelemetry
+    now: int = 0
+    devices: Sequence[Device] = ()
+    faults: Faults = field(default_factory=Faults)
+    silent: set[str] = field(default_factory=set)
+    """Gateways whose link is down."""
+    lost: dict[str, float] = field(default_factory=dict)
+    """What gateways count as given up."""
+
+    def __post_init__(self) -> None:
+        self.world = FaultyWorld(SiteWorld(self.site), self.site, self.faults)
+        self.devices = self.devices or self.site.devices
+        self.known = Known(self.engine)
+        self.evaluator = Evaluator(self.engine, self.site, load_rules())
+        self._seq = count(1)
+        self._born: set[str] = set()
+
+    def use(self, *ids: str) -> None:
+        """Only these devices speak and are known."""
+        self.devices = [self.site.device_by_id[name] for name in ids]
+        with self.engine.begin() as connection:
+            connection.execute(tables.device.delete().where(tables.device.c.id.not_in(ids)))
+            connection.execute(tables.meter_unit.delete())
+            connection.execute(tables.meter.delete().where(sa.or_(tables.meter.c.device.is_(None), tables.meter.c.device.not_in(ids))))
+        gateways = {self.site.bus_by_id[device.bus].gateway for device in self.devices}
+        self.site = self.site.model_copy(update={"gateways": [g for g in self.site.gateways if g.id in gateways]})
+        self.evaluator.site, self.known = self.site, Known(self.engine)
+
+    def publish(self) -> None:
+        """Every device that speaks is read once, and ingest stores what its gateway sends."""
+        messages = [message for gateway in self.site.gateways if gateway.id not in self.silent for message in self._of_gateway(gateway.id)]
+        store(decode(messages, self.known), self.engine, self.telemetry)
+
+    def _of_gateway(self, gateway: str) -> Iterator[Message]:
+        at = self.now - DELAY
+        if gateway not in self._born:
+            self._born.add(gateway)
+            texts = [Born("Store/Outbox", DataType.STRING, f"outbox-{gateway}"), Born("bdSeq", DataType.INT64, 0)]
+            yield self._message("NBIRTH", gateway, "", sparkplug.birth(texts, at=at, seq=0))
+        yield self._data(gateway, "", Row(gateway, at, {"outbox_depth": 0.0, "outbox_lost": self.lost.get(gateway, 0.0)}))
+        for device in self.devices:
+            if self.site.bus_by_id[device.bus].gateway == gateway and self.faults.active(device.id, "silent", at) is None:
+                measured = at + round(1000 * (self.faults.active(device.id, "clock", at) or 0.0))
+                values = {point: value for point, value in self.world.values(device.id, at).items() if value is not None}
+                yield self._data(gateway, device.id, Row(device.id, measured, values))
+
+    def _data(self, gateway: str, device: str, row: Row) -> Message:
+        number = next(self._seq)
+        payload = sparkplug.data(sparkplug.encode_rows([row]), sent_at=self.now - DELAY, seq=number % 256, store_seq=number)
+        return self._message("DDATA" if device else "NDATA", gateway, device, payload)
+
+    def _message(self, kind: str, gateway: str, device: str, payload: bytes) -> Message:
+        path = [topics.NAMESPACE, self.site.group, kind, gateway, *([device] if device else [])]
+        return Message("/".join(path), payload, self.now)
+
+    def run(self, until: int, every: int = MINUTE, publish: Callable[[], None] | None = None) -> list[Change]:
+        """Read, settle and evaluate again and again; returns what fired and what was resolved."""
+        found = []
+        while self.now < until:
+            self.now += every
+            (publish or self.publish)()
+            if self.now // HOUR_MS != (self.now - every) // HOUR_MS:
+                self.settle()
+            found += self.evaluator.round(self.now)
+        return found
+
+    def settle(self) -> None:
+        """Let the ledger count what was touched."""
+        while book.settle(self.engine, self.telemetry, LIMIT) == LIMIT:
+            pass
+
+    def set(self, device: str, fault: str, value: float | None = None) -> None:
+        """A fault begins now."""
+        self.faults.set(device, fault, CATALOGUE[fault].default if value is None else value, self.now)
+
+    def clear(self, device: str, fault: str) -> None:
+        """It ends now."""
+        assert self.faults.clear(device, fault, self.now) == [fault]
+
+    def alerts(self) -> list[sa.Row[tuple[object, ...]]]:
+        """All alerts, in the order in which they fired."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.select(tables.alert).order_by(tables.alert.c.fired_at, tables.alert.c.subject)))
+
+
+def open_engine(folder: Path, site: Site) -> sa.Engine:
+    engine = open_database(f"sqlite:///{folder / 'registry.db'}")
+    migrate(engine)
+    seed(engine, site)
+    seed_factors(engine)
+    return engine
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """The whole first site; nothing has been read yet."""
+    site = load_site(shipped_site("lizhou"))
+    engine = open_engine(tmp_path, site)
+    telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
+    yield House(site, engine, telemetry)
+    telemetry.close()
+    engine.dispose()
+
+
+@dataclass
+class Hook:
+    """A webhook's receiver: (key, body) of each request, in order; it answers with `status`, once its gate is open."""
+
+    port: int = 0
+    status: int = 200
+    got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    more: threading.Condition = field(default_factory=threading.Condition)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    @property
+    def url(self) -> str:
+        """Apprise's address, with a secret in its path."""
+        return f"json://127.0.0.1:{self.port}/s3cret-path"
+
+    def wait(self, number: int, seconds: float = 60.0) -> None:
+        """Return when so many requests came."""
+        with self.more:
+            assert self.more.wait_for(lambda: len(self.got) >= number, seconds), self.got
+
+
+@pytest.fixture
+def webhook() -> Iterator[Hook]:
+    """A receiver that is up."""
+    received = Hook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with received.more:
+                received.got.append((self.headers["Idempotency-Key"], json.loads(body)))
+                received.more.notify_all()
+            received.gate.wait(30)
+            with contextlib.suppress(ConnectionError):  # who asked was killed meanwhile
+                self.send_response(received.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+        def log_message(self, *_what: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    received.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield received
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@dataclass
+class Mailbox:
+    """A mail server: the messages that it accepted; it refuses while `refuses`."""
+
+    port: int = 0
+    refuses: bool = False
+    got: list[Mail] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
+        """Take a message or refuse it."""
+        if self.refuses:
+            return "451 try again later"
+        assert isinstance(envelope.content, bytes)
+        self.got.append(message_from_bytes(envelope.content))
+        return "250 OK"
+
+    @property
+    def url(self) -> str:
+        """Apprise's address."""
+        return f"mailto://127.0.0.1:{self.port}/?from=jieyue@example.cn&to=duty@example.cn&smtp=127.0.0.1&mode=insecure"
+
+
+@pytest.fixture
+def mails() -> Iterator[Mailbox]:
+    """A mail server that is up."""
+    box = Mailbox(free_port())
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller.start()
+    yield box
+    controller.stop()

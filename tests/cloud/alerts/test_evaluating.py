@@ -1,0 +1,180 @@
+"""What a technician would want of the rules beside their faults: exceptions, restarts, quiet, and few queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.alerts.evaluate import Evaluator
+from cloud.alerts.machine import Event, Reason
+from cloud.alerts.ruleset import load_rules
+from cloud.registry import tables
+from contract.clock import parse_time
+from contract.site import Exemption, Operation
+from simulators.faulty import FaultyWorld
+
+if TYPE_CHECKING:
+    from tests.cloud.alerts.conftest import House
+
+MINUTE = 60_000
+TUESDAY = parse_time("2026-07-21T10:00:00+08:00")
+
+
+def only(house: House, *rules: str) -> None:
+    house.evaluator.rules = {name: load_rules()[name] for name in rules}
+
+
+def operated(house: House, operation: Operation) -> None:
+    house.evaluator.site = house.site = house.site.model_copy(update={"operation": operation})
+
+
+def test_a_round_asks_few_questions_however_many_devices_there_are(house: House) -> None:
+    """Seven queries look at everything, also at 167 devices; a quiet round writes only what conditions remember."""
+    only(house, *(name for name, rule in load_rules().items() if not rule.every))
+    house.now = TUESDAY
+    house.run(TUESDAY + MINUTE)
+    asked: list[str] = []
+    sa.event.listen(house.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
+    house.evaluator.round(house.now + 1000)
+    reads = [text for text in asked if text.startswith("SELECT")]
+    assert len(reads) == 7
+    assert [text for text in asked if not text.startswith(("SELECT", "BEGIN", "INSERT INTO alert_state"))] == []
+
+
+def test_a_dead_gateway_is_one_alert_and_not_one_a_device(house: House) -> None:
+    """Forty devices of a gateway fall silent with it; the technician is told of the gateway."""
+    only(house, "device_silent", "gateway_offline")
+    house.now = TUESDAY
+    assert house.run(TUESDAY + 3 * MINUTE) == []
+    house.silent.add("gw-c2")
+    house.run(TUESDAY + 40 * MINUTE)
+    house.silent.clear()
+    house.run(TUESDAY + 50 * MINUTE)
+    assert [(alert.rule, alert.subject, alert.state) for alert in house.alerts()] == [("gateway_offline", "gw-c2", "resolved")]
+
+
+def test_an_exemption_ends_what_is_open(house: House) -> None:
+    """An archive may be kept at 22 degC once somebody says so in the site's file; the reason is kept."""
+    only(house, "hvac_setpoint")
+    house.use("c3-ac-04")
+    house.now = TUESDAY
+    house.world.write("c3-ac-04", "setpoint", 22.0, TUESDAY)
+    assert [change.event for change in house.run(TUESDAY + 20 * MINUTE)] == [Event.FIRED]
+    operated(house, Operation(exemptions=[Exemption(rule="hvac_setpoint", subjects=["c3-ac-04"], reason="archive")]))
+    changes = house.run(house.now + 60 * MINUTE)
+    assert [(change.event, change.reason) for change in changes] == [(Event.RESOLVED, Reason.NO_LONGER_WATCHED)]
+
+
+def test_a_rule_that_is_gone_leaves_nothing_open(house: House) -> None:
+    """Who takes a rule away does not look at its alerts for ever."""
+    only(house, "vehicle_sos")
+    house.use("car-em-01")
+    house.now = TUESDAY
+    house.set("car-em-01", "sos")
+    house.run(TUESDAY + MINUTE)
+    only(house, "vehicle_speeding")
+    assert [(change.event, change.reason) for change in house.run(TUESDAY + 2 * MINUTE)] == [(Event.RESOLVED, Reason.NO_LONGER_WATCHED)]
+
+
+@pytest.mark.parametrize(
+    ("at", "operation", "fires"),
+    [
+        ("2026-09-19T10:00", Operation(), True),  # a Saturday
+        ("2026-09-20T10:00", Operation(), False),  # a make-up Sunday
+        ("2026-09-25T10:00", Operation(), True),  # Mid-Autumn, a Friday
+        ("2026-09-25T10:00", Operation(worked=["2026-09-25"]), False),
+        ("2026-09-20T10:00", Operation(free=["2026-09-20"]), True),
+    ],
+)
+def test_plant_is_judged_by_the_official_calendar(at: str, operation: Operation, fires: bool, house: House) -> None:  # noqa: FBT001
+    """Make-up days are worked and holidays are not, unless the site says otherwise."""
+    only(house, "after_hours")
+    house.use("c3-fresh-1")
+    operated(house, operation)
+    house.now = parse_time(f"{at}:00+08:00")
+    house.world.write("c3-fresh-1", "on", 1.0, house.now - MINUTE)
+    assert bool(house.run(house.now + 20 * MINUTE)) is fires
+
+
+@pytest.mark.parametrize(("mode", "fires"), [(0.0, True), (1.0, False), (2.0, False), (3.0, False)])
+def test_fire_inspection_and_rescue_may_stop_anywhere(mode: float, fires: bool, house: House) -> None:  # noqa: FBT001
+    """Only a car in normal mode is held to its floors."""
+    only(house, "elevator_wrong_stop")
+    house.use("c1-lift-1")
+    house.now = parse_time("2026-07-21T07:40:00+08:00")
+    house.set("c1-lift-1", "wrong_stop", 4.0)
+    house.world = _InMode(house.world, mode)  # type: ignore[assignment]
+    assert bool(house.run(house.now + 5 * MINUTE)) is fires
+
+
+class _InMode:
+    """A world in which every elevator has a mode."""
+
+    def __init__(self, world: FaultyWorld, mode: float) -> None:
+        self._world, self._mode = world, mode
+
+    def values(self, device: str, at: int) -> dict[str, float | None]:
+        """The world's values, in that mode."""
+        return self._world.values(device, at) | {"mode": self._mode}
+
+
+@pytest.mark.parametrize("at", ["2026-07-21T07:25", "2026-07-21T10:00", "2026-07-19T08:00"])
+def test_outside_the_window_every_floor_is_served(at: str, house: House) -> None:
+    """Before a window, between windows and on a Sunday nobody is told of a stop, wherever it is."""
+    only(house, "elevator_wrong_stop")
+    house.use("c1-lift-1")
+    house.now = parse_time(f"{at}:00+08:00")
+    house.set("c1-lift-1", "wrong_stop", 4.0)
+    assert house.run(house.now + 4 * MINUTE) == []
+
+
+def test_a_restart_remembers_and_does_not_fire_for_its_own_absence(house: House) -> None:
+    """What was pending goes on over a short stop; after two hours without the service all devices look silent, and nobody is told."""
+    only(house, "device_silent")
+    house.use("c1-e-main", "c1-w-main")
+    house.now = TUESDAY
+    house.run(TUESDAY + 2 * MINUTE)
+    house.set("c1-e-main", "silent")
+    house.run(TUESDAY + 5 * MINUTE)
+    house.evaluator = Evaluator(house.engine, house.site, house.evaluator.rules)
+    (fired,) = house.run(TUESDAY + 9 * MINUTE)
+    assert (fired.event, fired.subject) == (Event.FIRED, "c1-e-main")
+    assert fired.kept.state.since == TUESDAY + 3 * MINUTE
+    house.now += 120 * MINUTE
+    assert house.evaluator.round(house.now) == []
+    assert house.run(house.now + 10 * MINUTE) == []
+
+
+def test_a_late_emergency_is_told_and_an_old_event_is_not(house: House) -> None:
+    """What a car could only send later is news when it comes; what was noted days ago is not."""
+    only(house, "vehicle_sos")
+    house.use("car-em-01")
+    house.now = TUESDAY
+    house.publish()
+    event = {"kind": "vehicle_sos", "grp": house.site.group, "subject": "car-em-01", "detail": ""}
+    rows = [
+        event | {"at": TUESDAY - 900 * MINUTE, "noted_at": TUESDAY - 890 * MINUTE},
+        event | {"at": TUESDAY - 60 * MINUTE, "noted_at": TUESDAY},
+    ]
+    with house.engine.begin() as connection:
+        connection.execute(tables.event.insert(), rows[:1])
+    assert house.evaluator.round(TUESDAY) == []
+    with house.engine.begin() as connection:
+        connection.execute(tables.event.insert(), rows[1:])
+    assert [change.event for change in house.evaluator.round(TUESDAY)] == [Event.FIRED]
+
+
+def test_an_emergency_of_one_position_is_not_missed(house: House) -> None:
+    """A terminal takes its call back once it is answered; the next position comes before anybody looked."""
+    only(house, "vehicle_sos")
+    house.use("car-em-01")
+    house.now = TUESDAY
+    house.set("car-em-01", "sos")
+    house.now += MINUTE
+    house.publish()
+    house.clear("car-em-01", "sos")
+    house.now += MINUTE
+    house.publish()
+    assert [change.subject for change in house.evaluator.round(house.now)] == ["car-em-01"]

@@ -1,0 +1,66 @@
+"""A week in which nothing is wrong: no alert that an engineer would call false."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.registry import tables
+from contract.clock import parse_time
+
+if TYPE_CHECKING:
+    from tests.cloud.alerts.conftest import House
+
+MINUTE = 60_000
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+WEEKS = {
+    "summer, with a make-up Sunday and a holiday": ("2026-09-19T00:00:00+08:00", 7, "cooling", 26.0),
+    "two days of winter": ("2026-01-12T00:00:00+08:00", 2, "heating", 20.0),
+}
+
+
+def feed_nights(house: House, start: int) -> None:
+    """The water meters of two weeks before, by the full hour, through the same ingest."""
+    water = [device for device in house.site.devices if device.model.device_class == "water"]
+    everything, house.devices = house.devices, water
+    house.now = start - 15 * DAY_MS
+    while house.now < start:
+        house.publish()
+        house.now += HOUR_MS
+    house.devices, house.now = everything, start
+    house.settle()
+
+
+def of_turn(house: House, start: int) -> None:
+    """Every device is read each 5 minutes, the 105 cars each 15: that is what a test has time for."""
+    everything = house.devices
+    if (house.now - start) % (15 * MINUTE):
+        house.devices = [device for device in everything if device.vehicle is None]
+    house.publish()
+    house.devices = everything
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("title", WEEKS)
+def test_a_normal_week_gives_no_false_alert(title: str, house: House) -> None:
+    """The whole site, looked at every 5 minutes: all that fires are switches that really are set beyond the limit, once each."""
+    begin, days, season, limit = WEEKS[title]
+    start = parse_time(begin)
+    feed_nights(house, start)
+    house.run(start + days * DAY_MS, 5 * MINUTE, lambda: of_turn(house, start))
+
+    noon = start + 36 * HOUR_MS
+    settings = {d.id: house.world.values(d.id, noon)["setpoint"] for d in house.site.devices if d.model.device_class == "hvac"}
+    beyond = {d for d, value in settings.items() if value is not None and (value < limit if season == "cooling" else value > limit)}
+    assert 0 < len(beyond) < len(settings)
+    fired = Counter((alert.rule, alert.subject) for alert in house.alerts())
+    assert {subject for rule, subject in fired if rule == "hvac_setpoint"} == beyond
+    assert {subject for rule, subject in fired if rule == "hvac_room_temperature"} <= beyond
+    assert {rule for rule, _ in fired} <= {"hvac_setpoint", "hvac_room_temperature"}
+    assert set(fired.values()) == {1}
+    with house.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(tables.alert_state)).scalar_one() < 100

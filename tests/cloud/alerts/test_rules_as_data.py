@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cloud.alerts import ruleset
+from cloud.alerts.observe import CONDITIONS, condition
+from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
+from contract.site import Exemption, load_site, shipped_site
+from contract.yamlfile import ConfigError
+
+GOOD = """\
+id: mine
+severity: warning
+condition: runs_outside_hours
+classes: [hvac]
+point: "on"
+fire_after: 15min
+basis: ours
+title: {zh: 题, en: title}
+detail: {zh: "{name}", en: "{name}"}
+"""
+WRONG = {
+    'point: "on"': [
+        ("point: onn", 5, "point: no such point; expected a name of contract/point.py, got 'onn'"),
+        ("point: volume", 1, "unit: expected m3 or a unit of the same quantity"),
+        ("point: volume\nunit: m3", 5, "point: expected a point that a profile of class hvac has, got 'volume'"),
+        ("point: setpoint\nunit: m", 6, "unit: expected degC or a unit of the same quantity, got 'm'"),
+        ("point: setpoint\nunit: furlong", 6, "unit"),
+    ],
+    "classes: [hvac]": [
+        ("classes: [boiler]", 4, "classes.0: no such device class; expected one of electricity, elevator, fresh_air, gas, gateway")
+    ],
+    "condition: runs_outside_hours": [
+        ("condition: guess", 3, "condition: no such condition; expected one of counter_rose, gateway_offline,"),
+        ("condition: speeding\ngiven: {limit: fast, more: 0}", 4, "given.limit: Input should be a valid number"),
+        ("condition: speeding\ngiven: {limit: 120}", 4, "given"),
+    ],
+    "fire_after: 15min": [("fire_after: 15", 6, "fire_after: expected a duration such as 30s, 15min, 2h or 1d, got 15")],
+    "severity: warning": [("severity: loud", 2, "severity: Input should be 'info', 'warning' or 'critical', got 'loud'")],
+    "basis: ours": [("basis: ours\nunknown: 1", 8, "unknown: Extra inputs are not permitted")],
+    "id: mine": [("id: other", 1, "id: expected 'mine', the name of the file, got 'other'")],
+    'detail: {zh: "{name}", en: "{name}"}': [
+        ('detail: {zh: "{name}", en: "{nam}"}', 9, "detail.en: no such word; expected one of limit, name, unit, value, got 'nam'"),
+        ('detail: {zh: "{name", en: "{name}"}', 9, "detail.zh: expected words in braces"),
+    ],
+}
+
+
+def test_all_shipped_rules_load_and_say_where_they_come_from() -> None:
+    """Each has a basis and texts in both languages that are not the same."""
+    rules = load_rules()
+    assert len(rules) == len(list(SHIPPED.glob("*.yaml"))) == 18
+    for rule in rules.values():
+        assert len(rule.basis) > 20
+        assert re.search("[一-鿿]", rule.title.zh + rule.detail.zh)
+        assert not re.search("[一-鿿]", rule.title.en + rule.detail.en)
+
+
+@pytest.mark.parametrize(("line", "instead", "number", "said"), [(line, *case) for line, cases in WRONG.items() for case in cases])
+def test_a_wrong_rule_is_refused_with_its_line(line: str, instead: str, number: int, said: str, tmp_path: Path) -> None:
+    """The fault names file, line, field and what was expected; nothing is loaded."""
+    assert line in GOOD
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace(line, instead), encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_rules(tmp_path)
+    assert str(refused.value).startswith(f"{file}:{number}: {said}"), str(refused.value)
+
+
+def test_every_wrong_file_is_named_at_once(tmp_path: Path) -> None:
+    """Who mends rules sees all that is wrong, not one file a try."""
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(GOOD.replace("id: mine", f"id: {name}").replace("[hvac]", "[boiler]"), encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_rules(tmp_path)
+    assert [Path(line.split(":")[0]).name for line in str(refused.value).splitlines()] == ["one.yaml", "two.yaml"]
+
+
+def test_no_rules_are_a_fault(tmp_path: Path) -> None:
+    """An empty or missing folder does not mean that nothing is to be watched."""
+    for folder, said in ((tmp_path, "no [*].yaml in it"), (tmp_path / "none", "no such folder")):
+        with pytest.raises(ConfigError, match=said):
+            load_rules(folder)
+
+
+def test_a_condition_has_one_place() -> None:
+    """A second function of the same name is refused when it is registered."""
+    with pytest.raises(ValueError, match=r"'silent' is claimed by cloud[.]alerts[.]conditions[.]line and"):
+        condition("silent")(CONDITIONS["silent"].observe)
+    assert {rule.condition for rule in load_rules().values()} == set(CONDITIONS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "subject", "said"),
+    [("hvac", "c3-ac-01", "0.rule: expected the id of a rule, got 'hvac'"), ("after_hours", "c3-ac-1", "0.subjects")],
+)
+def test_an_exemption_that_excepts_nothing_is_refused(rule: str, subject: str, said: str) -> None:
+    """A slip in the site's file is not found in a year."""
+    site = load_site(shipped_site("lizhou"))
+    exemption = Exemption(rule=rule, subjects=[subject], reason="archive")
+    site = site.model_copy(update={"operation": site.operation.model_copy(update={"exemptions": [exemption]})})
+    with pytest.raises(ConfigError, match=said):
+        check_exemptions(site, load_rules())
+
+
+def test_the_classes_are_those_of_the_profiles() -> None:
+    """A rule may name every class that a device can have, and gateways."""
+    assert set(ruleset._profiles()) >= {"hvac", "elevator", "electricity", "water", "gas", "vehicle", "fresh_air", "gateway"}

@@ -1,0 +1,223 @@
+"""Who is told: messages wait in SQL until the receiver has them, over real HTTP and SMTP."""
+
+from __future__ import annotations
+
+import json
+import logging
+from email.header import decode_header, make_header
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.alerts import book, sender
+from cloud.alerts.channels import Channel, load_channels
+from cloud.registry import tables
+from contract.clock import parse_time
+from contract.yamlfile import ConfigError
+from simulators.stack.broker import free_port
+
+if TYPE_CHECKING:
+    from tests.cloud.alerts.conftest import Hook, House, Mailbox
+
+MINUTE = 60_000
+START = parse_time("2026-07-21T10:00:00+08:00")
+
+
+def channel(tmp_path: Path, name: str, url: str, **more: object) -> Channel:
+    """A channel as its settings file gives it."""
+    (tmp_path / f"{name}-url").write_text(url + "\n", encoding="utf-8")
+    settings = {"channels": [{"name": name, "url_file": f"{name}-url", "min_severity": "info"} | more]}
+    file = tmp_path / f"{name}.yaml"
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    return load_channels(file)[0]
+
+
+def fire(house: House, *channels: Channel) -> str:
+    """Let a car call for help; returns the alert's id."""
+    house.use("car-em-01")
+    house.evaluator.channels = channels
+    house.now = START
+    house.set("car-em-01", "sos")
+    house.run(START + MINUTE)
+    (alert,) = house.alerts()
+    return str(alert.id)
+
+
+def deliver(house: House, channel: Channel, now: int) -> int:
+    """Send all that is due; how many tries that were."""
+    number = 0
+    while sender.send_one(house.engine, channel, now):
+        number += 1
+    return number
+
+
+def states(house: House) -> dict[str, tuple[str, int, str | None]]:
+    table = tables.notification
+    with house.engine.connect() as connection:
+        return {row.channel: (row.state, row.tries, row.reason) for row in connection.execute(sa.select(table).order_by(table.c.id.desc()))}
+
+
+def test_a_webhook_gets_each_message_once_with_its_key(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """First that it fires, then that it is over, in the channel's language; nothing is sent again."""
+    duty = channel(tmp_path, "duty", webhook.url, language="en")
+    alert = fire(house, duty)
+    assert deliver(house, duty, house.now) == 1
+    house.clear("car-em-01", "sos")
+    house.run(house.now + 10 * MINUTE)
+    assert deliver(house, duty, house.now) == 1
+    assert deliver(house, duty, house.now + 60 * MINUTE) == 0
+    assert [key for key, _ in webhook.got] == [f"{alert}.fired.duty", f"{alert}.resolved.duty"]
+    first, second = (body for _, body in webhook.got)
+    assert first["title"] == "[Critical] Emergency call of a vehicle"
+    assert "Emergency car 01" in first["message"]
+    assert second["title"].endswith("resolved")
+
+
+def test_a_mail_carries_its_key_as_message_id(house: House, tmp_path: Path, mails: Mailbox) -> None:
+    """A real SMTP server gets one mail with one Message-ID, the same at each try, in Chinese."""
+    duty = channel(tmp_path, "mail", mails.url)
+    alert = fire(house, duty)
+    mails.refuses = True
+    assert deliver(house, duty, house.now) == 1
+    assert states(house)["mail"][:2] == (book.FAILED, 1)
+    mails.refuses = False
+    assert deliver(house, duty, house.now + MINUTE) == 1
+    (mail,) = mails.got
+    assert mail.get_all("Message-ID") == [f"<{alert}.fired.mail@jieyue.invalid>"]
+    assert str(make_header(decode_header(mail["Subject"]))) == "[严重] 车辆紧急报警"
+    assert states(house)["mail"] == (book.SENT, 2, None)
+
+
+def test_a_dead_server_is_tried_ever_less_often_and_others_go_on(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """The mail waits with back-off, the webhook is told at once; after three days nobody tries any more."""
+    dead = channel(tmp_path, "mail", f"mailto://127.0.0.1:{free_port()}/?from=a@example.cn&to=b@example.cn&smtp=127.0.0.1&mode=insecure")
+    duty = channel(tmp_path, "duty", webhook.url)
+    fire(house, dead, duty)
+    assert deliver(house, dead, house.now) == 1
+    assert deliver(house, duty, house.now) == 1
+    assert states(house)["duty"] == (book.SENT, 1, None)
+    assert states(house)["mail"] == (book.FAILED, 1, "the mail server cannot be reached or refused it (ConnectionRefusedError)")
+    assert deliver(house, dead, house.now + 9_999) == 0
+    assert deliver(house, dead, house.now + 10_000) == 1
+    assert deliver(house, dead, house.now + 20_000) == 0
+    assert [sender.pause(n) for n in (1, 2, 3, 7, 8, 50)] == [10_000, 20_000, 40_000, 640_000, 900_000, 900_000]
+    late = house.now + sender.GIVE_UP + MINUTE
+    assert deliver(house, dead, late) == 1
+    assert deliver(house, dead, late + sender.GIVE_UP) == 0
+    assert states(house)["mail"][0] == book.FAILED
+
+
+@pytest.mark.parametrize("status", [400, 500, 503])
+def test_a_refusing_webhook_is_tried_again(status: int, house: House, tmp_path: Path, webhook: Hook) -> None:
+    """What a receiver refuses it does not have."""
+    duty = channel(tmp_path, "duty", webhook.url)
+    fire(house, duty)
+    webhook.status = status
+    assert deliver(house, duty, house.now) == 1
+    webhook.status = 200
+    assert deliver(house, duty, house.now + 10_000) == 1
+    assert len({key for key, _ in webhook.got}) == 1
+    assert states(house)["duty"] == (book.SENT, 2, None)
+
+
+def test_that_it_is_over_is_not_told_before_that_it_began(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """While a receiver is down both messages wait; then they come in their order."""
+    duty = channel(tmp_path, "duty", webhook.url)
+    alert = fire(house, duty)
+    webhook.status = 500
+    deliver(house, duty, house.now)
+    house.clear("car-em-01", "sos")
+    house.run(house.now + 10 * MINUTE)
+    webhook.status, webhook.got = 200, []
+    assert deliver(house, duty, house.now) == 2
+    assert [key for key, _ in webhook.got] == [f"{alert}.fired.duty", f"{alert}.resolved.duty"]
+
+
+def test_a_message_in_hand_is_not_taken_twice(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """Two services may send; one that died leaves its message to the other after half a minute."""
+    duty = channel(tmp_path, "duty", webhook.url)
+    fire(house, duty)
+    first = sender.take(house.engine, duty, house.now)
+    assert first is not None
+    assert sender.take(house.engine, duty, house.now + sender.LEASE - 1) is None
+    again = sender.take(house.engine, duty, house.now + sender.LEASE)
+    assert again is not None
+    assert again.key == first.key
+
+
+def test_nobody_is_told_of_less_than_the_channel_wants(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """A channel for critical alerts hears of no warning, and one that wants no end hears of none."""
+    critical = channel(tmp_path, "critical", webhook.url, min_severity="critical", resolved=False)
+    house.use("car-em-01")
+    house.evaluator.channels = [critical]
+    house.now = START
+    house.set("car-em-01", "overspeed", 150.0)
+    house.set("car-em-01", "sos")
+    house.run(START + 3 * MINUTE)
+    house.clear("car-em-01", "sos")
+    house.run(house.now + 10 * MINUTE)
+    assert {(alert.rule, alert.state) for alert in house.alerts()} == {("vehicle_speeding", "firing"), ("vehicle_sos", "resolved")}
+    assert deliver(house, critical, house.now) == 1
+    assert [key.split(".")[1] for key, _ in webhook.got] == ["fired"]
+
+
+def test_who_acknowledges_stops_no_end_and_starts_no_message(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """An acknowledged alert tells nobody again while it lasts, and is resolved when its cause is gone."""
+    duty = channel(tmp_path, "duty", webhook.url, resolved=False)
+    alert = fire(house, duty)
+    deliver(house, duty, house.now)
+    assert book.acknowledge(house.engine, house.site.group, alert, "calling", "wang", house.now)
+    house.run(house.now + 20 * MINUTE)
+    assert [row.state for row in house.alerts()] == ["acknowledged"]
+    house.clear("car-em-01", "sos")
+    house.run(house.now + 10 * MINUTE)
+    assert [(row.state, row.note, row.acknowledged_by) for row in house.alerts()] == [("resolved", "calling", "wang")]
+    deliver(house, duty, house.now)
+    assert len(webhook.got) == 1
+    with pytest.raises(book.NotOpenError):
+        book.acknowledge(house.engine, house.site.group, alert, "", "wang", house.now)
+
+
+def test_no_log_holds_a_secret(
+    house: House, tmp_path: Path, webhook: Hook, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a try that fails nor one that succeeds writes the address of the receiver, whatever the level."""
+    caplog.set_level(logging.INFO)
+    duty = channel(tmp_path, "duty", webhook.url)
+    fire(house, duty)
+    webhook.status = 500
+    deliver(house, duty, house.now)
+    webhook.status = 200
+    deliver(house, duty, house.now + MINUTE)
+    assert len(webhook.got) == 2
+    out, err = capfd.readouterr()
+    assert "duty" in out + err
+    assert "s3cret" not in out + err + caplog.text + repr(duty)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "channels:\n  - {name: a, url_env: UNSET_VARIABLE}\n",
+            ":2: channels.0.url_env: expected a variable that is set, got 'UNSET_VARIABLE'",
+        ),
+        ("channels:\n  - {name: a, url_file: none}\n", ":2: channels.0.url_file: "),
+        ("channels:\n  - {name: a}\n", ":2: channels.0: expected either url_file or url_env"),
+        ("channels:\n  - {name: a, url_file: bad}\n", ":2: channels.0.url_file: expected an address that apprise knows"),
+        ("channels:\n  - {name: a, url_env: HOME, min_severity: loud}\n", ":2: channels.0.min_severity: Input should be"),
+        ("channels:\n  - {name: a, url_file: good}\n  - {name: a, url_file: good}\n", ":3: channels.1.name: expected a name that no other"),
+    ],
+)
+def test_wrong_channels_are_refused_without_their_secret(text: str, said: str, tmp_path: Path) -> None:
+    """File, line and field are named, and what stands in the secret's place is not."""
+    file = tmp_path / "channels.yaml"
+    file.write_text(text, encoding="utf-8")
+    (tmp_path / "good").write_text("json://127.0.0.1/x", encoding="utf-8")
+    (tmp_path / "bad").write_text("nonsense-s3cret", encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_channels(file)
+    assert str(refused.value).startswith(f"{file}{said}"), refused.value
+    assert "s3cret" not in str(refused.value)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.alerts import book
+from cloud.api import events
+from cloud.api.context import Context
+from cloud.registry import tables
+from cloud.registry.database import writing
+from cloud.registry.tokens import Role
+
+if TYPE_CHECKING:
+    from tests.cloud.api.conftest import Served
+
+
+async def test_an_operator_acknowledges_with_a_note(served: Served, golden: dict[str, Any]) -> None:
+    """The answer is the alert, who did it is kept and audited, and done again by another the first one stays."""
+    answer = await served.post("/api/v1/alerts/a1/acknowledge", {"note": " calling them "})
+    assert (answer.status_code, answer.json()) == (200, golden["alert-acknowledged"])
+    again = await served.post("/api/v1/alerts/a1/acknowledge", {"note": "me too"}, Role.ADMIN)
+    assert again.json() == golden["alert-acknowledged"]
+    with served.context.engine.connect() as connection:
+        query = sa.select(tables.audit.c.by, tables.audit.c.detail).where(tables.audit.c.action == "alert.acknowledge")
+        assert [tuple(row) for row in connection.execute(query)] == [("the operator", "a1: calling them")]
+
+
+@pytest.mark.parametrize(
+    ("alert", "body", "status"),
+    [
+        ("a3", {"note": "late"}, 409),
+        ("none", {"note": "x"}, 404),
+        ("a1", {"note": "x" * 501}, 422),
+        ("a1", {"why": "x"}, 422),
+    ],
+)
+async def test_what_cannot_be_acknowledged(alert: str, body: object, status: int, served: Served) -> None:
+    """An alert that is over, one that never was, and a note that is none are refused as problems; nothing changes."""
+    before = (await served.get("/api/v1/alerts")).json()
+    answer = await served.post(f"/api/v1/alerts/{alert}/acknowledge", body)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert (await served.get("/api/v1/alerts")).json() == before
+
+
+async def test_a_state_that_is_none_is_refused(served: Served) -> None:
+    """A slip in the state is not answered with an empty list."""
+    assert (await served.get("/api/v1/alerts", {"state": "open"})).status_code == 422
+    old = (await served.get("/api/v1/alerts", {"state": "resolved"})).json()
+    assert [item["id"] for item in old] == ["a3", "a4"]
+
+
+async def test_the_stream_says_when_alerts_changed(context: Context) -> None:
+    """The list comes when an alert changed, before the readings of that look, and not again while nothing does."""
+    stream = events.stream(context, lambda: True, rounds=3, period=0.01)
+    first = [await anext(stream) for _ in range(2)]
+    assert [part.split(b"\n")[0] for part in first] == [b"retry: 1000", b"event: readings"]
+    assert book.acknowledge(context.engine, context.group, "a1", "seen", "wang", context.clock.now_ms())
+    head, data, *_ = (await anext(stream)).decode().split("\n")
+    assert head == "event: alerts"
+    listed = json.loads(data.removeprefix("data: "))
+    assert [(item["id"], item["state"]) for item in listed] == [("a1", "acknowledged"), ("a2", "acknowledged"), ("a3", "resolved")]
+    assert [part async for part in stream] == [b": nothing changed\n\n"] * 2
+
+
+async def test_prometheus_counts_open_alerts(served: Served) -> None:
+    """By rule and severity; an alert that is over is not counted."""
+    assert 'jieyue_alerts_open{rule="hvac_setpoint",severity="info"} 2.0' in (await served.get("/metrics")).text.splitlines()
+    with writing(served.context.engine).begin() as connection:
+        connection.execute(tables.alert.update().values(state="resolved"))
+    assert "jieyue_alerts_open{" not in (await served.get("/metrics")).text
