@@ -22,8 +22,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cloud.alerts.evaluate import Change, Evaluator
 from cloud.alerts.ruleset import load_rules
 from cloud.indicators.figures import seed_factors
-from cloud.ingest.batch import Message, decode
+from cloud.ingest.batch import Message
 from cloud.ingest.commit import store
+from cloud.ingest.decode import decode
 from cloud.ingest.known import Known
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
