@@ -11,9 +11,8 @@ import pytest
 
 from cloud.alerts.machine import Event
 from cloud.alerts.ruleset import load_rules
-from cloud.ingest.batch import 
-from cloud.ingest.decode import decode
 from cloud.ingest.commit import store
+from cloud.ingest.decode import decode
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry import tables
 from contract.clock import parse_time
