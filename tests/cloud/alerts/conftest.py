@@ -155,6 +155,9 @@ def house(tmp_path: Path) -> Iterator[House]:
     site = load_site(shipped_site("lizhou"))
     engine = open_engine(tmp_path, site)
     telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
+    telemetry._writer.execute("PRAGMA synchronous = OFF")  # thousands of commits, and nothing here asks what a power cut leaves
+    engine.dispose()
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
     yield House(site, engine, telemetry)
     telemetry.close()
     engine.dispose()
