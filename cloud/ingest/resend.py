@@ -38,6 +38,6 @@ async def ask(settings: Settings, site: Site, gateways: list[str], span: tuple[i
             tls_context=ssl.create_default_context(cafile=settings.mqtt_ca_file) if settings.mqtt_ca_file else None,
         ) as client:
             for gateway in gateways:
-                await client.publish(str(Topic(site.group, "NCMD", gateway)), sparkplug.command([asked], at=now), qos=1)
+                await client.publish(str(Topic(site.group, "NCMD", gateway)), sparkplug.command([asked], at=now), qos=0)
     except aiomqtt.MqttError as error:
         raise OSError(f"broker {settings.mqtt_host}:{settings.mqtt_port}: {error}") from error

@@ -158,11 +158,11 @@ class Cloud:
             await asyncio.gather(task, return_exceptions=True)
 
     @asynccontextmanager
-    async def edge(self, node: str = "f1") -> AsyncIterator[ForeignNode]:
+    async def edge(self, node: str = "f1", group: str = GROUP) -> AsyncIterator[ForeignNode]:
         """A connected edge node that hears its commands and every STATE."""
         async with aiomqtt.Client("127.0.0.1", self.broker.port, identifier=f"edge-{node}") as client:
-            made = ForeignNode(client, GROUP, node)
-            wanted = [topics.state("+"), Topic(GROUP, "NCMD", node), Topic(GROUP, "DCMD", node, "+")]
+            made = ForeignNode(client, group, node)
+            wanted = [topics.state("+"), Topic(group, "NCMD", node), Topic(group, "DCMD", node, "+")]
             await client.subscribe([(str(topic), 1) for topic in wanted])
             hearing = asyncio.create_task(made.listen())
             try:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cloud.ingest.resend import ask
 from cloud.registry import tables
+from cloud.settings import Settings
 from contract import sparkplug
+from contract.site import load_site, shipped_site
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Payload
 from simulators.foreign_node import ForeignNode, metric
@@ -61,6 +64,18 @@ async def test_rebirth_is_asked_for_by_name(cloud: Cloud) -> None:
     assert (payload.HasField("seq"), before <= payload.timestamp <= cloud.clock.now_ms()) == (False, True)
     (message,) = [m for m in edge.heard if "/NCMD/" in str(m.topic)]
     assert (str(message.topic), message.qos, message.retain) == (f"spBv1.0/{GROUP}/NCMD/{NODE}", 0, False)
+
+
+async def test_a_resend_is_asked_for_as_any_command(cloud: Cloud) -> None:
+    """From a process of its own, and still QoS 0, not retained, with a time and without seq (tck-id-topics-ncmd-mqtt)."""
+    site = load_site(shipped_site("lizhou"))
+    node = site.gateways[0].id
+    async with cloud.edge(node, site.group) as edge:
+        await ask(Settings(mqtt_port=cloud.broker.port), site, [node], (5, 9), 1234)
+        await edge.until(edge.commands)
+        (payload,), (message,) = edge.commands(), edge.heard
+    assert told(payload) == [{"name": sparkplug.STORE_RESEND, "datatype": DataType.STRING, "string_value": '{"from": 5, "to": 9}'}]
+    assert (payload.timestamp, payload.HasField("seq"), message.qos, message.retain) == (1234, False, 0, False)
 
 
 async def test_a_command_speaks_as_the_birth_does(cloud: Cloud, line: Line) -> None:
