@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from contract import topics, yamlfile
 from contract.metering import miscounted
+from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Strict, Text, Zone
 from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
-from contract.workdays import Workdays
-
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
-_DAY_OF_YEAR = r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 
 Energy = Literal["electricity", "water", "natural_gas", "petrol", "diesel", "heat", "coal", "lpg", "other"]
 """What a meter counts: `water` or a name of the factor table; `other` is in standard coal already."""
 
 
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-Longitude = Annotated[float, Field(ge=-180, le=180)]
-"""WGS-84 degrees, as everywhere."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
-
-
-class Text(_Strict):
-    """A name in both languages of the product."""
-
-    zh: str
-    en: str
-
-
-class Building(_Strict):
+class Building(Strict):
     """A house with its floors, numbered from 1 upwards."""
 
     id: Id
@@ -49,7 +28,7 @@ class Building(_Strict):
     """Floor area in m2."""
 
 
-class Compound(_Strict):
+class Compound(Strict):
     """An office compound (办公区)."""
 
     id: Id
@@ -59,7 +38,7 @@ class Compound(_Strict):
     longitude: Longitude | None = None
 
 
-class Unit(_Strict):
+class Unit(Strict):
     """An institution with its people and its share of floor area."""
 
     id: Id
@@ -71,14 +50,14 @@ class Unit(_Strict):
     """建筑面积 in m2."""
 
 
-class Gateway(_Strict):
+class Gateway(Strict):
     """A computer that reads buses; its id is the Sparkplug edge node."""
 
     id: Id
     compound: Id | None = None
 
 
-class Bus(_Strict):
+class Bus(Strict):
     """A line that one driver instance owns: one request at a time."""
 
     id: Id
@@ -95,7 +74,7 @@ class Bus(_Strict):
     """Silence after an answer before the next request."""
 
 
-class Vehicle(_Strict):
+class Vehicle(Strict):
     """What an official car is, beside its terminal."""
 
     plate: str
@@ -105,7 +84,7 @@ class Vehicle(_Strict):
     protocol_year: Literal[2013, 2019] = 2019
 
 
-class Device(_Strict):
+class Device(Strict):
     """One device on a bus."""
 
     id: Id
@@ -137,7 +116,7 @@ class Device(_Strict):
         return self.interval or self.model.interval
 
 
-class Meter(_Strict):
+class Meter(Strict):
     """A counting place of the ledger; without a device it is fed by hand."""
 
     id: Id
@@ -160,99 +139,7 @@ class Meter(_Strict):
     """Most it can count in an hour, in the point's unit; twice the rated power of its branch is usual."""
 
 
-class Window(_Strict):
-    """When odd/even stopping holds, in local time."""
-
-    days: Literal["workdays", "every_day"] = "workdays"
-    start: Annotated[str, Field(pattern=r"^\d{2}:\d{2}$")]
-    end: Annotated[str, Field(pattern=r"^\d{2}:\d{2}$")]
-
-
-class Car(_Strict):
-    """One elevator car: its device and the floors it serves inside a window."""
-
-    device: Id
-    parity: Literal["odd", "even", "all"]
-    served: list[int]
-
-
-class ElevatorGroup(_Strict):
-    """Cars under one group controller."""
-
-    id: Id
-    building: Id
-    common_floors: list[int] = [1]
-    cars: list[Car]
-    windows: list[Window]
-
-
-class Zone(_Strict):
-    """A conditioned zone and the switch that runs it."""
-
-    id: Id
-    name: Text
-    device: Id
-
-
-class Landmark(_Strict):
-    """A place that a map names."""
-
-    name: Text
-    latitude: Latitude
-    longitude: Longitude
-
-
-class Map(_Strict):
-    """What is drawn under the cars where there is no internet to take a map from."""
-
-    roads: list[list[tuple[Latitude, Longitude]]] = []
-    """Lines of (latitude, longitude)."""
-    landmarks: list[Landmark] = []
-
-
-class Hours(_Strict):
-    """A span of a day in local time."""
-
-    start: Annotated[str, Field(pattern=_CLOCK)]
-    end: Annotated[str, Field(pattern=_CLOCK)]
-
-
-class Season(_Strict):
-    """From a day of the year to another, both included; may run over New Year."""
-
-    start: Annotated[str, Field(pattern=_DAY_OF_YEAR)]
-    end: Annotated[str, Field(pattern=_DAY_OF_YEAR)]
-
-
-class Exemption(_Strict):
-    """Who a rule does not hold for, such as a hospital or an approved process (State Council notice 2007 no. 42)."""
-
-    rule: str
-    subjects: list[Id] = Field(min_length=1)
-    reason: Annotated[str, Field(min_length=1)]
-
-
-class Operation(_Strict):
-    """When a site works and when its plant may run; local authorities may be stricter than the defaults."""
-
-    work: Hours = Hours(start="08:30", end="18:00")
-    plant: Hours = Hours(start="07:00", end="19:00")
-    """When air-conditioning and fresh air may run on working days."""
-    cooling: Season = Season(start="05-01", end="09-30")
-    heating: Season = Season(start="11-01", end="03-31")
-    worked: list[date] = []
-    """Days on which the site works whatever the official calendar says."""
-    free: list[date] = []
-    """Days on which it does not."""
-    exemptions: list[Exemption] = []
-
-    @cached_property
-    def workdays(self) -> Workdays:
-        """The calendar of the site."""
-        return Workdays(frozenset(self.worked), frozenset(self.free))
-
-
-class Site(_Strict):
+class Site(Strict):
     """Everything that is fixed about a site."""
 
     id: Id

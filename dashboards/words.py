@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from contract.operation import Text
 from contract.profile import load_profile
-from contract.site import Device, Site, Text
+from contract.site import Device, Site
 
 Language = Literal["zh", "en"]
 Json = dict[str, Any]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from contract.operation import Text
 from contract.point import POINTS
 from contract.profile import PointMap, Profile, load_profile, profile_names
 from contract.reading import Row
-from contract.site import Bus, Device, Text
+from contract.site import Bus, Device
 from contract.units import Unit
 from edge.drivers.base import DriverError, NoAnswerError, NoLineError, ScanningDriver
 

@@ -8,8 +8,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 
 from contract.clock import Clock
+from contract.operation import Car, ElevatorGroup, Text, Window
 from contract.site import Building as House
-from contract.site import Bus, Car, Compound, Device, ElevatorGroup, Gateway, Site, Text, Window
+from contract.site import Bus, Compound, Device, Gateway, Site
 from simulators import control, mqtt_devices, terminals
 from simulators.faults import FILE, Faults
 from simulators.faulty import FaultyWorld

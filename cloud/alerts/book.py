@@ -18,7 +18,7 @@ from cloud.alerts.ruleset import Rule, Severity
 from cloud.alerts.view import View
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
-from contract.site import Text
+from contract.operation import Text
 
 WAITING, SENT, FAILED = "waiting", "sent", "failed"
 _LOCK = 0x6A79_616C

@@ -15,9 +15,10 @@ from cloud.alerts import conditions
 from cloud.alerts.machine import Timing
 from cloud.alerts.observe import Condition, Duration, Given
 from contract import units, yamlfile
+from contract.operation import Text
 from contract.point import POINTS
 from contract.profile import Fault, Profile, load_profile, located, profile_names
-from contract.site import Site, Text
+from contract.site import Site
 from contract.units import Unit
 
 SHIPPED = Path(__file__).with_name("rules")

@@ -17,8 +17,9 @@ from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, local_time
 from cloud.registry import tables
 from cloud.registry.online import longest_silence
+from contract.operation import Hours, Season
 from contract.reading import Quality
-from contract.site import Hours, Season, Site
+from contract.site import Site
 
 EVENTS_OF = 2 * DAY_MS
 """Events and rejected readings older than this are history."""

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
-from contract.site import Meter, Site, Text
+from contract.operation import Text
+from contract.site import Meter, Site
 
 SITE_FILE = "site file"
 """Who approved the first headcounts and areas."""

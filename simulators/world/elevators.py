@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from contract.operation import Car, ElevatorGroup
 from contract.profile import Profile
-from contract.site import Car, ElevatorGroup
 from simulators.world import calendar, states
 from simulators.world.calendar import HOUR_MS
 from simulators.world.chance import draw, draws, key

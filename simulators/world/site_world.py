@@ -7,9 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from contract.operation import Car, ElevatorGroup, Window
 from contract.point import POINTS, Kind
 from contract.profile import Profile
-from contract.site import Car, Device, ElevatorGroup, Site, Window
+from contract.site import Device, Site
 from simulators.registers import shown
 from simulators.world import hvac, meters, rooms, states
 from simulators.world.calendar import HOUR_MS, ZONE_MS

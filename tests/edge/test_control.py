@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.clock import Clock
+from contract.operation import Text
 from contract.profile import Profile
 from contract.reading import Row
-from contract.site import Device, Text
+from contract.site import Device
 from contract.sparkplug import MetricValue
 from edge.control.commands import Control
 from edge.drivers.base import Line

@@ -16,8 +16,9 @@ from contract.jt808.bodies import Body, Heartbeat, Other, TimeQuery, decode_body
 from contract.jt808.frame import Frame, Splitter, Version, encode, split_message
 from contract.jt808.location import LOCATED, Batch, Item, Location
 from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime
+from contract.operation import Text
 from contract.reading import Row
-from contract.site import Bus, Device, Text
+from contract.site import Bus, Device
 from edge.drivers.base import Line
 from edge.drivers.jt808 import Listener, listener
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.clock import Clock
+from contract.operation import Text
 from contract.profile import PointMap, Profile, load_profile, profile_names
-from contract.site import Device, Text
+from contract.site import Device
 from edge.drivers.base import DriverError, Line, NoAnswerError
 from edge.drivers.modbus import Modbus
 from edge.drivers.registers import plan

@@ -16,9 +16,10 @@ import pytest
 
 from contract.clock import Clock, iso
 from contract.jt808.wire import digits_of
+from contract.operation import Text
 from contract.reading import Row
 from contract.rights import source_user
-from contract.site import Bus, Device, Gateway, Site, Text
+from contract.site import Bus, Device, Gateway, Site
 from edge.drivers import mqtt
 from edge.drivers.base import Line
 from edge.drivers.mqtt import Mqtt

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.clock import Clock
+from contract.operation import Text
 from contract.profile import Profile
 from contract.reading import Row
-from contract.site import Bus, Device, Text
+from contract.site import Bus, Device
 from edge.drivers.base import Line
 from edge.drivers.modbus import Modbus
 from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval

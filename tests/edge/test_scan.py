@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from contract.clock import Clock
-from contract.site import Device, Text
+from contract.operation import Text
+from contract.site import Device
 from simulators.modbus_device import serve_bus
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld

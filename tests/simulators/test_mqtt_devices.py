@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from contract.clock import Clock
+from contract.operation import Text
 from contract.reading import Row
 from contract.rights import source_user
-from contract.site import Bus, Device, Gateway, Site, Text
+from contract.site import Bus, Device, Gateway, Site
 from edge.drivers.base import Line
 from edge.drivers.mqtt import Mqtt
 from edge.drivers.payloads import rows

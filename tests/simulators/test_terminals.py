@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from contract.clock import Clock
+from contract.operation import Text
 from contract.reading import Row
-from contract.site import Bus, Compound, Device, Gateway, Site, Text, Unit, Vehicle
+from contract.site import Bus, Compound, Device, Gateway, Site, Unit, Vehicle
 from edge.drivers.base import Line
 from edge.drivers.jt808 import Listener
 from simulators.site import simulate

@@ -11,7 +11,7 @@ from cloud.ledger.periods import local_date, midnight
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import Device, View
-    from contract.site import Car, ElevatorGroup
+    from contract.operation import Car, ElevatorGroup
 
 _NORMAL = 0.0
 """Mode of a car; fire, inspection and rescue serve every floor and always override."""

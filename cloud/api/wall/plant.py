@@ -9,7 +9,8 @@ from cloud.api.wall.newest import Newest
 from cloud.ledger.periods import local_time
 from cloud.registry.online import VEHICLE
 from contract.clock import iso
-from contract.site import Car, ElevatorGroup, Site, Text
+from contract.operation import Car, ElevatorGroup, Text
+from contract.site import Site
 from contract.workdays import Workdays
 
 STANDS = 3.0

@@ -14,7 +14,8 @@ import yaml
 from cloud.alerts.channels import load_channels
 from cloud.alerts.observe import CONDITIONS
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
-from contract.site import Operation, load_site, shipped_site
+from contract.operation import Operation
+from contract.site import load_site, shipped_site
 
 DOC = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
 BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", DOC, re.DOTALL)

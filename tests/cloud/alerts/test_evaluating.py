@@ -12,7 +12,7 @@ from cloud.alerts.machine import Event, Reason
 from cloud.alerts.ruleset import load_rules
 from cloud.registry import tables
 from contract.clock import parse_time
-from contract.site import Exemption, Operation
+from contract.operation import Exemption, Operation
 from simulators.faulty import FaultyWorld
 
 if TYPE_CHECKING:

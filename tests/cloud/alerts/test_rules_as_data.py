@@ -8,7 +8,8 @@ import pytest
 from cloud.alerts import ruleset
 from cloud.alerts.observe import CONDITIONS, condition
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
-from contract.site import Exemption, load_site, shipped_site
+from contract.operation import Exemption
+from contract.site import load_site, shipped_site
 from contract.yamlfile import ConfigError
 
 GOOD = """\

@@ -17,8 +17,8 @@ from cloud.indicators.model import Actual, Allowance, Baseline, BaselineYear, Fo
 from cloud.registry import tables
 from cloud.registry.database import writing
 from contract.clock import parse_time
+from contract.operation import Car, ElevatorGroup, Window
 from contract.reading import Quality
-from contract.site import Car, ElevatorGroup, Window
 from contract.workdays import Workdays
 
 if TYPE_CHECKING:

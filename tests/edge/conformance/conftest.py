@@ -16,7 +16,8 @@ import pytest
 
 from contract import sparkplug, topics
 from contract.clock import Clock
-from contract.site import Bus, Device, Site, Text
+from contract.operation import Text
+from contract.site import Bus, Device, Site
 from contract.site import Gateway as GatewayId
 from contract.sparkplug import Born
 from contract.sparkplug_b_pb2 import Payload

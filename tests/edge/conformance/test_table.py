@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from contract import sparkplug
+from contract.operation import Text
 from contract.point import POINTS
-from contract.site import Device, Site, Text
+from contract.site import Device, Site
 from contract.site import Gateway as GatewayId
 from contract.topics import check_id
 from edge.certificates import HEALTH_POINTS
