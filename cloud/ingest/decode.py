@@ -206,6 +206,7 @@ def _foreign(batch: Batch, known: Known, message: Arrived, types: Mapping[str, i
         before = len(batch.lines)
         take_readings(batch, known, topic, part, received_at, types, aliases, live=not (historical or birth))
         passing = {m.name or aliases.get(m.alias, "") for m in part.metrics if m.is_transient}
+        passing -= {name for name in passing if name_fault(name)}  # the store refuses these, and then they are not the newest either
         if passing:
             batch.lines[before:] = [line for line in single(batch.lines[before:]) if line.reading.point not in passing]
     texts = sum(1 for m in payload.metrics if m.WhichOneof("value") in _NO_NUMBER and not m.name.startswith(sparkplug.RESERVED))

@@ -48,6 +48,8 @@ def reason(text: str) -> Metric:
     return made
 
 
+TRANSIENT = Metric(name="a\0", is_transient=True, double_value=1.0)
+"""Not for the time-series store, which is where names are judged."""
 NESTED = Metric(name="a")
 NESTED.dataset_value.num_of_columns = 2**64 - 1
 TEMPLATE = Metric(name="a")
@@ -57,6 +59,7 @@ POISON: dict[str, Said | list[Said]] = {
     "no bytes": (topic("DDATA", "d1"), b""),
     "no protobuf": (topic("DDATA", "d1"), b"\xff\xff\xff"),
     "a name that is no UTF-8": (topic("DDATA", "d1"), b"\x08\x01\x12\x04\x0a\x02\xff\xfe"),
+    "a passing value whose name cannot be stored": data(TRANSIENT),
     "sent beyond 63 bits": data(metric("a", 1.0), at=2**64 - 1),
     "sent at no time": data(metric("a", 1.0), at=0),
     "born beyond 63 bits": (topic("DBIRTH", "d1"), payload(at=2**63, seq=None)),

@@ -168,8 +168,8 @@ def test_paper_embeds_its_fonts_and_its_names(engine: sa.Engine, now: int, tmp_p
 
 def test_the_fonts_hold_every_character_that_we_print() -> None:
     """Each text of a report, in both languages, is in the shipped font, whose licence lies beside it."""
-    texts = {key: "".join(both.values()) for key, both in catalogue().items()}
-    lacking = {key: sorted(c for c in text if ord(c) not in characters()) for key, text in texts.items()}
+    texts, held = {key: "".join(both.values()) for key, both in catalogue().items()}, characters()
+    lacking = {key: sorted(c for c in text if ord(c) not in held) for key, text in texts.items()}
     assert {key: found for key, found in lacking.items() if found} == {}
     assert "SIL OPEN FONT LICENSE Version 1.1" in (fonts.FOLDER / "OFL.txt").read_text(encoding="utf-8")
     assert all(1_000_000 < path.stat().st_size < 2_500_000 for path in (fonts.REGULAR, fonts.BOLD))
