@@ -169,7 +169,8 @@ class Predecessor:
         """Wait for an acknowledgement; send again what waited too long for one."""
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._wake.wait()
         except TimeoutError:
             overdue = time.monotonic() - RESEND_AFTER
             for number in [n for n, row in self._flying.items() if row.sent < overdue]:

@@ -18,6 +18,7 @@ from contract.jt808 import location as loc
 from contract.jt808.bodies import Id
 from contract.jt808.location import Location
 from contract.jt808.wire import digits_of
+from contract.lifecycle import heed_cancellation
 from contract.profile import MessageTime, PointMap, engineering
 from contract.profile import raw as raw_of
 from contract.site import Bus, Device
@@ -62,6 +63,7 @@ class Publisher:
         while True:
             with contextlib.suppress(aiomqtt.MqttError, OSError):  # called again below, with what was not acknowledged
                 await self._session()
+            heed_cancellation()
             await asyncio.sleep(0.2 + secrets.randbelow(1000) / 1000)
 
     async def _session(self) -> None:
@@ -82,6 +84,7 @@ class Publisher:
                         self.memory.thanked(taken)
                     else:
                         self.memory.give_back(taken)
+                heed_cancellation()
 
 
 def said(device: Device, values: dict[str, float | None], at: int) -> Said[Message]:

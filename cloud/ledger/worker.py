@@ -75,7 +75,8 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
         shown.down, pause = "", FIRST_PAUSE
         await asyncio.sleep(BREATH)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), clock.real_seconds(LOOK_EVERY))
+            async with asyncio.timeout(clock.real_seconds(LOOK_EVERY)):
+                await wake.wait()
 
 
 async def _calm(engine: sa.Engine, state: State) -> None:

@@ -10,6 +10,7 @@ import time
 import aiomqtt
 import structlog
 
+from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from edge.drivers import payloads
 from edge.drivers.base import Line, Sparing, driver
@@ -66,6 +67,7 @@ class Mqtt:
                 # Nothing was acknowledged, so the next session brings it again.
                 self._sparing("outbox", "refused the rows")
                 log.warning("not committed", bus=self._line.bus.id, reason=str(error))
+            heed_cancellation()
             wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
             await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
 
@@ -95,6 +97,7 @@ class Mqtt:
                 for each in waiting:
                     acknowledge(each)
                 waiting.clear()
+                heed_cancellation()
 
     async def _store(self, messages: list[aiomqtt.Message]) -> None:
         rows = [row for message in messages for row in self._rows(message)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import sqlite3
@@ -254,3 +255,27 @@ def test_a_value_that_is_none_is_bad_with_its_reason(number: str, reason: str) -
     raw = f'{{"frequency": 50.0, "energy": {{"import": {number}}}}}'.encode()
     (row,) = rows(METER, raw, NOW)
     assert (row.values, row.bad) == ({"frequency": 50.0}, {"energy_import": reason})
+
+
+async def test_a_stop_that_the_client_swallowed_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The MQTT client may forget a cancellation; the driver ends all the same and begins no further session."""
+    sessions = 0
+    begun = asyncio.Event()
+
+    async def deaf(_: Mqtt) -> None:
+        nonlocal sessions
+        sessions += 1
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def commit(_: Sequence[Row]) -> None:
+        """Nothing comes."""
+
+    monkeypatch.setattr(Mqtt, "_session", deaf)
+    running = asyncio.create_task(Mqtt(Line(SITE.buses[0], SITE.devices, Clock(), commit, lambda _: None)).run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait({running}, timeout=5)
+    assert running.cancelled()
+    assert sessions == 1
