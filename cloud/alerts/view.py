@@ -16,7 +16,7 @@ from cloud.indicators.model import Targets
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, local_time
 from cloud.registry import tables
-from cloud.registry.online import longest_silence
+from cloud.registry.online import Life, class_of, devices_of, life
 from contract.operation import Hours, Season
 from contract.reading import Quality
 from contract.site import Site
@@ -41,7 +41,7 @@ class Device(NamedTuple):
     device_class: str
     gateway: str
     name: dict[str, str]
-    longest_silence: int
+    life: Life
 
 
 class Meter(NamedTuple):
@@ -113,9 +113,9 @@ class View:
         return [device for device in self.devices.values() if device.device_class in classes]
 
     def good(self, device: Device, point: str) -> Newest | None:
-        """A good reading that is no older than the device may be silent; an older one says nothing of now."""
+        """A good reading that still says something of now."""
         found = self.newest.get(device.id, {}).get(point)
-        return found if found is not None and self.now - found.at <= device.longest_silence else None
+        return found if found is not None and device.life.speaks_of_now(found.at, self.now) else None
 
     def silence(self, device: str) -> int | None:
         """Ms since a device's newest good reading; None if there never was one."""
@@ -125,7 +125,7 @@ class View:
     def gateway_down(self, gateway: str) -> bool:
         """Whether a gateway's session is over or never was, or it told nothing of itself for longer than it may."""
         silence, own = self.silence(gateway), self.devices.get(gateway)
-        return not self.nodes.get(gateway, False) or (own is not None and silence is not None and silence > own.longest_silence)
+        return not self.nodes.get(gateway, False) or (own is not None and silence is not None and silence > own.life.longest_silence)
 
     def name_of(self, subject: str) -> dict[str, str]:
         """What people call a device, meter or gateway; its id where it has no name."""
@@ -137,7 +137,7 @@ def load(engine: sa.Engine, site: Site, now: int) -> View:
     """The view at a moment; six queries, however many devices there are."""
     group = site.group
     with engine.connect() as connection:
-        devices = {device.id: device for device in map(_device, connection.execute(_of_group(tables.device, group)))}
+        devices = {device.id: device for device in map(_device, connection.execute(devices_of(group)))}
         seen, newest = _readings(connection, group)
         nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
         meters = {meter.id: meter for meter in map(_meter, connection.execute(_of_group(tables.meter, group)))}
@@ -162,8 +162,7 @@ def _of_group(table: sa.Table, group: str) -> sa.Select[Any]:
 
 
 def _device(row: sa.Row[Any]) -> Device:
-    device_class = str(row._mapping["class"])  # noqa: SLF001 (public in SQLAlchemy; `class` is a word of Python)
-    return Device(row.id, device_class, row.gateway, json.loads(row.name), longest_silence(device_class, row.interval))
+    return Device(row.id, class_of(row), row.gateway, json.loads(row.name), life(row))
 
 
 def _meter(row: sa.Row[Any]) -> Meter:

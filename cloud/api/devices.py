@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from cloud.api.context import Context
 from cloud.api.problems import not_found
 from cloud.api.shapes import Device, DeviceDetail, Vehicle, Writable
-from cloud.registry.online import VEHICLE, longest_silence
-from cloud.registry.tables import device, device_state, latest, site
+from cloud.registry.online import VEHICLE, class_of, devices_of, life
+from cloud.registry.tables import device, latest, site
 from contract.clock import iso
 from contract.point import POINTS
 from contract.profile import PointMap, Profile, load_profile
@@ -28,7 +28,7 @@ def device_row(context: Context, name: str) -> Row:
     Raises:
         HTTPException: 404, there is none.
     """
-    query = _with_state().where(device.c.grp == context.group, device.c.id == name)
+    query = devices_of(context.group).where(device.c.id == name)
     with context.engine.connect() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
@@ -36,17 +36,11 @@ def device_row(context: Context, name: str) -> Row:
     return row
 
 
-def class_of(row: Row) -> str:
-    """The device class of a row; `class` is a word of Python, so it cannot be asked for by name."""
-    return str(row._mapping["class"])  # noqa: SLF001 (public in SQLAlchemy)
-
-
 def all_devices(context: Context) -> list[Device]:
     """Every device of the group, by id."""
     place, newest, now = _site(context), _newest(context), context.clock.now_ms()
-    query = _with_state().where(device.c.grp == context.group).order_by(device.c.id)
     with context.engine.connect() as connection:
-        return [Device(**_fields(row, newest[row.id], place, now)) for row in connection.execute(query)]
+        return [Device(**_fields(row, newest[row.id], place, now)) for row in connection.execute(devices_of(context.group))]
 
 
 def one_device(context: Context, name: str) -> DeviceDetail:
@@ -66,7 +60,7 @@ def one_device(context: Context, name: str) -> DeviceDetail:
 
 def vehicles(context: Context) -> list[Vehicle]:
     """Every vehicle with its newest position."""
-    query = _with_state().where(device.c.grp == context.group, device.c["class"] == VEHICLE).order_by(device.c.id)
+    query = devices_of(context.group).where(device.c["class"] == VEHICLE)
     newest, now = _newest(context), context.clock.now_ms()
     with context.engine.connect() as connection:
         return [_vehicle(row, newest[row.id], now) for row in connection.execute(query)]
@@ -78,11 +72,6 @@ def profile_of(row: Row) -> Profile | None:
         return load_profile(row.profile) if row.profile else None
     except ConfigError:
         return None
-
-
-def _with_state() -> sa.Select[Any]:
-    of_device = sa.and_(device_state.c.grp == device.c.grp, device_state.c.device == device.c.id)
-    return sa.select(device, device_state.c.dead_at).join_from(device, device_state, of_device, isouter=True)
 
 
 def _site(context: Context) -> str:
@@ -107,13 +96,6 @@ def _seen(newest: list[Row]) -> int | None:
     return max((row.good_at for row in newest if row.good_at is not None), default=None)
 
 
-def _online(row: Row, seen: int | None, now: int) -> bool:
-    """Heard of lately, and not said to be dead since."""
-    if row.dead_at is not None and (seen is None or seen <= row.dead_at):
-        return False
-    return seen is not None and now - seen <= longest_silence(class_of(row), row.interval)
-
-
 def _fields(row: Row, newest: list[Row], place: str, now: int) -> dict[str, Any]:
     seen, profile = _seen(newest), profile_of(row)
     points = {item.point for item in newest} | set(profile.points if profile else ())
@@ -122,7 +104,7 @@ def _fields(row: Row, newest: list[Row], place: str, now: int) -> dict[str, Any]
         "class": class_of(row),
         "site": place,
         "gateway": row.gateway,
-        "online": _online(row, seen, now),
+        "online": life(row).speaks_of_now(seen, now),
         "last_seen": None if seen is None else iso(seen),
         "points": sorted(points),
     }
@@ -141,7 +123,7 @@ def _vehicle(row: Row, newest: list[Row], now: int) -> Vehicle:
     return Vehicle(
         id=row.id,
         name=json.loads(row.name)["zh"],
-        online=_online(row, _seen(newest), now),
+        online=life(row).speaks_of_now(_seen(newest), now),
         at=None if where is None else iso(where.at),
         **{point: values[point].value if point in values else None for point in _POSITION},
     )

@@ -25,8 +25,8 @@ def silent(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory])
         if silence is None:
             yield Observation(device.id, 1.0)
         else:
-            over = (silence - device.longest_silence) / _MINUTE
-            yield Observation(device.id, over, round(silence / _MINUTE, 1), round(device.longest_silence / _MINUTE, 2))
+            over = (silence - device.life.longest_silence) / _MINUTE
+            yield Observation(device.id, over, round(silence / _MINUTE, 1), round(device.life.longest_silence / _MINUTE, 2))
 
 
 class VehicleSilence(Given):

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from cloud.api.context import Context
-from cloud.api.devices import class_of, profile_of
+from cloud.api.devices import profile_of
 from cloud.api.wall.shapes import Data, Shown
-from cloud.registry.online import longest_silence
-from cloud.registry.tables import device, latest
+from cloud.registry.online import class_of, devices_of, life
+from cloud.registry.tables import latest
 from contract.clock import iso
 from contract.reading import Quality
 
@@ -38,7 +38,7 @@ class Newest:
             return NOTHING
         if row.quality != GOOD:
             return Shown(value=None, since=None if row.good_at is None else iso(row.good_at))
-        return Shown(value=row.value, since=iso(row.at) if self.now - row.at > self._silence(name) else None)
+        return Shown(value=row.value, since=None if self._speaks_of_now(name, row.at) else iso(row.at))
 
     def current(self, name: str, point: str) -> float | None:
         """A point's value if it is good and not too old."""
@@ -61,11 +61,10 @@ class Newest:
 
     def online(self, name: str) -> bool:
         """Whether a device was heard of lately, by the rule of `/api/v1/devices`."""
-        seen = self.seen(name)
-        return seen is not None and self.now - seen <= self._silence(name)
+        return self._speaks_of_now(name, self.seen(name))
 
-    def _silence(self, name: str) -> int:
-        return longest_silence(class_of(self.devices[name]), self.devices[name].interval)
+    def _speaks_of_now(self, name: str, at: int | None) -> bool:
+        return life(self.devices[name]).speaks_of_now(at, self.now)
 
     def of_class(self, device_class: str) -> list[Row]:
         """The devices of a class, by id."""
@@ -82,8 +81,7 @@ class Newest:
 def newest(context: Context, connection: sa.Connection) -> Newest:
     """Everything as it is now; two queries."""
     now = context.clock.now_ms()
-    devices = connection.execute(sa.select(device).where(device.c.grp == context.group).order_by(device.c.id))
-    by_id = {row.id: row for row in devices}
+    by_id = {row.id: row for row in connection.execute(devices_of(context.group))}
     readings: defaultdict[str, dict[str, Row]] = defaultdict(dict)
     for row in connection.execute(sa.select(latest).where(latest.c.grp == context.group)):
         readings[row.device][row.point] = row

@@ -16,6 +16,7 @@ from cloud.api.context import Context
 from cloud.api.wall import days, plant
 from cloud.api.wall.newest import newest
 from cloud.api.wall.shapes import Pace, Snapshot
+from cloud.indicators import written
 from cloud.indicators.model import Indicator, Targets
 from cloud.indicators.scopes import DISTRICT
 from cloud.ledger.periods import floor, local_date
@@ -84,7 +85,7 @@ class Wall:
             site=plant.text(site.name),
             data=found.data(),
             targets=targets,
-            pace=[pace(indicator) for indicator in targets.indicators],
+            pace=[_pace(indicator) for indicator in targets.indicators],
             load=days.load(hours, found),
             water=days.water(hours),
             zones=plant.zones(site, found),
@@ -95,12 +96,9 @@ class Wall:
         )
 
 
-def pace(indicator: Indicator) -> Pace:
-    """What may have been used by now: the baseline of the same span with the target's change."""
-    baseline, actual = indicator.baseline.value, indicator.actual.value
-    expected = None if baseline is None else baseline * (1 + indicator.target_change)
-    gap = actual / expected - 1 if actual is not None and expected else None
-    return Pace(id=indicator.id, expected=expected, gap=gap)
+def _pace(indicator: Indicator) -> Pace:
+    way = written.pace(indicator)
+    return Pace(id=indicator.id, expected=way.expected, gap=way.gap)
 
 
 def _of(request: Request) -> Wall:

@@ -29,7 +29,6 @@ from cloud.ingest.known import Known
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
-from cloud.registry.database import migrate, open_database
 from cloud.registry.seed import seed
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract import sparkplug, topics
@@ -141,26 +140,20 @@ class House:
             return list(connection.execute(sa.select(tables.alert).order_by(tables.alert.c.fired_at, tables.alert.c.subject)))
 
 
-def open_engine(folder: Path, site: Site) -> sa.Engine:
-    engine = open_database(f"sqlite:///{folder / 'registry.db'}")
-    migrate(engine)
+@pytest.fixture
+def house(tmp_path: Path, request: pytest.FixtureRequest, open_registry: Callable[[str], sa.Engine]) -> Iterator[House]:
+    """The whole first site, on SQLite unless a test asks for `postgresql`; nothing has been read yet."""
+    site, kind = load_site(shipped_site("lizhou")), getattr(request, "param", "sqlite")
+    engine = open_registry(kind)
     seed(engine, site)
     seed_factors(engine)
-    return engine
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """The whole first site; nothing has been read yet."""
-    site = load_site(shipped_site("lizhou"))
-    engine = open_engine(tmp_path, site)
     telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
     telemetry._writer.execute("PRAGMA synchronous = OFF")  # thousands of commits, and nothing here asks what a power cut leaves
-    engine.dispose()
-    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+    if kind == "sqlite":
+        engine.dispose()
+        sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
     yield House(site, engine, telemetry)
     telemetry.close()
-    engine.dispose()
 
 
 @dataclass

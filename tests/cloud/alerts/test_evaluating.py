@@ -43,6 +43,23 @@ def test_a_round_asks_few_questions_however_many_devices_there_are(house: House)
     assert [text for text in asked if not text.startswith(("SELECT", "BEGIN", "INSERT INTO alert_state"))] == []
 
 
+@pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
+def test_every_rule_can_be_asked_of_each_database(house: House) -> None:
+    """Over the end of an hour, with the ledger; a stuck main meter's silence is found, and its state outlives the process."""
+    house.use("c1-e-main", "c1-w-main")
+    house.now = TUESDAY - 10 * MINUTE
+    house.run(TUESDAY + MINUTE)
+    house.set("c1-e-main", "silent")
+    house.run(TUESDAY + 20 * MINUTE)
+    assert [(alert.rule, alert.subject, alert.state) for alert in house.alerts() if alert.subject == "c1-e-main"] == [
+        ("device_silent", "c1-e-main", "firing")
+    ]
+    house.evaluator = Evaluator(house.engine, house.site, load_rules())
+    house.clear("c1-e-main", "silent")
+    house.run(TUESDAY + 40 * MINUTE)
+    assert [(alert.rule, alert.state) for alert in house.alerts() if alert.subject == "c1-e-main"] == [("device_silent", "resolved")]
+
+
 def test_a_dead_gateway_is_one_alert_and_not_one_a_device(house: House) -> None:
     """Forty devices of a gateway fall silent with it; the technician is told of the gateway."""
     only(house, "device_silent", "gateway_offline")

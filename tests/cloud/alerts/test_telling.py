@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MINUTE = 60_000
 START = parse_time("2026-07-21T10:00:00+08:00")
+on_each_database = pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
 
 
 def channel(tmp_path: Path, name: str, url: str, **more: object) -> Channel:
@@ -59,6 +60,7 @@ def states(house: House) -> dict[str, tuple[str, int, str | None]]:
         return {row.channel: (row.state, row.tries, row.reason) for row in connection.execute(sa.select(table).order_by(table.c.id.desc()))}
 
 
+@on_each_database
 def test_a_webhook_gets_each_message_once_with_its_key(house: House, tmp_path: Path, webhook: Hook) -> None:
     """First that it fires, then that it is over, in the channel's language; nothing is sent again."""
     duty = channel(tmp_path, "duty", webhook.url, language="en")
@@ -90,6 +92,7 @@ def test_a_mail_carries_its_key_as_message_id(house: House, tmp_path: Path, mail
     assert states(house)["mail"] == (book.SENT, 2, None)
 
 
+@on_each_database
 def test_a_dead_server_is_tried_ever_less_often_and_others_go_on(house: House, tmp_path: Path, webhook: Hook) -> None:
     """The mail waits with back-off, the webhook is told at once; after three days nobody tries any more."""
     dead = channel(tmp_path, "mail", f"mailto://127.0.0.1:{free_port()}/?from=a@example.cn&to=b@example.cn&smtp=127.0.0.1&mode=insecure")
@@ -122,6 +125,7 @@ def test_a_refusing_webhook_is_tried_again(status: int, house: House, tmp_path: 
     assert states(house)["duty"] == (book.SENT, 2, None)
 
 
+@on_each_database
 def test_that_it_is_over_is_not_told_before_that_it_began(house: House, tmp_path: Path, webhook: Hook) -> None:
     """While a receiver is down both messages wait; then they come in their order."""
     duty = channel(tmp_path, "duty", webhook.url)
@@ -135,6 +139,7 @@ def test_that_it_is_over_is_not_told_before_that_it_began(house: House, tmp_path
     assert [key for key, _ in webhook.got] == [f"{alert}.fired.duty", f"{alert}.resolved.duty"]
 
 
+@on_each_database
 def test_a_message_in_hand_is_not_taken_twice(house: House, tmp_path: Path, webhook: Hook) -> None:
     """Two services may send; one that died leaves its message to the other after half a minute."""
     duty = channel(tmp_path, "duty", webhook.url)
@@ -163,6 +168,7 @@ def test_nobody_is_told_of_less_than_the_channel_wants(house: House, tmp_path: P
     assert [key.split(".")[1] for key, _ in webhook.got] == ["fired"]
 
 
+@on_each_database
 def test_who_acknowledges_stops_no_end_and_starts_no_message(house: House, tmp_path: Path, webhook: Hook) -> None:
     """An acknowledged alert tells nobody again while it lasts, and is resolved when its cause is gone."""
     duty = channel(tmp_path, "duty", webhook.url, resolved=False)

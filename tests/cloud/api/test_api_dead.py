@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from cloud.alerts import view
 from cloud.api import events
+from cloud.api.wall.snapshot import Wall
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
 
@@ -53,6 +55,23 @@ async def test_a_reading_from_after_the_death_shows_life(served: Served) -> None
     """A birth that was missed does not keep a device dead that is measured."""
     died(served, "ac", 16_000)  # its newest reading is 15 s old
     assert await seen(served, "ac") == (True, {"setpoint": "good"})
+
+
+async def test_wall_and_alert_rules_see_a_death_as_the_interface_does(served: Served) -> None:
+    """The set-point of a switch that died is shown with its age and judged by no rule, though it is only 15 s old."""
+    context = served.context
+    now = context.clock.now_ms()
+
+    def seen_elsewhere() -> tuple[int, bool, bool]:
+        snapshot, looked_at = Wall(context).snapshot(), view.load(context.engine, context.site, now)
+        (zone,) = snapshot.zones
+        return snapshot.data.online, zone.setpoint.since is None, looked_at.good(looked_at.devices["ac"], "setpoint") is not None
+
+    assert seen_elsewhere() == (2, True, True)
+    died(served, "ac", 0)
+    assert seen_elsewhere() == (1, False, False)
+    died(served, "ac", None)
+    assert seen_elsewhere() == (2, True, True)
 
 
 async def test_live_pages_hear_of_a_death(served: Served) -> None:

@@ -12,8 +12,9 @@ from cloud.api import events
 from cloud.api.context import Context
 from cloud.api.wall.changes import changes
 from cloud.api.wall.plant import window
-from cloud.api.wall.snapshot import Wall, pace
+from cloud.api.wall.snapshot import Wall
 from cloud.indicators.model import Actual, Allowance, Baseline, BaselineYear, Forecast, Indicator
+from cloud.indicators.written import pace
 from cloud.registry import tables
 from cloud.registry.database import writing
 from contract.clock import parse_time
