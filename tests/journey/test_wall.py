@@ -134,8 +134,9 @@ def artefacts(request: pytest.FixtureRequest) -> Path:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("size", SIZES, ids=["16:9", "2:1"])
 @pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.usefixtures("called_for_help")
 def test_the_wall_stands(demo: Demo, browser: Browser, token: str, lang: str, size: tuple[int, int], artefacts: Path) -> None:
-    """Everything is there within 2 s, nothing is cut off or too small, nothing is complained about, and the token is out of sight."""
+    """Everything, an alert too, is there within 2 s, nothing is cut off, small or complained about, and the token is out of sight."""
     faults: list[str] = []
     with opened(browser, at(demo.port, token, lang), size, faults) as page:
         drawn(page, 3)
@@ -144,6 +145,7 @@ def test_the_wall_stands(demo: Demo, browser: Browser, token: str, lang: str, si
         page.screenshot(path=artefacts / f"wall-{size[0]}x{size[1]}-{lang}.png")
         assert page.evaluate(AUDIT, LEAST) == []
         counts = {kind: page.locator(kind).count() for kind in (".kpi", ".target", ".zone", ".group", ".car", "#map .legend li", "canvas")}
+        assert {"zh": "车辆紧急报警", "en": "Emergency call"}[lang] in page.locator("#alerts .alert").first.inner_text()
         assert counts == {".kpi": 6, ".target": 3, ".zone": 11, ".group": 3, ".car": 6, "#map .legend li": 4, "canvas": 1}
         assert {"zh": "利州区机关事务服务中心", "en": "Lizhou District"}[lang] in page.locator("#site").inner_text()
         assert page.locator("#link").inner_text().strip() == {"zh": "● 实时", "en": "● live"}[lang]
@@ -160,16 +162,60 @@ def serious(page: Page) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_axe_finds_nothing_serious(demo: Demo, browser: Browser, token: str, cloud: Cloud) -> None:
-    """Neither on the wall nor on the overview."""
+def test_axe_finds_nothing_serious(demo: Demo, browser: Browser, token: str, cloud: Cloud, called_for_help: str) -> None:
+    """Neither on the wall nor on the overview, with an alert on both."""
     with opened(browser, at(demo.port, token)) as page:
-        drawn(page)
+        page.wait_for_selector("#alerts .alert:has-text('车辆紧急报警')")
         assert serious(page) == []
+    with entered(browser, demo, cloud.command("token", "axe", "--role", "viewer")) as page:
+        page.wait_for_selector(f"#alerts li[data-id='{called_for_help}']")
+        assert serious(page) == []
+
+
+@contextmanager
+def entered(browser: Browser, demo: Demo, token: str) -> Iterator[Page]:
+    """The overview after a login with a token."""
     with opened(browser, f"http://127.0.0.1:{demo.port}/login") as page:
-        page.fill("#token", cloud.command("token", "axe", "--role", "viewer"))
+        page.fill("#token", token)
         page.click("button")
         page.wait_for_selector("#devices tr")
-        assert serious(page) == []
+        yield page
+
+
+@pytest.fixture(scope="module")
+def called_for_help(demo: Demo) -> Iterator[str]:
+    """The id of an alert that is open: a driver pressed the emergency button."""
+    command = [sys.executable, "-m", "simulators", "faults", "--data", str(demo.data)]
+    subprocess.run([*command, "set", "car-em-01", "sos"], check=True, capture_output=True)
+    end = time.monotonic() + 60
+    with demo.api() as client:
+        while not (found := [a["id"] for a in client.get("/api/v1/alerts").json() if a["rule"] == "vehicle_sos"]):
+            assert time.monotonic() < end, "no alert within a minute"
+            time.sleep(0.2)
+    yield str(found[0])
+    subprocess.run([*command, "clear", "car-em-01"], check=True, capture_output=True)
+
+
+@pytest.mark.timeout(180)
+def test_an_alert_is_acknowledged_where_it_is_read(demo: Demo, browser: Browser, cloud: Cloud, called_for_help: str) -> None:
+    """Who may only look is told so; what is being written outlives a refresh; then everybody sees who answered, with the note."""
+    note = "已联系司机"
+    alert = f"#alerts li[data-id='{called_for_help}']"
+    with entered(browser, demo, cloud.command("token", "who looks", "--role", "viewer")) as page:
+        page.fill(f"{alert} input", note)
+        page.click(f"{alert} button")
+        until(page, lambda: page.locator("#freshness").inner_text() == "您的角色不能确认告警")
+    with entered(browser, demo, cloud.command("token", "值班员", "--role", "operator")) as page:
+        page.fill(f"{alert} input", note)
+        before = page.locator("#freshness").inner_text()
+        until(page, lambda: page.locator("#freshness").inner_text() != before)
+        assert page.input_value(f"{alert} input") == note
+        page.click(f"{alert} button")
+        until(page, lambda: f"值班员 · {note}" in page.locator(alert).inner_text())
+        assert page.locator(f"{alert} form").count() == 0
+    with demo.api() as client:
+        (found,) = (a for a in client.get("/api/v1/alerts?state=acknowledged").json() if a["id"] == called_for_help)
+    assert (found["acknowledged_by"], found["note"]) == ("值班员", note)
 
 
 @pytest.mark.timeout(120)
