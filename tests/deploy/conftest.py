@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,15 @@ def ours(compose: dict[str, Any], images: dict[str, dict[str, Any]]) -> dict[str
     return {name: images[s["build"]["target"]] for name, s in compose["services"].items() if "build" in s}
 
 
-def prepare(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+def run_prepare(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     return subprocess.run(["deploy/prepare", *names], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="session")
+def prepare() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs deploy/prepare in a folder, with names of the broker."""
+    return run_prepare
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +93,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder / name)
     for name in ("deploy", "firmware_configs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("secrets"))
-    done = prepare(folder, "127.0.0.1")
+    done = run_prepare(folder, "127.0.0.1")
     assert done.returncode == 0, done.stderr
     return folder

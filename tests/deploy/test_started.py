@@ -53,6 +53,7 @@ class Started:
             text = text.replace(f"/run/secrets/{name}", str(self.prepared / self.compose["secrets"][name]["file"]))
         text = text.replace("/etc/jieyue/site", str(ROOT / "firmware_configs/sites/lizhou"))
         text = text.replace("/etc/jieyue/gateway.yaml", str(own / "gateway.yaml")).replace("/var/lib/jieyue", str(own))
+        text = text.replace("/etc/jieyue/channels", str(self.prepared / "deploy/secrets/channels"))
         text = text.replace("/run/passwords", str(self.prepared / "deploy/secrets/jieyue/passwords"))
         text = text.replace("/etc/mosquitto/jieyue", str(self.prepared / "deploy/secrets/mosquitto")).replace("/mosquitto/data", str(own))
         text = text.replace("/etc/mosquitto/conf.d", str(own / "conf.d"))
