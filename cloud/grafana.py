@@ -100,7 +100,11 @@ def push(url: str, token: str, folder: Path = DASHBOARDS) -> Iterator[tuple[str,
 
 
 def _connect(url: str, token: str) -> GrafanaApi:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"--url: expected http://HOST[:PORT][/PREFIX] or https://…, got {url!r}: {error}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
         raise ValueError(
             f"--url: expected http://HOST[:PORT][/PREFIX] or https://…, without user or query, got {parts.scheme}://{parts.hostname}"
@@ -113,7 +117,7 @@ def _connect(url: str, token: str) -> GrafanaApi:
     return GrafanaApi(
         auth=token,
         host=f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname,
-        port=parts.port,
+        port=port,
         url_path_prefix=f"{prefix}/" if prefix else "",
         protocol=parts.scheme,
         timeout=30.0,
@@ -164,4 +168,6 @@ def _found(get: Callable[[str], Any], uid: str) -> dict[str, Any] | None:
         if error.status_code == HTTPStatus.NOT_FOUND:
             return None
         raise
+    if not isinstance(found, dict):
+        raise GrafanaError(f"{get.__name__}: expected a JSON object from Grafana, got something else; is --url Grafana's address?")
     return found

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from cloud.api.context import Context
 from cloud.api.problems import not_found
-from cloud.api.shapes import Device, DeviceDetail, Vehicle, Writable
+from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle, Writable
 from cloud.registry.online import VEHICLE, class_of, devices_of, life
 from cloud.registry.tables import device, latest, site
 from contract.clock import iso
@@ -56,6 +56,13 @@ def one_device(context: Context, name: str) -> DeviceDetail:
     return DeviceDetail(
         **fields, name=json.loads(row.name), compound=row.compound, profile=row.profile, interval=row.interval, writable=writable
     )
+
+
+def names(context: Context) -> dict[str, Both]:
+    """What people call each device of the group, by its id."""
+    query = sa.select(device.c.id, device.c.name).where(device.c.grp == context.group).order_by(device.c.id)
+    with context.engine.connect() as connection:
+        return {row.id: Both(**json.loads(row.name)) for row in connection.execute(query)}
 
 
 def vehicles(context: Context) -> list[Vehicle]:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
 from cloud.api.problems import unprocessable
 from contract.clock import iso, parse_time
@@ -21,6 +21,8 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SCOPE = re.compile(r"district|(compound|unit):[A-Za-z0-9_.-]{1,64}")
 _ID = re.compile(r"[^\x00-\x1f]{1,128}")
+Said = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$")]
+"""What somebody writes for others to read: without control characters, some of which no database takes."""
 
 
 def moment(text: object) -> int:

@@ -81,6 +81,8 @@ def write(content: bytes, target: Path) -> None:
     Raises:
         OutputError: It cannot be written.
     """
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target}: cannot be written: something stands there that is no file")
     beside: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:

@@ -35,15 +35,25 @@ function card(indicator) {
 }
 
 function reading(item) {
-  if (item.quality !== "good") return `${item.point} ${say(item.quality)}`;
-  return `${item.point} ${number(item.value, 3, 0)}${item.unit === "1" ? "" : ` ${item.unit}`}`;
+  const point = say(`grafana.point.${item.point}`, {}, item.point);
+  if (item.quality !== "good") return `${point} ${say(item.quality)}`;
+  return `${point} ${number(item.value, 3, 0)}${item.unit === "1" ? "" : ` ${item.unit}`}`;
+}
+
+let names = {};
+
+// What people call a device, above the name that files and logs have for it; names are asked for again when a device is new.
+function named(id) {
+  const cell = element("td", names[id]?.[KEY]);
+  cell.append(element("p", id, "quiet"));
+  return cell;
 }
 
 function row(device, newest) {
   const made = element("tr");
   const state = device.online ? "online" : "offline";
   made.append(
-    element("td", device.id),
+    named(device.id),
     element("td", say(`class.${device.class}`, {}, device.class)),
     element("td", device.gateway),
     element("td", say(state), state),
@@ -89,7 +99,7 @@ function alertItem(alert) {
   );
   if (alert.nobody_told) made.append(element("p", say("nobody_told"), "bad"));
   if (alert.state === "firing") made.append(acknowledgeForm(alert));
-  else made.append(element("p", `${say("acknowledged_by")} ${alert.acknowledged_by} · ${alert.note ?? ""}`, "quiet"));
+  else made.append(element("p", `${say("acknowledged_by")} ${alert.acknowledged_by}${alert.note ? ` · ${alert.note}` : ""}`, "quiet"));
   return made;
 }
 
@@ -125,6 +135,7 @@ async function show() {
     ask("/api/v1/alerts"),
   ]);
   const newest = byDevice(readings);
+  if (devices.some(({ id }) => !(id in names))) names = await ask("/api/v1/names");
   showAlerts(alerts);
   document.getElementById("devices").replaceChildren(...devices.map((d) => row(d, newest.get(d.id) ?? [])));
   document.getElementById("targets").replaceChildren(

@@ -31,6 +31,7 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/js
 _ECHARTS = "echarts-6.1.0.min.js"
 _OWN = (
     "page.js",
+    "page-report.js",
     "texts.js",
     "style.css",
     "messages.json",

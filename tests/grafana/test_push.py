@@ -33,6 +33,8 @@ class Grafana:
 
     url: str = ""
     broken: bool = False
+    page: bool = False
+    """A proxy stands before it that answers everything with its login page."""
     folders: dict[str, dict[str, Any]] = field(default_factory=dict)
     boards: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -90,8 +92,10 @@ def _handler(held: Grafana) -> type[BaseHTTPRequestHandler]:
             if self.headers.get("Authorization") == f"Bearer {TOKEN}":
                 status, content = held.answer(self.command, self.path, body)
             data = json.dumps(content).encode()
+            if held.page:
+                status, data = HTTPStatus.OK, b"<!doctype html><title>Log in</title>"
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/html" if held.page else "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -177,6 +181,9 @@ def test_what_grafana_refuses_is_one_line(grafana: Grafana, token: Path) -> None
     grafana.broken = True
     code, text = told(push(grafana.url, token))
     assert (code, "database is locked" in text, grafana.changes()) == (1, True, [])
+    grafana.broken, grafana.page = False, True
+    code, text = told(push(grafana.url, token))
+    assert (code, "is --url Grafana's address?" in text, grafana.changes()) == (1, True, [])
     code, text = told(push("http://127.0.0.1:9", token))
     assert (code, "http://127.0.0.1:9: cannot be reached" in text) == (1, True)
 
@@ -189,6 +196,9 @@ def test_bad_input_is_one_line(grafana: Grafana, token: Path, tmp_path: Path) ->
         2,
         "jieyue-cloud: --url: expected http://HOST[:PORT][/PREFIX] or https://…, without user or query, got ftp://here\n",
     )
+    for url in ("http://127.0.0.1:99999", "http://[::1"):
+        code, text = told(push(url, token))
+        assert (code, f"--url: expected http://HOST[:PORT][/PREFIX] or https://…, got '{url}'" in text) == (2, True)
     assert told(push(grafana.url, empty))[0] == 2
     assert "cannot be read" in told(push(grafana.url, tmp_path / "none"))[1]
     assert told(push(grafana.url, token, "--dashboards", str(tmp_path))) == (2, f"jieyue-cloud: {tmp_path}: no dashboards in zh/ or en/\n")

@@ -218,6 +218,28 @@ def test_an_alert_is_acknowledged_where_it_is_read(demo: Demo, browser: Browser,
     assert (found["acknowledged_by"], found["note"]) == ("值班员", note)
 
 
+@pytest.mark.timeout(180)
+def test_a_clerk_gets_a_report_or_the_reason_why_there_is_none(demo: Demo, browser: Browser, cloud: Cloud) -> None:
+    """Chosen on the overview, it is the file that the interface gives; what cannot be made is said beside the form."""
+    with entered(browser, demo, cloud.command("token", "the clerk", "--role", "viewer")) as page:
+        until(page, lambda: page.locator("#report [name=scope] option").count() > 30)
+        page.select_option("#report [name=period]", "quarter=3")
+        page.select_option("#report [name=scope]", "compound:c2")
+        page.select_option("#report [name=format]", "xlsx")
+        with page.expect_download(timeout=60_000) as given:
+            page.click("#report button")
+        year = page.input_value("#report [name=year]")
+        with demo.api() as client:
+            asked = {"year": year, "quarter": 3, "scope": "compound:c2", "format": "xlsx"}
+            wanted = client.get("/api/v1/reports/targets", params=asked)
+        assert given.value.suggested_filename == f"targets-{year}-Q3-compound-c2-zh.xlsx"
+        assert given.value.path().read_bytes() == wanted.content
+        page.fill("#report [name=year]", "2010")
+        page.click("#report button")
+        until(page, lambda: "2010-Q3 of compound:c2: nothing is known" in page.locator("#report output").inner_text())
+        assert "一办公区总进线" in page.locator("#devices").inner_text()
+
+
 @pytest.mark.timeout(120)
 def test_what_a_foreign_client_writes_is_on_the_wall(demo: Demo, browser: Browser, token: str) -> None:
     """A set-point changed at the switch is seen without a reload, within a poll, the way of the reading and a look."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from cloud.alerts import book
 from cloud.api import alerts
 from cloud.api.auth import Acknowledger
 from cloud.api.context import Here
-from cloud.api.params import Id
+from cloud.api.params import Id, Said
 from cloud.api.problems import not_found
 from cloud.api.shapes import Alert
 
@@ -25,7 +25,7 @@ class Acknowledgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+    note: Said = ""
 
 
 @router.get("")

@@ -6,12 +6,12 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.api import devices
 from cloud.api.auth import Commander
 from cloud.api.context import Here
-from cloud.api.params import Id, Moment
+from cloud.api.params import Id, Moment, Said
 from cloud.api.problems import not_found, unprocessable
 from cloud.api.shapes import CommandAccepted, CommandState
 from cloud.registry import commands
@@ -26,7 +26,7 @@ class NewCommand(BaseModel):
 
     point: Id
     value: Annotated[float, Field(strict=True, allow_inf_nan=False)]
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    reason: Annotated[Said, Field(min_length=1)]
     expires: Moment
 
 

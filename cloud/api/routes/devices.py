@@ -10,7 +10,7 @@ from cloud.api import devices
 from cloud.api.context import Here
 from cloud.api.params import Day, Id
 from cloud.api.problems import not_found
-from cloud.api.shapes import Device, DeviceDetail, Vehicle
+from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle
 from cloud.registry.online import VEHICLE, class_of
 
 router = APIRouter(prefix="/api/v1")
@@ -20,6 +20,12 @@ router = APIRouter(prefix="/api/v1")
 def every_device(here: Here) -> list[Device]:
     """Every device; online = a good reading within three of its intervals (vehicles: 180 s)."""
     return devices.all_devices(here)
+
+
+@router.get("/names")
+def names(here: Here) -> dict[str, Both]:
+    """What people call each device, by its id."""
+    return devices.names(here)
 
 
 @router.get("/devices/{device}")

@@ -70,7 +70,7 @@ class Day(_Shape):
 
 
 class Load(Day):
-    """Electricity: also what is drawn now (kW, all main meters) and last year's mean of this hour."""
+    """Electricity: also what is drawn now (kW, all main meters) and at this time of day last year, between its hourly means."""
 
     now: Shown
     last_year_now: float | None

@@ -34,6 +34,7 @@ async def test_an_operator_acknowledges_with_a_note(served: Served, golden: dict
         ("a3", {"note": "late"}, 409),
         ("none", {"note": "x"}, 404),
         ("a1", {"note": "x" * 501}, 422),
+        ("a1", {"note": "no\x00database takes it"}, 422),
         ("a1", {"why": "x"}, 422),
     ],
 )

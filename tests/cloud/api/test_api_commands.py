@@ -27,6 +27,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"value": True}, "value: Input should be a valid number"),
     ({"value": None}, "value: Input should be a valid number"),
     ({"reason": "  "}, "reason: String should have at least 1 character"),
+    ({"reason": "a\x00b"}, "reason: String should match pattern"),
     ({"reason": "x" * 501}, "reason: String should have at most 500 characters"),
     ({"force": True}, "force: Extra inputs are not permitted"),
 ]

@@ -19,6 +19,7 @@ DAY = {"start": "2026-03-09T16:00:00Z", "end": "2026-03-10T16:00:00Z"}
 ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "healthz": ("/healthz", {}),
     "devices": ("/api/v1/devices", {}),
+    "names": ("/api/v1/names", {}),
     "device": ("/api/v1/devices/ac", {}),
     "vehicles": ("/api/v1/vehicles", {}),
     "trips": ("/api/v1/vehicles/car/trips", {"day": "2026-03-10"}),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from cloud.indicators.model import Actual, Allowance, Baseline, BaselineYear, Fo
 from cloud.indicators.written import pace
 from cloud.registry import tables
 from cloud.registry.database import writing
-from contract.clock import parse_time
+from contract.clock import Clock, parse_time
 from contract.operation import Car, ElevatorGroup, Window
 from contract.reading import Quality
 from contract.workdays import Workdays
@@ -122,6 +123,19 @@ def test_the_least_of_the_night_is_of_its_five_hours_only(context: Context) -> N
     write(context, tables.ledger_hour, *(used("w1", A_YEAR_EARLIER + h * HOUR, 50) for h in (0, 1, 3, 4)))
     water = shown(context)["water"]
     assert (water["night"], water["last_year_night"], water["unit"]) == (0.04, None, "m3")
+
+
+@pytest.mark.parametrize(
+    ("at", "load"),
+    [("00:10", 0.1), ("00:30", 0.1), ("08:00", 1.2), ("08:30", 1.6), ("08:45", 1.7), ("23:59", 0.1), ("12:40", None), ("13:20", None)],
+)
+def test_last_year_now_lies_between_the_means_of_two_hours(at: str, load: float | None, context: Context) -> None:
+    """As the dashed curve is drawn: a mean is that of the middle of its hour; nothing is known beside an hour that is missing."""
+    amounts = {hour: 100 for hour in range(24) if hour != 13} | {7: 800, 8: 1600, 9: 2000}
+    write(context, tables.ledger_hour, *(used("m1", A_YEAR_EARLIER + hour * HOUR, amount) for hour, amount in amounts.items()))
+    then = replace(context, clock=Clock(origin_ms=parse_time(f"2026-03-11T{at}:00+08:00"), speed=1e-13))
+    found = shown(then)["load"]["last_year_now"]
+    assert found == (None if load is None else pytest.approx(load))
 
 
 def test_the_load_now_is_the_sum_of_all_main_meters_or_nothing(context: Context) -> None:

@@ -85,10 +85,15 @@ def test_a_report_that_cannot_be_is_told_in_one_line(data: Path, output: Path, w
 
 
 def test_a_place_that_cannot_be_written_is_told(data: Path) -> None:
-    """Exit code 1 with the path; a folder is no file."""
-    for target, said in ((data / "none" / "a.xlsx", "No such file or directory"), (data, "Is a directory")):
+    """Exit code 1 with the path; a folder is no file, and neither is a pipe or a device, whose place no report may take."""
+    pipe = data.parent / "pipe"
+    os.mkfifo(pipe)
+    taken = "something stands there that is no file"
+    for target, said in ((data / "none" / "a.xlsx", "No such file or directory"), (data, taken), (pipe, taken)):
         done = run(data, "--year", "2026", "--format", "xlsx", "--output", str(target))
         assert (done.returncode, done.stderr) == (1, f"jieyue-cloud: {target}: cannot be written: {said}\n")
+    assert pipe.is_fifo()
+    pipe.unlink()
     assert not [path for path in data.parent.iterdir() if path.name.startswith(f".{data.name}.")]
 
 

@@ -1,0 +1,59 @@
+// The form that makes a report: the file that the interface answers, or its reason why there is none.
+
+import { KEY, say } from "./texts.js";
+
+const form = document.getElementById("report");
+const said = form.querySelector("output");
+
+async function ask(path) {
+  const answer = await fetch(path);
+  if (answer.ok) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  throw new Error(problem.detail ?? `${answer.status}`);
+}
+
+const choose = (name, choices) => form[name].replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
+
+function periods() {
+  const month = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { month: "long" }).format(new Date(2000, number - 1, 1));
+  const numbers = (count) => Array.from({ length: count }, (_, index) => index + 1);
+  const quarters = numbers(4).map((n) => [`quarter=${n}`, KEY === "zh" ? `第${n}季度` : `Q${n}`]);
+  return [["", say("whole_year")], ...quarters, ...numbers(12).map((n) => [`month=${n}`, month(n)])];
+}
+
+function scopes(units) {
+  const compounds = [...new Set(units.map((unit) => unit.compound))].filter(Boolean).sort();
+  const named = (unit) => [`unit:${unit.id}`, unit.name];
+  return [["district", say("report.scope.district")], ...compounds.map((id) => [`compound:${id}`, `${say("report.scope.compound")} ${id}`]), ...units.map(named)];
+}
+
+function save(content, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+async function make() {
+  const wanted = new URLSearchParams(form.period.value);
+  for (const name of ["year", "scope", "format"]) wanted.set(name, form[name].value);
+  wanted.set("lang", KEY);
+  said.textContent = say("making_report");
+  const answer = await ask(`/api/v1/reports/targets?${wanted}`);
+  const name = answer.headers.get("Content-Disposition").match(/filename="(.+)"/)[1];
+  save(await answer.blob(), name);
+  said.textContent = name;
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  make().catch((error) => (said.textContent = error.message)).finally(() => (button.disabled = false));
+});
+
+choose("period", periods());
+const [health, units] = await Promise.all(["/healthz", "/api/v1/units"].map(async (path) => (await ask(path)).json()));
+form.year.value = health.year;
+choose("scope", scopes(units));
