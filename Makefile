@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo install system test bench lint proto clean
+.PHONY: help demo install system wheel test bench lint proto clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,13 +37,19 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-ifdef WHEEL
-test: system ## the suite; WHEEL=1 runs it against the built wheel in an environment of its own
+PACKED := pyproject.toml $(shell find contract edge cloud simulators firmware_configs dashboards/grafana -type f -not -name '*.pyc')
+build/wheel/.made: $(PACKED)
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/pip install --quiet --upgrade pip
 	build/wheel/venv/bin/pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	build/wheel/venv/bin/pip install --quiet "$$(ls build/wheel/*.whl)[demo]" --group dev
+	touch $@
+
+wheel: build/wheel/.made ## the wheel, in an environment of its own
+
+ifdef WHEEL
+test: system wheel ## the suite; WHEEL=1 runs it against the wheel
 	cd build/wheel && venv/bin/python -P -m pytest --rootdir ../.. -c ../../pyproject.toml ../../tests
 else
 test: system $(VENV)/.dev

@@ -280,12 +280,12 @@ def _day(meter: str, water: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.timeout(120)
 def test_the_page_stays_small(demo: Demo, browser: Browser, token: str) -> None:
-    """Drawn again and again it has the same elements, and the heap does not grow by more than 2 MB in ten drawings."""
+    """Drawn again and again it has the same elements, and the heap does not grow by more than 2 MB in six drawings."""
     with opened(browser, at(demo.port, token)) as page:
         drawn(page, 3)
         tools = page.context.new_cdp_session(page)
         before = _heap(tools)
-        drawn(page, 13)
+        drawn(page, 9)
         after = _heap(tools)
     assert after["elements"] <= before["elements"] + 40, (before, after)  # cars set out and come home
     assert after["usedSize"] - before["usedSize"] < 2_000_000, (before, after)
