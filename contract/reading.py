@@ -49,6 +49,7 @@ class Row:
         values: Good values by point name.
         bad: Reason by point name, for what could not be read.
         texts: Strings by metric name, for messages that are no measurement (`Command/Result`).
+        late: Whether it was old when the edge got it, and the device said so: it goes as historical from the start.
     """
 
     device: str
@@ -56,6 +57,7 @@ class Row:
     values: dict[str, float] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    late: bool = False
 
     def readings(self) -> list[Reading]:
         """The row as single readings."""

@@ -12,6 +12,11 @@ _GREATEST = 2**63 - 1
 """What fits into a position or a time on disk."""
 RESEND_AFTER = 10.0
 """Seconds without an acknowledgement before a row is sent again."""
+LATE_AFTER = 50.0
+"""Seconds (of the site's clock) after which a row that was not sent goes as historical, and a stored position of a terminal is
+late. A row may be almost so old when it comes and wait almost as long again: together less than the 120 s after which ingest
+doubts the time of a live row.
+"""
 _SHOWN = 60
 """Characters of a faulty range that stand in the message about it."""
 

@@ -118,8 +118,8 @@ class Gateway:
     def _waiting(self) -> str | None:
         return self._clock.waiting if isinstance(self._clock, GatewayClock) else None
 
-    def _committed(self, kept: list[Kept]) -> None:
-        self.uplink.committed(kept)
+    def _committed(self, kept: list[Kept], since: float) -> None:
+        self.uplink.committed(kept, since)
 
     async def _alive(self, device: str, alive: bool) -> None:  # noqa: FBT001 (a callback of two arguments)
         log.info("device back" if alive else "device lost", device=device)

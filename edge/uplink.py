@@ -20,7 +20,7 @@ from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug_b_pb2 import Payload
-from contract.store import parse_ack, parse_resend
+from contract.store import LATE_AFTER, parse_ack, parse_resend
 from edge.outbox.keeping import recall
 from edge.outbox.outbox import Kept, Outbox
 from edge.primary import PrimaryHost
@@ -61,10 +61,10 @@ class Uplink:
         self._recalls: set[asyncio.Task[None]] = set()
         self.online = asyncio.Event()
 
-    def committed(self, kept: list[Kept]) -> None:
-        """Rows are on disk and may go."""
+    def committed(self, kept: list[Kept], since: float) -> None:
+        """Rows are on disk and may go; the first of them was there to be committed at `since` (monotonic s)."""
         if self._window is not None:
-            self._window.committed(kept)
+            self._window.committed(kept, since)
         self._wake.set()
 
     def latest(self, row: Row) -> None:
@@ -143,7 +143,8 @@ class Uplink:
             await self._host.wait()
         self._session = session = Session(self._node, client, bd_seq)
         await session.births()
-        self._window = window = Window(self._outbox, self._settings.backlog_rows_per_second, time.monotonic())
+        live_for = self._node.clock.real_seconds(LATE_AFTER)
+        self._window = window = Window(self._outbox, self._settings.backlog_rows_per_second, time.monotonic(), live_for)
         self.online.set()
         log.info("uplink online", gateway=self._node.id, bd_seq=bd_seq)
         while True:

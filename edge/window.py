@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
+from contract.store import LATE_AFTER, MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
 from edge.outbox.outbox import Kept, Outbox
 
 _LIVE_KEPT = 4 * MAX_ROWS_IN_FLIGHT
@@ -28,11 +28,12 @@ class _Sent:
 class Window:
     """The sending order of one session; pure but for reading the outbox, `now` is monotonic seconds."""
 
-    def __init__(self, outbox: Outbox, backlog_rate: float, now: float) -> None:
-        """Everything committed so far is backlog, everything later is live."""
+    def __init__(self, outbox: Outbox, backlog_rate: float, now: float, live_for: float = LATE_AFTER) -> None:
+        """Everything committed so far is backlog, everything later is live, for `live_for` seconds."""
         self._outbox = outbox
-        self._rate = backlog_rate
-        self._live: deque[Kept] = deque()
+        self._rate, self._live_for = backlog_rate, live_for
+        self._live: deque[tuple[float, Kept]] = deque()
+        """Rows and since when they are there."""
         self._backlog: deque[Kept] = deque()
         self._cursor = 0
         self._backlog_end = outbox.last_seq() + 1
@@ -44,11 +45,12 @@ class Window:
         self._turns = 0
         self._bytes = 0
 
-    def committed(self, rows: list[Kept]) -> None:
-        """New rows on disk; when more wait than memory should hold, they become backlog, which is read from disk."""
-        self._live.extend(row for row in rows if row.seq >= self._backlog_end)  # else the backlog has it: it came while the session began
+    def committed(self, rows: list[Kept], since: float) -> None:
+        """New rows on disk, there since `since`; when more wait than memory should hold, they become backlog, which is read from disk."""
+        # What lies before the end of the backlog the backlog has: it came while the session began.
+        self._live.extend((since, row) for row in rows if row.seq >= self._backlog_end)
         if len(self._live) > _LIVE_KEPT:
-            self._backlog_end = self._live[-1].seq + 1
+            self._backlog_end = self._live[-1][1].seq + 1
             self._live.clear()
             self._exhausted = False
 
@@ -59,11 +61,12 @@ class Window:
         if self._full():
             return self._again(due, now) if due else None
         if self._live:
-            return self._note(self._live.popleft(), now), False
+            since, row = self._live.popleft()
+            return self._note(row, now), now - since > self._live_for
         if due:
             return self._again(due, now)
-        row = self._from_backlog(now)
-        return (self._note(row, now), True) if row else None
+        old = self._from_backlog(now)
+        return (self._note(old, now), True) if old else None
 
     def acknowledged(self, spans: tuple[tuple[int, int], ...]) -> None:
         """Forget what the cloud has stored."""
@@ -81,7 +84,7 @@ class Window:
 
     def holds(self, device: str) -> bool:
         """Whether a row of a device waits or is in flight, as far as is known before the backlog is read to its end."""
-        waiting = (*self._live, *self._backlog, *(s.row for s in self._sent.values()))
+        waiting = (*(row for _, row in self._live), *self._backlog, *(s.row for s in self._sent.values()))
         return not self._exhausted or any(row.device == device for row in waiting)
 
     def wait(self, now: float) -> float:

@@ -36,7 +36,8 @@ def rows(device: Device, raw: bytes, received: int, *, retained: bool = False) -
     if len(raw) > MOST_BYTES:
         raise PayloadError("too long")
     if device.model.maker == "EMQX":
-        return [believed.position(device, location, received) for location in _positions(device, raw)]
+        stored, locations = _positions(device, raw)
+        return [believed.position(device, location, received, stored=stored) for location in locations]
     document = _parsed(raw)
     at = _time(device.model.time, document)
     if at is None or not believed.possible(at, received):
@@ -133,14 +134,15 @@ def _rfc3339(text: str) -> int | None:
         return None
 
 
-def _positions(device: Device, raw: bytes) -> list[Location]:
-    """Fixes of EMQX's gateway: one of 0x0200, several of 0x0704 (stored positions sent late)."""
+def _positions(device: Device, raw: bytes) -> tuple[bool, list[Location]]:
+    """Fixes of EMQX's gateway, and whether the terminal had stored them: one of 0x0200, several of 0x0704 (sent late)."""
     document = _parsed(raw)
-    header, late = document.get("header"), _at(document, "body.location")
+    header, several = document.get("header"), _at(document, "body.location")
+    stored = isinstance(header, dict) and header.get("msg_id") == Id.BATCH
     try:
-        if isinstance(header, dict) and header.get("msg_id") == Id.BATCH and isinstance(late, list):
+        if isinstance(header, dict) and stored and isinstance(several, list):
             single = {**header, "msg_id": int(Id.LOCATION)}
-            found = [from_emqx(json.dumps({"header": single, "body": body}).encode()) for body in late]
+            found = [from_emqx(json.dumps({"header": single, "body": body}).encode()) for body in several]
         else:
             found = [from_emqx(raw)]
     except BodyError as error:
@@ -148,4 +150,4 @@ def _positions(device: Device, raw: bytes) -> list[Location]:
     mine = believed.identity(device.phone)
     if mine and any(believed.identity(one[0]) != mine for one in found if one):
         raise PayloadError("the phone of another terminal")
-    return [one[1] for one in found if one]
+    return stored, [one[1] for one in found if one]

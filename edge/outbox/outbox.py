@@ -75,7 +75,9 @@ class Outbox:
             boot: Given while the clock is not yet set: times count from this boot's start, and the rows wait for `date`.
         """
         kept_rows = [r for r in map(without_gauges, rows) if r is not None] if self.full else rows
-        bodies = [(r.device, r.at, never_thinned(r.values, texts=bool(r.texts)), boot, encode_rows([r])) for r in kept_rows]
+        bodies = [
+            (r.device, r.at, never_thinned(r.values, texts=bool(r.texts)), boot, encode_rows([r], historical=r.late)) for r in kept_rows
+        ]
         with self.transaction() as db:
             first = self._last_seq() + 1
             db.executemany("INSERT INTO row (device, at, keep, boot, body) VALUES (?, ?, ?, ?, ?)", bodies)
@@ -182,7 +184,7 @@ def never_thinned(names: Iterable[str], *, texts: bool) -> int:
 def without_gauges(row: Row) -> Row | None:
     """The row with what a full outbox still takes; None if nothing is left."""
     values = {name: value for name, value in row.values.items() if not _is_gauge(name)}
-    return Row(row.device, row.at, values, {}, row.texts) if values or row.texts else None
+    return Row(row.device, row.at, values, {}, row.texts, row.late) if values or row.texts else None
 
 
 def _is_gauge(name: str) -> bool:

@@ -262,6 +262,19 @@ async def test_a_long_batch_in_packages_is_stored_whole_and_each_package_answere
     assert [row.at for row in platform.disk.rows] == times
 
 
+async def test_what_a_terminal_had_stored_is_late_and_what_it_says_now_is_not(platform: Platform) -> None:
+    """Of a 0x0704 the positions of a minute ago and before are late and fresh ones live; an old 0x0200 is a wrong clock, so live."""
+    client = await platform.call()
+    await client.open()
+    now = whole_second(platform.clock)
+    ages = [180_000, 60_000, 30_000, 0]
+    await client.ask(Batch(1, tuple(fix(now - age) for age in ages)))
+    await client.ask(Batch(0, (fix(now - 170_000), fix(now - 1000))))
+    await client.ask(fix(now - 160_000))
+    found = {now - row.at: row.late for row in platform.disk.rows}
+    assert found == {180_000: True, 60_000: True, 30_000: False, 0: False, 170_000: True, 1000: False, 160_000: False}
+
+
 async def test_fixes_that_are_none_draw_no_track(platform: Platform) -> None:
     """Without a fix, or with a clock of 2007, a row has neither latitude nor longitude; the latter gets the time of receipt."""
     client = await platform.call()

@@ -231,8 +231,9 @@ def test_emqx_positions_are_fixes_also_when_they_come_late() -> None:
     at = NOW // 1000 * 1000
     (row,) = rows(CAR, position(body(at)), NOW)
     assert (row.at, row.values["latitude"], row.values["speed"], row.values["odometer"]) == (at, 32.43, 36.5, 1234.5)
-    late = rows(CAR, position({"location": [body(at - 20_000), body(at - 10_000)]}, msg_id=0x0704), NOW)
-    assert [r.at for r in late] == [at - 20_000, at - 10_000]
+    late = rows(CAR, position({"location": [body(at - 180_000), body(at - 10_000)]}, msg_id=0x0704), NOW)
+    assert [(r.at, r.late) for r in late] == [(at - 180_000, True), (at - 10_000, False)]
+    assert [r.late for r in rows(CAR, position(body(at - 180_000)), NOW)] == [False]
     assert rows(CAR, position({}, msg_id=0x0002), NOW) == []
     with pytest.raises(PayloadError, match="another terminal"):
         rows(CAR, position(body(at), phone="010000000002"), NOW)

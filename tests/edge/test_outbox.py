@@ -55,6 +55,19 @@ def test_a_body_holds_the_reading_as_it_was_read(tmp_path: Path) -> None:
     outbox.close()
 
 
+def test_a_late_row_is_historical_from_the_disk_on(tmp_path: Path) -> None:
+    """Its body says so whenever it is sent, also when a full outbox left its gauges out; other rows are live."""
+    outbox = Outbox(tmp_path / "o.db")
+    rows = [Row("c1", AT, {"speed": 36.5, "odometer": 1234.5}, late=late) for late in (True, False)]
+    outbox.commit(rows)
+    outbox.full = True
+    outbox.commit(rows)
+    found = [[(m.name, m.is_historical) for m in sparkplug.decode(kept.body).metrics] for kept in outbox.pending(0, 10)]
+    both = [[("speed", late), ("odometer", late)] for late in (True, False)]
+    assert found == [*both, *([("odometer", late)] for late in (True, False))]
+    outbox.close()
+
+
 def test_the_session_number_rises_over_restarts(tmp_path: Path) -> None:
     """The session number starts at 0 and grows by one, so the late death of an old process is told apart."""
     outbox = Outbox(tmp_path / "o.db")

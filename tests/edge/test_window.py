@@ -26,8 +26,20 @@ def test_live_rows_go_before_the_backlog(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([_row(i) for i in range(3)])
     window = Window(outbox, 1000.0, now=0.0)
-    window.committed(outbox.commit([_row(10)]))
+    window.committed(outbox.commit([_row(10)]), 0.0)
     assert _drain(window, 1.0) == [(4, False), (1, True), (2, True), (3, True)]
+    outbox.close()
+
+
+def test_a_row_that_waited_long_goes_as_historical(tmp_path: Path) -> None:
+    """Full for a minute, the window then gives old rows out as historical, in their order, and fresh ones as live."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1000.0, now=0.0)
+    window.committed(outbox.commit([_row(i) for i in range(MAX_ROWS_IN_FLIGHT + 1)]), 0.0)
+    assert {historical for _, historical in _drain(window, 1.0)} == {False}
+    window.committed(outbox.commit([_row(1000)]), 11.0)
+    window.acknowledged(((1, MAX_ROWS_IN_FLIGHT),))
+    assert _drain(window, 1.0 + 60.0) == [(MAX_ROWS_IN_FLIGHT + 1, True), (MAX_ROWS_IN_FLIGHT + 2, False)]
     outbox.close()
 
 
@@ -35,7 +47,7 @@ def test_a_row_goes_again_after_ten_seconds_and_then_more_rarely(tmp_path: Path)
     """A lost acknowledgement costs a resend, and a dead cloud does not cost a flood."""
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1000.0, now=0.0)
-    window.committed(outbox.commit([_row(1)]))
+    window.committed(outbox.commit([_row(1)]), 0.0)
     story = [(0.0, [(1, False)]), (9.9, []), (10.0, [(1, True)]), (29.0, []), (30.0, [(1, True)])]
     for now, expected in story:
         assert _drain(window, now) == expected, f"second {now}"
@@ -48,7 +60,7 @@ def test_no_more_rows_are_in_flight_than_allowed(tmp_path: Path) -> None:
     """500 rows wait for their acknowledgement; each that comes lets one more out."""
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1e9, now=0.0)
-    window.committed(outbox.commit([_row(i) for i in range(MAX_ROWS_IN_FLIGHT + 50)]))
+    window.committed(outbox.commit([_row(i) for i in range(MAX_ROWS_IN_FLIGHT + 50)]), 0.0)
     assert len(_drain(window, 1.0)) == MAX_ROWS_IN_FLIGHT
     window.acknowledged(((1, 10),))
     assert [seq for seq, _ in _drain(window, 1.0)] == list(range(MAX_ROWS_IN_FLIGHT + 1, MAX_ROWS_IN_FLIGHT + 11))
@@ -69,7 +81,7 @@ def test_what_memory_cannot_hold_comes_from_disk(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1e9, now=0.0)
     for start in range(0, 5000, 500):
-        window.committed(outbox.commit([_row(start + i) for i in range(500)]))
+        window.committed(outbox.commit([_row(start + i) for i in range(500)]), 0.0)
     seen: set[int] = set()
     for step in range(1, 40):
         sent = [seq for seq, _ in _drain(window, step / 10)]
@@ -85,7 +97,7 @@ def test_no_more_bytes_are_in_flight_than_allowed(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1e9, now=0.0)
     kept = outbox.commit([Row("m1", i, {}, texts={"Command/Result": "x" * 100_000}) for i in range(60)])
-    window.committed(kept)
+    window.committed(kept, 0.0)
     sent = _drain(window, 1.0)
     assert len(sent) == -(-MAX_BYTES_IN_FLIGHT // len(kept[0].body))
     window.acknowledged(((1, 2),))
@@ -98,7 +110,7 @@ def test_a_row_committed_while_the_session_began_goes_once(tmp_path: Path) -> No
     outbox = Outbox(tmp_path / "o.db")
     kept = outbox.commit([_row(i) for i in range(3)])
     window = Window(outbox, 1000.0, now=0.0)
-    window.committed(kept)
+    window.committed(kept, 0.0)
     sent = []
     for step in range(1, 20):
         while (item := window.next(step / 10)) is not None:
@@ -114,7 +126,7 @@ def test_a_recalled_row_that_is_in_flight_is_counted_once(tmp_path: Path) -> Non
     """Rows pending on disk come with the backlog that begins anew; those in flight are neither sent nor counted twice."""
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1000.0, now=0.0)
-    window.committed(outbox.commit([_row(i) for i in range(3)]))
+    window.committed(outbox.commit([_row(i) for i in range(3)]), 0.0)
     _drain(window, 1.0)
     window.recalled()
     assert _drain(window, 2.0) == []
@@ -127,9 +139,9 @@ def test_rows_go_again_in_the_order_in_which_they_are_due(tmp_path: Path) -> Non
     """An acknowledged row does not go again, those due together keep their order, and `wait` ends at the first due."""
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1000.0, now=0.0)
-    window.committed(outbox.commit([_row(i) for i in range(3)]))
+    window.committed(outbox.commit([_row(i) for i in range(3)]), 0.0)
     _drain(window, 0.0)
-    window.committed(outbox.commit([_row(3)]))
+    window.committed(outbox.commit([_row(3)]), 0.0)
     _drain(window, 4.0)
     window.acknowledged(((2, 2),))
     assert window.wait(9.5) == 0.5
@@ -145,7 +157,7 @@ def test_what_was_acknowledged_leaves_nothing_behind(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1000.0, now=0.0)
     for second in range(100):
-        window.committed(outbox.commit([_row(second * 10 + i) for i in range(10)]))
+        window.committed(outbox.commit([_row(second * 10 + i) for i in range(10)]), float(second))
         sent = _drain(window, float(second))
         window.acknowledged(tuple((seq, seq) for seq, _ in sent if seq != 1))
     assert len(window._dues) <= 10 * RESEND_AFTER

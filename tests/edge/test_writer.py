@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,8 +41,13 @@ class Slow(Outbox):
 
 
 @asynccontextmanager
-async def writing(outbox: Outbox, told: list[int]) -> AsyncIterator[Writer]:
-    writer = Writer(outbox, lambda kept: told.extend(k.seq for k in kept), lambda: None)
+async def writing(outbox: Outbox, told: list[int], since: list[float] | None = None) -> AsyncIterator[Writer]:
+    def committed(kept: list[Kept], first: float) -> None:
+        told.extend(k.seq for k in kept)
+        if since is not None:
+            since.append(first)
+
+    writer = Writer(outbox, committed, lambda: None)
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -62,6 +68,23 @@ async def test_put_returns_only_after_the_commit(tmp_path: Path) -> None:
         await put
         assert [k.seq for k in outbox.pending(0, 10)] == [1]
     assert told == [1]
+
+
+async def test_how_long_a_row_waited_for_the_disk_is_told(tmp_path: Path) -> None:
+    """A batch is as old as the first of its rows, from when that came and not from when it was on disk."""
+    outbox, since = Slow(tmp_path / "o.db"), list[float]()
+    async with writing(outbox, [], since) as writer:
+        times = [time.monotonic()]
+        puts = [asyncio.create_task(writer.put([row(1)]))]
+        await asyncio.to_thread(outbox.began.wait, 10)
+        for number in (2, 3):
+            times.append(time.monotonic())
+            puts.append(asyncio.create_task(writer.put([row(number)])))
+            await asyncio.wait([puts[-1]], timeout=0.02)
+        outbox.may.set()
+        await asyncio.gather(*puts)
+    assert outbox.commits == [1, 2]
+    assert times[0] <= since[0] < times[1] <= since[1] < times[2]
 
 
 async def test_a_disk_that_does_not_answer_is_noticed(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class Session:
             case Batch():
                 if body.lost:
                     self.known.report(self.device.id, "batch with unreadable records")
-                return tuple(believed.position(self.device, location, now) for location in body.ordered())
+                return tuple(believed.position(self.device, location, now, stored=True) for location in body.ordered())
             case Other():
                 self.known.report(self.device.id, f"message 0x{body.msg_id:04X}, which means nothing here")
             case _:
