@@ -18,6 +18,7 @@ from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import DEFINITIONS, WATER
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.counters import Provenance, shares
+from cloud.ledger.periods import local_date
 from cloud.registry import tables
 from cloud.reports.base import MissingError
 from cloud.reports.period import Period
@@ -25,7 +26,7 @@ from cloud.reports.targets.curves import daily, monthly
 from cloud.reports.targets.facts import NOTHING, Compared, Denominator, EnergyRow, Facts, MeterRow, Name, Pair, Shares, UnitRow
 from cloud.reports.targets.faults import faults_of
 from cloud.reports.targets.used import Used, by_energy
-from contract.clock import iso, parse_time
+from contract.clock import parse_time
 
 TOTAL = "total"
 
@@ -123,7 +124,8 @@ def _need(who: _Who, used: Used, span: Span) -> None:
         raise MissingError(f"{who.text}: no main meter in this scope")
     if not any(meter in used.over(span) for meter in asked):
         what = f"{used.period.code()} of {who.text}: nothing is known"
-        raise MissingError(f"{what}; no readings and no entered amounts of {', '.join(asked)} from {iso(span.start)} to {iso(span.end)}")
+        days = f"from {local_date(span.start)} to {local_date(span.end - 1)}"
+        raise MissingError(f"{what}; no readings and no entered amounts of {', '.join(asked)} {days}")
 
 
 def _energies(who: _Who, used: Used) -> tuple[list[EnergyRow], Pair, Compared]:
