@@ -1,12 +1,19 @@
-"""One round: look at everything at `now`, step each rule and subject, and keep decision and messages in one transaction."""
+"""One round: look at everything at `now`, step each rule and subject, and keep decision and messages in one transaction.
+
+Each rule stands in a savepoint of it, so that what is wrong with one undoes nothing of the others.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
 
 from cloud.alerts import book, machine
 from cloud.alerts.book import Kept
@@ -16,8 +23,12 @@ from cloud.alerts.observe import Memory, Observation
 from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View, load
 from cloud.registry.database import writing
+from cloud.telemetry.base import StoreDown
 from contract.site import Site
 
+log = structlog.get_logger()
+LOG_EVERY = 60.0
+"""Seconds between two log lines about one rule that fails."""
 _NO_MEMORY: Memory = {}
 
 
@@ -44,19 +55,29 @@ class Change:
 
 @dataclass
 class Evaluator:
-    """Evaluates the rules of a site; it remembers only when it looked at each rule last."""
+    """Evaluates the rules of a site; it remembers only when it looked at each rule last, and which failed.
+
+    Attributes:
+        engine: The database.
+        site: Whose devices are looked at.
+        rules: By id.
+        channels: Who is told.
+        failed: How often each rule failed.
+    """
 
     engine: sa.Engine
     site: Site
     rules: Mapping[str, Rule]
     channels: Sequence[Channel] = ()
+    failed: Counter[str] = field(default_factory=Counter)
     _looked: dict[str, int] = field(default_factory=dict)
+    _logged: dict[str, float] = field(default_factory=dict)
 
     def round(self, now: int) -> list[Change]:
         """Look once.
 
         Returns:
-            What fired or was resolved.
+            What fired or was resolved; a rule that fails is logged, and the others go on.
 
         Raises:
             sqlalchemy.exc.OperationalError: The database cannot be asked; nothing was decided then.
@@ -65,13 +86,42 @@ class Evaluator:
         view = load(self.engine, self.site, now)
         with writing(self.engine).begin() as connection:
             kept = book.kept(connection, self.site.group)
-            changes = [change for rule in due for change in _of_rule(rule, view, kept)]
-            changes += _of_no_rule(self.rules, kept, now)
-            events = [change for change in changes if change.event is not None]
-            for change in events:
-                self._enter(connection, view, change)
-            book.keep(connection, self.site.group, {(c.rule, c.subject): c.kept for c in changes}, kept)
+            events = [change for rule in due for change in self._judge(connection, rule, view, kept)]
+            events += self._keep(connection, view, _of_no_rule(self.rules, kept, now), kept)
         self._looked.update({rule.id: now for rule in due})
+        return events
+
+    def _judge(self, connection: sa.Connection, rule: Rule, view: View, kept: Mapping[tuple[str, str], Kept]) -> list[Change]:
+        """What a rule brings about. If it fails, nothing is decided of it, and it is looked at again when it is due.
+
+        This is the outermost loop of a rule: what is wrong with it may be anything, and must not stop the others. A database
+        that is gone is no rule's fault and ends the round.
+        """
+        try:
+            with connection.begin_nested():
+                return self._keep(connection, view, list(_of_rule(rule, view, kept)), kept)
+        except (OperationalError, StoreDown):
+            raise
+        except Exception as error:
+            if connection.invalidated:
+                raise
+            self._count(rule.id, error)
+            return []
+
+    def _count(self, rule: str, error: Exception) -> None:
+        """One more failure of a rule; logged once a minute."""
+        self.failed[rule] += 1
+        at = time.monotonic()
+        if at - self._logged.get(rule, -LOG_EVERY) >= LOG_EVERY:
+            self._logged[rule] = at
+            log.error("a rule failed", rule=rule, count=self.failed[rule], exc_info=error)
+
+    def _keep(self, connection: sa.Connection, view: View, changes: Sequence[Change], kept: Mapping[tuple[str, str], Kept]) -> list[Change]:
+        """Write some steps down; returns those that brought something about."""
+        events = [change for change in changes if change.event is not None]
+        for change in events:
+            self._enter(connection, view, change)
+        book.keep(connection, self.site.group, {(c.rule, c.subject): c.kept for c in changes}, kept)
         return events
 
     def _enter(self, connection: sa.Connection, view: View, change: Change) -> None:

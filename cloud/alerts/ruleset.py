@@ -27,6 +27,9 @@ GATEWAY = "gateway"
 """The class of gateways, which have no profile."""
 _GATEWAY_POINTS = ("outbox_", "bus_")
 _PLAIN_WORDS = frozenset({"name", "value", "limit", "unit"})
+_PARTS = frozenset(".[")
+_ALONE = "expected words alone in braces, without format, conversion, attribute or index"
+"""Every word is a text when it is filled in, a number too: its format would fail then."""
 _GAPS = 3
 
 
@@ -141,12 +144,17 @@ def _texts(rule: Rule) -> Iterator[Fault]:
     for field, text in (("title", rule.title), ("detail", rule.detail)):
         for language, template in (("zh", text.zh), ("en", text.en)):
             try:
-                names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+                parsed = [(name, spec or conversion) for _, name, spec, conversion in Formatter().parse(template) if name is not None]
             except ValueError as error:
                 yield Fault((field, language), f"expected words in braces: {error}", template)
                 continue
-            for name in sorted(names - known) if condition else ():
-                yield Fault((field, language), f"no such word; expected one of {', '.join(sorted(known))}", name)
+            for name, more in sorted(parsed):
+                if more or not _PARTS.isdisjoint(name):  # words are texts when they are filled in: a number's format would fail then
+                    yield Fault(
+                        (field, language), "expected words alone in braces, without format, conversion, attribute or index", template
+                    )
+                elif condition and name not in known:
+                    yield Fault((field, language), f"no such word; expected one of {', '.join(sorted(known))}", name)
 
 
 def load_rules(folder: Path = SHIPPED) -> dict[str, Rule]:

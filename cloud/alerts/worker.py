@@ -34,7 +34,7 @@ async def run(evaluator: Evaluator, clock: Clock, ready: Callable[[], bool]) -> 
         except (OperationalError, StoreDown) as error:
             log.warning("alerts wait", reason=str(error).splitlines()[0])
         except Exception:
-            log.exception("a round of alerts failed")  # one wrong rule must not end the service
+            log.exception("a round of alerts failed")  # whatever is wrong must not end the service
         await asyncio.sleep(max(clock.real_seconds(LOOK_EVERY), BREATH))
 
 

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
+from cloud.alerts import book
 from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.machine import Event, Reason
 from cloud.alerts.ruleset import load_rules
 from cloud.registry import tables
 from contract.clock import parse_time
-from contract.operation import Exemption, Operation
+from contract.operation import Exemption, Operation, Text
 from simulators.faulty import FaultyWorld
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def test_a_round_asks_few_questions_however_many_devices_there_are(house: House)
     house.evaluator.round(house.now + 1000)
     reads = [text for text in asked if text.startswith("SELECT")]
     assert len(reads) == 7
-    assert [text for text in asked if not text.startswith(("SELECT", "BEGIN", "INSERT INTO alert_state"))] == []
+    assert [text for text in asked if not text.startswith(("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "INSERT INTO alert_state"))] == []
 
 
 @pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
@@ -94,6 +97,64 @@ def test_a_rule_that_is_gone_leaves_nothing_open(house: House) -> None:
     house.run(TUESDAY + MINUTE)
     only(house, "vehicle_speeding")
     assert [(change.event, change.reason) for change in house.run(TUESDAY + 2 * MINUTE)] == [(Event.RESOLVED, Reason.NO_LONGER_WATCHED)]
+
+
+def _told_of_a_wrong_text(house: House) -> None:
+    """Two rules find the same set-point; the text of the first cannot be filled in."""
+    only(house, "hvac_setpoint")
+    rule = house.evaluator.rules["hvac_setpoint"]
+    wrong = rule.model_copy(update={"id": "wrong", "detail": Text(zh="{nobody}", en="{nobody}")})
+    house.evaluator.rules = {"wrong": wrong, rule.id: rule}
+    house.use("c3-ac-04")
+    house.now = TUESDAY
+    house.world.write("c3-ac-04", "setpoint", 22.0, TUESDAY)
+
+
+@pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
+def test_a_rule_that_fails_stops_no_other(house: House) -> None:
+    """What it wrote is undone and logged once a minute with its name; the other fires, and neither is half there."""
+    _told_of_a_wrong_text(house)
+    with capture_logs() as logs:
+        changes = house.run(TUESDAY + 20 * MINUTE)
+    assert [(change.rule, change.event) for change in changes] == [("hvac_setpoint", Event.FIRED)]
+    assert [alert.rule for alert in house.alerts()] == ["hvac_setpoint"]
+    assert house.evaluator.failed == {"wrong": 5}
+    assert [(line["event"], line["rule"], line["log_level"]) for line in logs] == [("a rule failed", "wrong", "error")]
+
+
+@pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
+def test_what_the_database_refuses_undoes_only_its_rule(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alert that was entered before its message was refused is gone; the transaction stays fit for the next rule."""
+    _told_of_a_wrong_text(house)
+    rule = house.evaluator.rules["hvac_setpoint"]
+    house.evaluator.rules = {"wrong": rule.model_copy(update={"id": "wrong"}), rule.id: rule}
+    real = book.note
+
+    def refused(connection: sa.Connection, alert: str, event: str, reason: str, now: int) -> None:
+        wrong = connection.execute(sa.select(tables.alert.c.rule).where(tables.alert.c.id == alert)).scalar_one() == "wrong"
+        real(connection, "no such alert" if wrong else alert, event, reason, now)
+
+    monkeypatch.setattr(book, "note", refused)
+    assert [change.rule for change in house.run(TUESDAY + 20 * MINUTE)] == ["hvac_setpoint"]
+    assert [alert.rule for alert in house.alerts()] == ["hvac_setpoint"]
+    assert house.evaluator.failed == {"wrong": 5}
+
+
+def test_a_database_that_is_gone_ends_the_round(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no rule's fault: nothing is decided, nothing is counted against a rule, and the round is made again."""
+    _told_of_a_wrong_text(house)
+    house.run(TUESDAY + 10 * MINUTE)
+
+    def gone(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("gone"))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(book, "fire", gone)
+        with pytest.raises(OperationalError, match="gone"):
+            house.run(TUESDAY + 20 * MINUTE)
+    assert house.evaluator.failed == {}
+    assert house.alerts() == []
+    assert [change.rule for change in house.run(house.now + MINUTE)] == ["hvac_setpoint"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ basis: ours
 title: {zh: 题, en: title}
 detail: {zh: "{name}", en: "{name}"}
 """
+_ALONE = "without format, conversion, attribute or index"
 WRONG = {
     'point: "on"': [
         ("point: onn", 5, "point: no such point; expected a name of contract/point.py, got 'onn'"),
@@ -46,6 +47,11 @@ WRONG = {
     'detail: {zh: "{name}", en: "{name}"}': [
         ('detail: {zh: "{name}", en: "{nam}"}', 9, "detail.en: no such word; expected one of limit, name, unit, value, got 'nam'"),
         ('detail: {zh: "{name", en: "{name}"}', 9, "detail.zh: expected words in braces"),
+        *[
+            (f'detail: {{zh: "{{name}}", en: "{field}"}}', 9, f"detail.en: expected words alone in braces, {_ALONE}, got '{field}'")
+            for field in ("{value:.1f}", "{value:zz}", "{value:{limit}}", "{name!r}", "{name.upper}", "{name[0]}")
+        ],
+        ('detail: {zh: "{}", en: "{name}"}', 9, "detail.zh: no such word; expected one of limit, name, unit, value, got ''"),
     ],
 }
 
