@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from contract.profile import Fault, located
 from contract.workdays import Workdays
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 _CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+_CLOCK_OR_MIDNIGHT = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 _DAY_OF_YEAR = r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
+_LEAP_YEAR = 2000
+
+
+def _exists(day: str) -> str:
+    try:
+        date.fromisoformat(f"{_LEAP_YEAR}-{day}")
+    except ValueError:
+        raise ValueError("expected a day that a year has, as MM-DD") from None
+    return day
+
+
+DayOfYear = Annotated[str, Field(pattern=_DAY_OF_YEAR), AfterValidator(_exists)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 
@@ -30,12 +44,23 @@ class Text(Strict):
     en: str
 
 
-class Window(Strict):
+class Hours(Strict):
+    """A span of a day in local time, its end excluded; it does not run over midnight."""
+
+    start: Annotated[str, Field(pattern=_CLOCK)]
+    end: Annotated[str, Field(pattern=_CLOCK_OR_MIDNIGHT)]
+
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        if self.end <= self.start:
+            raise located([Fault(("end",), f"expected a time after start ({self.start}); hours do not run over midnight", self.end)])
+        return self
+
+
+class Window(Hours):
     """When odd/even stopping holds, in local time."""
 
     days: Literal["workdays", "every_day"] = "workdays"
-    start: Annotated[str, Field(pattern=r"^\d{2}:\d{2}$")]
-    end: Annotated[str, Field(pattern=r"^\d{2}:\d{2}$")]
 
 
 class Car(Strict):
@@ -80,18 +105,16 @@ class Map(Strict):
     landmarks: list[Landmark] = []
 
 
-class Hours(Strict):
-    """A span of a day in local time."""
-
-    start: Annotated[str, Field(pattern=_CLOCK)]
-    end: Annotated[str, Field(pattern=_CLOCK)]
-
-
 class Season(Strict):
     """From a day of the year to another, both included; may run over New Year."""
 
-    start: Annotated[str, Field(pattern=_DAY_OF_YEAR)]
-    end: Annotated[str, Field(pattern=_DAY_OF_YEAR)]
+    start: DayOfYear
+    end: DayOfYear
+
+    def __contains__(self, day: str) -> bool:
+        """Whether a day of the year, MM-DD, lies in it."""
+        begun, not_over = day >= self.start, day <= self.end
+        return begun or not_over if self.start > self.end else begun and not_over
 
 
 class Exemption(Strict):
@@ -115,6 +138,14 @@ class Operation(Strict):
     free: list[date] = []
     """Days on which it does not."""
     exemptions: list[Exemption] = []
+
+    @model_validator(mode="after")
+    def _one_season_at_a_time(self) -> Self:
+        if self.cooling.start in self.heating or self.heating.start in self.cooling:
+            said, other = ("heating", "cooling") if "heating" in self.model_fields_set else ("cooling", "heating")
+            given, span = (f"{season.start} to {season.end}" for season in (getattr(self, said), getattr(self, other)))
+            raise located([Fault((said,), f"expected no day of the {other} season ({span})", given)])
+        return self
 
     @cached_property
     def workdays(self) -> Workdays:

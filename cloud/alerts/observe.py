@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from contract.units import Unit
+
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import View
@@ -17,6 +19,7 @@ Word = str | float | Mapping[str, str]
 Memory = dict[str, Any]
 """What a condition keeps of a subject between two looks; JSON."""
 _UNITS = {"s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LONGEST = 366 * _UNITS["d"]
 
 
 def _duration(given: object) -> int:
@@ -24,17 +27,37 @@ def _duration(given: object) -> int:
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     if not number.isdigit() or text[len(number) :] not in _UNITS:
         raise ValueError("expected a duration such as 30s, 15min, 2h or 1d")
-    return int(number) * _UNITS[text[len(number) :]]
+    found = int(number) * _UNITS[text[len(number) :]]
+    if found > _LONGEST:
+        raise ValueError("expected a duration of at most 366d")
+    return found
 
 
 Duration = Annotated[int, BeforeValidator(_duration)]
-"""ms, written as a number with s, min, h or d."""
+"""ms, written as a number with s, min, h or d; at most 366d."""
 
 
 class Given(BaseModel):
     """Numbers that a rule gives to its condition; each condition has its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a rule must say so that its condition can judge anything; what else it says would hold for nothing.
+
+    Attributes:
+        classes: It looks at the devices of the rule's classes.
+        points: The rule's point is one of these; without any, the condition looks at no point that a rule names.
+        beside: A class has a profile with all points of one of these.
+        unit: Of its values, where there is no point that has one.
+    """
+
+    classes: bool = False
+    points: frozenset[str] = frozenset()
+    beside: tuple[frozenset[str], ...] = ()
+    unit: str = Unit.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +93,7 @@ class Condition:
         observe: The function; it sees the rule, its numbers, what is known now, and what it kept by subject.
         given: The model of its numbers.
         words: Names that its observations bring for a rule's texts.
+        needs: What a rule must say for it.
         sparse: It speaks only of subjects with something to say; the others are normal. Otherwise a subject that it does
             not speak of is no longer watched.
     """
@@ -78,14 +102,18 @@ class Condition:
     observe: Observe
     given: type[Given]
     words: frozenset[str]
+    needs: Needs
     sparse: bool
 
 
+_NOTHING = Needs()
 CONDITIONS: dict[str, Condition] = {}
 """By name; `cloud.alerts.conditions` fills it."""
 
 
-def condition(name: str, given: type[Given] = Given, *, words: tuple[str, ...] = (), sparse: bool = False) -> Callable[[Observe], Observe]:
+def condition(
+    name: str, given: type[Given] = Given, *, words: tuple[str, ...] = (), needs: Needs = _NOTHING, sparse: bool = False
+) -> Callable[[Observe], Observe]:
     """Register a function as a condition.
 
     Raises:
@@ -95,7 +123,7 @@ def condition(name: str, given: type[Given] = Given, *, words: tuple[str, ...] =
     def register(observe: Observe) -> Observe:
         if name in CONDITIONS:
             raise ValueError(f"condition {name!r} is claimed by {CONDITIONS[name].observe.__module__} and {observe.__module__}")
-        CONDITIONS[name] = Condition(name, observe, given, frozenset(words), sparse)
+        CONDITIONS[name] = Condition(name, observe, given, frozenset(words), needs, sparse)
         return observe
 
     return register

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cloud.alerts import conditions
 from cloud.alerts.machine import Timing
-from cloud.alerts.observe import Condition, Duration, Given
-from contract import units, yamlfile
+from cloud.alerts.observe import Condition, Duration, Given, Needs
+from contract import yamlfile
 from contract.operation import Text
 from contract.point import POINTS
 from contract.profile import Fault, Profile, load_profile, located, profile_names
@@ -49,7 +49,7 @@ class Severity(StrEnum):
 class Rule(BaseModel):
     """One rule."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ignored_types=(cached_property,))
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
     severity: Severity
@@ -110,11 +110,13 @@ def _unknown(rule: Rule) -> Iterator[Fault]:
     for number, name in enumerate(rule.classes):
         if name not in classes:
             yield Fault(("classes", number), f"no such device class; expected one of {', '.join(sorted(classes))}", name)
-    yield from _point(rule, [name for name in rule.classes if name in classes])
     condition = conditions.CONDITIONS.get(rule.condition)
     if condition is None:
         yield Fault(("condition",), f"no such condition; expected one of {', '.join(sorted(conditions.CONDITIONS))}", rule.condition)
         return
+    known = [name for name in rule.classes if name in classes]
+    yield from _classes(rule, known, condition.needs)
+    yield from _point(rule, known, condition.needs)
     try:
         condition.given.model_validate(rule.given)
     except ValidationError as error:
@@ -122,16 +124,33 @@ def _unknown(rule: Rule) -> Iterator[Fault]:
             yield Fault(("given", *fault["loc"]), fault["msg"].removeprefix("Value error, "), fault["input"])
 
 
-def _point(rule: Rule, classes: Sequence[str]) -> Iterator[Fault]:
-    if rule.point is None:
-        return
-    if rule.point not in POINTS:
+def _classes(rule: Rule, classes: Sequence[str], needs: Needs) -> Iterator[Fault]:
+    if bool(rule.classes) != needs.classes:
+        expected = "at least one class of devices" if needs.classes else "none"
+        judged = "judges devices of some classes" if needs.classes else "does not look at classes"
+        yield Fault(("classes",), f"expected {expected}, since {rule.condition} {judged}", rule.classes)
+    for name in classes if needs.beside else ():
+        if not any(points <= profile.points.keys() for profile in _profiles()[name] for points in needs.beside):
+            wanted = " or ".join(" and ".join(sorted(points)) for points in needs.beside)
+            yield Fault(("classes", rule.classes.index(name)), f"expected a class with {wanted}, which {rule.condition} judges by", name)
+
+
+def _point(rule: Rule, classes: Sequence[str], needs: Needs) -> Iterator[Fault]:
+    if rule.point is not None and rule.point not in POINTS:
         yield Fault(("point",), "no such point; expected a name of contract/point.py", rule.point)
         return
-    try:
-        units.factor(Unit(rule.unit), POINTS[rule.point].unit)
-    except ValueError:
-        yield Fault(("unit",), f"expected {POINTS[rule.point].unit} or a unit of the same quantity", str(rule.unit))
+    if rule.point not in needs.points if needs.points else rule.point is not None:
+        some = ", ".join(sorted(needs.points)) if len(needs.points) < len(POINTS) else "a name of contract/point.py"
+        expected = (
+            f"{some}, which {rule.condition} looks at" if some else f"none, since {rule.condition} looks at no point that a rule names"
+        )
+        yield Fault(("point",), f"expected {expected}", rule.point)
+        return
+    unit = str(needs.unit if rule.point is None else POINTS[rule.point].unit)
+    if str(rule.unit) != unit:
+        yield Fault(("unit",), f"expected {unit}: nothing converts the values", str(rule.unit))
+    if rule.point is None:
+        return
     for name in classes:
         has = any(rule.point in profile.points for profile in _profiles()[name])
         if not has and not (name == GATEWAY and rule.point.startswith(_GATEWAY_POINTS)):

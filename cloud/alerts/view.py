@@ -104,9 +104,7 @@ class View:
 
     def in_season(self, season: Season) -> bool:
         """Whether today lies in a season, its last day included."""
-        day, over_new_year = f"{local_date(self.now):%m-%d}", season.start > season.end
-        begun, not_over = day >= season.start, day <= season.end
-        return begun or not_over if over_new_year else begun and not_over
+        return f"{local_date(self.now):%m-%d}" in season
 
     def of_class(self, classes: Sequence[str]) -> list[Device]:
         """The devices of some classes."""

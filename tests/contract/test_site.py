@@ -263,3 +263,39 @@ def test_a_folder_without_a_site_is_refused(tmp_path: Path, folder: str, fault: 
     """A wrong path is told as such, not as a site that lacks everything."""
     with pytest.raises(yamlfile.ConfigError, match=fault):
         load_site(tmp_path / folder)
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ('cooling: {start: "02-30", end: "09-30"}', "operation.cooling.start: expected a day that a year has, as MM-DD, got '02-30'"),
+        (
+            'heating: {start: "09-30", end: "03-31"}',
+            "operation.heating: expected no day of the cooling season (05-01 to 09-30), got '09-30",
+        ),
+        (
+            'cooling: {start: "10-15", end: "04-30"}',
+            "operation.cooling: expected no day of the heating season (11-01 to 03-31), got '10-15",
+        ),
+        ('work: {start: "18:00", end: "08:30"}', "operation.work.end: expected a time after start (18:00); hours do not run over midnight"),
+        (
+            'plant: {start: "07:00", end: "07:00"}',
+            "operation.plant.end: expected a time after start (07:00); hours do not run over midnight",
+        ),
+    ],
+)
+def test_hours_and_seasons_that_never_are_are_refused(operation: str, said: str, tmp_path: Path) -> None:
+    """No day would be judged by them, or a day by both seasons; each is named with its line."""
+    write(tmp_path, GOOD | {"operation.yaml": f"operation:\n  {operation}\n"})
+    with pytest.raises(yamlfile.ConfigError) as refused:
+        load_site(tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / 'operation.yaml'}:2: {said}"), str(refused.value)
+
+
+def test_a_site_may_be_open_all_day_and_heat_over_new_year(tmp_path: Path) -> None:
+    """24:00 ends a day; a season includes both its days and may be a leap day."""
+    text = 'operation:\n  plant: {start: "00:00", end: "24:00"}\n  heating: {start: "11-01", end: "02-29"}\n'
+    operation = load_site(write(tmp_path, GOOD | {"operation.yaml": text})).operation
+    assert operation.plant.end == "24:00"
+    assert [day in operation.heating for day in ("10-31", "11-01", "01-01", "02-29", "03-01")] == [False, True, True, True, False]
+    assert [day in operation.cooling for day in ("04-30", "05-01", "09-30", "10-01")] == [False, True, True, False]

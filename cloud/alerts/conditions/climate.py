@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from cloud.alerts.observe import Given, Memory, Observation, condition
+from pydantic import Field
+
+from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
+from contract.point import POINTS
 from contract.profile import load_profile
+from contract.units import Unit
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import Device, View
 
+Limit = Annotated[float, Field(ge=0, le=50)]
+"""degC, as rooms can have it."""
+_TEMPERATURES = frozenset(name for name, point in POINTS.items() if point.unit is Unit.CELSIUS)
+_SWITCHES = frozenset({"on", "lights", "screen"})
 _SIDE = {"cooling": {"zh": "低于", "en": "below"}, "heating": {"zh": "高于", "en": "above"}}
 
 
@@ -21,13 +29,13 @@ class SeasonLimits(Given):
     `tolerance` is what a sensor may be off; `by_the_plant`: a breach only while the valve is open, so that weather alone is none.
     """
 
-    cooling: float
-    heating: float
-    tolerance: float = 0.0
+    cooling: Limit
+    heating: Limit
+    tolerance: Annotated[float, Field(ge=0, le=10)] = 0.0
     by_the_plant: bool = False
 
 
-@condition("season_limit", SeasonLimits, words=("side",))
+@condition("season_limit", SeasonLimits, words=("side",), needs=Needs(classes=True, points=_TEMPERATURES, beside=(frozenset({"on"}),)))
 def season_limit(rule: Rule, given: SeasonLimits, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A temperature against the limit of the season, judged in working hours while the device runs in that mode."""
     operation = view.site.operation
@@ -66,7 +74,7 @@ def _word(view: View, device: Device, point: str) -> str | None:
     return None if mapped is None else (mapped.values or {}).get(int(found.value))
 
 
-@condition("runs_outside_hours")
+@condition("runs_outside_hours", needs=Needs(classes=True, points=_SWITCHES))
 def runs_outside_hours(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """Plant that is on outside its hours or on a day without work, by the official calendar and the site's exceptions."""
     allowed = view.within(view.site.operation.plant)

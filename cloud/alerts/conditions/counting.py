@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from contract.profile import RegisterType, decimal_scale
+from contract.profile import Fault, RegisterType, decimal_scale, located
+from contract.units import Unit
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -27,12 +28,12 @@ class Stuck(Given):
     `hole`: the longest time between two looks over which the rate is taken as constant.
     """
 
-    steps: float = Field(gt=0)
+    steps: float = Field(gt=0, le=1000)
     least: Duration
-    hole: Duration
+    hole: Annotated[Duration, Field(gt=0)]
 
 
-@condition("stuck", Stuck)
+@condition("stuck", Stuck, needs=Needs(classes=True, beside=tuple(frozenset({counter, rate}) for counter, (rate, _) in _RATES.items())))
 def stuck(rule: Rule, given: Stuck, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A counter that stands while its own device says that something is used.
 
@@ -86,11 +87,17 @@ class Night(Given):
     first: int = Field(ge=0, le=23)
     last: int = Field(ge=1, le=24)
     share: float = Field(gt=0, lt=1)
-    least: float = Field(ge=0)
+    least: float = Field(ge=0, le=1e6)
     days: int = Field(ge=7, le=31)
 
+    @model_validator(mode="after")
+    def _has_an_hour(self) -> Self:
+        if self.last <= self.first:
+            raise located([Fault(("last",), f"expected an hour after first ({self.first})", self.last)])
+        return self
 
-@condition("never_rests", Night)
+
+@condition("never_rests", Night, needs=Needs(unit=Unit.CUBIC_METRE))
 def never_rests(_rule: Rule, given: Night, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The quietest hour of the last whole night against a busy hour of the last days; both as the ledger measured them.
 
@@ -119,7 +126,7 @@ class Share(Given):
     least: float = Field(gt=0, le=1)
 
 
-@condition("measured_share", Share)
+@condition("measured_share", Share, needs=Needs(unit=Unit.PERCENT))
 def measured_share(_rule: Rule, given: Share, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """Of each main meter: which part of the last whole day was measured; an hour of which nothing is known was not."""
     end = floor(view.now - HOUR_MS, "day")

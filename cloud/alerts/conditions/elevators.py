@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+from pydantic import Field
+
+from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
 from cloud.ledger.periods import local_date, midnight
 
 if TYPE_CHECKING:
@@ -22,10 +24,13 @@ class Stops(Given):
     """`grace`: after a window opens, a car may still end the ride it is on. `hold`: how long a stop counts as happening."""
 
     grace: Duration
-    hold: Duration
+    hold: Annotated[Duration, Field(gt=0)]
 
 
-@condition("stop_outside_floors", Stops, words=("floor", "floors"))
+_NEEDS = Needs(classes=True, points=frozenset({"stops"}), beside=(frozenset({"stops", "mode"}),))
+
+
+@condition("stop_outside_floors", Stops, words=("floor", "floors"), needs=_NEEDS)
 def stop_outside_floors(rule: Rule, given: Stops, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A latched stop counter of a floor outside the car's own rose between two looks that both lie in one window.
 

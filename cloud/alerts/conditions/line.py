@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+from pydantic import Field
+
+from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
+from contract.point import POINTS
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 _MINUTE = 60_000
 
 
-@condition("silent")
+@condition("silent", needs=Needs(classes=True))
 def silent(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """No good reading for longer than the interface's online rule allows; not judged while the gateway is gone, which has its own rule."""
     for device in view.of_class(rule.classes):
@@ -36,7 +39,7 @@ class VehicleSilence(Given):
     parked: Duration
 
 
-@condition("vehicle_silent", VehicleSilence)
+@condition("vehicle_silent", VehicleSilence, needs=Needs(classes=True))
 def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A terminal that says nothing; one that was never heard is not connected yet, which is no fault."""
     for device in view.of_class(rule.classes):
@@ -61,10 +64,10 @@ def gateway_offline(_rule: Rule, _given: Given, view: View, _memory: Mapping[str
 class Within(Given):
     """How long what happened counts as happening."""
 
-    within: Duration
+    within: Annotated[Duration, Field(gt=0)]
 
 
-@condition("counter_rose", Within)
+@condition("counter_rose", Within, needs=Needs(classes=True, points=frozenset(POINTS)))
 def counter_rose(rule: Rule, given: Within, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A counter of bad things rose; one that fell belongs to a new outbox and begins anew."""
     for device in view.of_class(rule.classes):

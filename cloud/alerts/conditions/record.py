@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+from cloud.alerts.view import EVENTS_OF
+from cloud.ledger.periods import DAY_MS
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -25,11 +27,20 @@ _KINDS: dict[str, dict[str, str]] = {
 Kind = Literal["counter_reset", "counter_backwards", "counter_jump", "counter_unusable", "clock_fault", "foreign_gateway", "vehicle_sos"]
 
 
+def _looked_at(given: int) -> int:
+    if not 0 < given <= EVENTS_OF:
+        raise ValueError(f"expected more than 0s and at most {EVENTS_OF // DAY_MS}d: what is older is history")
+    return given
+
+
+Recent = Annotated[Duration, AfterValidator(_looked_at)]
+
+
 class Kinds(Given):
     """Which events, and how long one counts as happening."""
 
     kinds: list[Kind] = Field(min_length=1)
-    within: Duration
+    within: Recent
 
 
 @condition("recorded", Kinds, words=("what", "detail"), sparse=True)
@@ -43,7 +54,7 @@ def recorded(_rule: Rule, given: Kinds, view: View, _memory: Mapping[str, Memory
 class RejectedWithin(Given):
     """How long a refused reading counts as happening."""
 
-    within: Duration
+    within: Recent
 
 
 @condition("rejected", RejectedWithin, words=("why",), sparse=True)

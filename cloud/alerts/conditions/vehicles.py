@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from cloud.alerts.observe import Given, Memory, Observation, condition
+from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
 from contract.jt808.bits import ALARMS
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Speed(Given):
     """km/h: the most that is allowed anywhere, and which part more is not told."""
 
-    limit: float = Field(gt=0)
-    more: float = Field(ge=0)
+    limit: float = Field(gt=0, le=300)
+    more: float = Field(ge=0, le=1)
 
 
-@condition("speeding", Speed)
+@condition("speeding", Speed, needs=Needs(classes=True, points=frozenset({"speed"})))
 def speeding(rule: Rule, given: Speed, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A car is faster than is allowed anywhere, or its terminal, which may know the road's limit, says that it is too fast."""
     for device in view.of_class(rule.classes):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from cloud.alerts.observe import Given, Memory, Observation, condition
+from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
 from cloud.ledger.periods import local_date
+from contract.profile import Fault, located
+from contract.units import Unit
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -31,11 +33,17 @@ class Statuses(Given):
     """
 
     statuses: list[Literal["at_risk", "missed"]] = Field(min_length=1)
-    least_days: int = Field(ge=0, le=365)
+    least_days: int = Field(ge=0, le=334)
     look_back: int = Field(ge=0, le=365)
 
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if "at_risk" not in self.statuses and not self.look_back:
+            raise located([Fault(("look_back",), "expected 1 to 365: a target is missed only when its year is over", self.look_back)])
+        return self
 
-@condition("target", Statuses)
+
+@condition("target", Statuses, needs=Needs(unit=Unit.PERCENT))
 def target(_rule: Rule, given: Statuses, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """How a target of the district stands; without a figure or a baseline nothing is said."""
     today = local_date(view.now)
