@@ -60,3 +60,14 @@ def sentence(text: str, language: Language, names: Mapping[str, str] | None = No
             values = {name: sentence(value, language, names) for name, value in found.groupdict().items()}
             return say(key, language, **values)
     return (names or {}).get(text, text)
+
+
+def event_sentence(detail: str) -> str:
+    """What an event says, as an English sentence; events of counters keep their figures as JSON."""
+    try:
+        found = json.loads(detail)
+    except ValueError:
+        return detail
+    if not isinstance(found, dict) or "before" not in found:
+        return str(found.get("reason", detail)) if isinstance(found, dict) else detail
+    return "from {before} to {after} {unit}, {counted} counted".format_map(found)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from cloud.alerts.observe import Duration, Given, Memory, Observation, condition
+from cloud.alerts.observe import Duration, Given, Memory, Observation, Word, condition
 from cloud.alerts.view import EVENTS_OF
 from cloud.ledger.periods import DAY_MS
+from cloud.texts import LANGUAGES, event_sentence, sentence
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -36,6 +37,11 @@ def _looked_at(given: int) -> int:
 Recent = Annotated[Duration, AfterValidator(_looked_at)]
 
 
+def _in_both(text: str) -> Word:
+    """An English sentence of the service in each language."""
+    return {language: sentence(text, language) for language in LANGUAGES}
+
+
 class Kinds(Given):
     """Which events, and how long one counts as happening."""
 
@@ -48,7 +54,7 @@ def recorded(_rule: Rule, given: Kinds, view: View, _memory: Mapping[str, Memory
     """An event of some kinds was noted; one that a record explains is withdrawn by the ledger, and with it the alert."""
     found = {event.subject: event for event in view.events if event.kind in given.kinds and view.now - event.at <= given.within}
     for subject, event in found.items():
-        yield Observation(subject, 1.0, words={"what": _KINDS[event.kind], "detail": event.detail})
+        yield Observation(subject, 1.0, words={"what": _KINDS[event.kind], "detail": _in_both(event_sentence(event.detail))})
 
 
 class RejectedWithin(Given):
@@ -62,4 +68,4 @@ def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[st
     """Readings that the time-series store will not take; they are kept in SQL and can be replayed."""
     for device, found in view.rejected.items():
         if view.now - found.at <= given.within:
-            yield Observation(device, 1.0, float(found.number), 0.0, {"why": found.reason})
+            yield Observation(device, 1.0, float(found.number), 0.0, {"why": _in_both(found.reason)})

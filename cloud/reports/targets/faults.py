@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -14,6 +13,7 @@ from cloud.ledger import periods
 from cloud.ledger.counters import Provenance
 from cloud.registry import tables
 from cloud.reports.targets.facts import Fault, Name
+from cloud.texts import event_sentence
 
 Subjects = Mapping[str, CountedMeter | None]
 """Ids of meters, with how far they are counted, and of devices and gateways."""
@@ -61,18 +61,7 @@ def _events(connection: sa.Connection, span: Span, names: Mapping[str, Name]) ->
 
     for (kind, subject, _), rows in groupby(connection.execute(query), key=day):
         events = list(rows)
-        yield Fault(kind, subject, names[subject], events[0].at, events[-1].at, len(events), _detail(events[-1].detail))
-
-
-def _detail(text: str) -> str:
-    """What an event says, as a sentence; events of counters keep their figures as JSON."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(found, dict) or "before" not in found:
-        return str(found.get("reason", text)) if isinstance(found, dict) else text
-    return "from {before} to {after} {unit}, {counted} counted".format_map(found)
+        yield Fault(kind, subject, names[subject], events[0].at, events[-1].at, len(events), event_sentence(events[-1].detail))
 
 
 def _rejected(connection: sa.Connection, span: Span, names: Mapping[str, Name]) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -243,6 +244,34 @@ def test_a_late_emergency_is_told_and_an_old_event_is_not(house: House) -> None:
     with house.engine.begin() as connection:
         connection.execute(tables.event.insert(), rows[1:])
     assert [change.event for change in house.evaluator.round(TUESDAY)] == [Event.FIRED]
+
+
+def test_a_reason_is_said_in_the_language_of_the_alert(house: House) -> None:
+    """What ingest and stores note as English sentences stands in Chinese in the Chinese text; a counter's figures are a sentence too."""
+    only(house, "clock_fault", "meter_reset", "rejected_readings")
+    reset = house.evaluator.rules["meter_reset"]
+    house.evaluator.rules = {**house.evaluator.rules, reset.id: reset.model_copy(update={"detail": Text(zh="{detail}", en="{detail}")})}
+    house.use("c1-e-main", "car-em-01")
+    house.now = TUESDAY
+    event = {"grp": house.site.group, "at": TUESDAY, "noted_at": TUESDAY}
+    clock = {"kind": "clock_fault", "subject": "car-em-01", "detail": "measured -122 s off its receipt"}
+    figures = {"before": 9, "after": 2, "counted": 0, "unit": "kWh"}
+    counter = {"kind": "counter_backwards", "subject": "c1-e-main", "detail": json.dumps(figures)}
+    refused = {"grp": house.site.group, "class": "electricity", "device": "c1-e-main", "point": "power", "at": TUESDAY, "quality": 0}
+    with house.engine.begin() as connection:
+        connection.execute(tables.event.insert(), [event | clock, event | counter])
+        reason = {"reason": "nan is not a finite number", "received_at": TUESDAY}
+        connection.execute(tables.rejected_reading.insert(), [refused | reason])
+    house.evaluator.round(TUESDAY)
+    said = {alert.rule: json.loads(alert.detail) for alert in house.alerts()}
+    assert "（测量时间与接收时间相差 -122 秒）" in said["clock_fault"]["zh"]  # noqa: RUF001 (as Chinese is written)
+    assert "(measured -122 s off its receipt)" in said["clock_fault"]["en"]
+    assert "（nan 不是有限的数值）" in said["rejected_readings"]["zh"]  # noqa: RUF001 (as Chinese is written)
+    assert "(nan is not a finite number)" in said["rejected_readings"]["en"]
+    assert said["meter_reset"] == {
+        "zh": "由 9 至 2 kWh，计入 0",  # noqa: RUF001 (as Chinese is written)
+        "en": "from 9 to 2 kWh, 0 counted",
+    }
 
 
 def test_an_emergency_of_one_position_is_not_missed(house: House) -> None:
