@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
+_OWN_WORDS = "Value error, "
+_STRANGERS = {"extra_forbidden", "invalid_key"}
+_QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)
 
 
 class ConfigError(ValueError):
@@ -37,13 +41,17 @@ _Loader.yaml_implicit_resolvers = {
 class Document:
     """One parsed YAML file that can say on which line a field stands."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, secret: bool = False) -> None:
         """Read and parse `path`.
+
+        Args:
+            path: Of the file.
+            secret: Show nothing that stands in the file when it is wrong.
 
         Raises:
             ConfigError: The file is missing or is no YAML mapping.
         """
-        self.path = path
+        self.path, self.secret = path, secret
         try:
             text = path.read_text(encoding="utf-8")
             loader = _Loader(text)
@@ -55,9 +63,10 @@ class Document:
             raise ConfigError(f"{path}: cannot be read: not UTF-8 at byte {error.start}") from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise ConfigError(f"{path}:{line}: {error.problem or 'not YAML'}") from error
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not YAML: {error}") from error
+            problem = error.problem or "not YAML"
+            raise ConfigError(f"{path}:{line}: {_QUOTED.sub('…', problem) if secret else problem}") from error
+        except (yaml.YAMLError, ValueError) as error:  # a tag such as !!int before a text is a ValueError
+            raise ConfigError(f"{path}: not YAML" + f": {error}" * (not secret)) from error
         if not isinstance(self.data, dict):
             raise ConfigError(f"{path}:1: expected a mapping of fields")
 
@@ -77,6 +86,12 @@ class Document:
         parts = list(where)
         return f"{self.path}:{self.line(parts)}: {'.'.join(map(str, parts)) or 'file'}: {message}"
 
+    def unshown(self, where: Sequence[str | int], message: str, *, stranger: bool) -> str:
+        """The same for a file with secrets: neither what stands there nor the name of a field that is a `stranger` is shown."""
+        place = [*where[:-1], "?"] if stranger else where
+        text = message.removeprefix(_OWN_WORDS)
+        return f"{self.path}:{self.line(where)}: {'.'.join(map(str, place)) or 'file'}: {text}"
+
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
@@ -88,13 +103,13 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | N
     return None
 
 
-def load(model: type[M], path: Path) -> M:
-    """The file as `model`.
+def load(model: type[M], path: Path, *, secret: bool = False) -> M:
+    """The file as `model`; of a `secret` one no fault shows what stands there.
 
     Raises:
         ConfigError: With a line for each fault.
     """
-    document = Document(path)
+    document = Document(path, secret=secret)
     return validate(model, document.data, {"": document})
 
 
@@ -112,11 +127,14 @@ def validate(model: type[M], data: Any, documents: Mapping[str, Document]) -> M:
             where = [p for p in fault["loc"] if not (isinstance(p, str) and p.startswith("function-"))]
             first = str(where[0]) if where else ""
             document = documents.get(first) or documents.get("") or next(iter(documents.values()))
-            lines.append(document.fault(where, _words(fault["msg"], fault.get("input"))))
+            if document.secret:
+                lines.append(document.unshown(where, fault["msg"], stranger=fault["type"] in _STRANGERS))
+            else:
+                lines.append(document.fault(where, _words(fault["msg"], fault.get("input"))))
         raise ConfigError("\n".join(lines)) from error
 
 
 def _words(message: str, given: object) -> str:
-    text = message.removeprefix("Value error, ")
+    text = message.removeprefix(_OWN_WORDS)
     shown = repr(given)
     return f"{text}, got {shown}" if len(shown) <= 60 and "got" not in text else text  # noqa: PLR2004 (fits a line)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from email import message_from_string
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -25,6 +26,8 @@ from contract.profile import Fault, located
 KEY_HEADER = "Idempotency-Key"
 _DOMAIN = "jieyue.invalid"
 """Of Message-IDs: reserved by RFC 2606, so no real host's ids are taken."""
+_ADDRESS = re.compile(r":(/|.*@)")
+"""What an address has and neither a path nor a variable's name."""
 logging.getLogger("apprise").disabled = True  # its lines may hold addresses with tokens; what is worth saying is said here
 
 
@@ -49,11 +52,11 @@ class Channel(BaseModel):
     url: SecretStr = Field(default=SecretStr(""), exclude=True)
 
     @model_validator(mode="after")
-    def _address_in_one_place(self) -> Self:
+    def _address_elsewhere(self) -> Self:
+        if self.url.get_secret_value() or _ADDRESS.search(f"{self.url_file} {self.url_env}"):
+            raise ValueError("expected the address in what url_file or url_env name; this file is no place for secrets")
         if (self.url_file is None) == (self.url_env is None):
             raise ValueError("expected either url_file or url_env, where the address with its secret stands")
-        if self.url.get_secret_value():
-            raise ValueError("expected the address in url_file or url_env; this file is no place for secrets")
         return self
 
 
@@ -75,11 +78,11 @@ def load_channels(path: Path | None) -> list[Channel]:
     """The channels of a settings file, with their addresses; none without a file.
 
     Raises:
-        ConfigError: With file, line, field and what was expected; an address is never shown.
+        ConfigError: With file, line, field and what was expected; what may be an address is never shown.
     """
     if path is None:
         return []
-    document, found = yamlfile.Document(path), yamlfile.load(_File, path)
+    document, found = yamlfile.Document(path, secret=True), yamlfile.load(_File, path, secret=True)
     return [_with_address(channel, document, number) for number, channel in enumerate(found.channels)]
 
 
@@ -98,7 +101,7 @@ def _with_address(channel: Channel, document: yamlfile.Document, number: int) ->
         field = "url_env"
         text = os.environ.get(channel.url_env or "", "").strip()
         if not text:
-            raise refuse(field, f"expected a variable that is set, got {channel.url_env!r}")
+            raise refuse(field, "expected the name of a variable that is set")
     if _plugin(text) is None:
         raise refuse(field, "expected an address that apprise knows, such as mailtos://… or jsons://… (what stands there is not shown)")
     return channel.model_copy(update={"url": SecretStr(text)})

@@ -208,7 +208,7 @@ def test_no_log_holds_a_secret(
     [
         (
             "channels:\n  - {name: a, url_env: UNSET_VARIABLE}\n",
-            ":2: channels.0.url_env: expected a variable that is set, got 'UNSET_VARIABLE'",
+            ":2: channels.0.url_env: expected the name of a variable that is set",
         ),
         ("channels:\n  - {name: a, url_file: none}\n", ":2: channels.0.url_file: "),
         ("channels:\n  - {name: a}\n", ":2: channels.0: expected either url_file or url_env"),
@@ -227,3 +227,35 @@ def test_wrong_channels_are_refused_without_their_secret(text: str, said: str, t
         load_channels(file)
     assert str(refused.value).startswith(f"{file}{said}"), refused.value
     assert "s3cret" not in str(refused.value)
+
+
+WRONG_PLACES = [
+    ('{name: a, url: "SECRET"}', ":2: channels.0: expected the address in what url_file or url_env name"),
+    ('{name: a, url: "SECRET", url_file: good}', ":2: channels.0: expected the address in what url_file or url_env name"),
+    ('{name: a, url: ["SECRET"], url_file: good}', ":2: channels.0.url: Input should be a valid string"),
+    ('{name: a, ur1: "SECRET", url_file: good}', ":2: channels.0.?: Extra inputs are not permitted"),
+    ('{name: a, "SECRET"}', ":2: channels.0.?: Extra inputs are not permitted"),
+    ('{name: a, url_file: "SECRET"}', ":2: channels.0: expected the address in what url_file or url_env name"),
+    ('{name: a, url_env: "SECRET"}', ":2: channels.0: expected the address in what url_file or url_env name"),
+    ('{name: "SECRET", url_file: good}', ":2: channels.0.name: String should match pattern"),
+    ('{name: a, url_file: good, language: "SECRET"}', ":2: channels.0.language: Input should be 'zh' or 'en'"),
+    ('"SECRET"', ":2: channels.0: Input should be a valid dictionary"),
+    ('["SECRET"]', ":2: channels.0: Input should be a valid dictionary"),
+    ("{name: a, url: !SECRET}", ":2: expected …"),
+    ("{name: a, url: !s3cretpw x}", ":2: could not determine a constructor for the tag …"),
+    ("{name: a, url: *SECRET }", ":2: "),
+    ("{name: a, url: !!int SECRET }", ": not YAML"),
+]
+
+
+@pytest.mark.parametrize(("item", "said"), WRONG_PLACES)
+def test_an_address_in_a_wrong_place_is_not_shown(item: str, said: str, tmp_path: Path) -> None:
+    """Wherever in the settings an address was put, the one line names file and field but no part of it."""
+    file = tmp_path / "channels.yaml"
+    file.write_text(f"channels:\n  - {item}\n".replace("SECRET", "json://user:s3cretpw@h/"), encoding="utf-8")
+    (tmp_path / "good").write_text("json://127.0.0.1/x", encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_channels(file)
+    assert str(refused.value).startswith(f"{file}{said}"), refused.value
+    assert "s3cret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
