@@ -97,6 +97,8 @@ def _with_address(channel: Channel, document: yamlfile.Document, number: int) ->
             text = file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise refuse(field, f"{file} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise refuse(field, f"{file} cannot be read: not UTF-8 at byte {error.start}") from None  # the error holds what stands there
     else:
         field = "url_env"
         text = os.environ.get(channel.url_env or "", "").strip()

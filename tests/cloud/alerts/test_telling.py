@@ -229,6 +229,20 @@ def test_wrong_channels_are_refused_without_their_secret(text: str, said: str, t
     assert "s3cret" not in str(refused.value)
 
 
+def test_files_that_are_not_utf8_are_refused_in_one_line(tmp_path: Path) -> None:
+    """An address in another encoding is refused with the field that names its file, the settings themselves with theirs."""
+    file, address = tmp_path / "channels.yaml", tmp_path / "url"
+    file.write_text("channels:\n  - {name: a, url_file: url}\n", encoding="utf-8")
+    address.write_bytes(b"json://h/\xff")
+    with pytest.raises(ConfigError) as refused:
+        load_channels(file)
+    assert str(refused.value) == f"{file}:2: channels.0.url_file: {address} cannot be read: not UTF-8 at byte 9"
+    file.write_bytes(b"channels: [\xff]\n")
+    with pytest.raises(ConfigError) as refused:
+        load_channels(file)
+    assert str(refused.value) == f"{file}: cannot be read: not UTF-8 at byte 11"
+
+
 WRONG_PLACES = [
     ('{name: a, url: "SECRET"}', ":2: channels.0: expected the address in what url_file or url_env name"),
     ('{name: a, url: "SECRET", url_file: good}', ":2: channels.0: expected the address in what url_file or url_env name"),
