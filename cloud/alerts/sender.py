@@ -105,14 +105,22 @@ def send_one(engine: sa.Engine, channel: Channel, now: int) -> bool:
     message = take(engine, channel, now)
     if message is None:
         return False
-    why_not = None
-    try:
-        channels.send(channel, message.key, message.title, message.body)
-    except UndeliveredError as error:
-        why_not = str(error)
+    why_not = attempt(channel, message.key, message.title, message.body)
+    if why_not is not None:
         log.warning("nobody told yet", channel=channel.name, alert=message.alert, reason=why_not, tries=message.tries)
     settle(engine, channel, message, why_not, now)
     return True
+
+
+def attempt(channel: Channel, key: str, title: str, body: str) -> str | None:
+    """Send one message; None if the receiver has it, else why not, without a secret."""
+    try:
+        channels.send(channel, key, title, body)
+    except UndeliveredError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 (the border to a hundred services: whatever goes wrong there, the message has to wait its time)
+        return f"a fault of the sender ({type(error).__name__})"  # its text may hold a secret
+    return None
 
 
 async def run(engine: sa.Engine, channel: Channel, clock: Clock) -> None:

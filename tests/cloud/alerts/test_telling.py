@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from apprise.plugins.custom_json import NotifyJSON
 
 from cloud.alerts import book, sender
 from cloud.alerts.channels import Channel, load_channels
@@ -123,6 +124,31 @@ def test_a_refusing_webhook_is_tried_again(status: int, house: House, tmp_path: 
     assert deliver(house, duty, house.now + 10_000) == 1
     assert len({key for key, _ in webhook.got}) == 1
     assert states(house)["duty"] == (book.SENT, 2, None)
+
+
+def test_a_fault_of_the_sender_waits_like_a_refusal(
+    house: House, tmp_path: Path, webhook: Hook, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An error that no service should raise is kept by its kind alone, backs off, and lets the end be told after it."""
+
+    def broken(*_what: object, **_more: object) -> bool:
+        raise RuntimeError("s3cret-path")
+
+    duty = channel(tmp_path, "duty", webhook.url)
+    alert = fire(house, duty)
+    with monkeypatch.context() as patched:
+        patched.setattr(NotifyJSON, "notify", broken)
+        assert deliver(house, duty, house.now) == 1
+        assert states(house)["duty"] == (book.FAILED, 1, "a fault of the sender (RuntimeError)")
+        assert deliver(house, duty, house.now + 9_999) == 0
+        assert deliver(house, duty, house.now + 10_000) == 1
+    house.clear("car-em-01", "sos")
+    house.run(house.now + 10 * MINUTE)
+    assert deliver(house, duty, house.now) == 2
+    assert [key for key, _ in webhook.got] == [f"{alert}.fired.duty", f"{alert}.resolved.duty"]
+    out, err = capfd.readouterr()
+    assert "RuntimeError" in out + err
+    assert "s3cret" not in out + err
 
 
 @on_each_database
