@@ -13,6 +13,7 @@ import re
 from email import message_from_string
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from apprise import Apprise, NotifyBase
 from apprise.plugins.email.base import NotifyEmail
@@ -26,6 +27,8 @@ from contract.profile import Fault, located
 KEY_HEADER = "Idempotency-Key"
 _DOMAIN = "jieyue.invalid"
 """Of Message-IDs: reserved by RFC 2606, so no real host's ids are taken."""
+_OF = "/"
+"""Between a channel's name, which has none, and the recipient of a mail to several."""
 _ADDRESS = re.compile(r":(/|.*@)")
 """What an address has and neither a path nor a variable's name."""
 logging.getLogger("apprise").disabled = True  # its lines may hold addresses with tokens; what is worth saying is said here
@@ -77,13 +80,34 @@ class _File(BaseModel):
 def load_channels(path: Path | None) -> list[Channel]:
     """The channels of a settings file, with their addresses; none without a file.
 
+    A mail to several people is a channel `NAME/ADDRESS` for each, so that whom the server refuses is tried again alone.
+
     Raises:
         ConfigError: With file, line, field and what was expected; what may be an address is never shown.
     """
     if path is None:
         return []
     document, found = yamlfile.Document(path, secret=True), yamlfile.load(_File, path, secret=True)
-    return [_with_address(channel, document, number) for number, channel in enumerate(found.channels)]
+    addressed = [_with_address(channel, document, number) for number, channel in enumerate(found.channels)]
+    return [one for channel in addressed for one in _one_each(channel)]
+
+
+def _one_each(channel: Channel) -> list[Channel]:
+    plugin = _plugin(channel.url.get_secret_value())
+    recipients = _recipients(plugin) if type(plugin) is NotifyEmail else []
+    return (
+        [channel]
+        if len(recipients) <= 1
+        else [channel.model_copy(update={"name": f"{channel.name}{_OF}{recipient}"}) for recipient in recipients]
+    )
+
+
+def _recipients(mail: NotifyEmail) -> list[str]:
+    """Everybody who gets a mail; one who is named twice gets it once."""
+    found: dict[str, str] = {}
+    for address in (*(str(address) for _, address in mail.targets), *sorted(mail.cc), *sorted(mail.bcc)):
+        found.setdefault(address.lower(), address)
+    return list(found.values())
 
 
 def _with_address(channel: Channel, document: yamlfile.Document, number: int) -> Channel:
@@ -124,7 +148,7 @@ def send(channel: Channel, key: str, title: str, body: str) -> None:
     if plugin is None:
         raise UndeliveredError("its address is not understood")
     if type(plugin) is NotifyEmail:
-        done = _mail(plugin, key, title, body)
+        done = _mail(plugin, channel.name.partition(_OF)[2] or _recipients(plugin)[0], key, title, body)
     else:
         if isinstance(headers := getattr(plugin, "headers", None), dict):
             headers[KEY_HEADER] = key
@@ -133,19 +157,17 @@ def send(channel: Channel, key: str, title: str, body: str) -> None:
         raise UndeliveredError("the receiver cannot be reached or refused it")
 
 
-def _mail(mail: NotifyEmail, key: str, title: str, body: str) -> bool:
-    """Send to each recipient, with our Message-ID in the place of apprise's own, which would be another at each try.
+def _mail(mail: NotifyEmail, recipient: str, key: str, title: str, body: str) -> bool:
+    """Send to one recipient, with our Message-ID in the place of apprise's own, which would be another at each try.
 
     Raises:
         UndeliveredError: The server cannot be reached, or refused.
     """
-    messages = mail.prepare_emails(
+    (message,) = mail.prepare_emails(
         subject=title,
         body=body,
         from_addr=mail.from_addr,
-        to=mail.targets,
-        cc=mail.cc,
-        bcc=mail.bcc,
+        to=[(False, recipient)],
         reply_to=mail.reply_to,
         smtp_host=mail.smtp_host,
         headers=dict(mail.headers),
@@ -163,14 +185,13 @@ def _mail(mail: NotifyEmail, key: str, title: str, body: str) -> bool:
     )
     try:
         with server:
-            sent = [server.sendmail(str(mail.from_addr[1]), m.to_addrs, _identified(str(m.body), key)) for m in messages]
+            return bool(server.sendmail(str(mail.from_addr[1]), message.to_addrs, _identified(str(message.body), key)))
     except OSError as error:  # smtplib's errors are such
         raise UndeliveredError(f"the mail server cannot be reached or refused it ({type(error).__name__})") from None
-    return all(sent)
 
 
 def _identified(text: str, key: str) -> str:
     message = message_from_string(text)
     del message["Message-ID"]
-    message["Message-ID"] = f"<{key}@{_DOMAIN}>"
+    message["Message-ID"] = f"<{quote(key, safe='')}@{_DOMAIN}>"  # a key that ends with an address has an @ of its own
     return message.as_string()

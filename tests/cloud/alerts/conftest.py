@@ -212,11 +212,21 @@ def webhook() -> Iterator[Hook]:
 
 @dataclass
 class Mailbox:
-    """A mail server: the messages that it accepted; it refuses while `refuses`."""
+    """A mail server: the messages that it accepted; it refuses while `refuses`, and recipients with the answers of `refused`."""
 
     port: int = 0
     refuses: bool = False
+    refused: dict[str, str] = field(default_factory=dict)
     got: list[Mail] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name and arguments)
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Take a recipient or refuse it."""
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
         """Take a message or refuse it."""
@@ -229,7 +239,11 @@ class Mailbox:
     @property
     def url(self) -> str:
         """Apprise's address."""
-        return f"mailto://127.0.0.1:{self.port}/?from=jieyue@example.cn&to=duty@example.cn&smtp=127.0.0.1&mode=insecure"
+        return self.to("to=duty@example.cn")
+
+    def to(self, recipients: str) -> str:
+        """The same for others, such as `to=a@example.cn,b@example.cn&cc=c@example.cn`."""
+        return f"mailto://127.0.0.1:{self.port}/?from=jieyue@example.cn&smtp=127.0.0.1&mode=insecure&{recipients}"
 
 
 @pytest.fixture

@@ -29,11 +29,17 @@ on_each_database = pytest.mark.parametrize("house", ["sqlite", "postgresql"], in
 
 def channel(tmp_path: Path, name: str, url: str, **more: object) -> Channel:
     """A channel as its settings file gives it."""
+    (found,) = several(tmp_path, name, url, **more)
+    return found
+
+
+def several(tmp_path: Path, name: str, url: str, **more: object) -> list[Channel]:
+    """The channels that one entry of the settings gives."""
     (tmp_path / f"{name}-url").write_text(url + "\n", encoding="utf-8")
     settings = {"channels": [{"name": name, "url_file": f"{name}-url", "min_severity": "info"} | more]}
     file = tmp_path / f"{name}.yaml"
     file.write_text(json.dumps(settings), encoding="utf-8")
-    return load_channels(file)[0]
+    return load_channels(file)
 
 
 def fire(house: House, *channels: Channel) -> str:
@@ -91,6 +97,37 @@ def test_a_mail_carries_its_key_as_message_id(house: House, tmp_path: Path, mail
     assert mail.get_all("Message-ID") == [f"<{alert}.fired.mail@jieyue.invalid>"]
     assert str(make_header(decode_header(mail["Subject"]))) == "[严重] 车辆紧急报警"
     assert states(house)["mail"] == (book.SENT, 2, None)
+
+
+@pytest.mark.parametrize("answer", ["550 no such user", "451 try again later"])
+def test_whom_the_server_refuses_is_tried_again_alone(answer: str, house: House, tmp_path: Path, mails: Mailbox) -> None:
+    """The others get one mail each, however often it is tried for that one, who gets one as soon as the server takes it."""
+    entry = several(tmp_path, "mail", mails.to("to=good@example.cn,bad@example.cn,GOOD@example.cn&cc=chief@example.cn,bad@example.cn"))
+    assert [one.name for one in entry] == ["mail/good@example.cn", "mail/bad@example.cn", "mail/chief@example.cn"]
+    alert = fire(house, *entry)
+    mails.refused["bad@example.cn"] = answer
+    tries = [[deliver(house, one, house.now + later) for one in entry] for later in (0, 10_000, 30_000)]
+    assert tries == [[1, 1, 1], [0, 1, 0], [0, 1, 0]]
+    assert [mail["To"] for mail in mails.got] == ["good@example.cn", "chief@example.cn"]
+    assert states(house) == {
+        "mail/good@example.cn": (book.SENT, 1, None),
+        "mail/bad@example.cn": (book.FAILED, 3, "the receiver cannot be reached or refused it"),
+        "mail/chief@example.cn": (book.SENT, 1, None),
+    }
+    mails.refused.clear()
+    assert [deliver(house, one, house.now + 70_000) for one in entry] == [0, 1, 0]
+    assert [mail["To"] for mail in mails.got[2:]] == ["bad@example.cn"]
+    assert mails.got[2].get_all("Message-ID") == [f"<{alert}.fired.mail%2Fbad%40example.cn@jieyue.invalid>"]
+    assert all(mail["Cc"] is None for mail in mails.got)
+
+
+def test_a_recipient_named_twice_gets_one_mail(house: House, tmp_path: Path, mails: Mailbox) -> None:
+    """Two spellings of one address are one recipient, and the channel keeps its name."""
+    duty = channel(tmp_path, "mail", mails.to("to=duty@example.cn,DUTY@example.cn&bcc=duty@example.cn"))
+    fire(house, duty)
+    assert deliver(house, duty, house.now) == 1
+    assert [mail["To"] for mail in mails.got] == ["duty@example.cn"]
+    assert states(house) == {"mail": (book.SENT, 1, None)}
 
 
 @on_each_database
