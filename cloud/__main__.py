@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from cloud import grafana, preparing
-from cloud.alerts.channels import load_channels
+from cloud.alerts import trial
+from cloud.alerts.channels import Channel, load_channels
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.params import moment
 from cloud.app import Service, prepared_database, run_until_signalled, site_of
@@ -78,11 +79,15 @@ def _parser() -> Parser:
     grafana.add_parser(commands)
     report_command.add_arguments(_add(commands, "report", "make a report as PDF or XLSX"))
     preparing.add_parsers(commands)
-    alerts = _add(commands, "alerts", "check alert rules").add_subparsers(dest="action", required=True, metavar="ACTION")
-    check = _add(alerts, "check", "say what is wrong with the rules, or how many are fine")
+    alerts = _add(commands, "alerts", "check alert rules and channels, try channels").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    check = _add(alerts, "check", "say what is wrong with rules and channels, or how many rules are fine and which channels there are")
     check.add_argument(
         "--rules", type=Path, metavar="DIR", help="folder with a YAML file a rule (default: JIEYUE_RULES or the shipped ones)"
     )
+    tried = _add(alerts, "test", "send a trial message to channels and say which of them took it")
+    tried.add_argument("channels", nargs="*", metavar="CHANNEL", help="name of a channel (default all)")
     return parser
 
 
@@ -189,11 +194,22 @@ def _report(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> 
 
 
 def _alerts(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
+    channels = load_channels(settings.channels)
+    if arguments.action == "test":
+        return _try(trial.wanted(channels, arguments.channels))
     rules = load_rules(arguments.rules or settings.rules or SHIPPED)
     check_exemptions(site_of(settings), rules)
-    load_channels(settings.channels)
-    sys.stdout.write(f"{len(rules)} rules are fine\n")
+    sys.stdout.write(trial.summary(len(rules), channels) + "\n")
     return 0
+
+
+def _try(channels: Sequence[Channel]) -> int:
+    code = 0
+    for channel in channels:
+        why_not = trial.send(channel)
+        sys.stdout.write(f"{channel.name}: " + ("sent" if why_not is None else f"not sent: {why_not}") + "\n")
+        code = code if why_not is None else FAILED
+    return code
 
 
 def _exchange(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:

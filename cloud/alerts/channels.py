@@ -92,6 +92,11 @@ def load_channels(path: Path | None) -> list[Channel]:
     return [one for channel in addressed for one in _one_each(channel)]
 
 
+def chosen(channel: Channel, name: str) -> bool:
+    """Whether a name of the settings file, or of one recipient, means this channel."""
+    return name in {channel.name, channel.name.partition(_OF)[0]}
+
+
 def _one_each(channel: Channel) -> list[Channel]:
     plugin = _plugin(channel.url.get_secret_value())
     recipients = _recipients(plugin) if type(plugin) is NotifyEmail else []

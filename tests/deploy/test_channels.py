@@ -84,7 +84,7 @@ def test_a_channel_is_set_up_as_written(compose: dict[str, Any], ours: dict[str,
     assert (duty.name, duty.min_severity, duty.language, duty.url.get_secret_value()) == ("duty", "warning", "zh", ADDRESS)
     done = check(file, ours)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith(" rules are fine\n")
+    assert done.stdout.endswith(" rules are fine; 1 channel: duty\n")
 
 
 def test_preparing_again_keeps_channels(
