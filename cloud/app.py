@@ -168,7 +168,7 @@ class Service:
                 log.warning("indicators wait", reason=str(error).splitlines()[0])
 
     async def _serve(self) -> None:
-        context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready, self.site)
+        context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready, self.site, self.alerts.channels)
         config = uvicorn.Config(
             create_app(context),
             host=self.settings.bind,

@@ -62,6 +62,10 @@ class Channel(BaseModel):
             raise ValueError("expected either url_file or url_env, where the address with its secret stands")
         return self
 
+    def wants(self, severity: Severity) -> bool:
+        """Whether it is told of alerts as severe as this."""
+        return severity.rank >= self.min_severity.rank
+
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

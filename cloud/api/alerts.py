@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from cloud.alerts.channels import Channel
+from cloud.alerts.ruleset import Severity
 from cloud.api.context import Context
 from cloud.api.shapes import Alert, Both, Told
 from cloud.registry.tables import alert, notification
@@ -37,10 +40,10 @@ def _listed(context: Context, which: sa.ColumnElement[bool]) -> list[Alert]:
         for row in connection.execute(messages.order_by(notification.c.channel)):
             told[row.alert].append(Told(channel=row.channel, state=row.state, at=_time(row.at), reason=row.reason))
         rows = connection.execute(sa.select(alert).where(mine).order_by(alert.c.fired_at.desc(), alert.c.id)).all()
-    return [_shape(row, told[row.id]) for row in rows]
+    return [_shape(row, told[row.id], context.channels) for row in rows]
 
 
-def _shape(row: sa.Row[tuple[object, ...]], told: list[Told]) -> Alert:
+def _shape(row: sa.Row[tuple[object, ...]], told: list[Told], channels: Sequence[Channel]) -> Alert:
     return Alert(
         id=row.id,
         rule=row.rule,
@@ -60,8 +63,14 @@ def _shape(row: sa.Row[tuple[object, ...]], told: list[Told]) -> Alert:
         acknowledged_by=row.acknowledged_by,
         note=row.note,
         told=told,
-        nobody_told=not any(item.state == _SENT for item in told),
+        nobody_told=_nobody(Severity(row.severity), told, channels),
     )
+
+
+def _nobody(severity: Severity, told: Sequence[Told], channels: Sequence[Channel]) -> bool:
+    """Whether nobody has been told who should: a channel wants it, now or when it fired, or there is none for anything."""
+    wanted = bool(told) or not channels or any(channel.wants(severity) for channel in channels)
+    return wanted and not any(item.state == _SENT for item in told)
 
 
 def _time(at: int | None) -> str | None:

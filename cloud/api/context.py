@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
 
+from cloud.alerts.channels import Channel
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
 from contract.site import Site
@@ -25,6 +26,7 @@ class Context:
         group: District code; the application answers for this group only.
         ready: None when the service is ready, else what it still waits for.
         site: What the site's files say.
+        channels: By which people are told of alerts.
     """
 
     engine: sa.Engine
@@ -33,6 +35,7 @@ class Context:
     group: str
     ready: Callable[[], str | None]
     site: Site
+    channels: Sequence[Channel] = ()
 
 
 def _of(request: Request) -> Context:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
 from cloud.alerts import book
+from cloud.alerts.channels import Channel
+from cloud.alerts.ruleset import Severity
 from cloud.api import events
+from cloud.api.alerts import alerts
 from cloud.api.context import Context
 from cloud.registry import tables
 from cloud.registry.database import writing
@@ -51,6 +55,21 @@ async def test_a_state_that_is_none_is_refused(served: Served) -> None:
     assert (await served.get("/api/v1/alerts", {"state": "open"})).status_code == 422
     old = (await served.get("/api/v1/alerts", {"state": "resolved"})).json()
     assert [item["id"] for item in old] == ["a3", "a4"]
+
+
+@pytest.mark.parametrize(
+    ("wants", "nobody"),
+    [
+        ([], {"a1": False, "a2": True, "a3": True}),
+        ([Severity.WARNING, Severity.CRITICAL], {"a1": False, "a2": True, "a3": False}),
+        ([Severity.CRITICAL, Severity.INFO], {"a1": False, "a2": True, "a3": True}),
+    ],
+)
+def test_nobody_was_told_of_what_somebody_wants(wants: list[Severity], nobody: dict[str, bool], context: Context) -> None:
+    """It is said while a message waits, where a channel wants what it has no message of, and where there is no channel at all."""
+    channels = [Channel(name=severity.value, url_env="X", min_severity=severity) for severity in wants]
+    found = alerts(replace(context, channels=channels))
+    assert {item.id: item.nobody_told for item in found} == nobody
 
 
 async def test_the_stream_says_when_alerts_changed(context: Context) -> None:
