@@ -230,7 +230,7 @@ def test_a_clerk_gets_a_report_or_the_reason_why_there_is_none(demo: Demo, brows
             page.click("#report button")
         year = page.input_value("#report [name=year]")
         with demo.api() as client:
-            asked = {"year": year, "quarter": 3, "scope": "compound:c2", "format": "xlsx"}
+            asked: dict[str, str | int] = {"year": year, "quarter": 3, "scope": "compound:c2", "format": "xlsx"}
             wanted = client.get("/api/v1/reports/targets", params=asked)
         assert given.value.suggested_filename == f"targets-{year}-Q3-compound-c2-zh.xlsx"
         assert given.value.path().read_bytes() == wanted.content
