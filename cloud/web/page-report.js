@@ -54,6 +54,5 @@ form.addEventListener("submit", (event) => {
 });
 
 choose("period", periods());
-const [health, units] = await Promise.all(["/healthz", "/api/v1/units"].map(async (path) => (await ask(path)).json()));
-form.year.value = health.year;
-choose("scope", scopes(units));
+form.year.value = (await (await fetch("/healthz")).json()).year; // it is said while the service still starts, too
+choose("scope", scopes(await (await ask("/api/v1/units")).json()));

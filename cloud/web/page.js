@@ -1,6 +1,6 @@
 // The overview: asks the interface every few seconds and shows what it says. All text is set as text, never as markup.
 
-import { local, number, percent, say } from "./texts.js";
+import { KEY, local, number, percent, say } from "./texts.js";
 
 const PERIOD = 5000;
 const SHOWN = 6; // readings of a device in its row
