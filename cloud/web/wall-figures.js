@@ -18,13 +18,19 @@ function tiles({ load, water, targets, data }) {
   const share = (value, before) => (value !== null && before ? value / before - 1 : null);
   const until = say("wall.until", { time: clock(Date.parse(load.until)) });
   return [
-    kpi("load", load.now.value, 0, "kW", share(load.now.value, load.last_year_now)),
+    kpi("load", load.now.value, 0, "kW", load.hour_change, { note: comparedHour(load) }),
     kpi("electricity", load.value, 0, load.unit, load.change, { note: until }),
     kpi("water", water.value, 1, "m³", water.change, { note: until }),
     kpi("night", water.night, 2, "m³/h", share(water.night, water.last_year_night)),
     kpi("measured", measured(energy) === null ? null : measured(energy) * 100, 1, "%", null, { note: manual(energy) }),
     { id: "online", value: number(data.online), unit: `/ ${number(data.devices)}`, change: null, lamp: data.online === data.devices ? "ok" : "warning" },
   ];
+}
+
+/** Which hour the change of the load is of. */
+function comparedHour({ until, hour_change: change }) {
+  const last = clockHours(until);
+  return change === null ? "" : say("wall.hour", { first: last - 1, last });
 }
 
 const measured = (indicator) => (indicator?.actual.value == null ? null : indicator.provenance.measured);

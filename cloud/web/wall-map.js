@@ -96,6 +96,9 @@ function buildLegend({ id }) {
 }
 
 export function drawMap({ vehicles, map }) {
+  const counts = STATES.map((id) => ({ id, count: vehicles.filter(({ state }) => state === id).length }));
+  // before the picture is measured, which has what the legend leaves
+  rows(document.querySelector("#map .legend"), counts, buildLegend).forEach((row, index) => put(row.count, number(counts[index].count)));
   const body = document.querySelector("#map .body");
   Object.assign(size, { width: body.clientWidth, height: body.clientHeight });
   const known = JSON.stringify([map, size]);
@@ -111,8 +114,6 @@ export function drawMap({ vehicles, map }) {
     mark(row.element.firstChild, "transform", `rotate(${course.toFixed(0)})`);
     put(row.text, count > 1 ? number(count) : "");
   });
-  const counts = STATES.map((id) => ({ id, count: vehicles.filter(({ state }) => state === id).length }));
-  rows(document.querySelector("#map .legend"), counts, buildLegend).forEach((row, index) => put(row.count, number(counts[index].count)));
   const shown = vehicles.filter(({ latitude }) => latitude !== null).length;
   put(document.querySelector("#map .note"), say("wall.vehicles", { n: vehicles.length, located: shown }));
 }

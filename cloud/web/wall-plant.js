@@ -146,7 +146,7 @@ function drawAlert(row, alert, now) {
   state(row.shape, SEVERITY[alert.severity]);
   put(row.what, alert.title[KEY]);
   put(row.at, alertTime(Date.parse(alert.fired_at), now));
-  put(row.whom, [told, seen, alert.subject_name[KEY]].filter(Boolean).join(" · "));
+  put(row.whom, [alert.subject_name[KEY], seen, told].filter(Boolean).join(" · "));
 }
 
 const alertTime = (at, now) => (now - at < 86400000 ? clock(at) : age(new Date(at).toISOString(), now));

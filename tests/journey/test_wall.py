@@ -175,7 +175,7 @@ def test_axe_finds_nothing_serious(demo: Demo, browser: Browser, token: str, clo
 @contextmanager
 def entered(browser: Browser, demo: Demo, token: str) -> Iterator[Page]:
     """The overview after a login with a token."""
-    with opened(browser, f"http://127.0.0.1:{demo.port}/login") as page:
+    with opened(browser, f"http://127.0.0.1:{demo.port}/login?lang=zh") as page:
         page.fill("#token", token)
         page.click("button")
         page.wait_for_selector("#devices tr")

@@ -22,7 +22,6 @@ from contract.units import Unit, factor
 NIGHT_HOURS = 5
 """The first hours of a day, in which nobody should draw water."""
 ELECTRICITY, WATER, POWER = "electricity", "water", "power"
-_LAST_HOUR = DAY_MS // HOUR_MS - 1
 _KILO = float(factor(Unit.WATT, Unit.KILOWATT))
 ByHour = Mapping[int, Mapping[Provenance, int]]
 
@@ -123,20 +122,14 @@ def _day(found: Days, energy: str) -> dict[str, Any]:
 
 def load(found: Days, newest: Newest) -> Load:
     """Electricity today, and what all main meters draw now."""
-    _, earlier = found.sides[ELECTRICITY]
-    return Load(**_day(found, ELECTRICITY), now=_drawn(found.devices, newest), last_year_now=_mean_at(earlier, newest.now - found.midnight))
+    return Load(**_day(found, ELECTRICITY), now=_drawn(found.devices, newest), hour_change=_hour_change(found))
 
 
-def _mean_at(side: Side, since_midnight: int) -> float | None:
-    """The load (kW) at a time of day, between the means of two hours as the curve is drawn.
-
-    An hour's own mean would be far off where offices fill and empty: it holds for the middle of the hour only.
-    """
-    from_middle = since_midnight - HOUR_MS // 2
-    number, share = from_middle // HOUR_MS, from_middle % HOUR_MS / HOUR_MS
-    ends = [side.hours.get(side.midnight + min(max(at, 0), _LAST_HOUR) * HOUR_MS) for at in (number, number + 1)]
-    before, after = (None if amount is None else side.value(amount) for amount in ends)
-    return None if before is None or after is None else before + (after - before) * share
+def _hour_change(found: Days) -> float | None:
+    """Of the last complete hour against the same hour last year: what is drawn at a moment compares with no mean of an hour."""
+    since = (found.complete - 1) * HOUR_MS
+    used, before = (side.hours.get(side.midnight + since) for side in found.sides[ELECTRICITY])
+    return used / before - 1 if used is not None and before else None
 
 
 def _drawn(devices: Sequence[str], newest: Newest) -> Shown:

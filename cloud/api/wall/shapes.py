@@ -70,10 +70,10 @@ class Day(_Shape):
 
 
 class Load(Day):
-    """Electricity: also what is drawn now (kW, all main meters) and at this time of day last year, between its hourly means."""
+    """Electricity: also what is drawn now (kW, all main meters), and the change of the hour before `until` to that of last year."""
 
     now: Shown
-    last_year_now: float | None
+    hour_change: float | None
 
 
 class Water(Day):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +17,7 @@ from cloud.indicators.model import Actual, Allowance, Baseline, BaselineYear, Fo
 from cloud.indicators.written import pace
 from cloud.registry import tables
 from cloud.registry.database import writing
-from contract.clock import Clock, parse_time
+from contract.clock import parse_time
 from contract.operation import Car, ElevatorGroup, Window
 from contract.reading import Quality
 from contract.workdays import Workdays
@@ -100,7 +99,7 @@ async def test_the_wall_shows_what_targets_and_consumption_say(served: Served) -
     assert (load["value"], load["unit"], load["until"]) == (day["value"], "kWh", "2026-03-11T02:00:00.000Z")
     assert (load["last_year"], load["change"], load["measured"]) == (12.5, pytest.approx(14.5 / 12.5 - 1), 1.0)
     assert len(load["last_year_hours"]) == 24
-    assert load["last_year_now"] == 1.25
+    assert load["hour_change"] == pytest.approx(1900 / 1250 - 1)
 
 
 def test_an_hour_that_a_main_meter_lacks_is_absent_and_so_is_the_sum(context: Context) -> None:
@@ -125,17 +124,13 @@ def test_the_least_of_the_night_is_of_its_five_hours_only(context: Context) -> N
     assert (water["night"], water["last_year_night"], water["unit"]) == (0.04, None, "m3")
 
 
-@pytest.mark.parametrize(
-    ("at", "load"),
-    [("00:10", 0.1), ("00:30", 0.1), ("08:00", 1.2), ("08:30", 1.6), ("08:45", 1.7), ("23:59", 0.1), ("12:40", None), ("13:20", None)],
-)
-def test_last_year_now_lies_between_the_means_of_two_hours(at: str, load: float | None, context: Context) -> None:
-    """As the dashed curve is drawn: a mean is that of the middle of its hour; nothing is known beside an hour that is missing."""
-    amounts = {hour: 100 for hour in range(24) if hour != 13} | {7: 800, 8: 1600, 9: 2000}
-    write(context, tables.ledger_hour, *(used("m1", A_YEAR_EARLIER + hour * HOUR, amount) for hour, amount in amounts.items()))
-    then = replace(context, clock=Clock(origin_ms=parse_time(f"2026-03-11T{at}:00+08:00"), speed=1e-13))
-    found = shown(then)["load"]["last_year_now"]
-    assert found == (None if load is None else pytest.approx(load))
+def test_the_last_hour_is_compared_only_where_both_years_know_it(context: Context) -> None:
+    """The hour that is not over is no hour to compare, and none takes the place of one that is missing."""
+    write(context, tables.ledger_hour, *(used("m1", A_YEAR_EARLIER + hour * HOUR, 1000) for hour in range(24)))
+    write(context, tables.ledger_hour, used("m1", MIDNIGHT + 8 * HOUR, 900), used("m1", MIDNIGHT + 10 * HOUR, 10))
+    assert shown(context)["load"]["hour_change"] is None
+    write(context, tables.ledger_hour, used("m1", MIDNIGHT + 9 * HOUR, 950))
+    assert shown(context)["load"]["hour_change"] == pytest.approx(-0.05)
 
 
 def test_the_load_now_is_the_sum_of_all_main_meters_or_nothing(context: Context) -> None:
