@@ -37,21 +37,17 @@ class SeasonLimits(Given):
 
 @condition("season_limit", SeasonLimits, words=("side",), needs=Needs(classes=True, points=_TEMPERATURES, beside=(frozenset({"on"}),)))
 def season_limit(rule: Rule, given: SeasonLimits, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
-    """A temperature against the limit of the season, judged in working hours while the device runs in that mode.
-
-    One that is off then, or in another mode, breaches nothing. Outside working hours nothing is said: what stands open in the
-    evening is the same alert in the morning.
-    """
+    """A temperature against the limit of the season, judged in working hours while the device runs in that mode."""
     operation = view.site.operation
     season = "cooling" if view.in_season(operation.cooling) else "heating" if view.in_season(operation.heating) else None
     for device in view.of_class(rule.classes):
-        at_work, runs = view.within(operation.work), season is not None and _runs(view, device, season)
-        if season is None or (at_work and runs is False):
+        if season is None:
             yield Observation(device.id, -abs(rule.hysteresis) - 1)
             continue
         limit = given.cooling if season == "cooling" else given.heating
         found = view.good(device, rule.point or "")
-        if found is None or not at_work or not runs:
+        judged = view.within(operation.work) and _runs(view, device, season)
+        if found is None or not judged:
             yield Observation(device.id, None)
             continue
         over = round((limit - found.value if season == "cooling" else found.value - limit) - given.tolerance, 6)
@@ -59,10 +55,10 @@ def season_limit(rule: Rule, given: SeasonLimits, view: View, _memory: Mapping[s
         yield Observation(device.id, None if by_weather else over, found.value, limit, {"side": _SIDE[season]})
 
 
-def _runs(view: View, device: Device, season: str) -> bool | None:
-    """On, and in the mode of the season: what a fan does alone, the rule does not mean. None where it is not known."""
-    wanted, on = {"cooling": "cool", "heating": "heat"}[season], _word(view, device, "on")
-    return None if on is None else on == "on" and _word(view, device, "mode") in {wanted, None}
+def _runs(view: View, device: Device, season: str) -> bool:
+    """On, and in the mode of the season: what a fan does alone, the rule does not mean."""
+    wanted = {"cooling": "cool", "heating": "heat"}[season]
+    return _word(view, device, "on") == "on" and _word(view, device, "mode") in {wanted, None}
 
 
 def _open(view: View, device: Device) -> bool:
