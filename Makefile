@@ -48,12 +48,20 @@ build/wheel/.made: $(PACKED)
 
 wheel: build/wheel/.made ## the wheel, in an environment of its own
 
+# Tests of commands, files and profiles mostly wait for programs to start: they run beside the others, and are told after them.
+BESIDE := tests/house tests/deploy tests/profiles
+define suite
+	@mkdir -p build; $(1) $(2) $(addprefix $(3),$(BESIDE)) > build/beside.log 2>&1 & beside=$$!; \
+	$(1) $(2) $(3)tests $(addprefix --ignore=$(3),$(BESIDE)); rest=$$?; \
+	wait $$beside; beside=$$?; cat build/beside.log; exit $$((rest > beside ? rest : beside))
+endef
+
 ifdef WHEEL
 test: system wheel ## the suite; WHEEL=1 runs it against the wheel
-	cd build/wheel && venv/bin/python -P -m pytest --rootdir ../.. -c ../../pyproject.toml ../../tests
+	$(call suite,env --chdir=build/wheel venv/bin/python -P -m pytest,--rootdir ../.. -c ../../pyproject.toml,../../)
 else
 test: system $(VENV)/.dev
-	$(BIN)/pytest
+	$(call suite,$(BIN)/pytest)
 endif
 
 bench: system $(VENV)/.dev ## speed of the real processes, a JSON line a figure; BENCH="edge ingest latency demo" picks some

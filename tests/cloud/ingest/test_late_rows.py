@@ -32,6 +32,7 @@ from simulators.stage import Address, Called
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 FAST = 20.0
 """Times as fast as real: a car reports twice a second, and 120 s are 6."""
 BLIND = 180_000
