@@ -49,13 +49,13 @@ def of_turn(house: House) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("title", WEEKS)
 def test_a_normal_week_gives_no_false_alert(title: str, house: House) -> None:
-    """The whole site, looked at every 10 minutes by day and 15 by night: all that fires is set beyond the limit, once each."""
+    """The whole site, looked at every 5 minutes by day and 15 by night: all that fires is set beyond the limit, once each."""
     begin, days, season, limit = WEEKS[title]
     start = parse_time(begin)
     feed_nights(house, start)
     while house.now < start + days * DAY_MS:
         busy = (house.now // HOUR_MS + 8) % 24 in BUSY
-        house.run((house.now // HOUR_MS + 1) * HOUR_MS, (10 if busy else 15) * MINUTE, lambda: of_turn(house))
+        house.run((house.now // HOUR_MS + 1) * HOUR_MS, (5 if busy else 15) * MINUTE, lambda: of_turn(house))
 
     noon = start + 36 * HOUR_MS
     settings = {d.id: house.world.values(d.id, noon)["setpoint"] for d in house.site.devices if d.model.device_class == "hvac"}
