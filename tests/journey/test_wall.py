@@ -19,6 +19,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped] # a file of axe-core's, in a package without types
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cloud.texts import catalogue
 from simulators.stack.broker import free_port
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ Eventually = Callable[..., Any]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
+AT_ANOTHER_HOUR = f"""([said, least]) => {{
+  for (const text of document.querySelectorAll(".group .when > span:last-child")) text.textContent = said;
+  return ({AUDIT})(least);
+}}"""
+"""The audit of what the elevators say at other times of the day."""
 LEAST = 20
 """Px of the smallest text on a wall."""
 SIZES = [(1920, 1080), (2000, 1000)]
@@ -144,6 +150,9 @@ def test_the_wall_stands(demo: Demo, browser: Browser, token: str, lang: str, si
         assert quickest(page) < 2000
         page.screenshot(path=artefacts / f"wall-{size[0]}x{size[1]}-{lang}.png")
         assert page.evaluate(AUDIT, LEAST) == []
+        for key in ("wall.window_until", "wall.window_next", "wall.window_none"):
+            said = catalogue()[key][lang].format(until="18:30", next="17:30")
+            assert page.evaluate(AT_ANOTHER_HOUR, [said, LEAST]) == [], said
         counts = {kind: page.locator(kind).count() for kind in (".kpi", ".target", ".zone", ".group", ".car", "#map .legend li", "canvas")}
         assert {"zh": "车辆紧急报警", "en": "Emergency call"}[lang] in page.locator("#alerts .alert").first.inner_text()
         assert counts == {".kpi": 6, ".target": 3, ".zone": 11, ".group": 3, ".car": 6, "#map .legend li": 4, "canvas": 1}
