@@ -33,7 +33,7 @@ Samples = dict[str, list[float]]
 
 
 def run(folder: Path) -> None:
-    """The day; one line a process and measure with the level after the first hours, at the end, and the growth an hour."""
+    """The day; one line a process and measure with its level after the first hours, at the end, and at most."""
     speed, hours = float(os.environ.get("JIEYUE_SPEED") or SPEED), float(os.environ.get("JIEYUE_DAY_HOURS") or HOURS)
     samples: Samples = defaultdict(list)
     with whole.running(folder, {"JIEYUE_SPEED": f"{speed:g}"}) as demo, _wall(demo) as (browser, page, faults):

@@ -19,7 +19,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped] # a file of axe-core's, in a package without types
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from cloud.texts import catalogue
+from cloud.texts import say
 from simulators.stack.broker import free_port
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def test_the_wall_stands(demo: Demo, browser: Browser, token: str, lang: str, si
         page.screenshot(path=artefacts / f"wall-{size[0]}x{size[1]}-{lang}.png")
         assert page.evaluate(AUDIT, LEAST) == []
         for key in ("wall.window_until", "wall.window_next", "wall.window_none"):
-            said = catalogue()[key][lang].format(until="18:30", next="17:30")
+            said = say(key, "en" if lang == "en" else "zh", until="18:30", next="17:30")
             assert page.evaluate(AT_ANOTHER_HOUR, [said, LEAST]) == [], said
         counts = {kind: page.locator(kind).count() for kind in (".kpi", ".target", ".zone", ".group", ".car", "#map .legend li", "canvas")}
         assert {"zh": "车辆紧急报警", "en": "Emergency call"}[lang] in page.locator("#alerts .alert").first.inner_text()
