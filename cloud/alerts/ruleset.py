@@ -168,10 +168,8 @@ def _texts(rule: Rule) -> Iterator[Fault]:
                 yield Fault((field, language), f"expected words in braces: {error}", template)
                 continue
             for name, more in sorted(parsed):
-                if more or not _PARTS.isdisjoint(name):  # words are texts when they are filled in: a number's format would fail then
-                    yield Fault(
-                        (field, language), "expected words alone in braces, without format, conversion, attribute or index", template
-                    )
+                if more or not _PARTS.isdisjoint(name):
+                    yield Fault((field, language), _ALONE, template)
                 elif condition and name not in known:
                     yield Fault((field, language), f"no such word; expected one of {', '.join(sorted(known))}", name)
 
