@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from contract import topics, yamlfile
+from contract.addressing import address
+from contract.jt808.phone import PHONE_PATTERN
 from contract.metering import miscounted
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Strict, Text, Zone
 from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
@@ -95,8 +97,8 @@ class Device(Strict):
     """Modbus unit id."""
     topic: str = ""
     """MQTT topic that the device publishes to."""
-    phone: Annotated[str, Field(pattern=r"^\d{0,20}$")] = ""
-    """JT/T 808 terminal phone number."""
+    phone: Annotated[str, Field(pattern=PHONE_PATTERN)] = ""
+    """The identity that a JT/T 808 terminal sends: up to 20 digits, which may be hexadecimal; zeros in front do not count."""
     compound: Id | None = None
     building: Id | None = None
     floor: int | None = None
@@ -264,26 +266,21 @@ def _unloadable(site: Site) -> Iterator[Fault]:
 
 def _unreachable(site: Site) -> Iterator[Fault]:
     """Devices on a bus of another protocol, without an address, or with the address of another."""
-    taken: set[tuple[str, int | str]] = set()
+    taken: dict[tuple[str, int | str | None], tuple[str, int | str | None]] = {}
     for i, device in enumerate(site.devices):
         bus = site.bus_by_id[device.bus]
         if device.model.protocol != bus.protocol:
             yield Fault(("devices", i, "bus"), f"expected a bus of {device.model.protocol}; this one speaks {bus.protocol}", bus.id)
             continue
-        addresses: dict[str, tuple[str, int | str | None]] = {
-            "modbus": ("unit_id", device.unit_id),
-            "mqtt": ("topic", device.topic),
-            "jt808": ("phone", device.phone),
-        }
-        field, address = addresses[bus.protocol]
-        if address is None or address == "":
-            yield Fault(("devices", i, field), f"expected a {field}, since {bus.id} speaks {bus.protocol}", address)
-        elif address == 0 and bus.protocol == "modbus" and bus.framing != "tcp":
-            yield Fault(("devices", i, field), "expected 1 to 247: on a serial line everybody hears 0 and nobody answers", address)
-        elif (bus.id, address) in taken:
-            yield Fault(("devices", i, field), f"expected a {field} that no other device of {bus.id} has", address)
-        else:
-            taken.add((bus.id, address))
+        found = address(bus, device)
+        place = ("devices", i, found.field)
+        other, theirs = taken.setdefault((bus.id, found.meaning), (device.id, found.given))
+        if found.meaning is None:
+            yield Fault(place, f"expected a {found.field}, since {bus.id} speaks {bus.protocol}", found.given)
+        elif found.fault:
+            yield Fault(place, found.fault, found.given)
+        elif other != device.id:
+            yield Fault(place, f"expected a {found.field} that no other device of {bus.id} has; {other} has {theirs!r}", found.given)
 
 
 def _unread(site: Site) -> Iterator[Fault]:

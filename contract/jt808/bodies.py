@@ -42,8 +42,8 @@ class Id(IntEnum):
     LOCATION_QUERY = 0x8201
 
 
-NO_ANSWER = frozenset({Id.TERMINAL_RESPONSE})
-"""What the platform must not acknowledge: an answer to an answer would never end."""
+NO_ANSWER = frozenset({Id.TERMINAL_RESPONSE, Id.PLATFORM_RESPONSE})
+"""What neither side may acknowledge: an answer to an answer would never end."""
 
 
 @dataclass(frozen=True, slots=True)

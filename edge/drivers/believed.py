@@ -1,4 +1,4 @@
-"""What devices say by themselves, as rows: values that can be believed, and a time that can be true."""
+"""What devices say by themselves, as rows: values that can be believed, and the time at which the device says that it measured."""
 
 from __future__ import annotations
 
@@ -11,14 +11,6 @@ from contract.point import POINTS
 from contract.reading import Row
 from contract.site import Device
 from contract.store import LATE_AFTER
-
-_PLACE = ("latitude", "longitude")
-"""Without a time a place is worth nothing: it would draw a track that was never driven."""
-
-
-def possible(at: int | None, received: int) -> bool:
-    """Whether a measurement can have been made at `at`: not in the future, and not before a clock that lost its battery was set."""
-    return at is not None and received - fix.BEHIND_MS <= at <= received + fix.AHEAD_MS
 
 
 def row(device: Device, at: int, values: Mapping[str, float], bad: Mapping[str, str] | None = None, *, late: bool = False) -> Row:
@@ -36,8 +28,10 @@ def row(device: Device, at: int, values: Mapping[str, float], bad: Mapping[str, 
     return Row(device.id, at, good, reasons, late=late)
 
 
-def position(device: Device, location: Location, received: int, *, stored: bool = False) -> Row:
-    """A vehicle's fix with its own time; one whose time cannot be true gets the time of receipt and loses its place.
+def position(device: Device, location: Location, received: int, *, stored: bool = False) -> Row | None:
+    """A vehicle's fix at its own time, whatever that is worth; None without a date, since nobody knows when it was measured.
+
+    A time that cannot be true goes live, so that the cloud doubts it where it stands; it is never replaced by the time of receipt.
 
     Args:
         device: The vehicle.
@@ -47,13 +41,8 @@ def position(device: Device, location: Location, received: int, *, stored: bool 
             A single fix that is old shows that the terminal's clock is wrong. Some terminals send all fixes as 0x0704, so a
             fresh one is live there too.
     """
-    values = fix.readings_of(location)
-    at = fix.trusted_time(location, received)
+    at = location.at()
     if at is None:
-        return row(device, received, {point: value for point, value in values.items() if point not in _PLACE})
-    return row(device, at, values, late=stored and received - at > LATE_AFTER * 1000)
-
-
-def identity(phone: str) -> str:
-    """A terminal's phone without the zeros that pad it, since terminals and site files pad differently."""
-    return phone.lower().lstrip("0")
+        return None
+    late = stored and fix.trusted_time(location, received) is not None and received - at > LATE_AFTER * 1000
+    return row(device, at, fix.readings_of(location), late=late)

@@ -10,6 +10,7 @@ from typing import NoReturn
 from contract.jt808.bodies import Id
 from contract.jt808.fix import from_emqx
 from contract.jt808.location import Location
+from contract.jt808.phone import identity
 from contract.jt808.wire import BodyError, time_of
 from contract.profile import MessageTime, PointMap, engineering
 from contract.reading import Row
@@ -19,6 +20,8 @@ from edge.drivers import believed
 MOST_BYTES = 262_144
 _MILLISECONDS_ABOVE = 1e11
 """As seconds this would be the year 5138; as milliseconds it is 1973."""
+_TIMES = range(4_102_444_800_000)
+"""Ms from 1970 to 2099, beyond which a number is no time."""
 
 
 class PayloadError(ValueError):
@@ -28,7 +31,8 @@ class PayloadError(ValueError):
 def rows(device: Device, raw: bytes, received: int, *, retained: bool = False) -> list[Row]:
     """The rows that a message carries; none for messages that are no measurement.
 
-    A retained message whose time is not known is none: it may be of last year.
+    A time of its own stands, whatever it is worth: the cloud judges clocks. Only of a device whose profile names no time a message
+    is as old as its receipt, and then a retained one is none: it may be of last year.
 
     Raises:
         PayloadError: Not what the profile says.
@@ -37,10 +41,15 @@ def rows(device: Device, raw: bytes, received: int, *, retained: bool = False) -
         raise PayloadError("too long")
     if device.model.maker == "EMQX":
         stored, locations = _positions(device, raw)
-        return [believed.position(device, location, received, stored=stored) for location in locations]
+        found = [believed.position(device, location, received, stored=stored) for location in locations]
+        if locations and not any(found):
+            raise PayloadError("no date")
+        return [row for row in found if row]
     document = _parsed(raw)
     at = _time(device.model.time, document)
-    if at is None or not believed.possible(at, received):
+    if at is None:
+        if device.model.time is not None:
+            raise PayloadError("no time in it, or none that can be read")
         if retained:
             return []
         at = received
@@ -123,7 +132,8 @@ def _epoch(found: object) -> int | None:
         return None
     if not math.isfinite(number):
         return None
-    return int(number if abs(number) > _MILLISECONDS_ABOVE else number * 1000)
+    at = int(number if abs(number) > _MILLISECONDS_ABOVE else number * 1000)
+    return at if at in _TIMES else None
 
 
 def _rfc3339(text: str) -> int | None:
@@ -147,7 +157,7 @@ def _positions(device: Device, raw: bytes) -> tuple[bool, list[Location]]:
             found = [from_emqx(raw)]
     except BodyError as error:
         raise PayloadError(str(error)) from error
-    mine = believed.identity(device.phone)
-    if mine and any(believed.identity(one[0]) != mine for one in found if one):
+    mine = identity(device.phone)
+    if mine and any(identity(one[0]) != mine for one in found if one):
         raise PayloadError("the phone of another terminal")
     return stored, [one[1] for one in found if one]

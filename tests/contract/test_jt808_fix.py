@@ -86,7 +86,7 @@ def test_an_encryption_bit_alone_does_not_hide_a_place() -> None:
 
 
 def test_a_clock_that_cannot_be_true_is_not_believed() -> None:
-    """More than ten minutes ahead, more than ninety days behind, or no date: the receiver's time must serve."""
+    """More than ten minutes ahead, more than ninety days behind, or no date: it is nobody's time."""
     at = DRIVING.at()
     assert at == NOON
     assert trusted_time(DRIVING, NOON - 10 * 60_000) == NOON

@@ -210,7 +210,7 @@ def test_a_good_small_site_loads(tmp_path: Path) -> None:
         ("things.yaml", "bus: b, unit_id: 2", "bus: x, unit_id: 2", ":7: devices.1.bus: expected the id of a bus, got 'x'"),
         ("things.yaml", "building: h", "building: x", ":6: devices.0.building: expected the id of a building, got 'x'"),
         ("things.yaml", "id: d2", "id: d1", ":7: devices.1.id: stands twice; expected an id that no other device has, got 'd1'"),
-        ("things.yaml", "unit_id: 2", "unit_id: 1", ":7: devices.1.unit_id: expected a unit_id that no other device of b has, got 1"),
+        ("things.yaml", "unit_id: 2", "unit_id: 1", ":7: devices.1.unit_id: expected a unit_id that no other device of b has; d1 has 1"),
         ("things.yaml", "bus: b, unit_id: 2", "bus: b", ":7: devices.1.unit_id: expected a unit_id, since b speaks modbus, got None"),
         ("things.yaml", "bus: b, unit_id: 2", "bus: m", ":7: devices.1.bus: expected a bus of modbus; this one speaks mqtt, got 'm'"),
         ("things.yaml", "water/kaifeng-xintai", "water/none", ":7: devices.1.profile: expected a profile that loads"),

@@ -7,6 +7,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ import pytest
 from contract.clock import Clock
 from contract.jt808.bodies import Body, Heartbeat, Other, TimeQuery, decode_body, message
 from contract.jt808.frame import Frame, Splitter, Version, encode, split_message
-from contract.jt808.location import LOCATED, Batch, Item, Location
-from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime
+from contract.jt808.location import Batch, Item, Location
+from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime, TerminalResponse
 from contract.operation import Text
 from contract.reading import Row
 from contract.site import Bus, Device
@@ -101,10 +102,10 @@ class Client:
 class Platform:
     """A listener under test and what it did."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, devices: Sequence[Device]) -> None:
         self.disk, self.clock = Disk(), clock
         self.counted: list[str] = []
-        self.listener = Listener(Line(BUS, [CAR, OTHER], clock, self.disk.commit, self.counted.append, folder=folder))
+        self.listener = Listener(Line(BUS, devices, clock, self.disk.commit, self.counted.append, folder=folder))
         self._clients: list[asyncio.StreamWriter] = []
 
     async def call(self, device: Device = CAR, version: Version = 2019, phone: str = "") -> Client:
@@ -120,8 +121,8 @@ class Platform:
 
 
 @asynccontextmanager
-async def running(folder: Path, clock: Clock | None = None) -> AsyncIterator[Platform]:
-    platform = Platform(folder, clock or Clock())
+async def running(folder: Path, clock: Clock | None = None, devices: Sequence[Device] = (CAR, OTHER)) -> AsyncIterator[Platform]:
+    platform = Platform(folder, clock or Clock(), devices)
     task = asyncio.create_task(platform.listener.run())
     async with asyncio.timeout(10):
         await platform.listener.listening.wait()
@@ -198,7 +199,7 @@ async def test_an_unknown_terminal_is_refused_and_counted_once(platform: Platfor
         assert await client.ask(Register(51, 800, "M", "m", "1", 1, "x")) == RegisterResponse(seq, 4)
     assert await client.ask(fix(whole_second(platform.clock))) == PlatformResponse(3, LOCATION, 1)
     assert platform.disk.rows == []
-    assert platform.counted == ["127.0.0.1: unknown terminal"]
+    assert platform.counted == ["127.0.0.1, phone 019999999999: unknown terminal"]
 
 
 async def test_nothing_is_taken_before_authentication_or_with_a_wrong_code(platform: Platform) -> None:
@@ -275,29 +276,76 @@ async def test_what_a_terminal_had_stored_is_late_and_what_it_says_now_is_not(pl
     assert found == {180_000: True, 60_000: True, 30_000: False, 0: False, 170_000: True, 1000: False, 160_000: False}
 
 
-async def test_fixes_that_are_none_draw_no_track(platform: Platform) -> None:
-    """Without a fix, or with a clock of 2007, a row has neither latitude nor longitude; the latter gets the time of receipt."""
+async def test_a_place_that_is_no_fix_draws_no_track(platform: Platform) -> None:
+    """Without a fix a row has neither latitude nor longitude."""
     client = await platform.call()
     await client.open()
-    now = platform.clock.now_ms()
     await client.ask(fix(whole_second(platform.clock), status=0))
-    await client.ask(fix(1_168_646_400_000, status=LOCATED))
-    unlocated, old = platform.disk.rows
-    assert not {"latitude", "longitude"} & (unlocated.values.keys() | old.values.keys())
+    (unlocated,) = platform.disk.rows
+    assert not {"latitude", "longitude"} & unlocated.values.keys()
     assert unlocated.values["located"] == 0.0
-    assert old.at >= now
-    assert old.values["speed"] == 36.5
 
 
-async def test_unknown_messages_and_the_question_for_the_time_are_answered(platform: Platform) -> None:
-    """An unknown id gets result 0 and is counted; 0x0004 gets the platform's time."""
+@pytest.mark.parametrize("days", [-1.0, 91.0, 400.0, 7000.0])
+async def test_a_fix_is_never_dated_now(platform: Platform, days: float) -> None:
+    """A batch of 100 days ago, a clock of 2007, a clock of tomorrow: each row stands at its own time, and the cloud may doubt it."""
     client = await platform.call()
     await client.open()
-    assert await client.ask(Other(0x0705, b"abc")) == PlatformResponse(2, 0x0705, 0)
-    assert platform.counted == ["car-1: message 0x0705, which means nothing here"]
+    at = whole_second(platform.clock) - int(days * 86_400_000)
+    assert await client.ask(fix(at)) == PlatformResponse(2, LOCATION, 0)
+    assert await client.ask(Batch(1, (fix(at - 60_000), fix(at - 50_000)))) == PlatformResponse(3, BATCH, 0)
+    assert [(row.at, row.late) for row in platform.disk.rows] == [(at, False), (at - 60_000, False), (at - 50_000, False)]
+
+
+async def test_a_fix_without_a_date_is_told_and_not_stored(platform: Platform) -> None:
+    """Nobody knows when it was measured: result 2 where nothing is left to keep, and the rest of a batch is kept."""
+    client = await platform.call()
+    await client.open()
+    at = whole_second(platform.clock)
+    undated = replace(fix(at), time="000000000000")
+    assert await client.ask(undated) == PlatformResponse(2, LOCATION, 2)
+    assert await client.ask(Batch(0, (undated, fix(at)))) == PlatformResponse(3, BATCH, 0)
+    assert [row.at for row in platform.disk.rows] == [at]
+    assert platform.counted == ["car-1: positions that cannot be read or have no date"]
+
+
+@pytest.mark.parametrize("msg_id", [0x0210, 0x0104, 0x0702, 0x0705, 0x0900, 0x5501, 0x8103])
+async def test_a_message_of_which_nothing_is_kept_is_not_supported(platform: Platform, msg_id: int) -> None:
+    """Result 3, for 0 would say that it is stored; each kind is counted by its id."""
+    client = await platform.call()
+    await client.open()
+    assert await client.ask(Other(msg_id, b"abc")) == PlatformResponse(2, msg_id, 3)
+    assert platform.counted == [f"car-1, message 0x{msg_id:04X}: not supported"]
+
+
+async def test_answers_are_not_answered(platform: Platform) -> None:
+    """A general answer from whoever is at the other end begins no endless talk: the next thing heard belongs to the next question."""
+    client = await platform.call()
+    await client.open()
+    client.send(PlatformResponse(1, HEARTBEAT, 0))
+    client.send(TerminalResponse(1, 0x8201, 0))
+    assert await client.ask(Heartbeat()) == PlatformResponse(4, HEARTBEAT, 0)
+
+
+async def test_the_question_for_the_time_is_answered(platform: Platform) -> None:
+    """0x0004 gets the platform's time."""
+    client = await platform.call()
+    await client.open()
     told = await client.ask(TimeQuery())
     assert isinstance(told, ServerTime)
     assert abs(told.at - platform.clock.now_ms()) < 5000
+
+
+@pytest.mark.parametrize(("written", "sent"), [("0863012045067A1c", "863012045067a1C"), ("13800138000", "0" * 9 + "13800138000")])
+async def test_a_phone_may_hold_letters_and_be_padded_as_it_likes(tmp_path: Path, written: str, sent: str) -> None:
+    """What the site file and the header have in common is the identity: zeros in front and capital letters do not count."""
+    car = CAR.model_copy(update={"phone": written})
+    async with running(tmp_path, devices=[car]) as platform:
+        client = await platform.call(phone=sent)
+        await client.open()
+        at = whole_second(platform.clock)
+        assert await client.ask(fix(at)) == PlatformResponse(2, LOCATION, 0)
+        assert [(row.device, row.at) for row in platform.disk.rows] == [("car-1", at)]
 
 
 async def test_an_address_has_a_limited_number_of_connections(platform: Platform) -> None:

@@ -235,16 +235,25 @@ def test_emqx_positions_are_fixes_also_when_they_come_late() -> None:
     assert [(r.at, r.late) for r in late] == [(at - 180_000, True), (at - 10_000, False)]
     assert [r.late for r in rows(CAR, position(body(at - 180_000)), NOW)] == [False]
     assert rows(CAR, position({}, msg_id=0x0002), NOW) == []
+    with pytest.raises(PayloadError, match="no date"):
+        rows(CAR, position(body(at) | {"time": "000000000000"}), NOW)
     with pytest.raises(PayloadError, match="another terminal"):
         rows(CAR, position(body(at), phone="010000000002"), NOW)
 
 
-def test_a_time_that_cannot_be_true_is_the_time_of_receipt_but_not_for_retained_messages() -> None:
-    """A meter whose clock stands at 1970 is read now; a retained message of unknown age is not read at all."""
-    raw = meter(0, 2.0)[1]
-    assert [r.at for r in rows(METER, raw, NOW)] == [NOW]
-    assert rows(METER, raw, NOW, retained=True) == []
+@pytest.mark.parametrize("at", [0, NOW - 100 * 86_400_000, NOW + 86_400_000])
+def test_a_time_that_cannot_be_true_is_never_replaced_by_the_time_of_receipt(at: int) -> None:
+    """A clock at 1970, a year behind or a day ahead: the row stands where the meter put it, live, so that the cloud doubts it."""
+    (row,) = rows(METER, meter(at, 2.0)[1], NOW)
+    assert (row.at, row.late) == (at, False)
     assert [r.at for r in rows(METER, meter(NOW - 9000, 2.0)[1], NOW, retained=True)] == [NOW - 9000]
+
+
+@pytest.mark.parametrize("time", ["null", '"soon"', "1e300", "true", "-5", '"9999-99-99T00:00:00Z"'])
+def test_a_message_whose_time_cannot_be_read_is_refused(time: str) -> None:
+    """The profile says that the message has a time; without it nobody knows when the meter measured."""
+    with pytest.raises(PayloadError, match="no time"):
+        rows(METER, f'{{"time": {time}, "frequency": 50.0}}'.encode(), NOW)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +262,7 @@ def test_a_time_that_cannot_be_true_is_the_time_of_receipt_but_not_for_retained_
 )
 def test_a_value_that_is_none_is_bad_with_its_reason(number: str, reason: str) -> None:
     """Never 0, and the other values of the message are read."""
-    raw = f'{{"frequency": 50.0, "energy": {{"import": {number}}}}}'.encode()
+    raw = f'{{"time": "{iso(NOW)}", "frequency": 50.0, "energy": {{"import": {number}}}}}'.encode()
     (row,) = rows(METER, raw, NOW)
     assert (row.values, row.bad) == ({"frequency": 50.0}, {"energy_import": reason})
 

@@ -10,8 +10,8 @@ from collections import Counter
 import structlog
 
 from contract.jt808.frame import Splitter
+from contract.jt808.phone import identity
 from contract.site import Device
-from edge.drivers import believed
 from edge.drivers.base import Line, Sparing, driver
 from edge.drivers.jt808.codes import Codes
 from edge.drivers.jt808.session import Known, Outcome, Session
@@ -43,7 +43,7 @@ class Listener:
             OSError: The secret of the authentication codes can be neither read nor written.
         """
         self._line = line
-        devices = {believed.identity(d.phone): d for d in line.devices}
+        devices = {identity(d.phone): d for d in line.devices}
         self._known = Known(devices, Codes(line.folder), line.clock, Sparing(line.count))
         # A carrier's network shows many terminals as one address, and each may have an old connection that nobody closed.
         self.most_per_address = 2 * len(devices) + 16

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from contract.clock import Clock
 from contract.jt808 import session as results
-from contract.jt808.bodies import NO_ANSWER, Body, Heartbeat, Logout, Other, TimeQuery, decode_body, message
+from contract.jt808.bodies import NO_ANSWER, Body, Heartbeat, Logout, TimeQuery, decode_body, message
 from contract.jt808.frame import Frame, FrameError, encode
 from contract.jt808.location import Batch, Location, LocationReply
+from contract.jt808.phone import identity
 from contract.jt808.reassembly import Reassembler
 from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime
 from contract.jt808.wire import BodyError
@@ -96,14 +97,14 @@ class Session:
 
     def _stranger(self, frame: Frame) -> bool:
         """Whether a frame may not be taken: before authentication only that and registration, and later no other phone."""
-        identity = believed.identity(frame.phone)
-        if self.device is not None and believed.identity(self.device.phone) == identity:
+        who = identity(frame.phone)
+        if self.device is not None and identity(self.device.phone) == who:
             return False
-        return self.device is not None or identity not in self.known.devices or frame.msg_id not in _OPENING
+        return self.device is not None or who not in self.known.devices or frame.msg_id not in _OPENING
 
     def _refuse(self, frame: Frame) -> Outcome:
-        if believed.identity(frame.phone) not in self.known.devices:
-            self.known.report(self.peer, "unknown terminal")
+        if identity(frame.phone) not in self.known.devices:
+            self.known.report(f"{self.peer}, phone {frame.phone}", "unknown terminal")
         else:
             self.known.report(self._name(), "message without authentication")
         if frame.msg_id in NO_ANSWER:
@@ -122,47 +123,47 @@ class Session:
 
     def _answered(self, frame: Frame, body: Body) -> tuple[tuple[Row, ...], Body | None]:
         match body:
+            case Location() | LocationReply() | Batch():
+                return self._kept(frame, body)
             case Register():
-                return (), RegisterResponse(frame.seq, results.OK, self.known.codes.code(believed.identity(frame.phone)))
-            case Auth():
-                return (), self._general(frame, self._authenticate(frame, body))
+                return (), RegisterResponse(frame.seq, results.OK, self.known.codes.code(identity(frame.phone)))
             case TimeQuery():
                 return (), ServerTime(self.known.clock.now_ms() // 1000 * 1000)
-            case Logout():
-                self.device = None
-                return (), self._general(frame, results.OK)
             case _ if frame.msg_id in NO_ANSWER:
                 return (), None
             case _:
-                return self._rows(body), self._general(frame, results.OK)
+                return (), self._general(frame, self._result(frame, body))
+
+    def _result(self, frame: Frame, body: Body) -> int:
+        match body:
+            case Auth():
+                return self._authenticate(frame, body)
+            case Heartbeat():
+                return results.OK
+            case Logout():
+                self.device = None
+                return results.OK
+            case _:  # an answer of 0 would say that it was kept
+                self.known.report(f"{self._name()}, message 0x{frame.msg_id:04X}", "not supported")
+                return results.UNSUPPORTED
 
     def _authenticate(self, frame: Frame, auth: Auth) -> int:
-        identity = believed.identity(frame.phone)
-        if not self.known.codes.right(identity, auth.code):
-            self.known.report(self.known.devices[identity].id, "wrong authentication code")
+        who = identity(frame.phone)
+        if not self.known.codes.right(who, auth.code):
+            self.known.report(self.known.devices[who].id, "wrong authentication code")
             return results.FAILED
-        self.device = self.known.devices[identity]
+        self.device = self.known.devices[who]
         return results.OK
 
-    def _rows(self, body: Body) -> tuple[Row, ...]:
-        """One row a fix. What has no meaning here is answered like all else, since many terminals repeat it for ever."""
-        if self.device is None or isinstance(body, Heartbeat):
-            return ()
-        now = self.known.clock.now_ms()
-        match body:
-            case Location():
-                return (believed.position(self.device, body, now),)
-            case LocationReply():
-                return (believed.position(self.device, body.location, now),)
-            case Batch():
-                if body.lost:
-                    self.known.report(self.device.id, "batch with unreadable records")
-                return tuple(believed.position(self.device, location, now, stored=True) for location in body.ordered())
-            case Other():
-                self.known.report(self.device.id, f"message 0x{body.msg_id:04X}, which means nothing here")
-            case _:
-                self.known.report(self.device.id, f"a platform's message, {type(body).__name__}")
-        return ()
+    def _kept(self, frame: Frame, body: Location | LocationReply | Batch) -> tuple[tuple[Row, ...], Body]:
+        """One row a fix, and the answer: what has no date cannot be kept, so a message of which nothing is left is a bad one."""
+        found, lost = _fixes(body)
+        now, stored = self.known.clock.now_ms(), isinstance(body, Batch)
+        device = self.known.devices[identity(frame.phone)]
+        dated = [row for fix in found if (row := believed.position(device, fix, now, stored=stored))]
+        if lost or len(dated) < len(found):
+            self.known.report(device.id, "positions that cannot be read or have no date")
+        return tuple(dated), self._general(frame, results.OK if dated or not (found or lost) else results.BAD_MESSAGE)
 
     @staticmethod
     def _general(frame: Frame, result: int) -> PlatformResponse:
@@ -181,3 +182,14 @@ class Session:
 
 _REGISTER = 0x0100
 _OPENING = frozenset({_REGISTER, 0x0102})
+
+
+def _fixes(body: Location | LocationReply | Batch) -> tuple[list[Location], int]:
+    """The positions of a message, and how many more it should have held."""
+    match body:
+        case Location():
+            return [body], 0
+        case LocationReply():
+            return [body.location], 0
+        case Batch():
+            return body.ordered(), body.lost
