@@ -12,7 +12,9 @@ from cloud.ledger.base_units import ENERGIES, scale, to_base
 from cloud.ledger.counters import Event, Provenance, Rules, hours
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import Recorded, load_recorded
+from cloud.ledger.timed import Series, counter_samples
 from cloud.registry import tables
+from cloud.registry.clocks import Offset, load_offsets
 from cloud.telemetry.base import Sample, Telemetry
 from contract.point import POINTS
 from contract.site import Site
@@ -37,6 +39,8 @@ class Counter:
     point: str
     unit: str
     rules: Rules
+    offsets: tuple[Offset, ...] = ()
+    """Through which its samples' times are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,13 @@ def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Know
     wanted = (meter.id, meter.grp, meter.energy, meter.device, meter.point, meter.modulus, meter.max_rate, device["class"], device.interval)
     rows = connection.execute(sa.select(*wanted).select_from(joined).where(meter.id.in_(list(ids)))).mappings().all()
     recorded = load_recorded(connection, [row["id"] for row in rows])
-    return {row["id"]: Known(row["id"], row["grp"], row["energy"], _counter(row, recorded[row["id"]])) for row in rows}
+    groups = {row["grp"] for row in rows}
+    clocks = {group: load_offsets(connection, group, [row["device"] for row in rows if row["grp"] == group]) for group in groups}
+    found = {}
+    for row in rows:
+        counter = _counter(row, recorded[row["id"]], clocks[row["grp"]].get(row["device"], ()))
+        found[row["id"]] = Known(row["id"], row["grp"], row["energy"], counter)
+    return found
 
 
 def check_meters(site: Site) -> None:
@@ -94,7 +104,7 @@ def check_meters(site: Site) -> None:
                 raise ConfigError(f"{site.id}: meters: {meter.id}: point: {error}") from error
 
 
-def _counter(row: sa.RowMapping, recorded: Recorded) -> Counter | None:
+def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]) -> Counter | None:
     """The counter of a meter; None if it has none, or the ledger cannot count that point as this energy."""
     point: Any = POINTS.get(row["point"] or "")
     if row["device"] is None or row["class"] is None or point is None:
@@ -105,7 +115,7 @@ def _counter(row: sa.RowMapping, recorded: Recorded) -> Counter | None:
     gap = max(int(2000 * (row["interval"] or 0)), LEAST_MEASURED_GAP)
     modulus, max_rate = (None if row[name] is None else to_base(row[name], row["energy"], unit) for name in ("modulus", "max_rate"))
     rules = Rules(gap, modulus, max_rate, recorded.profiles, recorded.exchanges)
-    return Counter(row["grp"], row["class"], row["device"], row["point"], unit, rules)
+    return Counter(row["grp"], row["class"], row["device"], row["point"], unit, rules, offsets)
 
 
 def count(meter: Known, telemetry: Telemetry, touched: Sequence[int]) -> Counted:
@@ -157,7 +167,8 @@ def _count_range(energy: str, counter: Counter, telemetry: Telemetry, start: int
 
 
 def _samples(counter: Counter, telemetry: Telemetry, start: int, end: int) -> list[Sample]:
-    return telemetry.counter_samples(counter.group, counter.device_class, counter.device, counter.point, start, end)
+    series = Series(counter.group, counter.device_class, counter.device, counter.point)
+    return counter_samples(telemetry, series, start, end, counter.offsets)
 
 
 def _in_base_units(samples: Sequence[Sample], energy: str, unit: str, found: Counted) -> list[tuple[int, int]]:

@@ -160,6 +160,22 @@ event = Table(
     sa.UniqueConstraint("kind", "grp", "subject", "at"),
     Index("ix_event_noted_at", "noted_at", "at"),
 )
+clock_offset = Table(  # how far a source's clock was off; telemetry keeps what it said, the ledger reads through these rows
+    "clock_offset",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("source", String, primary_key=True),  # device, terminal, bridge or gateway
+    Column("valid_from", BigInteger, primary_key=True),  # first time by that clock
+    Column("by", String, primary_key=True),  # judged, or who recorded it
+    Column("valid_to", BigInteger, nullable=False),  # last time by that clock, included
+    Column("offset_from_ms", BigInteger, nullable=False),  # clock minus truth; linear between both ends
+    Column("offset_to_ms", BigInteger, nullable=False),
+    Column("state", String, nullable=False),  # undecided | open | closed
+    Column("whole", Boolean, nullable=False),  # holds for readings stored as good too
+    Column("good", Text, nullable=False),  # JSON: times of single good readings that it holds for, by device
+    Column("why", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
 
 # -- the ledger -------------------------------------------------------------------------------------------------------------
 

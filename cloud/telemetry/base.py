@@ -4,7 +4,8 @@ A series is (group, device class, device, point). For one series and one time of
 
 - written again, nothing changes: whoever is not sure may send again;
 - a good reading beats one that is not good, whichever came first, so the order of resends does not matter;
-- of two good ones the later written wins; of two that are not good the later's quality wins, and a value once known stays.
+- of two good ones the later written wins; of two that are not good the later's quality wins, and a value once known stays;
+- a suspect value stays beside a good one of its time, for `doubtful_samples`: its time is what is in doubt, so it may belong elsewhere.
 
 So what was stored good cannot become bad by writing: whoever doubts a reading says so before it is stored good.
 
@@ -161,6 +162,9 @@ class Telemetry(Protocol):
 
     def counter_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
         """Good samples in [start, end), with the last one before and the first one at or after the range where they exist."""
+
+    def doubtful_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
+        """Values of suspect readings in [start, end), oldest first, also where a good reading of the same time stands beside them."""
 
     def count(self, group: str, device_class: str, device: str, point: str) -> int:
         """Number of readings of one point, good or not."""

@@ -169,6 +169,13 @@ class InfluxTelemetry:
         after = self._query(f"{select}time >= {_time(end)} ORDER BY time LIMIT 1")
         return [(row["time"], float(row["value"])) for row in (*before, *within, *after)]
 
+    def doubtful_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
+        """See `Telemetry.doubtful_samples`."""
+        quality, value = _name(point + QUALITY_SUFFIX), _name(point + DOUBTFUL_SUFFIX)
+        source = f"FROM {_name(device_class)} WHERE {_device(group, device)} AND {_range(start, end)}"
+        rows = self._query(f"SELECT {value} AS value {source} AND {quality} = {int(Quality.SUSPECT)}")
+        return [(row["time"], float(row["value"])) for row in rows if "value" in row]
+
     def count(self, group: str, device_class: str, device: str, point: str) -> int:
         """See `Telemetry.count`."""
         source = f"FROM {_name(device_class)} WHERE {_device(group, device)}"

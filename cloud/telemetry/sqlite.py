@@ -49,12 +49,15 @@ CREATE TABLE IF NOT EXISTS series(
 CREATE TABLE IF NOT EXISTS reading(
     series INTEGER NOT NULL, ts INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL, reason TEXT,
     PRIMARY KEY(series, ts)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doubtful(
+    series INTEGER NOT NULL, ts INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY(series, ts)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS figure(
     measurement TEXT NOT NULL, tags TEXT NOT NULL, ts INTEGER NOT NULL, field TEXT NOT NULL, value REAL NOT NULL,
     PRIMARY KEY(measurement, tags, field, ts)) WITHOUT ROWID;
 """
 
 _GOOD = int(Quality.GOOD)
+_SUSPECT = int(Quality.SUSPECT)
 
 # Inside DO UPDATE, a bare column is the old row's and `excluded` is the new one.
 _UPSERT = f"""
@@ -64,6 +67,9 @@ ON CONFLICT(series, ts) DO UPDATE SET
     quality = excluded.quality, reason = excluded.reason
 WHERE excluded.quality = {_GOOD} OR quality <> {_GOOD}
 """  # noqa: S608 - a number of our own
+
+_DOUBTFUL = "INSERT OR REPLACE INTO doubtful(series, ts, value) VALUES (?, ?, ?)"
+"""Beside what `reading` has: there, a good reading of the same time takes the place."""
 
 _FIGURE = """
 INSERT INTO figure(measurement, tags, ts, field, value) VALUES (?, ?, ?, ?, ?)
@@ -164,6 +170,7 @@ class SqliteTelemetry:
                     self._take(stored, rows, refused)
             rows.sort(key=_place)  # neighbours in the tree are then written together
             self._writer.executemany(_UPSERT, rows)
+            self._writer.executemany(_DOUBTFUL, [row[:3] for row in rows if row[3] == _SUSPECT and row[2] is not None])
         return refused
 
     def _known(self, line: Polled) -> bool:
@@ -231,6 +238,13 @@ class SqliteTelemetry:
         within = self._read(sql + "ts >= ? AND ts < ? ORDER BY ts", (*key, start, end))
         after = self._read(sql + "ts >= ? ORDER BY ts LIMIT 1", (*key, end))
         return [*before, *within, *after]
+
+    def doubtful_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
+        """See `Telemetry.doubtful_samples`. What an earlier version stored stands in `reading` alone."""
+        within = (group, device_class, device, point, start, end)
+        sql = "SELECT ts, value FROM {} WHERE series = {} AND ts >= ? AND ts < ?"
+        old = self._read(sql.format("reading", _ID) + f" AND quality = {_SUSPECT} AND value IS NOT NULL", within)
+        return sorted((dict(old) | dict(self._read(sql.format("doubtful", _ID), within))).items())
 
     def count(self, group: str, device_class: str, device: str, point: str) -> int:
         """See `Telemetry.count`."""

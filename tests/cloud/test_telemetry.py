@@ -113,6 +113,20 @@ def test_good_beats_bad_and_the_later_beats_the_earlier(store: Telemetry) -> Non
     assert held(store, together) == held(store, device)
 
 
+def test_a_suspect_value_stays_beside_a_good_one_of_its_time(store: Telemetry) -> None:
+    """Its time is what is in doubt: written before or after the good one, it can still be read, and nothing else shows it."""
+    device = fresh()
+    store.write([doubtful(device, T0, Quality.SUSPECT, 9.0), good(device, T0 + 1, 2.0)])
+    store.write([good(device, T0, 1.0), doubtful(device, T0 + 1, Quality.SUSPECT, 8.0)])
+    store.write([doubtful(device, T0 + 2, Quality.BAD), doubtful(device, T0 + 3, Quality.SUSPECT, 7.0)])
+    read = [
+        store.doubtful_samples(GROUP, CLASS, device, POINT, start, end) for start, end in ((T0, T0 + 4), (T0, T0 + 3), (T0 + 1, T0 + 1))
+    ]
+    assert read == [[(T0, 9.0), (T0 + 1, 8.0), (T0 + 3, 7.0)], [(T0, 9.0), (T0 + 1, 8.0)], []]
+    assert store.counter_samples(GROUP, CLASS, device, POINT, T0, T0 + 4) == [(T0, 1.0), (T0 + 1, 2.0)]
+    assert held(store, device)[:2] == [(T0, 1.0, Quality.GOOD), (T0 + 1, 2.0, Quality.GOOD)]
+
+
 def _rest(reading: Reading) -> tuple[float | None, int, Quality]:
     return reading.value, reading.at, reading.quality
 

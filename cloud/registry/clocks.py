@@ -1,0 +1,244 @@
+"""How far the clocks of devices, terminals, bridges and gateways were off, and from when to when.
+
+Telemetry keeps the time that a source gave. What is known of its clock is kept beside it, as dated rows: the ledger reads
+through them, so a reading counts where it was really measured, and a judgement that was wrong can be recorded anew.
+
+An offset is what the clock showed minus the true time, in ms: above 0 it was ahead. `start` and `end` of a row are times by
+that same clock, as they stand in telemetry; between them the offset is linear.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloud.registry import tables
+from cloud.registry.database import upsert, writing
+from contract.clock import iso
+
+HOUR_MS = 3_600_000
+LONGEST = 400 * 24 * HOUR_MS
+"""Of a row that a person records; gauges are not kept longer, and each hour of it is counted anew."""
+JUDGED = "judged"
+"""In `by`: the service found it out by itself."""
+
+
+class State(StrEnum):
+    """How sure a row is."""
+
+    UNDECIDED = "undecided"
+    """Readings came late; a clock that is behind, or something that kept them. Offset 0; their hours are provisional."""
+    OPEN = "open"
+    """The clock is judged wrong, and the row grows with what it still says."""
+    CLOSED = "closed"
+
+
+class OffsetError(ValueError):
+    """An offset that cannot be recorded; one line with the field and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """How far a clock was off.
+
+    Attributes:
+        start: First time by that clock that it holds for, ms.
+        end: Last such time, ms, included.
+        offset_from: Clock minus truth at `start`, ms.
+        offset_to: The same at `end`.
+        good: Times of readings that were stored as good before the clock was judged; of good ones only these are corrected.
+        whole: Whether all good readings from `start` to `end` are corrected too.
+    """
+
+    start: int
+    end: int
+    offset_from: int
+    offset_to: int
+    good: frozenset[int] = frozenset()
+    whole: bool = False
+
+    def true_time(self, at: int) -> int:
+        """When that was, which the clock called `at`."""
+        length = self.end - self.start
+        drift = (self.offset_to - self.offset_from) * (at - self.start) // length if length else 0
+        return at - self.offset_from - drift
+
+
+def corrected(at: int, offsets: Sequence[Offset]) -> int:
+    """The true time of a doubtful reading, by the first row that covers its time; without one the time that it has.
+
+    Args:
+        at: Time of measurement as the source gave it, ms since 1970 in UTC.
+        offsets: What `load_offsets` has of the device, in its order.
+    """
+    return next((row.true_time(at) for row in offsets if row.start <= at <= row.end), at)
+
+
+def good_corrected(at: int, offsets: Sequence[Offset]) -> int:
+    """The same of a reading that is stored as good: only rows that name it, or all of their span, hold for it."""
+    return next((row.true_time(at) for row in offsets if row.start <= at <= row.end and (row.whole or at in row.good)), at)
+
+
+def load_offsets(connection: sa.Connection, group: str, sources: Iterable[str]) -> dict[str, tuple[Offset, ...]]:
+    """What is known of some clocks; a source of which nothing is known is absent.
+
+    Of a device its gateway's rows follow its own, since most devices are dated by their gateway. What a person recorded
+    precedes what was judged, and what was recorded later what was recorded earlier.
+    """
+    found: dict[str, tuple[Offset, ...]] = {}
+    for source, rows in _rows(connection, group, sources, decided=True).items():
+        found[source] = tuple(
+            Offset(
+                row["valid_from"],
+                row["valid_to"],
+                row["offset_from_ms"],
+                row["offset_to_ms"],
+                frozenset(json.loads(row["good"]).get(source, ())),
+                row["whole"],
+            )
+            for row in rows
+        )
+    return found
+
+
+def undecided(connection: sa.Connection, group: str, sources: Iterable[str]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Spans (first and last time by the source's clock, ms) of readings that came late and of whose clock nothing is decided."""
+    found = _rows(connection, group, sources, decided=False)
+    return {source: tuple((row["valid_from"], row["valid_to"]) for row in rows) for source, rows in found.items()}
+
+
+def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, decided: bool) -> dict[str, list[sa.RowMapping]]:
+    """Rows by source, a device's own first, then its gateway's."""
+    column, asked = tables.clock_offset.c, list(dict.fromkeys(sources))
+    kept = column.state != State.UNDECIDED if decided else column.state == State.UNDECIDED
+    by_source: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
+    query = sa.select(tables.clock_offset).where(column.grp == group, kept)
+    for row in connection.execute(query.order_by(column.by == JUDGED, column.recorded_at.desc(), column.valid_from)).mappings():
+        by_source[row["source"]].append(row)
+    if not by_source:
+        return {}
+    device = tables.device.c
+    placed = connection.execute(sa.select(device.id, device.gateway).where(device.grp == group, device.id.in_(asked))).all()
+    gateways = {row.id: row.gateway for row in placed}
+    found = {source: by_source.get(source, []) + _of_gateway(source, gateways, by_source) for source in asked}
+    return {source: rows for source, rows in found.items() if rows}
+
+
+def _of_gateway(source: str, gateways: Mapping[str, str], rows: Mapping[str, list[sa.RowMapping]]) -> list[sa.RowMapping]:
+    gateway = gateways.get(source)
+    return rows.get(gateway, []) if gateway is not None and gateway != source else []
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What somebody knows of a clock.
+
+    Attributes:
+        source: Id of the device, terminal, bridge or gateway.
+        start: First time by that clock, as it stands in telemetry, ms.
+        end: The time after the last, ms.
+        offset_from: Clock minus truth at `start`, ms; above 0 it was ahead.
+        offset_to: The same at `end`.
+        whole: Whether readings that were stored as good are to be corrected too.
+        why: The person's reason; may be empty.
+    """
+
+    source: str
+    start: int
+    end: int
+    offset_from: int
+    offset_to: int
+    whole: bool = False
+    why: str = ""
+
+
+def record_offset(engine: sa.Engine, group: str, known: Recorded, by: str, now: int) -> int:
+    """Record how far a clock was off; recorded again from the same time, it is corrected. Hours before and after count anew.
+
+    Args:
+        engine: Of the registry.
+        group: The district.
+        known: What is recorded.
+        by: Who records it.
+        now: ms since 1970 in UTC.
+
+    Returns:
+        Hours of meters that are counted anew.
+
+    Raises:
+        OffsetError: What is wrong, and with which field.
+    """
+    if known.end <= known.start:
+        raise OffsetError(f"to: expected a time after {iso(known.start)}, got {iso(known.end)}")
+    if known.end - known.start > LONGEST:
+        raise OffsetError(f"to: expected at most {LONGEST // 24 // HOUR_MS} days after {iso(known.start)}, got {iso(known.end)}")
+    row = Offset(known.start, known.end - 1, known.offset_from, known.offset_to, whole=known.whole)
+    ends = row.true_time(row.start), row.true_time(row.end)
+    if ends[0] >= ends[1]:
+        raise OffsetError(f"seconds: expected offsets that leave the order of times, got {iso(ends[0])} to {iso(ends[1])}")
+    if ends[0] > now:
+        raise OffsetError(f"seconds: expected true times until {iso(now)}, got {iso(ends[0])}; a clock that is ahead has an offset above 0")
+    with writing(engine).begin() as connection:
+        if not _is_source(connection, group, known.source):
+            raise OffsetError(f"source: expected a device or gateway of {group}, got {known.source!r}")
+        earlier = _row_at(connection, group, known.source, known.start)
+        touched = touch(connection, group, known.source, [row, *earlier])
+        upsert(connection, tables.clock_offset, [as_row(group, known.source, row, State.CLOSED, by, known.why, now)])
+        detail: dict[str, object] = {"source": known.source, "from": iso(known.start), "to": iso(known.end), "why": known.why}
+        detail |= {"offset_from_ms": known.offset_from, "offset_to_ms": known.offset_to, "whole": known.whole}
+        text = json.dumps(detail, ensure_ascii=False)
+        connection.execute(sa.insert(tables.audit), [{"at": now, "by": by, "action": "clock_offset", "detail": text}])
+    return touched
+
+
+def as_row(group: str, source: str, offset: Offset, state: State, by: str, why: str, now: int, good: str = "{}") -> dict[str, Any]:
+    """An offset as a row of its table; `good` is JSON: times by device."""
+    return {
+        "grp": group,
+        "source": source,
+        "valid_from": offset.start,
+        "by": by,
+        "valid_to": offset.end,
+        "offset_from_ms": offset.offset_from,
+        "offset_to_ms": offset.offset_to,
+        "state": state.value,
+        "whole": offset.whole,
+        "good": good,
+        "why": why,
+        "recorded_at": now,
+    }
+
+
+def _is_source(connection: sa.Connection, group: str, source: str) -> bool:
+    device, node = tables.device.c, tables.node.c
+    placed = sa.select(device.id).where(device.grp == group, sa.or_(device.id == source, device.gateway == source))
+    born = sa.select(node.id).where(node.grp == group, node.id == source)
+    return any(connection.execute(query.limit(1)).first() for query in (placed, born))
+
+
+def _row_at(connection: sa.Connection, group: str, source: str, start: int) -> list[Offset]:
+    """Rows that a new one takes the place of."""
+    column = tables.clock_offset.c
+    same = sa.select(tables.clock_offset).where(column.grp == group, column.source == source, column.valid_from == start)
+    rows = connection.execute(same.where(column.by != JUDGED)).mappings()
+    return [Offset(row["valid_from"], row["valid_to"], row["offset_from_ms"], row["offset_to_ms"]) for row in rows]
+
+
+def touch(connection: sa.Connection, group: str, source: str, offsets: Sequence[Offset]) -> int:
+    """Mark the hours of the source's meters from which readings go and into which they come; returns how many."""
+    hours: set[int] = set()
+    for row in offsets:
+        for first, last in ((row.start, row.end), (row.true_time(row.start), row.true_time(row.end))):
+            hours.update(range(first // HOUR_MS * HOUR_MS, last + 1, HOUR_MS))
+    device, meter = tables.device.c, tables.meter.c
+    devices = sa.select(device.id).where(device.grp == group, sa.or_(device.id == source, device.gateway == source))
+    meters = connection.execute(sa.select(meter.id).where(meter.grp == group, meter.device.in_(devices))).scalars().all()
+    rows = [{"meter": name, "hour": hour, "generation": 1} for name in meters for hour in sorted(hours)]
+    upsert(connection, tables.touched, rows, add="generation")
+    return len(rows)
