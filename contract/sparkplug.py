@@ -6,9 +6,11 @@ The outbox keeps a row's *body*: its metrics, encoded once at commit. What belon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -113,17 +115,54 @@ def get(metric: Metric, datatype: int | None) -> MetricValue:
 
 
 def encode_rows(rows: Iterable[Row], *, historical: bool = False) -> bytes:
-    """The body of a DATA payload: every reading of the rows with its own time; several rows make a packed one."""
-    payload = Payload()
-    add = payload.metrics.add
+    """The body of a DATA payload: every reading of the rows with its datatype and its own time; several rows make a packed one.
+
+    A datatype need not stand in DATA (tck-id-payloads-metric-datatype-not-req), but widespread hosts read nothing without it.
+    """
+    parts: list[bytes] = []
     for row in rows:
-        at = row.at
-        for name, value in row.values.items():
-            add(name=name, timestamp=at, double_value=value)
-        for name, reason in row.bad.items():
-            _put_bad(add(name=name, timestamp=at, is_null=True), reason)
-        for name, text in row.texts.items():
-            add(name=name, timestamp=at, string_value=text)
+        dated = Metric(timestamp=row.at, is_historical=historical or None).SerializeToString() + _DOUBLE_VALUE
+        parts.append(_encode_good(row.values, dated))
+        if row.bad or row.texts:
+            parts.append(_encode_others(row, historical=historical))
+    return b"".join(parts)
+
+
+def _encode_good(values: Mapping[str, float], dated: bytes) -> bytes:
+    """Millions pass here, so this is the wire format by hand: what does not change from poll to poll is written once."""
+    pack, heads = _layout(tuple(values), len(dated))
+    parts: list[bytes | float] = []
+    for head, value in zip(heads, values.values(), strict=True):
+        parts += (head, dated, value)
+    return pack(*parts)
+
+
+@lru_cache(maxsize=4096)
+def _layout(names: tuple[str, ...], dated: int) -> tuple[Callable[..., bytes], tuple[bytes, ...]]:
+    """How the Double metrics of a poll are packed, and for each what stands before its time (`dated`, so many bytes) and value."""
+    fixed = [Metric(name=name, datatype=DataType.DOUBLE).SerializeToString() for name in names]
+    heads = tuple(_METRICS + _varint(len(field) + dated + _DOUBLE_SIZE) + field for field in fixed)
+    return struct.Struct("<" + "".join(f"{len(head)}s{dated}sd" for head in heads)).pack, heads
+
+
+_METRICS, _DOUBLE_VALUE = b"\x12", b"\x69"
+"""Tags of `metrics` in a payload and of `double_value` in a metric (contract/sparkplug_b.proto: field << 3 | wire type)."""
+_DOUBLE_SIZE = 8
+
+
+def _varint(number: int) -> bytes:
+    """A length as protobuf writes it: seven bits a byte, the lowest first."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _encode_others(row: Row, *, historical: bool) -> bytes:
+    """What could not be read, and texts."""
+    payload = Payload()
+    for name, reason in row.bad.items():
+        _put_bad(payload.metrics.add(name=name, timestamp=row.at, datatype=DataType.DOUBLE, is_null=True), reason)
+    for name, text in row.texts.items():
+        payload.metrics.add(name=name, timestamp=row.at, datatype=DataType.STRING, string_value=text)
     if historical:
         for metric in payload.metrics:
             metric.is_historical = True
@@ -141,15 +180,20 @@ def data(body: bytes, *, sent_at: int, seq: int, store_seq: int | None = None) -
     """A DATA payload ready to send: a body and what belongs to this sending."""
     head = Payload(timestamp=sent_at, seq=seq)
     if store_seq is not None:
-        head.metrics.add(name=STORE_SEQ, timestamp=sent_at, long_value=store_seq)
+        head.metrics.add(name=STORE_SEQ, timestamp=sent_at, datatype=DataType.UINT64, long_value=store_seq)
     return body + head.SerializeToString()
 
 
 def as_historical(body: bytes) -> bytes:
-    """The same body with every metric marked historical, for a row that is sent again or late."""
+    """The same body with every metric marked historical, for a row that is sent again or late.
+
+    Rows from before DATA had datatypes get them.
+    """
     payload = decode(body)
     for metric in payload.metrics:
         metric.is_historical = True
+        if not metric.datatype:
+            metric.datatype = DataType.STRING if metric.HasField("string_value") else DataType.DOUBLE
     return payload.SerializeToString()
 
 

@@ -47,13 +47,16 @@ async def test_topics_are_built_as_the_specification_says(bench: Bench) -> None:
     assert all(topics.parse(topic) is not None for topic in said)
 
 
-async def test_a_reading_has_its_time_and_no_datatype(bench: Bench) -> None:
-    """payloads-name-birth-data-requirement, payloads-metric-datatype-not-req: the time of the poll; the datatype stands in the birth."""
+async def test_a_reading_has_its_time_and_its_datatype(bench: Bench) -> None:
+    """payloads-name-birth-data-requirement: the time of the poll. The datatype is the birth's; without it few hosts read DATA."""
     before = Clock().now_ms()
+    bench.world.points["em-1"]["frequency"] = None
     await bench.online()
+    born = {(p.device, m.name): m.datatype for p in bench.proxy.of("NBIRTH", "DBIRTH") for m in p.data.metrics}
     for packet in bench.proxy.of("NDATA", "DDATA"):
-        assert all(m.name and m.HasField("timestamp") and not m.HasField("datatype") for m in packet.data.metrics)
+        assert [m.datatype for m in packet.data.metrics] == [born[packet.device, m.name] for m in packet.data.metrics]
         assert all(before <= m.timestamp <= packet.data.timestamp for m in packet.data.metrics)
+    assert any(m.is_null and m.datatype for p in bench.proxy.of("DDATA") for m in p.data.metrics)
 
 
 async def test_values_of_a_payload_are_in_the_order_of_time(bench: Bench) -> None:
