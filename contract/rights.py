@@ -37,7 +37,8 @@ def acl(site: Site, host_id: str) -> str:
     lines = [
         f"user {CLOUD_USER}",
         f"topic readwrite {topics.state(host_id)}",
-        *(f"topic read {root}/+/{kind}/#" for kind in ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH")),
+        # it subscribes to all of the namespace; what it may not read, its own commands first, the broker does not send back to it
+        *(f"topic read {root}/+/{kind}/#" for kind in topics.FROM_EDGE),
         *(f"topic write {root}/+/{kind}/#" for kind in ("NCMD", "DCMD")),
     ]
     for gateway in site.gateways:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NAMESPACE = "spBv1.0"
+EVERYTHING = f"{NAMESPACE}/#"
+FROM_EDGE = ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH")
+"""What edge nodes say."""
+_FROM_HOSTS = frozenset({"NCMD", "DCMD"})
 _FORBIDDEN = frozenset("+/#")
 
 
@@ -42,6 +46,12 @@ def parse(topic: str) -> Topic | None:
     if parts[2].startswith("D") != bool(device):
         return None
     return Topic(parts[1], parts[2], parts[3], device)
+
+
+def from_host(topic: str) -> bool:
+    """Whether a host application says this: a command, or STATE. Looked at before anything else, so it costs little."""
+    parts = topic.split("/", 3)
+    return len(parts) > 2 and parts[0] == NAMESPACE and (parts[2] in _FROM_HOSTS or parts[1] == "STATE")  # noqa: PLR2004 (namespace, group, kind)
 
 
 def state(host: str) -> str:

@@ -20,7 +20,8 @@ from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
 from cloud.ingest.known import Known
 from cloud.ingest.orders import Order, addressed, due, mark
-from cloud.ingest.state import Superseded, online_again, state
+from cloud.ingest.state import OwnState, Superseded, state
+from cloud.ingest.subscriptions import subscribe
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract import sparkplug, topics
@@ -112,27 +113,29 @@ class Host:
             will=aiomqtt.Will(topic, state(online=False, at=born_at), qos=1, retain=True),
         ) as client:
             self._enqueue(Message("", b"", self._clock.now_ms()))
-            await client.subscribe([(topic, 1), *((f"{topics.NAMESPACE}/+/{kind}/#", 0) for kind in _KINDS)])
+            await subscribe(client, topic)
             await client.publish(topic, state(online=True, at=born_at), qos=1, retain=True)
             heed_cancellation()
             self._client = client
             self.online.set()
             log.info("host online", host=s.host_id)
+            own = OwnState(topic, born_at)
             try:
                 async for message in client.messages:
-                    await self._take(client, message, born_at)
+                    await self._take(client, message, own)
             finally:
                 self._client = None
                 goodbye = state(online=False, at=max(self._clock.now_ms(), born_at))
                 with contextlib.suppress(aiomqtt.MqttError):  # a clean stop says so; after a loss the will does
                     await client.publish(topic, goodbye, qos=1, retain=True, timeout=2)
 
-    async def _take(self, client: aiomqtt.Client, message: aiomqtt.Message, born_at: int) -> None:
+    async def _take(self, client: aiomqtt.Client, message: aiomqtt.Message, own: OwnState) -> None:
         topic = str(message.topic)
         raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
-        if topic == topics.state(self._settings.host_id):
-            await online_again(client, topic, raw, born_at)
-            heed_cancellation()
+        if topics.from_host(topic):
+            if topic == topics.state(self._settings.host_id):
+                await own.heard(client, raw)
+                heed_cancellation()
         elif len(raw) > MAX_PAYLOAD_BYTES:
             self._drop("too large")
         elif self._queued + len(raw) + _OVERHEAD > MAX_QUEUE_BYTES:
@@ -265,9 +268,6 @@ def _measured(step: str, work: Callable[P, R], *arguments: P.args, **more: P.kwa
         return work(*arguments, **more)
     finally:
         STEP_SECONDS.labels(step).inc(time.thread_time() - began)
-
-
-_KINDS = ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH")
 
 
 def _first_line(error: Exception) -> str:

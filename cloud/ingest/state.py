@@ -23,20 +23,38 @@ def state(*, online: bool, at: int) -> bytes:
     return json.dumps({"online": online, "timestamp": at}).encode()
 
 
-async def online_again(client: aiomqtt.Client, topic: str, raw: bytes, born_at: int) -> None:
-    """Answer a STATE in our name: whoever says that we are offline is wrong (tck-id-message-flow-hid-sparkplug-state-message-delivered).
+class OwnState:
+    """Answers whoever says in our name that we are offline, for one session.
 
-    Raises:
-        Superseded: It was dated later than our birth. The specification wants the birth again as it was; edge nodes ignore it then
-            (tck-id-message-flow-edge-node-birth-publish-phid-wait-timestamp), so a new session has to follow.
+    Subscriptions overlap, so a broker may deliver one STATE twice; it is answered once until our own birth comes back.
     """
+
+    def __init__(self, topic: str, born_at: int) -> None:
+        """`born_at` is the time of the session's birth, ms."""
+        self._topic, self._born_at = topic, born_at
+        self._answered: bytes | None = None
+
+    async def heard(self, client: aiomqtt.Client, raw: bytes) -> None:
+        """A STATE in our name: one that says offline is wrong (tck-id-message-flow-hid-sparkplug-state-message-delivered).
+
+        Raises:
+            Superseded: It was dated later than our birth. The specification wants the birth again as it was; edge nodes ignore it then
+                (tck-id-message-flow-edge-node-birth-publish-phid-wait-timestamp), so a new session has to follow.
+        """
+        online, at = _said(raw)
+        if online:
+            self._answered = None
+        elif raw != self._answered:
+            self._answered = raw
+            await client.publish(self._topic, state(online=True, at=self._born_at), qos=1, retain=True)
+            if self._born_at < at <= MAX_MS:
+                raise Superseded(at)
+
+
+def _said(raw: bytes) -> tuple[bool, int]:
+    """Online and its date; what cannot be understood says offline and no date."""
     try:
         said = json.loads(raw)
-        online, at = said["online"] is True, int(said["timestamp"])
+        return said["online"] is True, int(said["timestamp"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        online, at = False, 0
-    if online:
-        return
-    await client.publish(topic, state(online=True, at=born_at), qos=1, retain=True)
-    if born_at < at <= MAX_MS:
-        raise Superseded(at)
+        return False, 0

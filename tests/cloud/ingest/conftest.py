@@ -104,6 +104,23 @@ class Broker:
     log: Path
     processes: Processes
 
+    def start(self, more: str = "") -> None:
+        """Start it with more settings than it needs, and wait until it listens."""
+        config = self.log.with_suffix(".conf")
+        plain = f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type all\nlog_dest stderr\n"
+        config.write_text(plain + more, encoding="utf-8")
+        self.processes.start("broker", ["mosquitto", "-c", str(config)])
+        self.processes.wait_for("broker", self._listens, seconds=PATIENCE)
+
+    def restart(self, more: str) -> None:
+        """Stop it and start it with other settings."""
+        self.processes.stop("broker")
+        self.start(more)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
     def packets(self) -> list[str]:
         """What the host's connection did, as mosquitto tells it, in order."""
         lines = [line.split(": ", 1)[-1] for line in self.log.read_text(encoding="utf-8").splitlines()]
@@ -114,20 +131,10 @@ class Broker:
 @pytest.fixture
 def broker(mosquitto: None, tmp_path: Path) -> Iterator[Broker]:
     del mosquitto  # only whether it is there
-    port = free_port()
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type all\nlog_dest stderr\n", encoding="utf-8"
-    )
     processes = Processes(tmp_path / "logs")
-    processes.start("broker", ["mosquitto", "-c", str(config)])
-
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    processes.wait_for("broker", listens, seconds=PATIENCE)
-    yield Broker(port, tmp_path / "logs" / "broker.log", processes)
+    made = Broker(free_port(), tmp_path / "logs" / "broker.log", processes)
+    made.start()
+    yield made
     processes.stop()
 
 
@@ -143,10 +150,15 @@ class Cloud:
     stored: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Host]:
-        """From online until the end of the block, where it is stopped as by an operator."""
+    async def running(self, stored: Callable[[Batch], object] = lambda _: None) -> AsyncIterator[Host]:
+        """From online until the end of the block, where it is stopped as by an operator; `stored` sees each batch."""
         settings = Settings(mqtt_port=self.broker.port, host_id=HOST, **self.settings)
-        host = Host(settings, self.engine, self.telemetry, self.clock, lambda _batch: self.stored.set())
+
+        def told(batch: Batch) -> None:
+            stored(batch)
+            self.stored.set()
+
+        host = Host(settings, self.engine, self.telemetry, self.clock, told)
         task = asyncio.create_task(host.run())
         try:
             async with asyncio.timeout(PATIENCE):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiomqtt
 import pytest
 
 from contract import topics
+from contract.topics import Topic
+from simulators.foreign_node import metric
 
 if TYPE_CHECKING:
+    from cloud.ingest.batch import Batch
     from tests.cloud.ingest.conftest import Cloud
 
 HOST = "host1"
@@ -47,8 +52,41 @@ async def test_connect_then_subscribe_then_online(cloud: Cloud) -> None:
     assert "q1, r1" in published
     assert topics.state(HOST) in published
     log = cloud.broker.log.read_text(encoding="utf-8")
-    wanted = [topics.state(HOST), *(f"spBv1.0/+/{kind}/#" for kind in ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH"))]
-    assert [f"\t{topic} (QoS {int(not topic.startswith('spBv1.0/+'))})" in log for topic in wanted] == [True] * len(wanted)
+    assert [f"\t{topic}\n" in log for topic in (f"{topics.state(HOST)} (QoS 1)", "spBv1.0/# (QoS 0)")] == [True, True]
+
+
+async def test_what_hosts_say_is_ignored(cloud: Cloud) -> None:
+    """Our own commands come back, other hosts' commands and STATE come too: neither is a fault, and none is taken into a batch."""
+    batches: list[Batch] = []
+    async with cloud.running(stored=batches.append) as host, cloud.edge() as edge:
+        await edge.say("DDATA", metric(value=1.0, alias=1), device="d1")
+        await edge.until(edge.rebirths)
+        for topic in (Topic("g2", "NCMD", "n"), Topic("g2", "DCMD", "n", "d"), topics.state("other"), Topic("510802", "DCMD", "f1", "d1")):
+            await edge.client.publish(str(topic), b"\xff")
+        await edge.client.publish("spBv1.0/g2/odd/n", b"")
+        await cloud.until(lambda: host.dropped["not a Sparkplug topic"] == 1)
+    assert host.dropped == {"not a Sparkplug topic": 1}
+    assert sum(bool(batch.dropped) for batch in batches) == 1
+
+
+async def test_a_broker_that_refuses_the_namespace_is_asked_by_kind(cloud: Cloud, tmp_path: Path) -> None:
+    """A broker may refuse a filter that is wider than what may be read: what edge nodes say is then subscribed by itself."""
+    cloud.broker.restart(dynamic_security(tmp_path / "rights.json", refused="spBv1.0/#"))
+    async with cloud.running(), cloud.edge() as edge:
+        await edge.say("NBIRTH", metric("bdSeq", 0), metric("level", 2.5))
+        await cloud.until(lambda: cloud.latest("f1") == {"level": 2.5})
+    assert "\tspBv1.0/+/NBIRTH/# (QoS 0)\n" in cloud.broker.log.read_text(encoding="utf-8")
+
+
+def dynamic_security(file: Path, refused: str) -> str:
+    """Settings of mosquitto's plugin: everybody may do everything but subscribe one filter."""
+    plugin = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
+    roles = [{"rolename": "all", "acls": [{"acltype": "subscribeLiteral", "topic": refused, "priority": 9, "allow": False}]}]
+    groups = [{"groupname": "all", "clients": [], "roles": [{"rolename": "all", "priority": 1}]}]
+    default = dict.fromkeys(("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"), True)
+    said = {"defaultACLAccess": default, "roles": roles, "groups": groups, "anonymousGroup": "all", "clients": []}
+    file.write_text(json.dumps(said), encoding="utf-8")
+    return f"user {getpass.getuser()}\nplugin {plugin}\nplugin_opt_config_file {file}\n"
 
 
 async def test_the_birth_has_the_time_of_the_will(cloud: Cloud) -> None:
