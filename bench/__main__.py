@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import day, demo, edge, ingest, latency
+from bench import day, demo, edge, ingest, latency, truth
 
 BENCHES: dict[str, Callable[[Path], None]] = {"edge": edge.run, "ingest": ingest.run, "latency": latency.run, "demo": demo.run}
-LONG: dict[str, Callable[[Path], None]] = {"day": day.run}
-"""Run only when named: most of an hour."""
+LONG: dict[str, Callable[[Path], None]] = {"day": day.run, "truth": truth.run}
+"""Run only when named: they take long."""
 
 
 def main() -> int:
