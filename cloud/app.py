@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable
-from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
 import uvicorn
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from cloud.alerts import worker as alerting
 from cloud.alerts.channels import load_channels
@@ -18,19 +17,17 @@ from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.indicators.figures import publish, seed_factors
+from cloud.indicators.figures import publish
 from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
 from cloud.ledger import worker
-from cloud.ledger.counted import check_meters
-from cloud.registry.database import migrate, open_database
-from cloud.registry.seed import seed
+from cloud.opening import prepared_database, site_of
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract.clock import Clock
 from contract.lifecycle import until_signalled
-from contract.site import Site, load_site, shipped_site, shipped_sites
+from contract.site import Site
 from contract.yamlfile import ConfigError
 
 log = structlog.get_logger()
@@ -38,22 +35,6 @@ PUBLISH_EVERY = 900.0
 """Seconds between two write-backs of the indicators."""
 BACKLOG_AT_START = 200
 """Touched hours that may wait when the service first says that it is ready; live readings touch a few at any time."""
-
-
-def site_of(settings: Settings) -> Site:
-    """The site that the settings name.
-
-    Raises:
-        ConfigError: With file, line, field and what was expected.
-    """
-    folder = Path(settings.site) if "/" in settings.site else shipped_site(settings.site)
-    if not folder.is_dir():
-        raise ConfigError(
-            f"JIEYUE_SITE: expected a folder, or one of the shipped sites ({', '.join(shipped_sites())}), got {settings.site!r}"
-        )
-    site = load_site(folder)
-    check_meters(site)
-    return site
 
 
 def telemetry_of(settings: Settings) -> Telemetry:
@@ -69,26 +50,6 @@ def telemetry_of(settings: Settings) -> Telemetry:
         raise OSError(f"the time-series store cannot be opened: {error}") from error
     except ValueError as error:
         raise ConfigError(f"JIEYUE_TELEMETRY: {error}") from error
-
-
-def prepared_database(settings: Settings, site: Site) -> sa.Engine:
-    """The relational database, migrated and seeded from the site.
-
-    Raises:
-        ConfigError: The address of the database is of no form that is known.
-        OSError: The database cannot be opened.
-    """
-    settings.data.mkdir(parents=True, exist_ok=True)
-    try:
-        engine = open_database(settings.database_url())
-        migrate(engine)
-    except (ArgumentError, ModuleNotFoundError):  # the message may hold a password
-        raise ConfigError("JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://user:password@host/name") from None
-    except DatabaseError as error:
-        raise OSError(f"the database cannot be opened: {str(error.orig).splitlines()[0]}") from error
-    seed(engine, site)
-    seed_factors(engine)
-    return engine
 
 
 def evaluator_of(settings: Settings, site: Site, engine: sa.Engine) -> Evaluator:

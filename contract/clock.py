@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+EARLIEST, LATEST = 946_684_800_000, 4_102_444_800_000
+"""2000-01-01 and 2100-01-01: no reading of a site is older, and no list of intervals may grow without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,24 @@ def parse_time(text: str) -> int:
     parsed = datetime.fromisoformat(text)
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     return int(aware.timestamp() * 1000)
+
+
+def moment(text: object) -> int:
+    """RFC 3339 with a zone as ms since 1970 in UTC.
+
+    Raises:
+        ValueError: With what was expected.
+    """
+    wanted = "expected a time as RFC 3339, such as 2026-03-01T00:00:00Z (a + in an address is written %2B)"
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        raise ValueError(wanted)
+    try:
+        at = parse_time(text.upper())
+    except (ValueError, OverflowError):
+        raise ValueError(wanted) from None
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"expected a time from {iso(EARLIEST)} to {iso(LATEST)}")
+    return at
 
 
 def iso(at: int) -> str:

@@ -10,37 +10,16 @@ from fastapi import Query
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
 from cloud.api.problems import unprocessable
-from contract.clock import iso, parse_time
+from contract.clock import iso, moment
 
-EARLIEST, LATEST = parse_time("2000-01-01"), parse_time("2100-01-01")
-"""No reading of a site is older, and no interval list may grow without end."""
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
 MOST_HOURS = 100_000
 """Intervals of one answer, more than eleven years; whoever wants more asks in parts or for days."""
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SCOPE = re.compile(r"district|(compound|unit):[A-Za-z0-9_.-]{1,64}")
 _ID = re.compile(r"[^\x00-\x1f]{1,128}")
 Said = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$")]
 """What somebody writes for others to read: without control characters, some of which no database takes."""
-
-
-def moment(text: object) -> int:
-    """RFC 3339 with a zone as ms since 1970 in UTC.
-
-    Raises:
-        ValueError: With what was expected.
-    """
-    wanted = "expected a time as RFC 3339, such as 2026-03-01T00:00:00Z (a + in an address is written %2B)"
-    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise ValueError(wanted)
-    try:
-        at = parse_time(text.upper())
-    except (ValueError, OverflowError):
-        raise ValueError(wanted) from None
-    if not EARLIEST <= at <= LATEST:
-        raise ValueError(f"expected a time from {iso(EARLIEST)} to {iso(LATEST)}")
-    return at
 
 
 def _day(text: object) -> date:

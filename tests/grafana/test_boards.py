@@ -18,7 +18,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from cloud.grafana import DASHBOARDS, FOLDERS
+from cloud.cli.grafana import DASHBOARDS, FOLDERS
 from cloud.indicators.written import STATUS_NUMBERS
 from contract.profile import load_profile
 from contract.site import Site

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cloud.cli.shared import Commands, add, add_actions
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
@@ -20,7 +21,7 @@ from contract.commandline import Parser
 if TYPE_CHECKING:
     from grafana_client.api import GrafanaApi
 
-DASHBOARDS = Path(__file__).parents[1] / "dashboards" / "grafana"
+DASHBOARDS = Path(__file__).parents[2] / "dashboards" / "grafana"
 FOLDERS = {"zh": ("jieyue", "节约"), "en": ("jieyue-en", "Jieyue")}
 """Uid and title of the folder for each language, as provisioning has them."""
 _GIVEN = frozenset({"id", "version"})
@@ -31,14 +32,15 @@ class GrafanaError(OSError):
     """Grafana cannot be reached, refused a request, or is spoken to without the library; one line for a person."""
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
-    """`grafana push`."""
-    grafana = commands.add_parser("grafana", help="dashboards for Grafana", description="Look after the dashboards in a Grafana.")
-    actions = grafana.add_subparsers(dest="action", required=True, metavar="ACTION")
-    pushed = actions.add_parser(
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    grafana = add(commands, "grafana", "dashboards for Grafana", run, "Look after the dashboards in a Grafana.")
+    pushed = add(
+        add_actions(grafana),
         "push",
-        help="create or update folders and dashboards",
-        description="Create or update the folders and dashboards of both languages; what is there and equal stays untouched.",
+        "create or update folders and dashboards",
+        run,
+        "Create or update the folders and dashboards of both languages; what is there and equal stays untouched.",
     )
     pushed.add_argument("--url", required=True, metavar="URL", help="where Grafana is, such as https://grafana.example/prefix")
     pushed.add_argument(
@@ -49,7 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     )
 
 
-def command(_settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
+def run(_settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
     """Push, and say of each dashboard what was done.
 
     Raises:

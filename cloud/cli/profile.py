@@ -1,0 +1,40 @@
+"""`jieyue-cloud profile`: record how a meter's gaps are spread over the hours of a week."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cloud.cli.shared import Commands, add, add_by, at, database
+from cloud.ledger.counters import Profile
+from cloud.ledger.recorded import record_profile
+from cloud.settings import Settings
+from contract.clock import Clock
+from contract.commandline import Parser
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    parser = add(commands, "profile", "record how a meter's gaps are spread over the hours of a week from a moment on", run)
+    parser.add_argument("meter", metavar="METER", help="id of the meter")
+    parser.add_argument("file", type=Path, metavar="FILE", help="168 whole numbers, Monday 00:00 in Shanghai first")
+    parser.add_argument(
+        "--from", dest="valid_from", type=at, required=True, metavar="TIME", help="since when, such as 2026-03-01T00:00:00+08:00"
+    )
+    add_by(parser, "records it")
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Record it.
+
+    Raises:
+        ValueError: The file cannot be read or has other than 168 weights.
+    """
+    try:
+        words = arguments.file.read_text(encoding="utf-8").replace(",", " ").split()
+        profile = Profile(arguments.valid_from, tuple(map(int, words)))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{arguments.file}: {error}") from error
+    with database(settings) as engine:
+        record_profile(engine, arguments.meter, profile, arguments.by, clock.now_ms())
+    return 0

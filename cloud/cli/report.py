@@ -1,0 +1,28 @@
+"""`jieyue-cloud report`: make a report as a file."""
+
+from __future__ import annotations
+
+import argparse
+
+from cloud.cli.shared import PROGRAM, Commands, add, database
+from cloud.reports import command
+from cloud.reports.base import ReportError
+from cloud.settings import Settings, command_clock
+from contract.clock import Clock
+from contract.commandline import FAILED, Parser, fail
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    command.add_arguments(add(commands, "report", "make a report as PDF or XLSX", run))
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Make it and write it to its place."""
+    wanted = command.asked(arguments)
+    try:
+        with database(settings) as engine:
+            command.run(engine, arguments.report, wanted, arguments.output, command_clock(settings, clock).now_ms())
+    except ReportError as error:
+        return fail(PROGRAM, error, FAILED)
+    return 0

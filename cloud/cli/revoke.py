@@ -1,0 +1,32 @@
+"""`jieyue-cloud revoke`: withdraw API tokens."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cloud.cli.shared import Commands, add, database
+from cloud.registry.tokens import revoke
+from cloud.settings import Settings
+from contract.clock import Clock
+from contract.commandline import Parser
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    parser = add(commands, "revoke", "revoke all API tokens of a name at once", run)
+    parser.add_argument("name", metavar="NAME", help="whose tokens")
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Revoke, and say how many.
+
+    Raises:
+        ValueError: There is none.
+    """
+    with database(settings) as engine:
+        number = revoke(engine, arguments.name, by="command line", at=clock.now_ms())
+    if not number:
+        raise ValueError(f"no valid token of {arguments.name!r}")
+    sys.stdout.write(f"{number} revoked\n")
+    return 0

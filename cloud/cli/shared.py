@@ -1,0 +1,83 @@
+"""What the commands have in common: how one is added, the arguments that several take, the database they work on."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from cloud.opening import prepared_database, site_of
+from cloud.settings import Settings
+from contract.clock import Clock, moment
+from contract.commandline import Parser
+
+PROGRAM = "jieyue-cloud"
+Commands = argparse._SubParsersAction  # noqa: SLF001 (argparse names it nowhere else)
+Run = Callable[[Settings, Clock, argparse.Namespace], int]
+"""Runs a command and returns its exit code; raises ValueError on bad input and OSError where the machine refuses."""
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
+
+
+def add(commands: Commands[Parser], name: str, text: str, run: Run, description: str = "") -> Parser:
+    """Add a command.
+
+    Args:
+        commands: Of the program, or the actions of a command.
+        name: How it is called.
+        text: What it does, for the list of commands.
+        run: Runs it.
+        description: What it does, in whole sentences; `text` as a sentence by default.
+    """
+    parser = commands.add_parser(name, help=text, description=description or text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_actions(parser: Parser) -> Commands[Parser]:
+    """The actions of a command, one of which must be given."""
+    return parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+
+def add_by(parser: Parser, what: str) -> None:
+    """Who does it, for the audit."""
+    parser.add_argument("--by", default="command line", metavar="NAME", help=f"who {what} (default: command line)")
+
+
+def at(text: str) -> int:
+    """A moment in ms since 1970 in UTC.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def year(text: str) -> int:
+    """A year that the product knows.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    if text.isascii() and text.isdigit() and _FIRST_YEAR <= int(text) <= _LAST_YEAR:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}, got {text!r}")
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[sa.Engine]:
+    """The registry that the settings name, given back afterwards.
+
+    Raises:
+        ConfigError: As `prepared_database`.
+        OSError: As `prepared_database`.
+    """
+    engine = prepared_database(settings, site_of(settings))
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,0 +1,43 @@
+"""`jieyue-cloud targets`: how the yearly targets stand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cloud.cli.shared import Commands, add, database, year
+from cloud.indicators.figures import targets_of
+from cloud.indicators.scopes import UnknownScopeError
+from cloud.ledger.periods import local_date
+from cloud.printed import table
+from cloud.settings import Settings, command_clock
+from contract.clock import Clock
+from contract.commandline import Parser
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    parser = add(commands, "targets", "print how the yearly targets stand, as /api/v1/targets answers", run)
+    parser.add_argument("--year", type=year, metavar="Y", help="year of the targets (default this year)")
+    parser.add_argument("--scope", default="district", metavar="S", help="district, compound:ID or unit:ID (default district)")
+    parser.add_argument("--lang", choices=["zh", "en"], default="zh", help="language of the table (default zh)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Print them.
+
+    Raises:
+        ValueError: There is no such scope.
+    """
+    now = command_clock(settings, clock).now_ms()
+    with database(settings) as engine:
+        try:
+            found = targets_of(engine, arguments.year or local_date(now).year, arguments.scope, now)
+        except UnknownScopeError as error:
+            raise ValueError(f"--scope: {error.args[0]}") from error
+    if arguments.json:
+        sys.stdout.write(found.model_dump_json(indent=1) + "\n")
+    else:
+        sys.stdout.writelines(line + "\n" for line in table(found, arguments.lang))
+    return 0

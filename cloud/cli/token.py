@@ -1,0 +1,27 @@
+"""`jieyue-cloud token`: issue an API token."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cloud.cli.shared import Commands, add, database
+from cloud.registry.tokens import Role, issue
+from cloud.settings import Settings
+from contract.clock import Clock
+from contract.commandline import Parser
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    parser = add(commands, "token", "issue an API token and print it once", run)
+    parser.add_argument("name", metavar="NAME", help="who or what will use it")
+    parser.add_argument("--role", type=Role, choices=list(Role), default=Role.VIEWER, help="what it may do (default viewer)")
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Print the token as the last line."""
+    with database(settings) as engine:
+        text = issue(engine, arguments.name, arguments.role, by="command line", at=clock.now_ms())
+    sys.stdout.write(text + "\n")
+    return 0
