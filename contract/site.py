@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from contract import topics, yamlfile
 from contract.addressing import address
+from contract.jt808.limits import TerminalLimits
 from contract.jt808.phone import PHONE_PATTERN
 from contract.metering import miscounted
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Strict, Text, Zone
@@ -74,6 +75,8 @@ class Bus(Strict):
     stop_bits: Literal[1, 2] = 1
     guard_ms: Annotated[float, Field(ge=0)] = 5.0
     """Silence after an answer before the next request."""
+    terminals: TerminalLimits = TerminalLimits()
+    """What the terminals of a JT/T 808 bus may take of the gateway."""
 
 
 class Vehicle(Strict):

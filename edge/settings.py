@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract import yamlfile
+from contract.jt808.limits import TerminalLimits
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites
 
 
@@ -57,6 +58,7 @@ class BusAddress(_Strict):
     serial_port: str | None = None
     user: str | None = None
     password_file: Path | None = None
+    terminals: TerminalLimits | None = None
 
 
 class Settings(_Strict):
@@ -105,7 +107,8 @@ def located(bus: Bus, settings: Settings) -> Bus:
     given = settings.buses.get(bus.id)
     if given is None:
         return bus
-    return bus.model_copy(update={k: v for k, v in given.model_dump().items() if v is not None and k in type(bus).model_fields})
+    said = {name: getattr(given, name) for name in type(given).model_fields if name in type(bus).model_fields}
+    return bus.model_copy(update={name: value for name, value in said.items() if value is not None})
 
 
 def credentials(bus: Bus, settings: Settings) -> tuple[str, str | None]:

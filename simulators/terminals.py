@@ -13,7 +13,7 @@ from contract.jt808 import location as loc
 from contract.jt808.bodies import NO_ANSWER, Body, Heartbeat, decode_body, message
 from contract.jt808.frame import Frame, Jt808Error, Splitter, Version, encode, split_message
 from contract.jt808.location import Batch, Item, Location
-from contract.jt808.session import OK, Auth, PlatformResponse, Register, RegisterResponse, ServerTime, TerminalResponse
+from contract.jt808.session import OK, Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime, TerminalResponse
 from contract.site import Device
 from simulators.memory import Memory, Said, grid
 from simulators.stage import Address, Endpoints, Stage, beside
@@ -40,6 +40,7 @@ class Link:
         self._version: Version = device.vehicle.protocol_year if device.vehicle else 2019
         self._seq = secrets.randbelow(0x10000)
         self._waiting: dict[int, asyncio.Future[Body]] = {}
+        self._asked: list[Frame] = []
 
     async def hear(self) -> None:
         """Take what the platform sends, until the link ends.
@@ -61,6 +62,8 @@ class Link:
             waiting = self._waiting.get(body.reply_seq)
             if waiting is not None and not waiting.done():
                 waiting.set_result(body)
+        elif isinstance(body, ResendRequest):
+            self._send([one for one in self._asked if one.package_number in body.numbers])
         elif not isinstance(body, ServerTime) and frame.msg_id not in NO_ANSWER:
             self._send([message(TerminalResponse(frame.seq, frame.msg_id, OK), self._phone, self._next(1), self._version)])
 
@@ -75,7 +78,7 @@ class Link:
         frames = split_message(message(body, self._phone, first, self._version))
         last = frames[-1].seq
         answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
-        self._waiting[last] = answer
+        self._waiting[last], self._asked = answer, frames
         try:
             wait = FIRST_WAIT
             for number in range(1, REPEATS + 2):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.jt808.frame import Frame, FrameError, Splitter, Version, decode, encode, split_message
-from contract.jt808.reassembly import KEEP_MS, Reassembler
+from contract.jt808.frame import Frame, FrameError, Splitter, Version, decode, encode
 
 HEARTBEAT = Frame(0x0002, "012345678901", 7, 2013)
 NOW = 1_790_000_000_000
@@ -154,51 +151,3 @@ def test_a_truncated_frame_is_an_error_and_the_next_is_read(frame: Frame, start:
     part = wire[start : start + length]
     found = fed(b"\x7e" + part + b"\x7e" + wire)
     assert found[-1] == frame
-
-
-@given(st.binary(max_size=5000), st.integers(1, 1023), WORDS, st.randoms(use_true_random=False))
-def test_a_long_message_comes_back_in_any_order(body: bytes, longest: int, seq: int, random: Random) -> None:
-    """Packages carry consecutive numbers and make the message again, also over the end of the sequence."""
-    whole = Frame(0x0704, "012345678901", seq, 2013, body)
-    packages = [decode(encode(one)) for one in split_message(whole, longest)]
-    assert [one.seq for one in packages] == [(seq + index) & 0xFFFF for index in range(len(packages))]
-    random.shuffle(packages)
-    reassembler = Reassembler(most_bytes=1 << 20)
-    results = [reassembler.add(one, NOW) for one in [*packages[:-1], *packages]]
-    assert results[-1] == whole
-    assert reassembler.incomplete() == []
-
-
-def test_a_message_that_stays_incomplete_is_asked_for_and_then_forgotten() -> None:
-    """What is missing is known by number; sixty seconds after the latest package the rest is dropped."""
-    packages = split_message(Frame(0x0801, "012345678901", 65535, 2013, bytes(2500)))
-    reassembler = Reassembler()
-    assert reassembler.add(packages[0], NOW) is None
-    assert reassembler.add(packages[2], NOW + 1000) is None
-    (waiting,) = reassembler.incomplete()
-    assert (waiting.phone, waiting.msg_id, waiting.first_seq, waiting.missing) == ("012345678901", 0x0801, 65535, (2,))
-    assert reassembler.add(HEARTBEAT, NOW + 1000 + KEEP_MS) == HEARTBEAT
-    assert len(reassembler.incomplete()) == 1
-    assert reassembler.add(HEARTBEAT, NOW + 1001 + KEEP_MS) == HEARTBEAT
-    assert (reassembler.incomplete(), reassembler.dropped) == ([], 1)
-
-
-def test_two_vehicles_do_not_mix() -> None:
-    """Equal numbers of two phones are two messages."""
-    reassembler = Reassembler()
-    one, two = (split_message(Frame(0x0704, phone, 5, 2013, letter * 1500)) for phone, letter in (("1" * 12, b"a"), ("2" * 12, b"b")))
-    assert [reassembler.add(frame, NOW) for frame in (one[0], two[0])] == [None, None]
-    done = reassembler.add(one[1], NOW)
-    assert done is not None
-    assert (done.phone, done.body) == ("1" * 12, b"a" * 1500)
-
-
-def test_senders_that_never_finish_are_bounded() -> None:
-    """Neither many begun messages nor one enormous message fill the memory."""
-    many = Reassembler(most_messages=3)
-    for seq in range(10):
-        assert many.add(Frame(0x0801, "1" * 12, seq * 100, 2013, b"x", 2, 1), NOW) is None
-    assert ([one.first_seq for one in many.incomplete()], many.dropped) == ([700, 800, 900], 7)
-    large = Reassembler(most_bytes=2000)
-    results = [large.add(Frame(0x0801, "1" * 12, n, 2013, bytes(1000), 5, n), NOW) for n in (1, 2, 3)]
-    assert (results, large.incomplete(), large.dropped) == ([None] * 3, [], 1)

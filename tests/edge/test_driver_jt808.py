@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
+from structlog.testing import capture_logs
 
 from contract.clock import Clock
+from contract.jt808 import reassembly
 from contract.jt808.bodies import Body, Heartbeat, Other, TimeQuery, decode_body, message
 from contract.jt808.frame import Frame, Splitter, Version, encode, split_message
+from contract.jt808.limits import TerminalLimits
 from contract.jt808.location import Batch, Item, Location
-from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime, TerminalResponse
+from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime, TerminalResponse
 from contract.operation import Text
 from contract.reading import Row
 from contract.site import Bus, Device
@@ -65,6 +71,17 @@ class Client:
         self.writer.write(b"".join(encode(frame) for frame in frames))
         return first
 
+    def packages(self, body: Body) -> list[Frame]:
+        """A long message as the frames that carry it, not sent yet."""
+        frames = split_message(message(body, self.phone, self._seq, self.version))
+        self._seq += len(frames)
+        return frames
+
+    async def ask_package(self, frame: Frame) -> Body:
+        """Send one frame, and take the next message."""
+        self.writer.write(encode(frame))
+        return await self.answer()
+
     async def answer(self) -> Body:
         """The platform's next message."""
         async with asyncio.timeout(10):
@@ -102,10 +119,10 @@ class Client:
 class Platform:
     """A listener under test and what it did."""
 
-    def __init__(self, folder: Path, clock: Clock, devices: Sequence[Device]) -> None:
+    def __init__(self, folder: Path, clock: Clock, devices: Sequence[Device], bus: Bus) -> None:
         self.disk, self.clock = Disk(), clock
         self.counted: list[str] = []
-        self.listener = Listener(Line(BUS, devices, clock, self.disk.commit, self.counted.append, folder=folder))
+        self.listener = Listener(Line(bus, devices, clock, self.disk.commit, self.counted.append, folder=folder))
         self._clients: list[asyncio.StreamWriter] = []
 
     async def call(self, device: Device = CAR, version: Version = 2019, phone: str = "") -> Client:
@@ -114,6 +131,19 @@ class Platform:
         self._clients.append(writer)
         return Client(reader, writer, phone or device.phone, version)
 
+    @staticmethod
+    def cut(client: Client) -> None:
+        """Reset a connection, as a terminal does whose power goes."""
+        client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.writer.transport.abort()
+
+    @staticmethod
+    async def until(condition: Callable[[], bool]) -> None:
+        """Wait for what the listener does by itself."""
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 (the listener sets no event for it)
+                await asyncio.sleep(0.01)
+
     def hang_up(self) -> None:
         """Leave no connection open."""
         for writer in self._clients:
@@ -121,8 +151,10 @@ class Platform:
 
 
 @asynccontextmanager
-async def running(folder: Path, clock: Clock | None = None, devices: Sequence[Device] = (CAR, OTHER)) -> AsyncIterator[Platform]:
-    platform = Platform(folder, clock or Clock(), devices)
+async def running(
+    folder: Path, clock: Clock | None = None, devices: Sequence[Device] = (CAR, OTHER), bus: Bus = BUS
+) -> AsyncIterator[Platform]:
+    platform = Platform(folder, clock or Clock(), devices, bus)
     task = asyncio.create_task(platform.listener.run())
     async with asyncio.timeout(10):
         await platform.listener.listening.wait()
@@ -250,17 +282,111 @@ async def test_a_new_call_replaces_the_old_one(platform: Platform) -> None:
     assert await new.ask(Heartbeat()) == PlatformResponse(1, HEARTBEAT, 0)
 
 
-async def test_a_long_batch_in_packages_is_stored_whole_and_each_package_answered(platform: Platform) -> None:
-    """Positions of a blind area come with their own times, in order, one row each."""
+def long_batch(at: int, count: int = 70) -> tuple[list[int], Batch]:
+    """The times of a blind area's positions and the batch of them, which needs three packages."""
+    times = [at - 3_600_000 + 10_000 * number for number in range(count)]
+    return times, Batch(1, tuple(fix(at) for at in reversed(times)))
+
+
+async def test_each_package_is_answered_as_it_comes_and_the_last_after_the_commit(platform: Platform) -> None:
+    """A terminal that sends the next package only after an answer gets on, and positions are stored with their own times."""
     client = await platform.call()
     await client.open()
-    start = whole_second(platform.clock) - 3_600_000
-    times = [start + 10_000 * number for number in range(70)]
-    client.send(Batch(1, tuple(fix(at) for at in reversed(times))))
-    packages = -(-len(times) * 36 // 1023)
-    answers = [await client.answer() for _ in range(packages)]
-    assert answers == [PlatformResponse(2 + number, BATCH, 0) for number in range(packages)]
+    times, batch = long_batch(whole_second(platform.clock))
+    first, second, third = client.packages(batch)
+    assert await client.ask_package(first) == PlatformResponse(first.seq, BATCH, 0)
+    assert await client.ask_package(second) == PlatformResponse(second.seq, BATCH, 0)
+    platform.disk.may.clear()
+    waiting = asyncio.create_task(client.ask_package(third))
+    await asyncio.wait_for(platform.disk.asked.wait(), 10)
+    assert not waiting.done()
+    platform.disk.may.set()
+    assert await waiting == PlatformResponse(third.seq, BATCH, 0)
     assert [row.at for row in platform.disk.rows] == times
+
+
+async def test_a_heartbeat_between_packages_harms_neither(platform: Platform) -> None:
+    """It takes a number of the sequence, so the packages are not numbered one after the other."""
+    client = await platform.call()
+    await client.open()
+    times, batch = long_batch(whole_second(platform.clock))
+    for number, package in enumerate(client.packages(batch)):
+        later = replace(package, seq=package.seq + 2 * number)
+        assert await client.ask_package(later) == PlatformResponse(later.seq, BATCH, 0)
+        beat = Frame(HEARTBEAT, client.phone, later.seq + 1, 2019)
+        assert await client.ask_package(beat) == PlatformResponse(beat.seq, HEARTBEAT, 0)
+    assert [row.at for row in platform.disk.rows] == times
+
+
+@pytest.mark.parametrize("version", [2013, 2019])
+async def test_packages_that_lack_are_asked_for(platform: Platform, version: Version) -> None:
+    """0x8003 names the first number and the packages; sent again as they were, they make the message whole."""
+    client = await platform.call(version=version)
+    await client.open()
+    times, batch = long_batch(whole_second(platform.clock), 100)
+    first, second, third, fourth = client.packages(batch)
+    await client.ask_package(first)
+    assert await client.ask_package(fourth) == PlatformResponse(fourth.seq, BATCH, 0)
+    assert await client.answer() == ResendRequest(first.seq, (2, 3))
+    await client.ask_package(second)
+    assert platform.disk.rows == []
+    assert await client.ask_package(third) == PlatformResponse(third.seq, BATCH, 0)
+    assert [row.at for row in platform.disk.rows] == times
+
+
+async def test_a_message_goes_on_after_the_link_broke(platform: Platform) -> None:
+    """What came over the old link counts; a gateway that was started anew asks for it."""
+    client = await platform.call()
+    code = await client.open()
+    times, batch = long_batch(whole_second(platform.clock))
+    first, second, third = client.packages(batch)
+    await client.ask_package(first)
+    again = await platform.call()
+    await again.ask(Auth(code))
+    await again.ask_package(second)
+    assert await again.ask_package(third) == PlatformResponse(third.seq, BATCH, 0)
+    assert [row.at for row in platform.disk.rows] == times
+
+
+async def test_a_last_package_that_was_not_committed_is_taken_when_it_comes_again(platform: Platform) -> None:
+    """The disk refused, so it was not answered; the terminal repeats only that one."""
+    client = await platform.call()
+    await client.open()
+    times, batch = long_batch(whole_second(platform.clock))
+    *before, last = client.packages(batch)
+    for package in before:
+        await client.ask_package(package)
+    platform.disk.refusals = 1
+    client.writer.write(encode(last))
+    await asyncio.wait_for(platform.disk.asked.wait(), 10)
+    assert await client.ask_package(last) == PlatformResponse(last.seq, BATCH, 0)
+    assert [row.at for row in platform.disk.rows] == times
+
+
+async def test_a_silence_within_a_message_is_asked_about_and_its_end_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal stopped after its first package: the rest is asked for, and what never comes is told with car and message."""
+    monkeypatch.setattr(listener, "TIDY_EVERY", 0.01)
+    monkeypatch.setattr(reassembly, "ASK_AFTER_MS", 50)
+    bus = BUS.model_copy(update={"terminals": TerminalLimits(long_message_seconds=0.5)})
+    async with running(tmp_path, bus=bus) as platform:
+        client = await platform.call()
+        await client.open()
+        first = client.packages(long_batch(whole_second(platform.clock))[1])[0]
+        await client.ask_package(first)
+        assert [await client.answer() for _ in range(3)] == [ResendRequest(first.seq, (2, 3))] * 3
+        await platform.until(lambda: platform.counted == ["car-1, message 0x0704: long message given up, packages missing"])
+        assert await client.ask(Heartbeat()) == PlatformResponse(5, HEARTBEAT, 0)
+
+
+async def test_packages_of_what_is_not_kept_are_refused_one_by_one(platform: Platform) -> None:
+    """A picture (0x0801) or an encrypted batch is not collected in memory first."""
+    client = await platform.call()
+    await client.open()
+    for package in split_message(Frame(0x0801, client.phone, 2, 2019, bytes(3000))):
+        assert await client.ask_package(package) == PlatformResponse(package.seq, 0x0801, 3)
+    for package in client.packages(long_batch(whole_second(platform.clock))[1]):
+        assert await client.ask_package(replace(package, marks=0x0400)) == PlatformResponse(package.seq, BATCH, 3)
+    assert platform.counted == ["car-1, message 0x0801: not supported", "car-1: encrypted message"]
 
 
 async def test_what_a_terminal_had_stored_is_late_and_what_it_says_now_is_not(platform: Platform) -> None:
@@ -348,24 +474,84 @@ async def test_a_phone_may_hold_letters_and_be_padded_as_it_likes(tmp_path: Path
         assert [(row.device, row.at) for row in platform.disk.rows] == [("car-1", at)]
 
 
-async def test_an_address_has_a_limited_number_of_connections(platform: Platform) -> None:
-    """One more than allowed is closed at once, and counted."""
-    platform.listener.most_per_address = 2
+async def test_idle_connections_keep_nobody_out(platform: Platform) -> None:
+    """260 connections of one address that say nothing: a terminal of the same address is served at once, and none was pushed out."""
     first = await platform.call()
     await first.open()
-    await (await platform.call(OTHER)).open()
-    assert await (await platform.call()).closed()
+    for _ in range(260):
+        await platform.call()
+    other = await platform.call(OTHER)
+    await other.open()
+    assert len(platform.listener.connections) == platform.listener.connections.most_per_address == 20
     assert platform.counted == ["127.0.0.1: too many connections"]
     assert await first.ask(Heartbeat()) == PlatformResponse(2, HEARTBEAT, 0)
+
+
+async def test_who_named_a_known_phone_is_the_last_to_go(tmp_path: Path) -> None:
+    """Of the connections that have not authenticated a registered terminal stays while others say nothing, however old it is."""
+    bus = BUS.model_copy(update={"terminals": TerminalLimits(connections_per_address=3)})
+    async with running(tmp_path, bus=bus) as platform:
+        client = await platform.call()
+        given = await client.ask(Register(51, 800, "M", "m", "1", 1, "x", 2019))
+        assert isinstance(given, RegisterResponse)
+        idle = [await platform.call() for _ in range(9)]
+        assert await idle[0].closed()
+        assert await client.ask(Auth(given.code)) == PlatformResponse(1, 0x0102, 0)
+        assert platform.counted == ["127.0.0.1: too many connections"]
+
+
+async def test_terminals_are_not_pushed_out_by_others(tmp_path: Path) -> None:
+    """Where all that is allowed belongs to terminals, the newcomer goes."""
+    bus = BUS.model_copy(update={"terminals": TerminalLimits(connections=2)})
+    async with running(tmp_path, bus=bus) as platform:
+        first, second = await platform.call(), await platform.call(OTHER)
+        await first.open()
+        await second.open()
+        assert await (await platform.call()).closed()
+        assert platform.counted == ["127.0.0.1: too many connections"]
+        assert await first.ask(Heartbeat()) == PlatformResponse(2, HEARTBEAT, 0)
+        assert await second.ask(Heartbeat()) == PlatformResponse(2, HEARTBEAT, 0)
 
 
 async def test_a_silent_link_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After 180 s of the site's clock without a byte the link is dead."""
     monkeypatch.setattr(listener, "SHORTEST", 0.1)
-    monkeypatch.setattr(listener, "OPENING", 10_000.0)
-    assert listener.SILENCE == 180.0
+    bus = BUS.model_copy(update={"terminals": TerminalLimits(opening_seconds=10_000)})
+    assert bus.terminals.silence_seconds == 180.0
     fast = Clock(speed=1000.0, origin_ms=Clock().now_ms(), real_origin=Clock().now_ms() / 1000)
-    async with running(tmp_path, fast) as platform:
+    async with running(tmp_path, fast, bus=bus) as platform:
         client = await platform.call()
         await client.open()
         assert await client.closed()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_terminal_that_hangs_up_is_no_fault_of_ours(
+    run: Callable[[Coroutine[None, None, None]], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reset while its positions are committed, replaced by its next call, closed before a word: nothing is counted and no trace logged."""
+
+    async def scenario() -> None:
+        async with running(tmp_path) as platform:
+            for _ in range(10):
+                platform.cut(await platform.call())
+            client = await platform.call()
+            code = await client.open()
+            platform.disk.may.clear()
+            for number in range(300):
+                client.send(fix(whole_second(platform.clock) - number * 1000))
+            await client.writer.drain()
+            await asyncio.wait_for(platform.disk.asked.wait(), 10)
+            again = await platform.call()
+            await again.ask(Auth(code))  # the first link is aborted while its rows wait for the disk
+            platform.cut(client)
+            platform.disk.may.set()
+            assert await again.ask(Heartbeat()) == PlatformResponse(1, HEARTBEAT, 0)
+            await platform.until(lambda: len(platform.listener.connections) == 1)
+            assert platform.disk.rows
+            assert platform.counted == []
+
+    with capture_logs() as logs:
+        run(scenario())
+    assert {entry["event"] for entry in logs} == {"listening", "terminal gone", "terminal called again"}
+    assert caplog.records == []

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from contract.clock import Clock
+from contract.jt808.bodies import message
+from contract.jt808.frame import Frame, Splitter, encode
+from contract.jt808.location import Batch, Location
+from contract.jt808.session import PlatformResponse, ResendRequest
 from contract.operation import Text
 from contract.reading import Row
 from contract.site import Bus, Compound, Device, Gateway, Site, Unit, Vehicle
@@ -19,7 +23,7 @@ from edge.drivers.jt808 import Listener
 from simulators.site import simulate
 from simulators.stack.broker import free_port
 from simulators.stage import Address, Called
-from simulators.terminals import position
+from simulators.terminals import Link, position
 
 NAME = Text(zh="车", en="Car")
 EDITIONS = (2013, 2019)
@@ -128,3 +132,35 @@ def test_a_position_carries_the_worlds_values_in_the_units_of_the_wire() -> None
     assert (fix.latitude, fix.longitude, fix.speed, fix.course, fix.status) == (32.438601, 105.8456, 36.5, 0, 3)
     assert (fix.mileage_km, fix.fuel_l, fix.satellites, fix.signal) == (1234.6, 40.0, 11, None)
     assert fix.at() == 1_790_000_000_000
+
+
+async def test_a_terminal_sends_again_what_the_platform_lacks() -> None:
+    """0x8003 brings the same packages with the same numbers, and the message is answered."""
+    device, came, again = car(2013), list[Frame](), list[Frame]()
+
+    async def platform(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        splitter = Splitter()
+        while data := await reader.read(4096):
+            for frame in splitter.feed(data):
+                assert isinstance(frame, Frame)
+                (again if len(came) == 3 else came).append(frame)
+                if len(came) == 3 and not again:
+                    writer.write(encode(message(ResendRequest(came[0].seq, (2,)), device.phone, 0, 2013)))
+                elif again:
+                    writer.write(encode(message(PlatformResponse(came[-1].seq, 0x0704, 0), device.phone, 1, 2013)))
+        writer.close()
+
+    server = await asyncio.start_server(platform, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    link = Link(reader, writer, device, Clock())
+    hearing = asyncio.create_task(link.hear())
+    fixes = tuple(Location.of(1_790_000_000_000 + 1000 * n, 32.4, 105.8) for n in range(80))
+    try:
+        assert await link.ask(Batch(1, fixes)) == PlatformResponse(came[-1].seq, 0x0704, 0)
+    finally:
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+        writer.close()
+        server.close()
+    assert [frame.package_number for frame in came] == [1, 2, 3]
+    assert again == [came[1]]

@@ -5,31 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections import Counter
+from collections.abc import Sequence
 
 import structlog
 
 from contract.jt808.frame import Splitter
 from contract.jt808.phone import identity
-from contract.site import Device
+from contract.jt808.reassembly import Incomplete, Reassembler
 from edge.drivers.base import Line, Sparing, driver
 from edge.drivers.jt808.codes import Codes
-from edge.drivers.jt808.session import Known, Outcome, Session
+from edge.drivers.jt808.connections import Connection, Connections
+from edge.drivers.jt808.session import Known, Outcome, Session, ticks
 
 log = structlog.get_logger()
 
-SILENCE = 180.0
-"""Seconds without a byte after which a link is dead: three heartbeats."""
-OPENING = 60.0
-"""Seconds a connection has to authenticate."""
 ANSWER = 30.0
 """Seconds that answers may wait for a terminal that does not read them."""
 SHORTEST = 5.0
-"""Real seconds below which a sped-up clock must not press these limits."""
+"""Real seconds below which a sped-up clock must not press the limits."""
 READ = 4096
 """Bytes taken at once; no more is read from a connection until these are committed and answered."""
 RETRY = 5.0
 """Seconds until the port is tried again."""
+TIDY_EVERY = 1.0
+"""Seconds between two looks at the long messages that wait for packages."""
 
 
 @driver("jt808")
@@ -43,12 +42,14 @@ class Listener:
             OSError: The secret of the authentication codes can be neither read nor written.
         """
         self._line = line
+        self._limits = limits = line.bus.terminals
         devices = {identity(d.phone): d for d in line.devices}
-        self._known = Known(devices, Codes(line.folder), line.clock, Sparing(line.count))
-        # A carrier's network shows many terminals as one address, and each may have an old connection that nobody closed.
-        self.most_per_address = 2 * len(devices) + 16
-        self._open: Counter[str] = Counter()
-        self._writers: dict[str, asyncio.StreamWriter] = {}
+        each = min(limits.long_message_bytes_per_terminal, limits.long_message_bytes)
+        long = Reassembler(int(limits.long_message_seconds * 1000), limits.long_message_bytes, each, self._abandoned)
+        self._known = Known(devices, Codes(line.folder), line.clock, Sparing(line.count), long)
+        self.connections = Connections(limits, len(devices))
+        self._links: dict[str, Connection] = {}
+        """The newest connection of each vehicle."""
         self.listening = asyncio.Event()
         self.port = 0
 
@@ -72,40 +73,58 @@ class Listener:
                 log.info("listening", bus=bus.id, host=bus.host, port=self.port, terminals=len(self._known.devices))
                 self.listening.set()
                 try:
-                    await asyncio.get_running_loop().create_future()
+                    await self._tidy()
                 finally:
                     # Not serve_forever, which from Python 3.12 on waits for connections that this group ends only afterwards.
                     server.close()
 
+    async def _tidy(self) -> None:
+        """Ask for the packages that long messages lack, and give up those that stay incomplete, until cancelled."""
+        long = self._known.long
+        while True:
+            await asyncio.sleep(TIDY_EVERY)
+            for who in long.senders():
+                link = self._links.get(self._known.devices[who].id)
+                if link is not None and not link.writer.transport.is_closing():
+                    link.writer.write(b"".join(link.session.asks(who)))
+            long.tidy(ticks())
+
+    def _abandoned(self, message: Incomplete) -> None:
+        device = self._known.devices[identity(message.phone)].id
+        self._known.report(f"{device}, message 0x{message.msg_id:04X}", "long message given up, packages missing")
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection from its first byte to its last."""
         peer = str((writer.get_extra_info("peername") or ("unknown",))[0])
-        self._open[peer] += 1
+        mine = Connection(peer, writer, Session(self._known, peer), asyncio.get_running_loop().time())
+        leaves = self.connections.enter(mine)
+        if leaves is not None:
+            self._known.report(leaves.peer, "too many connections")
+            leaves.writer.transport.abort()
+        if leaves is mine:
+            return
         ended = False
         try:
-            if self._open[peer] > self.most_per_address:
-                self._known.report(peer, "too many connections")
-            else:
-                await self._talk(reader, writer, Session(self._known, peer))
-                ended = True
+            await self._talk(reader, mine)
+            ended = True
         except (OSError, TimeoutError) as error:
-            log.info("terminal gone", peer=peer, reason=str(error) or "silent")
+            if mine.session.device is not None:  # strangers come and go without end
+                log.info("terminal gone", device=mine.session.device.id, reason=str(error) or "silent")
         except Exception:  # the outermost loop of this task: one terminal must not end the others
             self._known.report(peer, "fault of the listener")
             log.exception("connection given up", peer=peer)
         finally:
-            self._open[peer] -= 1
-            for name in [name for name, each in self._writers.items() if each is writer]:
-                del self._writers[name]
+            self.connections.leave(mine)
+            for name in [name for name, each in self._links.items() if each is mine]:
+                del self._links[name]
             (writer.close if ended else writer.transport.abort)()
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: Session) -> None:
-        splitter = Splitter()
-        opened = asyncio.get_running_loop().time()
+    async def _talk(self, reader: asyncio.StreamReader, mine: Connection) -> None:
+        splitter, session = Splitter(), mine.session
         while True:
-            left = self._real(SILENCE)
+            left = self._real(self._limits.silence_seconds)
             if session.device is None:
-                left = opened + self._real(OPENING) - asyncio.get_running_loop().time()
+                left = mine.opened + self._real(self._limits.opening_seconds) - asyncio.get_running_loop().time()
             async with asyncio.timeout(left):
                 data = await reader.read(READ)
             if not data:
@@ -113,24 +132,35 @@ class Listener:
             before = session.device
             outcomes = [session.take(found) for found in splitter.feed(data)]
             if session.device is not before:
-                self._replace(session.device, writer)
-            for answer in await self._committed(outcomes):
-                writer.write(answer)
-            async with asyncio.timeout(self._real(ANSWER)):
-                await writer.drain()
+                self._replace(mine)
+            await self._answer(mine.writer, await self._committed(outcomes))
+
+    async def _answer(self, writer: asyncio.StreamWriter, answers: Sequence[bytes]) -> None:
+        """Send what may be said.
+
+        Raises:
+            ConnectionError: The terminal hung up meanwhile, as it may; what it sent is stored.
+            TimeoutError: It does not read.
+        """
+        if writer.transport.is_closing():
+            raise ConnectionResetError("hung up")
+        writer.write(b"".join(answers))
+        async with asyncio.timeout(self._real(ANSWER)):
+            await writer.drain()
 
     def _real(self, seconds: float) -> float:
         return max(self._line.clock.real_seconds(seconds), SHORTEST)
 
-    def _replace(self, device: Device | None, writer: asyncio.StreamWriter) -> None:
+    def _replace(self, mine: Connection) -> None:
         """A terminal that calls again has lost its old link, whatever that looks like from here."""
+        device = mine.session.device
         if device is None:
             return
-        old = self._writers.get(device.id)
-        self._writers[device.id] = writer
-        if old is not None and old is not writer:
+        old = self._links.get(device.id)
+        self._links[device.id] = mine
+        if old is not None and old is not mine:
             log.info("terminal called again", device=device.id)
-            old.transport.abort()
+            old.writer.transport.abort()
 
     async def _committed(self, outcomes: list[Outcome]) -> list[bytes]:
         """The answers that may be given: all, or only those that promise nothing when the disk refused."""

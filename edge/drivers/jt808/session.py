@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contract.clock import Clock
 from contract.jt808 import session as results
-from contract.jt808.bodies import NO_ANSWER, Body, Heartbeat, Logout, TimeQuery, decode_body, message
-from contract.jt808.frame import Frame, FrameError, encode
+from contract.jt808.bodies import NO_ANSWER, Body, Heartbeat, Id, Logout, TimeQuery, decode_body, message
+from contract.jt808.frame import Frame, FrameError, Version, encode
 from contract.jt808.location import Batch, Location, LocationReply
 from contract.jt808.phone import identity
 from contract.jt808.reassembly import Reassembler
-from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime
+from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime
 from contract.jt808.wire import BodyError
 from contract.reading import Row
 from contract.site import Device
@@ -48,12 +49,14 @@ class Known:
         codes: Authentication codes.
         clock: The time of all parts.
         report: Told of faults.
+        long: Long messages of all terminals: the bounds are those of the listener, and a terminal that calls again goes on.
     """
 
     devices: Mapping[str, Device]
     codes: Codes
     clock: Clock
     report: Report
+    long: Reassembler
 
 
 @dataclass
@@ -64,13 +67,14 @@ class Session:
         known: What all sessions share.
         peer: Where it comes from, for reports.
         device: The vehicle, once its terminal has authenticated.
+        promising: Whether it named a phone that the site knows.
     """
 
     known: Known
     peer: str
     device: Device | None = None
-    _seq: int = 0
-    _whole: Reassembler = field(default_factory=Reassembler)
+    promising: bool = False
+    _seq: int = field(default=0, repr=False)
 
     def take(self, found: Frame | FrameError) -> Outcome:
         """What one frame leads to; nothing that a terminal sends ends its session."""
@@ -79,18 +83,34 @@ class Session:
             return Outcome()
         if self._stranger(found):
             return self._refuse(found)
-        frame = self._whole.add(found, self.known.clock.now_ms())
-        if frame is None:
+        if found.msg_id in NO_ANSWER:
             return Outcome()
+        if found.package_total and found.msg_id in _KEPT and not found.encrypted:
+            return self._package(found)
+        return self._message(found)
+
+    def _package(self, found: Frame) -> Outcome:
+        """A package is answered as it comes, since terminals wait for that; the one that makes its message whole, after the commit."""
+        now = ticks()
+        whole = self.known.long.add(found, now)
+        if whole is not None:
+            return self._message(replace(whole, seq=found.seq))
+        return Outcome(answers=(self._encoded(found, self._general(found, results.OK)), *self.asks(identity(found.phone))))
+
+    def asks(self, who: str) -> list[bytes]:
+        """Questions (0x8003) for the packages that a terminal's long messages lack, as far as they are due."""
+        return [
+            self._frame(ResendRequest(one.first_seq, one.missing), one.phone, one.version) for one in self.known.long.wanted(who, ticks())
+        ]
+
+    def _message(self, frame: Frame) -> Outcome:
+        """What a whole message leads to."""
         try:
-            rows, answer = self._message(frame)
+            rows, answer = self._read(frame)
         except BodyError:
             self.known.report(self._name(), "message that does not hold what it should")
             rows, answer = (), self._general(frame, results.BAD_MESSAGE)
-        # Packages are answered together, after the commit: one that was answered alone might be lost with us.
-        numbers = range(max(found.package_total, 1))
-        answers = [self._with_seq(answer, (frame.seq + number) & 0xFFFF) for number in numbers] if answer else []
-        return Outcome(rows, tuple(self._encoded(found, one) for one in answers))
+        return Outcome(rows, (self._encoded(frame, answer),))
 
     def _name(self) -> str:
         return self.device.id if self.device else self.peer
@@ -98,6 +118,7 @@ class Session:
     def _stranger(self, frame: Frame) -> bool:
         """Whether a frame may not be taken: before authentication only that and registration, and later no other phone."""
         who = identity(frame.phone)
+        self.promising = self.promising or who in self.known.devices
         if self.device is not None and identity(self.device.phone) == who:
             return False
         return self.device is not None or who not in self.known.devices or frame.msg_id not in _OPENING
@@ -114,14 +135,14 @@ class Session:
             answer = RegisterResponse(frame.seq, NO_SUCH_TERMINAL)
         return Outcome(answers=(self._encoded(frame, answer),))
 
-    def _message(self, frame: Frame) -> tuple[tuple[Row, ...], Body | None]:
+    def _read(self, frame: Frame) -> tuple[tuple[Row, ...], Body]:
         if frame.encrypted:
             # No key was ever agreed; an answer of 0 would make the terminal forget what nobody could read.
             self.known.report(self._name(), "encrypted message")
             return (), self._general(frame, results.UNSUPPORTED)
         return self._answered(frame, decode_body(frame))
 
-    def _answered(self, frame: Frame, body: Body) -> tuple[tuple[Row, ...], Body | None]:
+    def _answered(self, frame: Frame, body: Body) -> tuple[tuple[Row, ...], Body]:
         match body:
             case Location() | LocationReply() | Batch():
                 return self._kept(frame, body)
@@ -129,8 +150,6 @@ class Session:
                 return (), RegisterResponse(frame.seq, results.OK, self.known.codes.code(identity(frame.phone)))
             case TimeQuery():
                 return (), ServerTime(self.known.clock.now_ms() // 1000 * 1000)
-            case _ if frame.msg_id in NO_ANSWER:
-                return (), None
             case _:
                 return (), self._general(frame, self._result(frame, body))
 
@@ -169,19 +188,24 @@ class Session:
     def _general(frame: Frame, result: int) -> PlatformResponse:
         return PlatformResponse(frame.seq, frame.msg_id, result)
 
-    @staticmethod
-    def _with_seq(answer: Body, seq: int) -> Body:
-        """The same answer to another package of the message."""
-        return PlatformResponse(seq, answer.reply_id, answer.result) if isinstance(answer, PlatformResponse) else answer
-
     def _encoded(self, asked: Frame, answer: Body) -> bytes:
         """In the edition the terminal spoke, to the phone as it was written."""
+        return self._frame(answer, asked.phone, asked.version)
+
+    def _frame(self, body: Body, phone: str, version: Version) -> bytes:
         seq, self._seq = self._seq, (self._seq + 1) & 0xFFFF
-        return encode(message(answer, asked.phone, seq, asked.version))
+        return encode(message(body, phone, seq, version))
+
+
+def ticks() -> int:
+    """Ms of a clock that never goes back: ages of packages are a matter of the link, not of the site's time."""
+    return int(time.monotonic() * 1000)
 
 
 _REGISTER = 0x0100
 _OPENING = frozenset({_REGISTER, 0x0102})
+_KEPT = frozenset({Id.LOCATION, Id.LOCATION_REPLY, Id.BATCH})
+"""Messages of which something is kept; the packages of others are not collected."""
 
 
 def _fixes(body: Location | LocationReply | Batch) -> tuple[list[Location], int]:
