@@ -16,6 +16,7 @@ from paho.mqtt import client as mqtt
 
 from contract import sparkplug, topics
 from contract.clock import Clock
+from contract.compressed import marked, unwrapped
 from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
@@ -31,6 +32,8 @@ from edge.window import Window
 log = structlog.get_logger()
 OnCommand = Callable[[str, dict[str, sparkplug.MetricValue]], Awaitable[None]]
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+_LARGEST_COMMAND = 1024 * 1024
+"""Bytes of a command that came compressed; a gateway has little memory."""
 
 
 class _HostOffline(Exception):  # noqa: N818 (not a fault: the host said goodbye)
@@ -181,7 +184,8 @@ class Uplink:
                 raise _HostOffline
             return
         try:
-            await self._command(topics.parse(str(message.topic)), sparkplug.decode(raw))
+            plain = unwrapped(raw, _LARGEST_COMMAND) if marked(raw) else raw
+            await self._command(topics.parse(str(message.topic)), sparkplug.decode(plain))
         except sparkplug.PayloadError as error:
             log.warning("command dropped", gateway=self._node.id, reason=str(error))
 

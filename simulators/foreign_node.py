@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import zlib
 from collections.abc import Callable, Sequence
 
 import aiomqtt
@@ -55,6 +56,13 @@ def nbirth(*metrics: Metric, at: int, bd_seq: int = 0, outbox: str = "", seq: in
     if outbox:
         head.append(metric(sparkplug.STORE_OUTBOX, outbox))
     return payload([*head, *metrics], at=at, seq=seq)
+
+
+def compressed(raw: bytes, algorithm: str = "", *, form: int = zlib.MAX_WBITS) -> bytes:
+    """A payload in a compressed one; `form` is zlib's `wbits`: 15 zlib, 31 gzip, -15 deflate without a header."""
+    stream = zlib.compressobj(wbits=form)
+    named = [metric("algorithm", algorithm, kind=DataType.STRING)] if algorithm else []
+    return Payload(uuid="SPBV1.0_COMPRESSED", metrics=named, body=stream.compress(raw) + stream.flush()).SerializeToString()
 
 
 class ForeignNode:

@@ -24,7 +24,7 @@ from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
-from contract import sparkplug, topics
+from contract import compressed, sparkplug, topics
 from contract.clock import Clock
 from contract.lifecycle import heed_cancellation
 from contract.sparkplug import Born, DataType
@@ -138,7 +138,24 @@ class Host:
                 heed_cancellation()
         elif len(raw) > MAX_PAYLOAD_BYTES:
             self._drop("too large")
-        elif self._queued + len(raw) + _OVERHEAD > MAX_QUEUE_BYTES:
+        elif compressed.marked(raw):
+            await self._take_compressed(topic, raw)
+        else:
+            self._accept(topic, raw)
+
+    async def _take_compressed(self, topic: str, raw: bytes) -> None:
+        """Decompressed here, so that every bound in bytes is of the bytes that it has; beside the loop, since it may take long."""
+        try:
+            plain = await asyncio.to_thread(compressed.unwrapped, raw, MAX_PAYLOAD_BYTES)
+        except compressed.TooLargeError:
+            self._drop("too large")
+        except sparkplug.PayloadError:
+            self._drop("not a Sparkplug payload")
+        else:
+            self._accept(topic, plain)
+
+    def _accept(self, topic: str, raw: bytes) -> None:
+        if self._queued + len(raw) + _OVERHEAD > MAX_QUEUE_BYTES:
             self._drop("queue full")
         else:
             self._enqueue(Message(topic, raw, self._clock.now_ms()))

@@ -20,7 +20,7 @@ from contract.reading import Row
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric, Payload
 from contract.topics import Topic
-from simulators.foreign_node import metric, nbirth, payload
+from simulators.foreign_node import compressed, metric, nbirth, payload
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud, Line
@@ -242,3 +242,20 @@ async def test_poison_on_a_real_broker(cloud: Cloud, line: Line, monkeypatch: py
         await cloud.until(lambda: line.telemetry.count(GROUP, "foreign", "well", "power") == len(POISON))
         await cloud.until(lambda: host.dropped["too large"] == 1)
         assert host.dropped["broke ingest"] == 0
+
+
+async def test_compressed_payloads_are_stored(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Births and data compressed by deflate or gzip say what plain ones say; broken and huge ones are counted."""
+    monkeypatch.setattr(host_module, "MAX_PAYLOAD_BYTES", 100_000)
+    now = cloud.clock.now_ms()
+    device_birth = payload([metric("a", 1.0, alias=1, at=now, kind=DataType.DOUBLE)], at=now, seq=1)
+    said = payload([metric(value=2.5, alias=1, at=now + 1)], at=now + 1, seq=2)
+    async with cloud.running() as host, cloud.edge() as edge:
+        await edge.raw("NBIRTH", compressed(nbirth(at=now), "DEFLATE"))
+        await edge.raw("DBIRTH", compressed(device_birth, "GZIP", form=31), "d1")
+        for broken in (compressed(said)[:-6], compressed(said, "LZ4"), compressed(bytes(1_000_000)), compressed(compressed(said))):
+            await edge.raw("DDATA", broken, "d1")
+        await edge.raw("DDATA", compressed(said), "d1")
+        await cloud.until(lambda: cloud.latest("d1") == {"a": 2.5})
+        assert host.dropped == {"not a Sparkplug payload": 3, "too large": 1}
+    assert [(r.at, r.value) for r in cloud.telemetry.series(GROUP, "foreign", "d1", "a", 0, 2 * now)] == [(now, 1.0), (now + 1, 2.5)]

@@ -11,6 +11,7 @@ from contract import sparkplug
 from contract.clock import Clock
 from contract.sparkplug import BD_SEQ, Born, DataType
 from contract.sparkplug_b_pb2 import Payload
+from simulators.foreign_node import compressed
 
 if TYPE_CHECKING:
     from tests.edge.conformance.conftest import Bench
@@ -103,6 +104,15 @@ HUGE = '{{"outbox": "{}", "stored": [[1, 99999999999999999999999]]}}'
 BAD_NAME = bytes([0x12, 4, 0x0A, 2, 0xFF, 0xFE])
 """A metric whose name is no UTF-8."""
 BAD_TEXT = bytes([0x12, 14, 0x0A, 9, *b"Store/Ack", 0x7A, 1, 0xFF])
+
+
+async def test_a_compressed_command_is_read(bench: Bench) -> None:
+    """Some hosts compress what they send; one that would grow beyond its bound is dropped and the session goes on."""
+    await bench.online()
+    await bench.host.raw("ac-1", compressed(bytes(50_000_000)))
+    await bench.host.raw("ac-1", compressed(sparkplug.command(order("zip", "setpoint", 22.0), at=1), "GZIP", form=31))
+    assert (await result(bench, "zip"))["state"] == "done"
+    assert len(bench.proxy.of("CONNECT")) == 1
 
 
 async def test_garbage_is_dropped_and_the_session_lives(bench: Bench) -> None:
