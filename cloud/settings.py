@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """Seconds that a message missing from a foreign node's sequence may take before its births are asked for."""
     answer: Annotated[float, Field(ge=0, le=600)] = 10.0
     """Seconds that those births may take before what waits for them is taken by older ones, or counted as lost."""
+    silence: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    """Seconds that a foreign node may say nothing before it is asked for its births; one that does not answer is offline."""
     bind: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     rules: Path | None = None

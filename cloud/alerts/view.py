@@ -121,9 +121,14 @@ class View:
         return None if seen is None else max(self.now - seen, 0)
 
     def gateway_down(self, gateway: str) -> bool:
-        """Whether a gateway's session is over or never was, or it told nothing of itself for longer than it may."""
+        """Whether a gateway's session is over or never was, or one of ours told nothing of itself for longer than it may.
+
+        A foreign node need not say anything while nothing changes; ingest asks it whether it lives.
+        """
         silence, own = self.silence(gateway), self.devices.get(gateway)
-        return not self.nodes.get(gateway, False) or (own is not None and silence is not None and silence > own.life.longest_silence)
+        speaks = any(gateway == ours.id for ours in self.site.gateways)
+        too_long = speaks and own is not None and silence is not None and silence > own.life.longest_silence
+        return not self.nodes.get(gateway, False) or too_long
 
     def name_of(self, subject: str) -> dict[str, str]:
         """What people call a device, meter or gateway; its id where it has no name."""

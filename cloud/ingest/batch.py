@@ -59,6 +59,9 @@ class Batch:
     acks: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
     """Positions by (group, node, outbox)."""
     rebirths: set[tuple[str, str]] = field(default_factory=set)
+    """Nodes whose births are missing: (group, node)."""
+    doubted: set[tuple[str, str]] = field(default_factory=set)
+    """Nodes whose births show that they live; they have to be asked, whenever they were asked last."""
     dropped: Counter[str] = field(default_factory=Counter)
     received_at: int = 0
     """When the last of its messages came, ms."""

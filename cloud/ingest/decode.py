@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cloud.ingest.batch import HOUR, Batch, Message, take_readings
 from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
+from cloud.ingest.lives import doubt, ended, node_changed, state
 from cloud.ingest.sequence import Arrived, Trust, Turn
 from cloud.telemetry.base import MAX_MS, name_fault, single
 from contract import sparkplug, topics
 from contract.sparkplug_b_pb2 import Payload
-from contract.topics import Topic
 
 
 def decode(messages: Sequence[Message], known: Known) -> Batch:
@@ -19,7 +19,7 @@ def decode(messages: Sequence[Message], known: Known) -> Batch:
     batch = Batch(received_at=messages[-1].received_at if messages else 0)
     for message in messages:
         if not message.topic:
-            known.session_began()
+            known.session_began(message.received_at)
             continue
         arrived = _understood(batch, message)
         if arrived is not None:
@@ -64,6 +64,8 @@ def _arrived(batch: Batch, known: Known, message: Arrived) -> None:
     if node is None:
         batch.dropped["too many foreign nodes"] += 1
         return
+    if message.topic.kind != "NDEATH":
+        node.heard(message.received_at)
     if node.outbox is not None:
         _take(batch, known, node, message, Trust.ALL)
         return
@@ -102,30 +104,15 @@ def _birth(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Tru
     new = (*key, topic.device, payload.timestamp)
     batch.gone.discard(new)
     batch.births[new] = dict(zip(("grp", "node", "device", "at", "bd_seq", "metrics"), (*new, node.bd_seq, metrics), strict=True))
-    _state(batch, topic.group, topic.device or topic.node, None, received_at)
+    state(batch, topic.group, topic.device or topic.node, None, received_at)
     if not topic.device:
-        _node_changed(batch, topic, node, received_at)
+        node_changed(batch, key, node, received_at)
     if node.outbox is None:  # a node without an outbox has no other way to say its values at a birth
         newest = node.newest(topic.device)
         _foreign(batch, known, message, newest.types if newest else {}, {}, birth=True)
     waited = node.order.born(topic.device) if node.outbox is None else node.order.everything()
     for earlier in waited:
         _take(batch, known, node, earlier, Trust.AGREED)
-
-
-def _node_changed(batch: Batch, topic: Topic, node: Node, at: int) -> None:
-    batch.nodes[topic.group, topic.node] = {
-        "grp": topic.group,
-        "id": topic.node,
-        "outbox": node.outbox,
-        "bd_seq": node.bd_seq,
-        "online": node.online,
-        "changed_at": at,
-    }
-
-
-def _state(batch: Batch, group: str, device: str, dead_at: int | None, at: int) -> None:
-    batch.states[group, device] = {"grp": group, "device": device, "dead_at": dead_at, "changed_at": at}
 
 
 def _mine(batch: Batch, known: Known, message: Arrived) -> Placed | None:
@@ -171,6 +158,8 @@ def _data(batch: Batch, known: Known, node: Node, message: Arrived, trust: Trust
         batch.dropped["unknown alias"] += unknown
         batch.rebirths.add(key)
     if node.outbox is None:
+        if not node.online:  # it was taken for dead
+            batch.rebirths.add(key)
         _foreign(batch, known, message, (birth or newest).types, aliases, birth=False)
     elif not unknown:  # else it comes again, after the births
         live = bool(payload.metrics) and not payload.metrics[0].is_historical
@@ -230,16 +219,13 @@ def _parts(payload: Payload) -> Iterator[tuple[Payload, bool]]:
 
 
 def _death(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Trust) -> None:
-    """NDEATH counts only with the bdSeq of the last birth; a late one of an older session is ignored. By the cloud's clock."""
+    """NDEATH counts only with the bdSeq of the last birth, by the cloud's clock. Another may be of an older session, or wrong."""
     topic, payload, received_at = message
     if node.newest("") is None or bd_seq(payload) != node.bd_seq:
         batch.dropped["death of another session"] += 1
+        doubt(batch, (topic.group, topic.node), node, received_at)
         return
-    node.online = False
-    _node_changed(batch, topic, node, received_at)
-    for (group, device), placed in known.devices.items():
-        if group == topic.group and placed.gateway == topic.node:
-            _state(batch, group, device, received_at, received_at)
+    ended(batch, known, (topic.group, topic.node), node, received_at)
 
 
 def _device_death(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Trust) -> None:
@@ -250,7 +236,7 @@ def _device_death(batch: Batch, known: Known, node: Node, message: Arrived, _tru
         return
     at = min(payload.timestamp, received_at)
     batch.events["device_death", topic.group, topic.device, at] = f"reported by {topic.node}"
-    _state(batch, topic.group, topic.device, at, received_at)
+    state(batch, topic.group, topic.device, at, received_at)
 
 
 _TAKE = {"NBIRTH": _birth, "DBIRTH": _birth, "NDATA": _data, "DDATA": _data, "NDEATH": _death, "DDEATH": _device_death}

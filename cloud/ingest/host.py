@@ -19,6 +19,7 @@ from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
 from cloud.ingest.known import Known
+from cloud.ingest.lives import quiet
 from cloud.ingest.orders import Order, addressed, due, mark
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
@@ -51,6 +52,8 @@ REBIRTH_EVERY = 10.0
 LOG_EVERY = 60.0
 LOOK_EVERY = 0.2
 """Seconds between two looks at messages that are held."""
+LISTEN_EVERY = 1.0
+"""Seconds between two looks at who says nothing; only while nothing waits that somebody said."""
 _WAIT = 1.0
 _DOWN = (StoreDown, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
 """A store that cannot be asked or written now; anything else is about what was to be written."""
@@ -69,6 +72,7 @@ class Host:
         self._wake = asyncio.Event()
         self._client: aiomqtt.Client | None = None
         self._state_at = 0
+        self._listened_at = 0.0
         self._reborn: dict[tuple[str, str], float] = {}
         self._logged: dict[str, float] = {}
         self.dropped: Counter[str] = Counter()
@@ -168,7 +172,7 @@ class Host:
     async def _batches(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY if self._known.waiting else None):
+                async with asyncio.timeout(LOOK_EVERY if self._known.waiting else LISTEN_EVERY):
                     await self._wake.wait()
             if self._queued < MAX_BATCH_BYTES:
                 await asyncio.sleep(GATHER)
@@ -215,7 +219,11 @@ class Host:
     def _decode(self, messages: list[Message]) -> Batch:
         batch = decode(messages, self._known)
         s = self._settings
-        overdue(batch, self._known, self._clock.now_ms(), int(s.reorder * 1000), int(s.answer * 1000))
+        now, answer = self._clock.now_ms(), int(s.answer * 1000)
+        overdue(batch, self._known, now, int(s.reorder * 1000), answer)
+        if self._client is not None and not self._queue and time.monotonic() - self._listened_at >= LISTEN_EVERY:
+            self._listened_at = time.monotonic()
+            quiet(batch, self._known, now, int(s.silence * 1000), answer)
         return batch
 
     async def _patiently(self, work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:
@@ -233,8 +241,8 @@ class Host:
         for (group, node, outbox), positions in batch.acks.items():
             ack = Ack(outbox, ranges(positions)).text()
             await self._send(Topic(group, "NCMD", node), [Born(sparkplug.STORE_ACK, DataType.STRING, ack)])
-        for group, node in batch.rebirths:
-            if now - self._reborn.get((group, node), -REBIRTH_EVERY) >= REBIRTH_EVERY:
+        for group, node in batch.rebirths | batch.doubted:
+            if (group, node) in batch.doubted or now - self._reborn.get((group, node), -REBIRTH_EVERY) >= REBIRTH_EVERY:
                 self._reborn[group, node] = now
                 await self._send(Topic(group, "NCMD", node), [Born(sparkplug.REBIRTH, DataType.BOOLEAN, value=True)])
 

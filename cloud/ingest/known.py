@@ -57,6 +57,14 @@ class Node:
     births: dict[str, list[Birth]] = field(default_factory=dict)
     """By device id, newest last; the node's own under the empty id."""
     order: Order = field(default_factory=Order)
+    heard_at: int | None = None
+    """When it last said anything (ms, by the cloud's clock), or since when we listen."""
+    asked_at: int | None = None
+    """Since when it owes an answer to the question whether it lives."""
+
+    def heard(self, at: int) -> None:
+        """It says something, so it lives."""
+        self.heard_at, self.asked_at = at, None
 
     def birth_for(self, device: str, at: int) -> Birth | None:
         """The birth that explains a payload of that time: the newest that is not younger, and of a device not from before its node's."""
@@ -123,10 +131,11 @@ class Known:
             found = self.nodes[key] = Node()
         return found
 
-    def session_began(self) -> None:
-        """Messages may have been missed: what foreign nodes send next has to be explained by a new birth."""
+    def session_began(self, at: int) -> None:
+        """Messages may have been missed: what foreign nodes send next has to be explained by a new birth; silence counts anew."""
         for node in self.nodes.values():
             node.order.expected = None
+            node.heard(at)
 
 
 def born(node: Node, device: str, payload: Payload) -> tuple[str, list[tuple[str, int]]]:

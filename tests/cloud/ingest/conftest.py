@@ -21,6 +21,7 @@ from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
 from cloud.ingest.host import Host
 from cloud.ingest.known import Known
+from cloud.ingest.lives import quiet
 from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.settings import Settings
@@ -36,7 +37,7 @@ from simulators.stack.processes import Processes
 
 GROUP, HOST = "510802", "host1"
 PATIENCE = 20.0
-REORDER, ANSWER = 2000, 10_000
+REORDER, ANSWER, SILENCE = 2000, 10_000, 300_000
 NOW = 1_790_000_000_000
 
 
@@ -60,8 +61,13 @@ class Line:
         """One batch of messages that came at one time."""
         batch = decode([Message(str(topic), raw, at) for topic, raw in messages], self.known)
         overdue(batch, self.known, at, REORDER, ANSWER)
+        quiet(batch, self.known, at, SILENCE, ANSWER)
         store(batch, self.engine, self.telemetry)
         return batch
+
+    def session(self, at: int) -> None:
+        """The host connected anew."""
+        decode([Message("", b"", at)], self.known)
 
     def wait(self, until: int) -> Batch:
         """Nothing comes until then."""
