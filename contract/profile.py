@@ -6,52 +6,21 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from contract import units, yamlfile
 from contract.point import POINTS, Kind
+from contract.register import Address, Fraction, Mask, RegisterType, ScaleRegister, Table
+from contract.register import Strict as _Strict
 from contract.units import Unit
 
 FIRMWARE_CONFIGS = Path(__file__).resolve().parent.parent / "firmware_configs"
 """Beside contract/ in a checkout and in the installed wheel alike."""
-
-
-class Table(StrEnum):
-    """The four Modbus tables and the function codes that read them: 03, 04, 01, 02."""
-
-    HOLDING = "holding"
-    INPUT = "input"
-    COIL = "coil"
-    DISCRETE = "discrete"
-
-
-class RegisterType(StrEnum):
-    """How registers become a number."""
-
-    UINT16 = "uint16"
-    INT16 = "int16"
-    UINT32 = "uint32"
-    INT32 = "int32"
-    INT64 = "int64"
-    UINT64 = "uint64"
-    FLOAT32 = "float32"
-    FLOAT64 = "float64"
-    BOOL = "bool"
-
-    @property
-    def registers(self) -> int:
-        """How many registers (or bits, for bool) one value takes."""
-        return {"16": 1, "32": 2, "64": 4}.get(self.value[-2:], 1)
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Limits(_Strict):
@@ -65,10 +34,10 @@ class PointMap(_Strict):
     """Where one point of a device stands and how its raw value becomes a reading."""
 
     table: Table = Table.HOLDING
-    address: Annotated[int, Field(ge=0, le=0xFFFF)] | None = None
+    address: Address | None = None
     type: RegisterType = RegisterType.UINT16
     order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
-    mask: Annotated[int, Field(ge=1, le=0xFFFF)] | None = None
+    mask: Mask | None = None
     """Only these bits of a 16-bit register, shifted down."""
     scale: Decimal = Decimal(1)
     unit: Unit = Unit.NONE
@@ -77,8 +46,12 @@ class PointMap(_Strict):
     """The device gives the secondary side: multiply with these settings of the site."""
     values: dict[int, str] | None = None
     """Names of a state's raw numbers, such as {0: cool, 1: heat}."""
-    invalid: list[int] = []
-    """Raw values that mean "no value", such as 32767 for a broken sensor."""
+    fraction: Fraction | None = None
+    """What stands behind the decimal point, where it has registers of its own."""
+    scale_register: ScaleRegister | None = None
+    """Where the device says how large its numbers are; `scale` holds beside it."""
+    invalid: list[int | float] = []
+    """Raw values that mean "no value", such as 32767 for a broken sensor, or -999.9 in a float."""
     limits: Limits | None = None
     writable: bool = False
     write_function: Literal[5, 6, 16] = 6
@@ -86,6 +59,13 @@ class PointMap(_Strict):
     """A counter rolls over to 0 here; in the point's unit. With a ratio it depends on the site and stands at the site's meter."""
     path: str | None = None
     """For JSON devices: where the value stands, as keys joined by dots."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First register (or bit) and the one after the last, of all places that make the value; they are read together."""
+        places = [(self.address or 0, self.type.registers)]
+        places += [(other.address, other.type.registers) for other in (self.fraction, self.scale_register) if other is not None]
+        return min(first for first, _ in places), max(first + size for first, size in places)
 
 
 class MessageTime(_Strict):
@@ -124,6 +104,11 @@ class Profile(_Strict):
             Fault(("points", name, field) if field else ("points", name), text, given)
             for name, mapped in self.points.items()
             for field, text, given in _faults(self.protocol, name, mapped)
+        ]
+        faults += [
+            Fault(("points", name, "address"), f"expected registers that one read of {self.max_registers} can hold", mapped.address)
+            for name, mapped in self.points.items()
+            if mapped.span[1] - mapped.span[0] > self.max_registers
         ]
         if faults:
             raise located(faults)
@@ -195,12 +180,48 @@ def _register_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
         yield "type", "expected a number; one bit of a register is read with a mask", mapped.type.value
     if mapped.mask is not None and (bits or mapped.type not in whole):
         yield "mask", "expected none, since it takes bits of one 16-bit register", mapped.mask
+    yield from _combined_faults(mapped)
     if mapped.writable and mapped.mask is not None:
         yield "writable", "expected a point without mask: a write would clear the other bits of its register", None
     if mapped.writable and bits != (mapped.write_function == 5):  # noqa: PLR2004 (function code 05, write single coil)
         yield "write_function", "expected 5 for a coil and 6 or 16 for registers", mapped.write_function
     if mapped.writable and mapped.write_function == 6 and mapped.type.registers > 1:  # noqa: PLR2004 (function code 06)
         yield "write_function", "expected 16, since the point has more than one register", mapped.write_function
+
+
+def _combined_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
+    """The same for a number that is made of two places."""
+    both = {"fraction": mapped.fraction, "scale_register": mapped.scale_register}
+    given = {field: part for field, part in both.items() if part is not None}
+    for field, part in given.items():
+        if mapped.table in {Table.COIL, Table.DISCRETE}:
+            yield field, "expected none, since the table holds bits", mapped.table.value
+        if len(given) > 1:
+            yield field, "expected a fraction or a scale register, not both", part.address
+        if mapped.writable:
+            yield "writable", f"expected a point without {field}: one write cannot set both places", None
+        if part.type is RegisterType.BOOL:
+            yield field, "expected a type of whole registers", part.type.value
+    if mapped.fraction is not None and (mapped.type.signed or mapped.fraction.type.signed or mapped.mask is not None):
+        yield "fraction", "expected whole numbers without sign and without mask on both sides of the decimal point", mapped.type.value
+    scaled = mapped.scale_register
+    if scaled is not None and scaled.holds == "exponent" and scaled.type.floating:
+        yield "scale_register", "expected a whole number, since the register holds an exponent", scaled.type.value
+    if scaled is not None and scaled.mask is not None and scaled.type not in {RegisterType.UINT16, RegisterType.INT16}:
+        yield "scale_register", "expected a 16-bit type, since the mask takes bits of one register", scaled.type.value
+
+
+_RATIO_OF = {Unit.VOLT: "pt", Unit.AMPERE: "ct", Unit.WATT: "ct_pt", Unit.VAR: "ct_pt", Unit.KILOWATT_HOUR: "ct_pt"}
+
+
+def plausible(mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> tuple[float, float]:
+    """Smallest and largest value that is believed: behind transformers the point's own limits times their ratio.
+
+    It makes no difference whether the device multiplies by itself or the profile's `ratio` does: what is measured is as large.
+    """
+    known = POINTS[point]
+    ratio = max(1.0, {"ct": ct, "pt": pt, "ct_pt": ct * pt, None: 1.0}[mapped.ratio or _RATIO_OF.get(known.unit)])
+    return known.plausible[0] * ratio, known.plausible[1] * ratio
 
 
 def decimal_scale(mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> tuple[float, float]:
@@ -224,7 +245,7 @@ def raw(value: float, mapped: PointMap, point: str, ct: float = 1.0, pt: float =
     """The raw value that a device must hold to show `value`; rounded for integer registers."""
     numerator, divisor = decimal_scale(mapped, point, ct, pt)
     scaled = value * divisor / numerator
-    return scaled if mapped.type in {RegisterType.FLOAT32, RegisterType.FLOAT64} else float(math.floor(scaled + 0.5))
+    return scaled if mapped.type.floating else float(math.floor(scaled + 0.5))
 
 
 def profiles_root() -> Path:

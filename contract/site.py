@@ -13,6 +13,7 @@ from contract import topics, yamlfile
 from contract.addressing import address
 from contract.jt808.limits import TerminalLimits
 from contract.jt808.phone import PHONE_PATTERN
+from contract.lines import misuses
 from contract.metering import miscounted
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Strict, Text, Zone
 from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
@@ -73,10 +74,22 @@ class Bus(Strict):
     baud: int = 9600
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
-    guard_ms: Annotated[float, Field(ge=0)] = 5.0
-    """Silence after an answer before the next request."""
     terminals: TerminalLimits = TerminalLimits()
     """What the terminals of a JT/T 808 bus may take of the gateway."""
+    guard_ms: Annotated[float, Field(ge=0, le=10_000)] | None = None
+    """Silence after an answer before the next request. By default 3.5 characters on rtu, 5 ms on rtu_over_tcp, none on tcp."""
+    pause_after_connect_ms: Annotated[float, Field(ge=0, le=60_000)] = 0.0
+    """Silence after connecting, for a device that is deaf until it has come to itself."""
+    keep_alive: Annotated[float, Field(gt=0)] | None = None
+    """Seconds without a request after which one register is read, for a device that closes a connection that rests."""
+    echo: bool = False
+    """Whether the line hears its own requests, as a two-wire adapter without echo suppression does."""
+    transaction_ids: Literal["checked", "ignored"] = "checked"
+    """On tcp: `ignored` for a device that does not repeat them; a late answer is then told apart as on a serial line."""
+    unit_ids: Literal["checked", "ignored"] = "checked"
+    """On tcp: `ignored` for a device that answers with another unit id than it was asked by."""
+    connections: Literal["one", "each"] = "one"
+    """On tcp and rtu_over_tcp: `each` gives each device a connection of its own, so that none waits for another."""
 
 
 class Vehicle(Strict):
@@ -96,8 +109,8 @@ class Device(Strict):
     name: Text
     profile: str
     bus: Id
-    unit_id: Annotated[int, Field(ge=0, le=247)] | None = None
-    """Modbus unit id."""
+    unit_id: Annotated[int, Field(ge=0, le=255)] | None = None
+    """Modbus unit id; on tcp 0 and 255 mean the device that was connected to, whatever it calls itself."""
     topic: str = ""
     """MQTT topic that the device publishes to."""
     phone: Annotated[str, Field(pattern=PHONE_PATTERN)] = ""
@@ -245,7 +258,7 @@ class _Wired(Site):
     @model_validator(mode="after")
     def _wiring_holds(self) -> Self:
         unloadable = list(_unloadable(self))
-        faults = unloadable or [*_unreachable(self), *_unread(self), *miscounted(self)]
+        faults = unloadable or [*_unreachable(self), *misuses(self), *_unread(self), *miscounted(self)]
         if faults:
             raise located(faults)
         return self

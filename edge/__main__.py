@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import sys
 from collections.abc import Sequence
 from itertools import count
@@ -36,7 +35,6 @@ def main() -> None:
     """Entry point: exit code 0 after a clean stop, 1 when a device does not answer, 2 on bad input."""
     arguments = _parser().parse_args()
     set_up()
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # drivers count faults and say them in their own words
     sys.exit(ended(PROGRAM, lambda: _command(arguments)))
 
 

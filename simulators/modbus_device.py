@@ -16,7 +16,8 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from contract.clock import Clock
-from contract.profile import PointMap, Profile, Table
+from contract.profile import PointMap, Profile
+from contract.register import Table
 from contract.site import Bus, Device
 from simulators import registers as reg
 from simulators.faults import EXCEPTION, SILENT, SLOW, Faults

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from contract import units
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, RegisterType
+from contract.profile import PointMap
+from contract.register import RegisterType
 
 _CODE = {
     RegisterType.UINT16: "H",

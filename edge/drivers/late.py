@@ -1,24 +1,19 @@
-"""Answers that may still come: Modbus RTU has no transaction id, so a late answer looks like the answer to the next request.
+"""Answers that may still come: without transaction ids a late answer looks like the answer to the next request.
 
-A slave answers in the order in which it was asked. So an answer that can be none of those it still owes shows that they are past,
-and until then no request is sent whose answer could be taken for one of them.
+A slave answers in the order in which it was asked. So no request is sent whose answer could be taken for one that the slave still
+owes; what then comes late is known by its unit id and its shape, and shows how long this slave takes at times.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from edge.drivers.frames import Frame, Shape
 
-
-class Shape(NamedTuple):
-    """What tells two answers of one slave apart when nothing else does.
-
-    Attributes:
-        function: Modbus function code.
-        size: Of a read the registers, or bytes of bits, that come back; of a write the address that is echoed.
-    """
-
-    function: int
-    size: int
+REMEMBERED = 600.0
+"""Seconds for which a slave that answered late is waited for longer."""
+_MARGIN = 1.25
+"""Of the latest answer seen, so that the next one like it comes in time."""
+_MOST_PATIENCE = 3.0
+"""Time-outs that anybody is waited for, at most."""
 
 
 class Late:
@@ -27,12 +22,13 @@ class Late:
     def __init__(self, past: float) -> None:
         """After `past` seconds without a new debt no answer is believed to come any more."""
         self._past = past
-        self._owed: dict[int, set[Shape]] = {}
+        self._owed: dict[int, dict[Shape, float]] = {}
         self._since: dict[int, float] = {}
+        self._latest: dict[int, tuple[float, float]] = {}
 
-    def given_up(self, unit: int, shape: Shape, now: float) -> None:
-        """A request was not answered in time, or something else came instead; `now` is monotonic, in seconds."""
-        self._owed.setdefault(unit, set()).add(shape)
+    def given_up(self, unit: int, shape: Shape, asked: float, now: float) -> None:
+        """A request was not answered in time, or something else came instead; times are monotonic, in seconds."""
+        self._owed.setdefault(unit, {}).setdefault(shape, asked)
         self._since[unit] = now
 
     def may_come(self, unit: int, shape: Shape, now: float) -> bool:
@@ -41,11 +37,46 @@ class Late:
             self.settled(unit)
         return shape in self._owed.get(unit, ())
 
-    def owes(self, unit: int) -> bool:
-        """Whether anything may still come."""
-        return unit in self._owed
+    def owes(self, unit: int, function: int | None = None) -> bool:
+        """Whether anything may still come; or anything of one function, which an exception might be the answer to."""
+        owed = self._owed.get(unit, ())
+        return bool(owed) if function is None else any(shape.function == function for shape in owed)
+
+    def came(self, frame: Frame, unit: int, now: float) -> bool:
+        """Something came that is no answer to what is being asked; whether the slave owed it. All that is older is past then."""
+        owed = self._owed.get(unit)
+        if not owed:
+            return False
+        fitting = [s for s in owed if s.function == frame.function] if frame.refused else [s for s in (frame.shape,) if s in owed]
+        if len(fitting) != 1:
+            return bool(fitting)
+        self._learn(unit, now - owed[fitting[0]], now)
+        for shape in list(owed):
+            del owed[shape]
+            if shape == fitting[0]:
+                break
+        if not owed:
+            self.settled(unit)
+        return True
 
     def settled(self, unit: int) -> None:
         """Everything that the slave owed is past."""
         self._owed.pop(unit, None)
         self._since.pop(unit, None)
+
+    def patience(self, unit: int, timeout: float, now: float) -> float:
+        """Seconds to wait for an answer: longer where the slave lately answered late, and owes nothing that should come first."""
+        taken, seen = self._latest.get(unit, (0.0, now))
+        most = timeout * _MOST_PATIENCE
+        if self.owes(unit) or now - seen >= REMEMBERED or not timeout < taken < most:
+            return timeout
+        return min(taken * _MARGIN, most)
+
+    def took(self, unit: int, seconds: float, timeout: float, now: float) -> None:
+        """An answer came while it was waited for; one beyond the time-out is worth remembering."""
+        if seconds > timeout:
+            self._learn(unit, seconds, now)
+
+    def _learn(self, unit: int, seconds: float, now: float) -> None:
+        taken, seen = self._latest.get(unit, (0.0, now))
+        self._latest[unit] = (max(seconds, taken) if now - seen < REMEMBERED else seconds, now)

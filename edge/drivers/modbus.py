@@ -3,78 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from pymodbus import FramerType, ModbusException
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.client.base import ModbusBaseClient
-from pymodbus.framer import FramerSocket
-from pymodbus.pdu import DecodePDU, ModbusPDU
-
-from contract.profile import PointMap, Table
+from contract.profile import PointMap
 from contract.reading import Row
+from contract.register import Table
 from contract.site import Device
 from edge.drivers.base import DriverError, Line, NoAnswerError, NoLineError, driver
-from edge.drivers.late import Late, Shape
-from edge.drivers.registers import Block, encode, plan
+from edge.drivers.frames import Shape, shape_of_read
+from edge.drivers.numbers import encode
+from edge.drivers.registers import Block, halves, plan
+from edge.drivers.wire import RefusedError, Wire
 
-EXCEPTIONS = {
-    1: "illegal function",
-    2: "illegal data address",
-    3: "illegal data value",
-    4: "device failure",
-    5: "acknowledge",
-    6: "device busy",
-    8: "memory parity error",
-    10: "gateway path unavailable",
-    11: "gateway target did not respond",
-}
 _FUNCTION = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
-_BITS = {1, 2}
-_READS = {1, 2, 3, 4}
-_EXCEPTION = 0x80
+_WRITE_ONE = 6
+_ON = 0xFF00
+_OF_A_BLOCK = {2, 3}
+"""Exceptions that may be about one register of a block: illegal address, and illegal value where the count is meant."""
 
 SHORTEST_WAIT = 0.3
 """Seconds; a sped-up clock must not call a busy machine a dead device."""
-_SILENT_LINE = 3
-"""Requests in a row without any answer after which a TCP connection is opened anew: what lies between may have forgotten it."""
 _PAST = 10.0
 """Time-outs after which a late answer is no longer believed to come, at least as many seconds as `_PAST_AT_LEAST`."""
 _PAST_AT_LEAST = 5.0
 
-Request = Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
 
+@dataclass(slots=True)
+class _Found:
+    """What one poll has of a device so far."""
 
-class _Framer(FramerSocket):
-    """pymodbus raises into the event loop where a frame of TCP holds nonsense; here it is as good as no answer."""
+    values: dict[str, float] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)
+    answered_at: int = 0
 
-    def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802 (pymodbus's name)
-        try:
-            return super().handleFrame(data, exp_devid, exp_tid)
-        except ModbusException:
-            return len(data), None
+    def take(self, good: Mapping[str, float], faulty: Mapping[str, str]) -> None:
+        """What a block says; it counts more than that a larger block was refused."""
+        for name in self.bad.keys() & good.keys():
+            del self.bad[name]
+        self.values.update(good)
+        self.bad.update(faulty)
 
 
 @driver("modbus")
 class Modbus:
     """One bus: one connection, one request in flight.
 
-    On `tcp` a late answer is dropped by its transaction id. On `rtu_over_tcp` and `rtu` there is none, so after every fault the
-    connection is closed, on a serial line the guard time passes, and a slave that owes an answer is asked something else first
-    (`edge.drivers.late`): a serial server, and a serial line, deliver a late answer to whoever listens then.
+    On `tcp` a late answer is dropped by its transaction id. On `rtu_over_tcp` and `rtu` there is none, so what a slave still owes is
+    remembered, and nothing is asked whose answer could be taken for it (`edge.drivers.late`).
     """
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._bus = line.bus
         self._lock = asyncio.Lock()
-        self._client: ModbusBaseClient | None = None
         self._plans: dict[str, tuple[Block, ...]] = {}
-        longest = max((d.model.timeout for d in line.devices), default=1.0)
-        self._longest = max(line.clock.real_seconds(longest), SHORTEST_WAIT)
-        self._late = Late(max(_PAST * self._longest, _PAST_AT_LEAST))
-        self._unanswered = 0
+        self._whole: set[tuple[str, Table, int, int]] = set()
+        """Blocks that are refused in parts as well."""
+        longest = max((self._timeout(d) for d in line.devices), default=1.0)
+        self._wire = Wire(line.bus, max(_PAST * longest, _PAST_AT_LEAST), 2 * longest, line.count)
+        self._last: tuple[Device, Block] | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     async def read(self, device: Device) -> Row:
         """All points of a device, with the time of the last answer. A device that falls silent is not asked on: others wait.
@@ -83,29 +73,20 @@ class Modbus:
             NoAnswerError: It said nothing at all.
             DriverError: No block could be read.
         """
-        blocks = self._blocks(device)
-        values: dict[str, float] = {}
-        bad: dict[str, str] = {}
-        answered_at = 0
+        found = _Found()
         async with self._lock:
-            for number, block in enumerate(blocks):
-                try:
-                    registers = await self._ask(device, block.table, block.address, block.count)
-                except NoAnswerError as error:
-                    if not answered_at:
-                        raise
-                    bad.update(_reasons(blocks[number:], error))
-                    break
-                except DriverError as error:
-                    bad.update(_reasons([block], error))
-                    continue
-                answered_at = self._line.clock.now_ms()
-                good, faulty = block.decode(registers)
-                values.update(good)
-                bad.update(faulty)
-        if not answered_at:
-            raise DriverError(next(iter(bad.values())))
-        return Row(device.id, answered_at, values, bad)
+            try:
+                asked = [part for block in self._blocks(device) for part in await self._take(device, block, found)]
+            except NoAnswerError as error:
+                if not found.answered_at:
+                    raise
+                rest = device.model.points.keys() - found.values.keys() - found.bad.keys()
+                found.bad.update(dict.fromkeys(rest, str(error)))
+            else:
+                self._plans[device.id] = tuple(asked)
+        if not found.answered_at:
+            raise DriverError(next(iter(found.bad.values())))
+        return Row(device.id, found.answered_at, found.values, found.bad)
 
     async def write(self, device: Device, point: str, value: float) -> float:
         """Write a point with the function its profile names, and read it back.
@@ -144,15 +125,44 @@ class Modbus:
 
     async def close(self) -> None:
         """Close the connection; the next request opens a new one."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+            self._keeping = None
+        self._wire.close()
+        await asyncio.sleep(0)  # the transport closes in the loop's next turn
+
+    def _timeout(self, device: Device) -> float:
+        return max(self._line.clock.real_seconds(device.model.timeout), SHORTEST_WAIT)
 
     def _blocks(self, device: Device) -> tuple[Block, ...]:
         blocks = self._plans.get(device.id)
         if blocks is None:
             blocks = self._plans[device.id] = plan(device.model, device.ct, device.pt)
         return blocks
+
+    async def _take(self, device: Device, block: Block, found: _Found) -> tuple[Block, ...]:
+        """Read a block, in parts where the device refuses it as a whole; returns the blocks that are worth asking next time."""
+        try:
+            registers = await self._ask(device, block.table, block.address, block.count)
+        except NoAnswerError:
+            raise
+        except DriverError as error:
+            found.bad.update(dict.fromkeys((cell.name for cell in block.cells), str(error)))
+            parts = halves(block) if isinstance(error, RefusedError) and error.code in _OF_A_BLOCK else None
+            if parts is None or (device.id, block.table, block.address, block.count) in self._whole:
+                return (block,)
+        else:
+            found.answered_at = self._line.clock.now_ms()
+            found.take(*block.decode(registers))
+            self._keep_alive(device, block)
+            return (block,)
+        before = found.answered_at, len(found.values)
+        asked = [smaller for part in parts for smaller in await self._take(device, part, found)]
+        if before == (found.answered_at, len(found.values)):
+            self._whole.add((device.id, block.table, block.address, block.count))
+            return (block,)
+        return tuple(asked)
 
     async def _ask(self, device: Device, table: Table, address: int, count: int) -> list[int]:
         """Registers (or bits) as the device answers them, exactly as many as were asked for.
@@ -161,21 +171,15 @@ class Modbus:
             NoAnswerError: Nothing came.
             DriverError: An exception, or something that is no answer to this.
         """
-        await self._settle(device, _shape(table, count))
-        return await self._fetch(device, table, address, count)
+        await self._settle(device, shape_of_read(_FUNCTION[table], count))
+        return await self._fetch(device, _FUNCTION[table], address, count)
 
-    async def _fetch(self, device: Device, table: Table, address: int, count: int) -> list[int]:
-        def request(client: ModbusBaseClient) -> Awaitable[ModbusPDU]:
-            read = {
-                Table.HOLDING: client.read_holding_registers,
-                Table.INPUT: client.read_input_registers,
-                Table.COIL: client.read_coils,
-                Table.DISCRETE: client.read_discrete_inputs,
-            }[table]
-            return read(address, count=count, device_id=device.unit_id or 0)
-
-        answer = await self._send(device, _shape(table, count), request)
-        return [int(b) for b in answer.bits] if table in {Table.COIL, Table.DISCRETE} else list(answer.registers)
+    async def _fetch(self, device: Device, function: int, address: int, count: int) -> list[int]:
+        pdu = struct.pack(">BHH", function, address, count)
+        body = await self._wire.ask(device.unit_id or 0, shape_of_read(function, count), pdu, self._timeout(device))
+        if function in {_FUNCTION[Table.COIL], _FUNCTION[Table.DISCRETE]}:
+            return [byte >> bit & 1 for byte in body[1:] for bit in range(8)]
+        return list(struct.unpack(f">{count}H", body[1:]))
 
     async def _settle(self, device: Device, shape: Shape) -> None:
         """Before a request whose answer could be taken for a late one: ask for something that cannot.
@@ -184,137 +188,55 @@ class Modbus:
             DriverError: The late answer is not past yet.
         """
         unit = device.unit_id or 0
-        if self._bus.framing == "tcp" or not self._late.may_come(unit, shape, time.monotonic()):
+        if self._wire.may_ask(unit, shape):
             return
-        for block in self._blocks(device):
-            for count in range(block.count, 0, -1):
-                if not self._late.may_come(unit, _shape(block.table, count), time.monotonic()):
-                    await self._fetch(device, block.table, block.address, count)
-                    return
+        for function, address, count in self._others(device):
+            if self._wire.may_ask(unit, shape_of_read(function, count)):
+                try:
+                    await self._fetch(device, function, address, count)
+                except RefusedError:
+                    if not self._wire.may_ask(unit, shape):
+                        continue  # the exception may have been the late answer
+                return
         raise NoAnswerError("not asked: the answer to an earlier request may still come")
+
+    def _others(self, device: Device) -> Iterator[tuple[int, int, int]]:
+        """Reads that do no harm and can be told apart: parts of what is read anyway, then one register or bit of each other table."""
+        blocks = self._blocks(device)
+        for block in blocks:
+            yield from ((_FUNCTION[block.table], block.address, count) for count in range(block.count, 0, -1))
+        used = {block.table for block in blocks}
+        yield from ((_FUNCTION[table], blocks[0].address, 1) for table in Table if table not in used)
 
     async def _put(self, device: Device, point: str, mapped: PointMap, value: float) -> None:
         unit, address = device.unit_id or 0, mapped.address or 0
+        function = 5 if mapped.table is Table.COIL else mapped.write_function
         try:
-            registers = [] if mapped.table is Table.COIL else encode(value, mapped, point, device.ct, device.pt)
+            registers = [_ON if value else 0] if mapped.table is Table.COIL else encode(value, mapped, point, device.ct, device.pt)
         except ValueError as error:
             raise DriverError(str(error)) from error
-
-        def request(client: ModbusBaseClient) -> Awaitable[ModbusPDU]:
-            if mapped.table is Table.COIL:
-                return client.write_coil(address, bool(value), device_id=unit)
-            if mapped.write_function == 6:  # noqa: PLR2004 (function code 06, write single register)
-                return client.write_register(address, registers[0], device_id=unit)
-            return client.write_registers(address, registers, device_id=unit)
-
-        shape = Shape(5 if mapped.table is Table.COIL else mapped.write_function, address)
+        if mapped.table is Table.COIL or function == _WRITE_ONE:
+            pdu = struct.pack(">BHH", function, address, registers[0])
+        else:
+            pdu = struct.pack(f">BHHB{len(registers)}H", function, address, len(registers), 2 * len(registers), *registers)
+        shape = Shape(function, address)
         await self._settle(device, shape)
-        await self._send(device, shape, request)
+        await self._wire.ask(unit, shape, pdu, self._timeout(device))
 
-    async def _send(self, device: Device, shape: Shape, request: Request) -> ModbusPDU:
-        """One request and the answer to it.
+    def _keep_alive(self, device: Device, block: Block) -> None:
+        self._last = (device, block)
+        if self._line.bus.keep_alive is not None and self._keeping is None:
+            self._keeping = asyncio.create_task(self._stay(self._line.bus.keep_alive), name="keep-alive")
 
-        Raises:
-            NoAnswerError: Nothing came within the device's time-out.
-            DriverError: An exception, or something that is no answer to this request.
-        """
-        client = await self._connected()
-        unit = device.unit_id or 0
-        try:
-            async with asyncio.timeout(max(self._line.clock.real_seconds(device.model.timeout), SHORTEST_WAIT)):
-                answer = await request(client)
-        except (TimeoutError, ModbusException, OSError, RuntimeError) as error:  # uvloop's RuntimeError: the other side has just closed
-            reason = "no answer in time" if client.connected else "the connection was lost"
-            await self._after_fault(unit, shape, reason)
-            raise NoAnswerError(reason) from error
-        _heed_cancellation()
-        if not self._answers(answer, shape):
-            reason = "the answer does not fit the request"
-            await self._after_fault(unit, shape, reason)
-            raise DriverError(reason) if self._bus.framing == "tcp" else NoAnswerError(reason)  # out of step: not asked on
-        self._unanswered = 0
-        if self._bus.framing != "tcp":
-            await asyncio.sleep(self._bus.guard_ms / 1000.0)
-        if answer.isError():
-            if self._late.owes(unit):  # it may be the late answer itself
-                self._late.given_up(unit, shape, time.monotonic())
-            code = getattr(answer, "exception_code", 0)
-            raise DriverError(f"Modbus exception {code}: {EXCEPTIONS.get(code, 'unknown')}")
-        self._late.settled(unit)
-        return answer
-
-    def _answers(self, answer: ModbusPDU, shape: Shape) -> bool:
-        if self._bus.framing == "tcp" and not answer.transaction_id:  # pymodbus takes 0 for any
-            return False
-        if answer.isError():
-            return answer.function_code & ~_EXCEPTION == shape.function
-        return _shape_of(answer) == shape
-
-    async def _after_fault(self, unit: int, shape: Shape, reason: str) -> None:
-        self._line.count(reason)
-        self._unanswered += 1
-        if self._bus.framing == "tcp":
-            if self._unanswered >= _SILENT_LINE:
-                self._unanswered = 0
-                await self.close()
-            return
-        self._late.given_up(unit, shape, time.monotonic())
-        await self.close()
-        if self._bus.framing == "rtu":
-            await asyncio.sleep(self._bus.guard_ms / 1000.0 + 3.5 * 11 / self._bus.baud)
-
-    async def _connected(self) -> ModbusBaseClient:
-        if self._client is not None and self._client.connected:
-            return self._client
-        await self.close()
-        self._client = self._new_client()
-        connected = await self._client.connect()
-        _heed_cancellation()
-        if not connected:
-            await self.close()
-            self._line.count("no connection")
-            raise NoLineError("no connection")
-        return self._client
-
-    def _new_client(self) -> ModbusBaseClient:
-        bus = self._bus
-        if bus.framing == "rtu":
-            return AsyncModbusSerialClient(
-                bus.serial_port,
-                baudrate=bus.baud,
-                parity=bus.parity,
-                stopbits=bus.stop_bits,
-                timeout=2 * self._longest,
-                retries=0,
-                reconnect_delay=0,
-            )
-        framer = FramerType.SOCKET if bus.framing == "tcp" else FramerType.RTU
-        # our own time-out is the device's; pymodbus's only bounds the opening of the connection
-        client = AsyncModbusTcpClient(bus.host, port=bus.port, framer=framer, timeout=2 * self._longest, retries=0, reconnect_delay=0)
-        if framer is FramerType.SOCKET:
-            client.ctx.framer = _Framer(DecodePDU(is_server=False))
-        return client
-
-
-def _heed_cancellation() -> None:
-    """Before Python 3.12 `asyncio.wait_for`, which pymodbus waits with, forgets a cancellation that comes together with the result."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _shape(table: Table, count: int) -> Shape:
-    """Of the answer to a read."""
-    function = _FUNCTION[table]
-    return Shape(function, (count + 7) // 8 if function in _BITS else count)
-
-
-def _shape_of(answer: ModbusPDU) -> Shape:
-    function = answer.function_code
-    if function not in _READS:
-        return Shape(function, answer.address)
-    return Shape(function, len(answer.bits) // 8 if function in _BITS else len(answer.registers))
-
-
-def _reasons(blocks: Sequence[Block], error: DriverError) -> dict[str, str]:
-    return {cell.name: str(error) for block in blocks for cell in block.cells}
+    async def _stay(self, every: float) -> None:
+        """Read a register of the device that was read last whenever the line has rested for so many seconds."""
+        while True:
+            await asyncio.sleep(max(self._wire.used + every - time.monotonic(), 0.01))
+            async with self._lock:
+                if self._last is None or time.monotonic() - self._wire.used < every:
+                    continue
+                device, block = self._last
+                try:
+                    await self._ask(device, block.table, block.address, 1)
+                except DriverError:
+                    continue  # counted by the wire; the next poll says it of the device

@@ -7,46 +7,39 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contract.point import POINTS
-from contract.profile import PointMap, Profile, RegisterType, Table, decimal_scale, raw
+from contract.profile import PointMap, Profile, decimal_scale, plausible
+from contract.register import Fraction, RegisterType, ScaleRegister, Table
+from edge.drivers import numbers
+from edge.drivers.numbers import NoNumberError
 
-_CODE = {
-    RegisterType.UINT16: "H",
-    RegisterType.INT16: "h",
-    RegisterType.UINT32: "I",
-    RegisterType.INT32: "i",
-    RegisterType.UINT64: "Q",
-    RegisterType.INT64: "q",
-    RegisterType.FLOAT32: "f",
-    RegisterType.FLOAT64: "d",
-}
-_FLOATS = {RegisterType.FLOAT32, RegisterType.FLOAT64}
+_BITS = frozenset({Table.COIL, Table.DISCRETE})
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """One point inside a block: where it stands and how its raw number becomes a reading."""
+class Cell:
+    """One point of a block: how its raw number becomes a reading."""
 
     name: str
-    offset: int
     mapped: PointMap
     numerator: float
     divisor: float
     low: float
     high: float
+    invalid: tuple[float, ...]
+    """Raw numbers that mean "no value", as the register can hold them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One request: consecutive registers (or bits) of one table, and the points in them."""
+    """One request: consecutive registers (or bits) of one table, and the points in them, in the order of their addresses."""
 
     table: Table
     address: int
     count: int
-    cells: tuple[_Cell, ...]
+    cells: tuple[Cell, ...]
     words: struct.Struct
     fields: struct.Struct | None
-    """Reads all cells at once; None where an order or a bit table forbids it."""
+    """Reads all cells at once; None where a form, an order or a bit table forbids it."""
 
     def decode(self, registers: Sequence[int]) -> tuple[dict[str, float], dict[str, str]]:
         """(values, bad) of an answer.
@@ -58,8 +51,10 @@ class Block:
             raise ValueError(f"expected {self.count} registers, got {len(registers)}")
         values: dict[str, float] = {}
         bad: dict[str, str] = {}
-        for cell, number in zip(self.cells, self._numbers(registers), strict=True):
-            if number in cell.mapped.invalid:
+        for cell, number in zip(self.cells, self._numbers(registers, bad), strict=True):
+            if number is None:
+                continue
+            if number in cell.invalid:
                 bad[cell.name] = f"device says it has no value ({number:g})"
                 continue
             value = number * cell.numerator / cell.divisor
@@ -69,81 +64,106 @@ class Block:
                 bad[cell.name] = f"not plausible: {value:g}" if math.isfinite(value) else "not a number"
         return values, bad
 
-    def _numbers(self, registers: Sequence[int]) -> Sequence[float]:
-        if self.table in {Table.COIL, Table.DISCRETE}:
-            return [float(registers[c.offset]) for c in self.cells]
+    def _numbers(self, registers: Sequence[int], bad: dict[str, str]) -> Sequence[float | None]:
+        """The raw number of each cell; None, and a reason in `bad`, where there is none."""
+        if self.table in _BITS:
+            return [float(registers[(c.mapped.address or 0) - self.address]) for c in self.cells]
         packed = self.words.pack(*registers[: self.count])
         if self.fields is not None:
             return self.fields.unpack(packed)
-        return [_one(c.mapped, packed[c.offset * 2 : (c.offset + c.mapped.type.registers) * 2]) for c in self.cells]
+        found: list[float | None] = []
+        for cell in self.cells:
+            try:
+                found.append(self._one(cell, packed))
+            except NoNumberError as error:
+                bad[cell.name] = str(error)
+                found.append(None)
+        return found
 
-
-def _one(mapped: PointMap, data: bytes) -> float:
-    number: float = struct.unpack(">" + _CODE[mapped.type], ordered(data, mapped.order))[0]
-    if mapped.mask is None:
+    def _one(self, cell: Cell, packed: bytes) -> float:
+        mapped = cell.mapped
+        number = self._at(packed, mapped.address or 0, mapped.type, mapped.order, mapped.mask)
+        if number in cell.invalid:
+            return number
+        if mapped.fraction is not None:
+            return self._joined(number, packed, mapped.fraction, mapped.order)
+        if mapped.scale_register is not None:
+            return self._scaled(number, packed, mapped.scale_register, mapped.order)
         return number
-    return (int(number) & mapped.mask) >> ((mapped.mask & -mapped.mask).bit_length() - 1)
+
+    def _at(self, packed: bytes, address: int, kind: RegisterType, order: str, mask: int | None = None) -> float:
+        start = (address - self.address) * 2
+        number = numbers.read(packed[start : start + kind.registers * 2], kind, order)
+        return number if mask is None else (int(number) & mask) >> _shift(mask)
+
+    def _joined(self, whole: float, packed: bytes, fraction: Fraction, order: str) -> float:
+        numerator, divisor = fraction.scale.as_integer_ratio()
+        part = self._at(packed, fraction.address, fraction.type, order) * numerator
+        if part >= divisor:
+            raise NoNumberError(f"the fraction is {part / divisor:g}; expected less than 1")
+        return (whole * divisor + part) / divisor  # one division gives the decimal that the device's display shows
+
+    def _scaled(self, number: float, packed: bytes, register: ScaleRegister, order: str) -> float:
+        scale = self._at(packed, register.address, register.type, order, register.mask)
+        if register.holds == "factor":
+            if not math.isfinite(scale) or scale == 0:
+                raise NoNumberError(f"the scale register holds {scale:g}")
+            return number * scale
+        return numbers.shifted(number, scale)
 
 
-def ordered(data: bytes, order: str) -> bytes:
-    """Bytes between the device's order and big-endian, either way; A is the most significant byte of 32 bits."""
-    if order in {"BADC", "DCBA"}:
-        swapped = bytearray(data)
-        swapped[0::2], swapped[1::2] = data[1::2], data[0::2]
-        data = bytes(swapped)
-    if order in {"CDAB", "DCBA"}:
-        data = b"".join(data[i : i + 2] for i in range(len(data) - 2, -1, -2))
-    return data
+def _shift(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1
 
 
 def plan(profile: Profile, ct: float = 1.0, pt: float = 1.0) -> tuple[Block, ...]:
     """The fewest requests that read all points, within the profile's longest read and largest hole."""
     spans: list[tuple[Table, int, int, list[str]]] = []
-    mapped = sorted((m.table, m.address or 0, name) for name, m in profile.points.items())
-    for table, address, name in mapped:
-        end = address + profile.points[name].type.registers
+    mapped = sorted((m.table, *m.span, name) for name, m in profile.points.items())
+    for table, address, end, name in mapped:
         if spans:
             last_table, start, last_end, names = spans[-1]
             if table is last_table and address - last_end <= profile.max_hole and max(end, last_end) - start <= profile.max_registers:
                 spans[-1] = (table, start, max(end, last_end), [*names, name])
                 continue
         spans.append((table, address, end, [name]))
-    return tuple(_block(profile, span, ct, pt) for span in spans)
+    return tuple(_block([_cell(profile, name, ct, pt) for name in names]) for _, _, _, names in spans)
 
 
-def _block(profile: Profile, span: tuple[Table, int, int, list[str]], ct: float, pt: float) -> Block:
-    table, start, end, names = span
-    cells = []
-    for name in names:
-        m = profile.points[name]
-        numerator, divisor = decimal_scale(m, name, ct, pt)
-        low, high = POINTS[name].plausible
-        cells.append(_Cell(name, (m.address or 0) - start, m, numerator, divisor, low, high))
-    count = end - start
-    return Block(table, start, count, tuple(cells), struct.Struct(f">{count}H"), _fields(cells, count))
+def halves(block: Block) -> tuple[Block, Block] | None:
+    """A block in two, at its widest hole, or in the middle where there is none; None where one point is all it has.
+
+    For a device that refuses a block because of a register that nobody wants, or that this version of it lacks.
+    """
+    cells = block.cells
+    holes = {n: cells[n].mapped.span[0] - max(c.mapped.span[1] for c in cells[:n]) for n in range(1, len(cells))}
+    if not holes:
+        return None
+    cut = max(holes, key=lambda n: (holes[n], -abs(2 * n - len(cells))))
+    return _block(cells[:cut]), _block(cells[cut:])
 
 
-def _fields(cells: Sequence[_Cell], count: int) -> struct.Struct | None:
+def _cell(profile: Profile, name: str, ct: float, pt: float) -> Cell:
+    m = profile.points[name]
+    numerator, divisor = decimal_scale(m, name, ct, pt)
+    low, high = plausible(m, name, ct, pt)
+    return Cell(name, m, numerator, divisor, low, high, tuple(numbers.held(float(number), m.type) for number in m.invalid))
+
+
+def _block(cells: Sequence[Cell]) -> Block:
+    start = min(c.mapped.span[0] for c in cells)
+    count = max(c.mapped.span[1] for c in cells) - start
+    return Block(cells[0].mapped.table, start, count, tuple(cells), struct.Struct(f">{count}H"), _fields(cells, start, count))
+
+
+def _fields(cells: Sequence[Cell], start: int, count: int) -> struct.Struct | None:
     text, at = ">", 0
     for cell in cells:
         m = cell.mapped
-        if m.order != "ABCD" or m.mask is not None or m.type is RegisterType.BOOL or cell.offset < at:
+        offset = (m.address or 0) - start
+        plain = m.mask is None and m.fraction is None and m.scale_register is None and m.type in numbers.CODE
+        if not plain or m.order != "ABCD" or offset < at:
             return None
-        text += f"{(cell.offset - at) * 2}x{_CODE[m.type]}"
-        at = cell.offset + m.type.registers
+        text += f"{(offset - at) * 2}x{numbers.CODE[m.type]}"
+        at = offset + m.type.registers
     return struct.Struct(f"{text}{(count - at) * 2}x")
-
-
-def encode(value: float, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> list[int]:
-    """The registers that make a device show `value`.
-
-    Raises:
-        ValueError: It does not fit the register type.
-    """
-    number = raw(value, mapped, point, ct, pt)
-    try:
-        data = struct.pack(">" + _CODE[mapped.type], number if mapped.type in _FLOATS else int(number))
-    except (struct.error, OverflowError) as error:
-        raise ValueError(f"{point}: {value:g} does not fit {mapped.type}") from error
-    data = ordered(data, mapped.order)
-    return list(struct.unpack(f">{len(data) // 2}H", data))

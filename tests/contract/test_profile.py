@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from contract import schema, yamlfile
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, Profile, RegisterType, engineering, load_profile, profile_names, profiles_root, raw
+from contract.profile import PointMap, Profile, engineering, load_profile, profile_names, profiles_root, raw
+from contract.register import RegisterType
 from contract.units import Unit
 
 GOOD = """\

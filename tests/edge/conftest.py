@@ -45,6 +45,8 @@ class Slave:
     connections: int = 0
     hang_up: bool = False
     """Whether the connection is cut after the next answer."""
+    say: Callable[[bytes], object] = field(init=False)
+    """Puts bytes on the line without being asked; there once somebody is connected."""
 
     def __post_init__(self) -> None:
         self.script = self.answer
@@ -111,6 +113,7 @@ class Slave:
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.say = writer.write
         data = b""
         try:
             while more := await reader.read(1024):
@@ -131,6 +134,7 @@ class Slave:
         tty.setraw(near)
         tty.setraw(far)
         left = b""
+        self.say = lambda data: os.write(near, data)
 
         def take() -> None:
             nonlocal left

@@ -12,7 +12,8 @@ from pymodbus.client import AsyncModbusTcpClient
 from contract import units
 from contract.clock import Clock
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, Profile, RegisterType, Table, load_profile, profile_names
+from contract.profile import PointMap, Profile, load_profile, profile_names
+from contract.register import RegisterType, Table
 from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device
 

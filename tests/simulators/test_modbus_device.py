@@ -16,7 +16,8 @@ from pymodbus.exceptions import ModbusIOException
 
 from contract.clock import Clock
 from contract.operation import Text
-from contract.profile import PointMap, Profile, Table
+from contract.profile import PointMap, Profile
+from contract.register import Table
 from contract.site import Bus, Device
 from simulators import modbus_device
 from simulators.modbus_device import Answer, serve_bus

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from contract.profile import PointMap, RegisterType
+from contract.profile import PointMap
+from contract.register import RegisterType
 from contract.units import Unit
 from simulators.registers import from_registers, to_registers
 

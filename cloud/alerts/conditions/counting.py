@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from contract.profile import Fault, RegisterType, decimal_scale, located
+from contract.profile import Fault, decimal_scale, located
+from contract.register import RegisterType
 from contract.units import Unit
 
 if TYPE_CHECKING:

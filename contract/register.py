@@ -1,0 +1,97 @@
+"""How numbers stand in Modbus registers: tables, types, and numbers that are made of more than one place."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Address = Annotated[int, Field(ge=0, le=0xFFFF)]
+Mask = Annotated[int, Field(ge=1, le=0xFFFF)]
+
+
+class Table(StrEnum):
+    """The four Modbus tables and the function codes that read them: 03, 04, 01, 02."""
+
+    HOLDING = "holding"
+    INPUT = "input"
+    COIL = "coil"
+    DISCRETE = "discrete"
+
+
+class RegisterType(StrEnum):
+    """How registers become a number.
+
+    `bcd`: each half byte is a decimal digit. `mod10k`: each register holds 0 to 9999, the digits of a number to the base 10 000.
+    """
+
+    UINT16 = "uint16"
+    INT16 = "int16"
+    UINT32 = "uint32"
+    INT32 = "int32"
+    UINT48 = "uint48"
+    INT48 = "int48"
+    INT64 = "int64"
+    UINT64 = "uint64"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    BCD16 = "bcd16"
+    BCD32 = "bcd32"
+    BCD48 = "bcd48"
+    BCD64 = "bcd64"
+    MOD10K32 = "mod10k32"
+    MOD10K48 = "mod10k48"
+    MOD10K64 = "mod10k64"
+    BOOL = "bool"
+
+    @property
+    def registers(self) -> int:
+        """How many registers (or bits, for bool) one value takes."""
+        return {"16": 1, "32": 2, "48": 3, "64": 4}.get(self.value[-2:], 1)
+
+    @property
+    def floating(self) -> bool:
+        """Whether it is a floating-point number (IEEE 754)."""
+        return self in {RegisterType.FLOAT32, RegisterType.FLOAT64}
+
+    @property
+    def signed(self) -> bool:
+        """Whether it can be negative."""
+        return self.floating or self in {RegisterType.INT16, RegisterType.INT32, RegisterType.INT48, RegisterType.INT64}
+
+    @property
+    def numbers(self) -> int:
+        """How many different whole numbers it holds; a counter starts again there. Of no meaning for a float."""
+        if self is RegisterType.BOOL:
+            return 2
+        if self.value.startswith(("bcd", "mod10k")):
+            return int(10 ** (4 * self.registers))
+        return 1 << 16 * self.registers
+
+
+class Strict(BaseModel):
+    """A part of a profile: unknown fields are refused, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fraction(Strict):
+    """What stands behind the decimal point, in registers of its own; it is added to the whole number before the point's `scale`."""
+
+    address: Address
+    type: RegisterType = RegisterType.UINT16
+    scale: Annotated[Decimal, Field(gt=0, lt=1)]
+    """What one step of it is worth, such as 0.001 where litres stand behind cubic metres."""
+
+
+class ScaleRegister(Strict):
+    """A register in which the device says how large its numbers are at this moment."""
+
+    address: Address
+    type: RegisterType = RegisterType.INT16
+    mask: Mask | None = None
+    """Only these bits of it, shifted down."""
+    holds: Literal["exponent", "factor"] = "exponent"
+    """`exponent`: the number is multiplied with 10 to the power of it; `factor`: with the register itself."""

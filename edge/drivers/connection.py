@@ -1,0 +1,162 @@
+"""An open line, TCP or serial: bytes out, bytes in, and since when it is quiet."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from typing import cast
+
+import serial
+
+from contract.site import Bus
+from edge.drivers.base import NoLineError
+
+_KEPT = 1024
+"""Bytes that are kept of a line that says what nobody asked for; the longest frame has 260."""
+
+
+class Connection(asyncio.Protocol):
+    """What came and was not taken yet, in `received`; whether the line is `lost`; `quiet_since`, monotonic, in seconds."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.lost = False
+        self.quiet_since = time.monotonic()
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The line is open."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one, without saying so
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        self.quiet_since = time.monotonic()
+        self.received += data
+        if len(self.received) > 2 * _KEPT:
+            del self.received[:-_KEPT]
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (why makes no difference)
+        """The other side closed, or the line broke."""
+        self.lost = True
+        self._wake()
+
+    def send(self, data: bytes) -> None:
+        """Put bytes on the line."""
+        if self._transport is not None and not self.lost:
+            self._transport.write(data)
+        self.quiet_since = time.monotonic()
+
+    async def more(self, until: float) -> bool:
+        """Wait for more bytes or the loss of the line; False when neither came until then (monotonic, in seconds)."""
+        if self.lost:
+            return True
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiter = waiter
+        timer = loop.call_later(max(until - time.monotonic(), 0.0), _resolve, waiter, False)  # noqa: FBT003 (a callback's argument)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def close(self) -> None:
+        """Let go of the line."""
+        self.lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            _resolve(self._waiter, True)  # noqa: FBT003
+
+
+def _resolve(waiter: asyncio.Future[bool], came: bool) -> None:  # noqa: FBT001 (a callback's argument)
+    if not waiter.done():
+        waiter.set_result(came)
+
+
+class SerialConnection(Connection):
+    """A serial port; nobody else may open it meanwhile."""
+
+    def __init__(self, port: serial.Serial) -> None:
+        super().__init__()
+        self._port = port
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(port.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._port.fileno(), 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.data_received(data)
+        else:
+            self._broken()
+
+    def send(self, data: bytes) -> None:
+        """Put bytes on the line; a port that does not take a whole frame is as good as gone."""
+        try:
+            whole = os.write(self._port.fileno(), data) == len(data) if not self.lost else False
+        except OSError:
+            whole = False
+        self.quiet_since = time.monotonic()
+        if not whole:
+            self._broken()
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self.lost = True
+        if self._port.is_open:
+            self._loop.remove_reader(self._port.fileno())
+            self._port.close()
+
+    def _broken(self) -> None:
+        self.close()
+        self._wake()
+
+
+async def opened(bus: Bus, within: float) -> Connection:
+    """The line of a bus.
+
+    Raises:
+        NoLineError: It cannot be opened; the message says where it is and why not.
+    """
+    return _serial(bus) if bus.framing == "rtu" else await _tcp(bus, within)
+
+
+async def _tcp(bus: Bus, within: float) -> Connection:
+    where = f"no connection to {bus.host}:{bus.port}"
+    try:
+        async with asyncio.timeout(within):
+            _, connection = await asyncio.get_running_loop().create_connection(Connection, bus.host, bus.port)
+    except TimeoutError as error:
+        raise NoLineError(f"{where}: no answer in {within:g} s") from error
+    except ConnectionRefusedError as error:
+        raise NoLineError(f"{where}: refused, nothing listens there") from error
+    except socket.gaierror as error:
+        raise NoLineError(f"{where}: unknown host") from error
+    except OSError as error:
+        raise NoLineError(f"{where}: {error.strerror or error}") from error
+    return connection
+
+
+def _serial(bus: Bus) -> Connection:
+    where = f"no connection to {bus.serial_port}"
+    try:
+        # without a time-out a read that gives nothing is a port that is gone
+        port = serial.Serial(bus.serial_port, baudrate=bus.baud, parity=bus.parity, stopbits=bus.stop_bits, exclusive=True)
+    except (OSError, ValueError) as error:  # pyserial's own error is an OSError
+        number = error.errno if isinstance(error, OSError) else None
+        if number == errno.EAGAIN:
+            raise NoLineError(f"{where}: another program has it open") from error
+        raise NoLineError(f"{where}: {os.strerror(number) if number else error}") from error
+    return SerialConnection(port)
