@@ -76,7 +76,7 @@ class Bus(Strict):
     stop_bits: Literal[1, 2] = 1
     terminals: TerminalLimits = TerminalLimits()
     """What the terminals of a JT/T 808 bus may take of the gateway."""
-    guard_ms: Annotated[float, Field(ge=0, le=10_000)] | None = None
+    guard_ms: Annotated[float, Field(ge=0)] | None = None
     """Silence after an answer before the next request. By default 3.5 characters on rtu, 5 ms on rtu_over_tcp, none on tcp."""
     pause_after_connect_ms: Annotated[float, Field(ge=0, le=60_000)] = 0.0
     """Silence after connecting, for a device that is deaf until it has come to itself."""

@@ -128,16 +128,18 @@ class _Served:
         if table in _BITS:
             return self._read_bits(points, start, address, count, current, values)
         shown: dict[int, int] = {}
-        for name, mapped, first in points:
-            if first + mapped.type.registers <= address or first >= address + count:
+        for name, mapped, _ in points:
+            first, end = mapped.span
+            if end <= address or first >= address + count:
                 continue
-            encoded = reg.to_registers(values.get(name), mapped, name, self.device.ct, self.device.pt)
+            encoded = reg.placed(values.get(name), mapped, name, self.device.ct, self.device.pt)
             if encoded is None:
                 return ExcCodes.DEVICE_FAILURE, []
-            for i, word in enumerate(encoded):
-                shown[first + i] = shown.get(first + i, 0) | word
+            for where, word in encoded.items():
+                shown[where] = shown.get(where, 0) | word
         for where, word in shown.items():
-            current[where - start] = word
+            if 0 <= where - start < len(current):
+                current[where - start] = word
         return None, current[address - start : address - start + count]
 
     @staticmethod
@@ -198,9 +200,7 @@ def _allowed(value: float, mapped: PointMap) -> bool:
 def _blocks(profile: Profile, table: Table) -> list[SimData]:
     """The addresses that a device answers: its points, and holes that a profile allows to read through."""
     spans: list[tuple[int, int]] = []
-    points = sorted(
-        (m.address, m.address + m.type.registers) for m in profile.points.values() if m.table is table and m.address is not None
-    )
+    points = sorted(m.span for m in profile.points.values() if m.table is table and m.address is not None)
     for start, end in points:
         if spans and start - spans[-1][1] <= profile.max_hole:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))

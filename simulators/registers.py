@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from contract import units
 from contract.point import POINTS, Kind
 from contract.profile import PointMap
-from contract.register import RegisterType
+from contract.register import Fraction, RegisterType, ScaleRegister
 
 _CODE = {
     RegisterType.UINT16: "H",
@@ -26,47 +26,89 @@ _CODE = {
     RegisterType.FLOAT64: "d",
     RegisterType.BOOL: "H",
 }
-FLOATS = frozenset({RegisterType.FLOAT32, RegisterType.FLOAT64})
-_SIGNED = frozenset({RegisterType.INT16, RegisterType.INT32, RegisterType.INT64})
+_EXPONENT = -1
+_FACTOR = 10
+"""What a simulated device's scale register holds; one that cannot be negative holds 1 as exponent."""
 
 
-def to_registers(value: float | None, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> list[int] | None:
-    """The registers that show `value` (in the point's unit), or None where the device has no way to say "no value".
+def placed(value: float | None, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> dict[int, int] | None:
+    """Every register that shows `value` (in the point's unit), by address; None where the device has no way to say "no value".
 
     A counter rolls over as the device's does; anything else stops at the end of its register.
     """
     if value is None:
-        return pack(float(mapped.invalid[0]), mapped) if mapped.invalid else None
+        return _at(mapped.address or 0, pack(float(mapped.invalid[0]), mapped)) if mapped.invalid else None
     if mapped.modulus is not None:
         value %= mapped.modulus
     numerator, divisor = _scale(mapped, point, ct, pt)
     number = value * divisor / numerator
-    if mapped.type not in FLOATS:
-        number = float(_fit(math.floor(number + 0.5), mapped, POINTS[point].kind))
-    return pack(number, mapped)
+    kind = POINTS[point].kind
+    found: dict[int, int] = {}
+    if mapped.fraction is not None:
+        parts = _parts(mapped.fraction)
+        whole, part = divmod(math.floor(number * parts + 0.5), parts)
+        number = float(whole)
+        found |= _at(mapped.fraction.address, reordered(part, mapped.fraction.type, mapped.order))
+    if mapped.scale_register is not None:
+        held = _held(mapped.scale_register)
+        number /= _worth(mapped.scale_register)
+        shifted = held << shift(mapped.scale_register.mask) if mapped.scale_register.mask else held
+        found |= _at(mapped.scale_register.address, reordered(shifted, mapped.scale_register.type, mapped.order))
+    if not mapped.type.floating:
+        number = float(_fit(math.floor(number + 0.5), mapped, kind))
+    return found | _at(mapped.address or 0, pack(number, mapped))
+
+
+def to_registers(value: float | None, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> list[int] | None:
+    """The same of a point that stands in one place, as its registers in their order."""
+    found = placed(value, mapped, point, ct, pt)
+    return None if found is None else [word for _, word in sorted(found.items())]
+
+
+def _at(address: int, registers: Sequence[int]) -> dict[int, int]:
+    return {address + number: word for number, word in enumerate(registers)}
+
+
+def _parts(fraction: Fraction) -> int:
+    """How many steps of a fraction make a whole."""
+    numerator, denominator = fraction.scale.as_integer_ratio()
+    return round(denominator / numerator)
+
+
+def _held(register: ScaleRegister) -> int:
+    if register.holds == "factor":
+        return _FACTOR
+    return _EXPONENT if register.type.signed and register.mask is None else 1
+
+
+def _worth(register: ScaleRegister) -> float:
+    """What one step of a number is worth beside what the scale register holds."""
+    return float(_FACTOR) if register.holds == "factor" else 10.0 ** _held(register)
 
 
 def shown(counters: NDArray[np.float64], mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> NDArray[np.float64]:
     """Counters as their registers show them, for long stretches at once: to_registers and from_registers in one."""
     numerator, divisor = _scale(mapped, point, ct, pt)
     numbers = (counters % mapped.modulus if mapped.modulus is not None else counters) * divisor / numerator
+    parts = float(_parts(mapped.fraction)) if mapped.fraction is not None else 1.0
+    worth = _worth(mapped.scale_register) if mapped.scale_register is not None else 1.0
+    numbers = numbers / worth
     if mapped.type is RegisterType.FLOAT32:
         numbers = numbers.astype(np.float32).astype(np.float64)
-    elif mapped.type not in FLOATS:
-        bits = 16 * mapped.type.registers
-        low = -(1 << bits - 1) if mapped.type in _SIGNED else 0
-        numbers = low + (np.floor(numbers + 0.5) - low) % float(1 << bits)
-    return np.asarray(numbers * numerator / divisor, dtype=np.float64)
+    elif not mapped.type.floating:
+        low = -(mapped.type.numbers // 2) if mapped.type.signed else 0
+        numbers = (low + (np.floor(numbers * parts + 0.5) - low) % (mapped.type.numbers * parts)) / parts
+    return np.asarray(numbers * worth * numerator / divisor, dtype=np.float64)
 
 
 def _fit(number: int, mapped: PointMap, kind: Kind) -> int:
     if mapped.type is RegisterType.BOOL:
         return int(number != 0)
-    bits = mapped.mask.bit_count() if mapped.mask else 16 * mapped.type.registers
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if mapped.type in _SIGNED and not mapped.mask else (0, (1 << bits) - 1)
+    count = 1 << mapped.mask.bit_count() if mapped.mask else mapped.type.numbers
+    low = -(count // 2) if mapped.type.signed and not mapped.mask else 0
     if kind is Kind.COUNTER:
-        return low + (number - low) % (1 << bits)
-    return min(max(number, low), high)
+        return low + (number - low) % count
+    return min(max(number, low), low + count - 1)
 
 
 def pack(number: float, mapped: PointMap) -> list[int]:
@@ -75,20 +117,56 @@ def pack(number: float, mapped: PointMap) -> list[int]:
     Raises:
         ValueError: It does not fit the register type.
     """
-    whole = number if mapped.type in FLOATS else math.floor(number)
     if mapped.mask is not None:
-        whole = (int(whole) << shift(mapped.mask)) & mapped.mask
+        number = (int(number) << shift(mapped.mask)) & mapped.mask
+    return reordered(number, mapped.type, mapped.order)
+
+
+def reordered(number: float, kind: RegisterType, order: str) -> list[int]:
+    """A number as registers of a type, in the device's order.
+
+    Raises:
+        ValueError: It does not fit the type.
+    """
     try:
-        data = struct.pack(">" + _CODE[mapped.type], whole)
+        data = struct.pack(">" + _CODE[kind], number if kind.floating else math.floor(number)) if kind in _CODE else _digits(number, kind)
     except (struct.error, OverflowError) as error:
-        raise ValueError(f"{number:g} does not fit {mapped.type}") from error
-    return words(reorder(data, mapped.order))
+        raise ValueError(f"{number:g} does not fit {kind}") from error
+    return words(reorder(data, order))
+
+
+def _digits(number: float, kind: RegisterType) -> bytes:
+    """Forms that `struct` does not know: digit by digit, or in 48 bits."""
+    whole, size = math.floor(number), kind.registers * 2
+    if "int" in kind.value:
+        return (whole % (1 << 8 * size)).to_bytes(size, "big")
+    if not 0 <= whole < kind.numbers:
+        raise OverflowError
+    found = b""
+    while len(found) < size:
+        if kind.value.startswith("bcd"):
+            whole, two = divmod(whole, 100)
+            found = bytes([two // 10 * 16 + two % 10]) + found
+        else:
+            whole, four = divmod(whole, 10_000)
+            found = four.to_bytes(2, "big") + found
+    return found
+
+
+def _number(data: bytes, kind: RegisterType) -> float:
+    if kind in _CODE:
+        return float(struct.unpack(">" + _CODE[kind], data)[0])
+    if kind.value.startswith("bcd"):
+        return float("".join(f"{byte >> 4}{byte & 15}" for byte in data))
+    if kind.value.startswith("mod10k"):
+        return float("".join(f"{word:04d}" for word in words(data)))
+    return float(int.from_bytes(data, "big", signed=kind.signed))
 
 
 def from_registers(registers: Sequence[int], mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> float:
     """What a write of `registers` means, in the point's unit."""
     data = reorder(struct.pack(f">{len(registers)}H", *registers), mapped.order)
-    number = float(struct.unpack(">" + _CODE[mapped.type], data)[0])
+    number = _number(data, mapped.type)
     if mapped.mask is not None:
         number = float((int(number) & mapped.mask) >> shift(mapped.mask))
     numerator, divisor = _scale(mapped, point, ct, pt)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from contract.jt808 import fix
 from contract.jt808.location import Location
-from contract.point import POINTS
+from contract.profile import plausible
 from contract.reading import Row
 from contract.site import Device
 from contract.store import LATE_AFTER
@@ -20,7 +20,7 @@ def row(device: Device, at: int, values: Mapping[str, float], bad: Mapping[str, 
     for point, value in values.items():
         if point not in device.model.points:
             continue
-        low, high = POINTS[point].plausible
+        low, high = plausible(device.model.points[point], point, device.ct, device.pt)
         if low <= value <= high:
             good[point] = value
         else:

@@ -43,6 +43,8 @@ class Slave:
     script: Callable[[Asked], bytes] = field(init=False)
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
+    connected_at: float = 0.0
+    """Of the newest connection, by the loop's clock."""
     hang_up: bool = False
     """Whether the connection is cut after the next answer."""
     say: Callable[[bytes], object] = field(init=False)
@@ -113,6 +115,7 @@ class Slave:
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.connected_at = asyncio.get_running_loop().time()
         self.say = writer.write
         data = b""
         try:

@@ -11,6 +11,7 @@ import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,6 +40,9 @@ WIDE = {
     "current_b": {"address": 101, "unit": "A"},
 }
 """Two blocks of two registers each."""
+FORMS = Path(__file__).parent.parent / "profiles" / "forms"
+WALKED = [n for n in profile_names() if load_profile(n).protocol == "modbus"] + [str(p.with_suffix("")) for p in FORMS.glob("*.yaml")]
+"""Every shipped profile, and those that have each form of a number."""
 FRAMINGS = pytest.mark.parametrize("framing", ["tcp", "rtu_over_tcp", "rtu"])
 NO_ID = pytest.mark.parametrize("framing", ["rtu_over_tcp", "rtu"])
 
@@ -83,14 +87,14 @@ async def test_points_are_read_with_the_fewest_requests(make_slave: type[Slave],
     assert row.values == {name: 100.0 + a for name, a in addresses.items()}
 
 
-@pytest.mark.parametrize("name", [n for n in profile_names() if load_profile(n).protocol == "modbus"])
+@pytest.mark.parametrize("name", WALKED)
 def test_no_plan_of_a_shipped_profile_can_be_shorter(name: str) -> None:
     """The number of requests is the least that covers all points of each table within the profile's limits."""
     model = load_profile(name)
     blocks = plan(model)
     least = 0
     for table in {m.table for m in model.points.values()}:
-        spans = sorted((m.address or 0, (m.address or 0) + m.type.registers) for m in model.points.values() if m.table is table)
+        spans = sorted(m.span for m in model.points.values() if m.table is table)
         best = [0] + [10**6] * len(spans)
         for end in range(1, len(spans) + 1):
             for start in range(end):
@@ -104,7 +108,7 @@ def test_no_plan_of_a_shipped_profile_can_be_shorter(name: str) -> None:
     assert sorted(c.name for b in blocks for c in b.cells) == sorted(model.points)
 
 
-@pytest.mark.parametrize("name", [n for n in profile_names() if load_profile(n).protocol == "modbus"])
+@pytest.mark.parametrize("name", WALKED)
 @pytest.mark.parametrize("framing", ["tcp", "rtu_over_tcp"])
 async def test_the_driver_reads_of_each_profile_what_its_device_serves(name: str, framing: str) -> None:
     """Simulator and driver, each with its own arithmetic, agree on every point of every shipped profile."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
@@ -18,7 +19,8 @@ from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device
 
 CODE = {"uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q", "float32": "f", "float64": "d", "bool": "H"}
-NAMES = [name for name in profile_names() if load_profile(name).protocol == "modbus"]
+FORMS = sorted(str(path.with_suffix("")) for path in (Path(__file__).parent / "forms").glob("*.yaml"))
+NAMES = [name for name in profile_names() if load_profile(name).protocol == "modbus"] + FORMS
 START = 1_780_000_000_000
 
 
@@ -31,8 +33,10 @@ def chosen(index: int, name: str, mapped: PointMap) -> float:
         return float(index % 2)
     low, high = (mapped.limits.min, mapped.limits.max) if mapped.limits else POINTS[name].plausible
     step = float(mapped.scale * units.factor(mapped.unit, POINTS[name].unit))
+    if mapped.scale_register:
+        step *= 10  # the simulated device's numbers may be ten times as coarse
     wanted = min(max(low, 0.0) + step * (11 + 7 * index), high)
-    widest = {16: 1 << 15, 32: 1 << 31}.get(16 * mapped.type.registers, 1 << 62)
+    widest = {16: 9999, 32: 99_999_999}.get(16 * mapped.type.registers, 10**12)
     if mapped.mask:
         widest = 1 << mapped.mask.bit_count()
     return min(wanted, step * (widest - 1))
@@ -55,24 +59,49 @@ class Shelf:
         self.held[point] = value
 
 
+def turned(data: bytes, order: str) -> bytes:
+    """Bytes in the stated order, written out by hand."""
+    if order == "DCBA":
+        return data[::-1]
+    if order == "CDAB":
+        return b"".join(data[i - 2 : i] for i in range(len(data), 0, -2))
+    if order == "BADC":
+        return b"".join(data[i : i + 2][::-1] for i in range(0, len(data), 2))
+    return data
+
+
+def number(registers: Sequence[int], kind: RegisterType, order: str, mask: int | None = None) -> Decimal:
+    """Registers as a raw number: type and mask."""
+    data = turned(b"".join(word.to_bytes(2, "big") for word in registers), order)
+    words = [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
+    if kind.value.startswith("bcd"):
+        return Decimal("".join(f"{word:04x}" for word in words))
+    if kind.value.startswith("mod10k"):
+        return Decimal("".join(f"{word:04d}" for word in words))
+    if kind.value.endswith("int48"):
+        return Decimal(int.from_bytes(data, "big", signed=kind is RegisterType.INT48))
+    found = struct.unpack(">" + CODE[kind.value], data)[0]
+    return Decimal((found & mask) // (mask & -mask)) if mask else Decimal(found)
+
+
 def decoded(registers: Sequence[int], mapped: PointMap, name: str) -> float:
-    """Registers as a reading, written out by hand: bytes in the stated order, mask, scale, unit."""
-    data = b"".join(word.to_bytes(2, "big") for word in registers)
-    if mapped.order == "DCBA":
-        data = data[::-1]
-    elif mapped.order == "CDAB":
-        data = b"".join(data[i - 2 : i] for i in range(len(data), 0, -2))
-    elif mapped.order == "BADC":
-        data = b"".join(data[i : i + 2][::-1] for i in range(0, len(data), 2))
-    number = struct.unpack(">" + CODE[mapped.type.value], data)[0]
-    if mapped.mask:
-        number = (number & mapped.mask) // (mapped.mask & -mapped.mask)
-    exact = mapped.scale * units.factor(mapped.unit, POINTS[name].unit)
-    return float(Decimal(str(number)) * exact) if mapped.type not in {RegisterType.FLOAT32, RegisterType.FLOAT64} else number * float(exact)
+    """Registers as a reading: whole and fraction, scale register, scale, unit."""
+    start = mapped.span[0]
+
+    def at(address: int, kind: RegisterType, mask: int | None = None) -> Decimal:
+        return number(registers[address - start : address - start + kind.registers], kind, mapped.order, mask)
+
+    raw = at(mapped.address or 0, mapped.type, mapped.mask)
+    if mapped.fraction:
+        raw += at(mapped.fraction.address, mapped.fraction.type) * mapped.fraction.scale
+    if mapped.scale_register:
+        held = at(mapped.scale_register.address, mapped.scale_register.type, mapped.scale_register.mask)
+        raw *= held if mapped.scale_register.holds == "factor" else Decimal(10) ** held
+    return float(raw * mapped.scale * units.factor(mapped.unit, POINTS[name].unit))
 
 
 async def read(client: AsyncModbusTcpClient, mapped: PointMap, name: str) -> float:
-    where, count = mapped.address or 0, mapped.type.registers
+    where, count = mapped.span[0], mapped.span[1] - mapped.span[0]
     if mapped.table is Table.COIL:
         return float((await client.read_coils(where, count=1, device_id=1)).bits[0])
     if mapped.table is Table.DISCRETE:
@@ -106,3 +135,4 @@ async def test_each_register_reads_back_what_was_put_in(name: str, monkeypatch: 
 def test_there_are_profiles_to_walk() -> None:
     """An empty walk would prove nothing."""
     assert "electricity/chint-dtsu666" in NAMES
+    assert len(FORMS) == 2

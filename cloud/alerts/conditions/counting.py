@@ -75,7 +75,7 @@ def _smallest_step(view: View, device: Device, point: str, value: float) -> floa
     if mapped.type is RegisterType.FLOAT32:
         return abs(value) * _FLOAT32_STEP + 0.001
     numerator, divisor = decimal_scale(mapped, point, placed.ct, placed.pt)
-    return numerator / divisor
+    return numerator / divisor * (float(mapped.fraction.scale) if mapped.fraction is not None else 1.0)
 
 
 class Night(Given):
