@@ -6,10 +6,11 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from contract.profile import Fault, located
 from contract.workdays import Workdays
+from contract.yamlfile import Strict
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 _CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -29,12 +30,6 @@ def _exists(day: str) -> str:
 DayOfYear = Annotated[str, Field(pattern=_DAY_OF_YEAR), AfterValidator(_exists)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
-
-
-class Strict(BaseModel):
-    """A part of a site's files: unknown fields are refused, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
 
 class Text(Strict):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from contract import units, yamlfile
 from contract.point import POINTS, Kind
 from contract.register import Address, Fraction, Mask, RegisterType, ScaleRegister, Table
-from contract.register import Strict as _Strict
 from contract.units import Unit
+from contract.yamlfile import Strict as _Strict
 
 FIRMWARE_CONFIGS = Path(__file__).resolve().parent.parent / "firmware_configs"
 """Beside contract/ in a checkout and in the installed wheel alike."""
@@ -28,6 +28,12 @@ class Limits(_Strict):
 
     min: float
     max: float
+
+    @model_validator(mode="after")
+    def _runs_upward(self) -> Self:
+        if self.min > self.max:
+            raise located([Fault(("max",), f"expected a number of at least min ({self.min:g})", self.max)])
+        return self
 
 
 class PointMap(_Strict):
@@ -76,12 +82,22 @@ class MessageTime(_Strict):
     """`epoch`: seconds or milliseconds since 1970, told apart by their size; YYMMDDhhmmss is in GMT+8."""
 
 
+DEVICE_CLASSES = ("electricity", "water", "gas", "heat", "hvac", "fresh_air", "meeting_room", "elevator", "vehicle")
+"""Classes of devices: the store keeps a class together, and rules, pages and dashboards ask for one by name."""
+
+
+def _known_class(name: str) -> str:
+    if name not in DEVICE_CLASSES:
+        raise ValueError(f"expected one of {', '.join(DEVICE_CLASSES)}, got {name!r}{yamlfile.nearest(name, DEVICE_CLASSES)}")
+    return name
+
+
 class Profile(_Strict):
     """All that is known of one device model."""
 
     maker: str
     model: str
-    device_class: Annotated[str, Field(alias="class")]
+    device_class: Annotated[str, AfterValidator(_known_class), Field(alias="class")]
     protocol: str
     sources: list[str] = Field(min_length=1)
     notes: str = ""
@@ -109,6 +125,10 @@ class Profile(_Strict):
             Fault(("points", name, "address"), f"expected registers that one read of {self.max_registers} can hold", mapped.address)
             for name, mapped in self.points.items()
             if mapped.span[1] - mapped.span[0] > self.max_registers
+        ]
+        faults += [
+            Fault(("points", name, field), f"expected a place that no other point has; {other} stands there", given)
+            for name, field, other, given in _overlaps(self.protocol, self.points)
         ]
         if faults:
             raise located(faults)
@@ -146,7 +166,7 @@ def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, s
     """(field of the point, what was expected, what stands there)."""
     known = POINTS.get(name)
     if known is None:
-        yield "", "no such point; expected a name of contract/point.py", name
+        yield "", f"no such point; expected a name of contract/point.py, got {name!r}{yamlfile.nearest(name, POINTS)}", name
         return
     try:
         units.factor(mapped.unit, known.unit)
@@ -166,6 +186,21 @@ def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, s
         yield "table", "expected holding or coil, since the point can be written", mapped.table.value
     if mapped.modulus is not None and mapped.ratio is not None:
         yield "modulus", "expected it at the site's meter, since it depends on the ratio", mapped.modulus
+
+
+def _overlaps(protocol: str, points: Mapping[str, PointMap]) -> Iterator[tuple[str, str, str, object]]:
+    """(point, field, the point that stands there already, what stands in the field).
+
+    A point may take bits of a register that another point takes whole, and other bits than a third.
+    """
+    field = {"modbus": "address", "mqtt": "path"}.get(protocol, "")
+    taken: dict[tuple[object, ...], str] = {}
+    for name, mapped in points.items():
+        given = getattr(mapped, field, None)
+        places = [given] if field == "path" else [(mapped.table, (given or 0) + i) for i in range(mapped.type.registers)]
+        others = {taken.setdefault((place, mapped.mask), name) for place in places if given is not None} - {name}
+        if others:
+            yield name, field, min(others), given
 
 
 def _register_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
@@ -267,7 +302,12 @@ def load_profile(name: str) -> Profile:
         ConfigError: No such file, or a fault in it.
     """
     paths = [folder / f"{name}.yaml" for folder in profile_folders()]
-    return yamlfile.load(Profile, next((path for path in paths if path.exists()), paths[-1]))
+    found = next((path for path in paths if path.exists()), None)
+    if found is None:
+        hint = yamlfile.nearest(name, profile_names())
+        own = "" if len(paths) > 1 else "; JIEYUE_PROFILES names a folder with models of your own"
+        raise yamlfile.ConfigError(f"{paths[0]}: cannot be read: No such file or directory{hint}{own}")
+    return yamlfile.load(Profile, found)
 
 
 def profile_names() -> list[str]:

@@ -6,7 +6,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from contract.yamlfile import Strict
 
 Address = Annotated[int, Field(ge=0, le=0xFFFF)]
 Mask = Annotated[int, Field(ge=1, le=0xFFFF)]
@@ -69,12 +71,6 @@ class RegisterType(StrEnum):
         if self.value.startswith(("bcd", "mod10k")):
             return int(10 ** (4 * self.registers))
         return 1 << 16 * self.registers
-
-
-class Strict(BaseModel):
-    """A part of a profile: unknown fields are refused, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Fraction(Strict):

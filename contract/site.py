@@ -15,8 +15,10 @@ from contract.jt808.limits import TerminalLimits
 from contract.jt808.phone import PHONE_PATTERN
 from contract.lines import misuses
 from contract.metering import miscounted
-from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Strict, Text, Zone
+from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
 from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
+from contract.wiring import misplaced, miswired
+from contract.yamlfile import Strict, nearest
 
 Energy = Literal["electricity", "water", "natural_gas", "petrol", "diesel", "heat", "coal", "lpg", "other"]
 """What a meter counts: `water` or a name of the factor table; `other` is in standard coal already."""
@@ -208,11 +210,13 @@ class Site(Strict):
             "bus": [(("buses", i), b.id) for i, b in enumerate(self.buses)],
             "device": [(("devices", i), d.id) for i, d in enumerate(self.devices)],
             "meter": [(("meters", i), m.id) for i, m in enumerate(self.meters)],
+            "zone": [(("zones", i), z.id) for i, z in enumerate(self.zones)],
+            "elevator group": [(("elevator_groups", i), g.id) for i, g in enumerate(self.elevator_groups)],
         }
         faults = [fault for what, ids in known.items() for fault in _twice(what, ids)]
         names = {what: {name for _, name in ids} for what, ids in known.items()}
         faults += [
-            Fault(place, f"expected the id of a {what}", name)
+            Fault(place, f"expected the id of a {what}, got {name!r}{nearest(name, names[what])}", name)
             for what, place, name in self._references()
             if name is not None and name not in names[what]
         ]
@@ -258,7 +262,14 @@ class _Wired(Site):
     @model_validator(mode="after")
     def _wiring_holds(self) -> Self:
         unloadable = list(_unloadable(self))
-        faults = unloadable or [*_unreachable(self), *misuses(self), *_unread(self), *miscounted(self)]
+        faults = unloadable or [
+            *_unreachable(self),
+            *misuses(self),
+            *_unread(self),
+            *miscounted(self),
+            *miswired(self),
+            *misplaced(self),
+        ]
         if faults:
             raise located(faults)
         return self
@@ -273,11 +284,14 @@ def _twice(what: str, ids: Sequence[tuple[Place, str]]) -> Iterator[Fault]:
 
 
 def _unloadable(site: Site) -> Iterator[Fault]:
-    for i, device in enumerate(site.devices):
+    """Each fault of a profile once, at the first device that has it."""
+    first = {device.profile: i for i, device in reversed(list(enumerate(site.devices)))}
+    for name, i in sorted(first.items(), key=lambda item: item[1]):
         try:
-            load_profile(device.profile)
+            load_profile(name)
         except yamlfile.ConfigError as error:
-            yield Fault(("devices", i, "profile"), f"expected a profile that loads ({error})", device.profile)
+            for line in str(error).splitlines():
+                yield Fault(("devices", i, "profile"), f"expected a profile that loads ({line})", name)
 
 
 def _unreachable(site: Site) -> Iterator[Fault]:
@@ -302,7 +316,9 @@ def _unreachable(site: Site) -> Iterator[Fault]:
 def _unread(site: Site) -> Iterator[Fault]:
     for i, meter in enumerate(site.meters):
         if meter.device and meter.point not in site.device_by_id[meter.device].model.points:
-            yield Fault(("meters", i, "point"), f"expected a point of {meter.device}", meter.point)
+            points = site.device_by_id[meter.device].model.points
+            said = f"expected a point of {meter.device}, got {meter.point!r}{nearest(meter.point or '', points)}"
+            yield Fault(("meters", i, "point"), said, meter.point)
 
 
 def shipped_site(name: str) -> Path:
@@ -315,22 +331,31 @@ def shipped_sites() -> list[str]:
     return sorted(p.name for p in (FIRMWARE_CONFIGS / "sites").iterdir() if p.is_dir())
 
 
+def site_documents(folder: Path) -> dict[str, yamlfile.Document]:
+    """The *.yaml of a site's folder by the top-level fields that stand in them.
+
+    Raises:
+        ConfigError: There are none, one is no YAML, or a field stands in two.
+    """
+    if not folder.is_dir():
+        raise yamlfile.ConfigError(f"{folder}: no such folder; expected a site with *.yaml files")
+    documents: dict[str, yamlfile.Document] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        document = yamlfile.Document(path)
+        for key in document.data:
+            if key in documents:
+                raise yamlfile.ConfigError(document.fault([key], f"stands in {documents[key].path.name} too"))
+            documents[key] = document
+    if not documents:
+        raise yamlfile.ConfigError(f"{folder}: no *.yaml in it; expected a site")
+    return documents
+
+
 def load_site(folder: Path) -> Site:
     """The site in a folder: all its *.yaml together, each top-level field in one of them.
 
     Raises:
         ConfigError: With file, line, field and what was expected.
     """
-    if not folder.is_dir():
-        raise yamlfile.ConfigError(f"{folder}: no such folder; expected a site with *.yaml files")
-    merged: dict[str, object] = {}
-    documents: dict[str, yamlfile.Document] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        document = yamlfile.Document(path)
-        for key, value in document.data.items():
-            if key in merged:
-                raise yamlfile.ConfigError(document.fault([key], f"stands in {documents[key].path.name} too"))
-            merged[key], documents[key] = value, document
-    if not documents:
-        raise yamlfile.ConfigError(f"{folder}: no *.yaml in it; expected a site")
-    return yamlfile.validate(_Wired, merged, documents)
+    documents = site_documents(folder)
+    return yamlfile.validate(_Wired, {key: document.data[key] for key, document in documents.items()}, documents)

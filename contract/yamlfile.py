@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 M = TypeVar("M", bound=BaseModel)
 _OWN_WORDS = "Value error, "
 _STRANGERS = {"extra_forbidden", "invalid_key"}
+_SHOWN = 60
+"""Characters of a wrong value that still fit into a line."""
 _QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)
 
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; one line a fault: file, line, field and what was expected."""
+
+
+class Strict(BaseModel):
+    """A part of a file: unknown fields, infinite numbers and yes or no in place of a number are refused; nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ignored_types=(cached_property,))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _yes_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 (YAML is anything)
+        """Pydantic takes true for 1, and YAML takes `on` and `yes` for true."""
+        if _holds_a_bool(given) and not _takes_a_bool(cls.model_fields[info.field_name or ""].annotation):
+            raise ValueError("expected a number or a text, not yes or no")
+        return given
+
+
+def _holds_a_bool(given: object) -> bool:
+    parts = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
+    return isinstance(given, bool) or any(map(_holds_a_bool, parts))
+
+
+def _takes_a_bool(annotation: object) -> bool:
+    """Whether a type allows yes or no; models inside it judge their own fields."""
+    if hasattr(annotation, "__metadata__"):  # what stands beside the type in Annotated is no type
+        annotation = get_args(annotation)[0]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel | bool):
+        return True
+    return isinstance(annotation, bool) or annotation in (Any, object) or any(map(_takes_a_bool, get_args(annotation)))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint such as `; nearest are power_a, power_b`, for a name that is not among the `known` ones; empty if none is like it."""
+    found = difflib.get_close_matches(name, sorted(known))
+    return f"; nearest {'are' if len(found) > 1 else 'is'} {', '.join(found)}" if found else ""
 
 
 class _Loader(yaml.SafeLoader):
@@ -55,8 +93,9 @@ class Document:
         try:
             text = path.read_text(encoding="utf-8")
             loader = _Loader(text)
-            self._root = loader.get_single_node()
-            self.data: Any = loader.construct_document(self._root) if self._root else None
+            self._root: yaml.Node | None = loader.get_single_node()
+            misread = [self._unread(where, message) for where, message in _misread(self._root, (), {})]
+            self.data: Any = None if misread or not self._root else loader.construct_document(self._root)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -67,30 +106,93 @@ class Document:
             raise ConfigError(f"{path}:{line}: {_QUOTED.sub('…', problem) if secret else problem}") from error
         except (yaml.YAMLError, ValueError) as error:  # a tag such as !!int before a text is a ValueError
             raise ConfigError(f"{path}: not YAML" + f": {error}" * (not secret)) from error
+        if misread:
+            raise ConfigError("\n".join(misread))
         if not isinstance(self.data, dict):
             raise ConfigError(f"{path}:1: expected a mapping of fields")
 
     def line(self, where: Iterable[str | int]) -> int:
         """The line of the deepest part of `where` that the file has."""
-        node = self._root
-        line = 1
+        return self._find(where)[0]
+
+    def written(self, where: Iterable[str | int], given: object) -> str:
+        """How `given` is written where it stands, if YAML takes it for something else than text; else empty."""
+        node = self._find(where)[1]
+        if isinstance(node, yaml.ScalarNode) and node.style is None and isinstance(given, bool | int | float):
+            return str(node.value)
+        return ""
+
+    def _find(self, where: Iterable[str | int]) -> tuple[int, yaml.Node | None]:
+        """Line and node of the deepest part of `where` that the file has."""
+        node, line = self._root, 1
         for part in where:
             found = _child(node, part)
             if found is None:
                 break
             line, node = found
-        return line
+        return line, node
 
     def fault(self, where: Iterable[str | int], message: str) -> str:
         """One line for a person: file, line, field, message."""
         parts = list(where)
         return f"{self.path}:{self.line(parts)}: {'.'.join(map(str, parts)) or 'file'}: {message}"
 
+    def _unread(self, where: Where, message: str) -> str:
+        return self.unshown(where, "expected a plain name or number", stranger=False) if self.secret else self.fault(where, message)
+
     def unshown(self, where: Sequence[str | int], message: str, *, stranger: bool) -> str:
         """The same for a file with secrets: neither what stands there nor the name of a field that is a `stranger` is shown."""
         place = [*where[:-1], "?"] if stranger else where
         text = message.removeprefix(_OWN_WORDS)
         return f"{self.path}:{self.line(where)}: {'.'.join(map(str, place)) or 'file'}: {text}"
+
+
+_TAG = "tag:yaml.org,2002:"
+_OCTAL = re.compile(r"[-+]?0[0-7_]*[0-7]")
+_NUMBERS = {f"{_TAG}int", f"{_TAG}float"}
+_READ_AS = {f"{_TAG}bool": "yes or no", f"{_TAG}null": "nothing"}
+
+
+Where = tuple[str | int, ...]
+"""A field: keys and list positions from the top of the file."""
+
+
+def _misread(node: yaml.Node | None, where: Where, over: dict[int, bool]) -> Iterator[tuple[Where, str]]:
+    """(field, what is wrong) of numbers and names that YAML 1.1 takes for something else than a person does.
+
+    `over` says of each node that was met whether all of it was looked at; an alias may name a node twice, and its own surroundings.
+    """
+    if id(node) in over:
+        if not over[id(node)]:
+            yield where, "expected no alias of what it stands in"
+        return
+    over[id(node)] = False
+    yield from _misread_parts(node, where, over)
+    over[id(node)] = True
+
+
+def _misread_parts(node: yaml.Node | None, where: Where, over: dict[int, bool]) -> Iterator[tuple[Where, str]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else ""
+            if not isinstance(key, yaml.ScalarNode) or key.tag in _READ_AS:
+                read = f'; YAML reads {name} as {_READ_AS[key.tag]}, write "{name}" in quotes' if key.tag in _READ_AS else ""
+                yield (*where, name), f"expected a name before the colon{read}"
+            yield from _misread(value, (*where, name), over)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _misread(value, (*where, number), over)
+    elif isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS:
+        yield from ((where, message) for message in _odd(node.value))
+
+
+def _odd(number: str) -> Iterator[str]:
+    """What is wrong with a number that YAML 1.1 reads to a base that nobody thinks of."""
+    if ":" in number:
+        yield f'expected a number, or "{number}" in quotes for a text; YAML reads {number} to the base 60'
+    elif _OCTAL.fullmatch(number):
+        digits = number.replace("_", "")
+        yield f'expected {int(digits)}, or "{number}" in quotes for a text; YAML reads {number} as octal, {int(digits, 8)}'
 
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
@@ -130,11 +232,16 @@ def validate(model: type[M], data: Any, documents: Mapping[str, Document]) -> M:
             if document.secret:
                 lines.append(document.unshown(where, fault["msg"], stranger=fault["type"] in _STRANGERS))
             else:
-                lines.append(document.fault(where, _words(fault["msg"], fault.get("input"))))
+                given = fault.get("input")
+                lines.append(document.fault(where, _words(fault["msg"], given, document.written(where, given))))
         raise ConfigError("\n".join(lines)) from error
 
 
-def _words(message: str, given: object) -> str:
+def _words(message: str, given: object, written: str) -> str:
     text = message.removeprefix(_OWN_WORDS)
     shown = repr(given)
-    return f"{text}, got {shown}" if len(shown) <= 60 and "got" not in text else text  # noqa: PLR2004 (fits a line)
+    if len(shown) <= _SHOWN and "got" not in text:
+        text += f", got {shown}"
+    if written and (isinstance(given, bool) or "string" in message):
+        text += f"; YAML reads {written} as {'yes or no' if isinstance(given, bool) else 'a number'}, a text stands in quotes"
+    return text

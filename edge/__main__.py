@@ -18,10 +18,11 @@ from contract.lifecycle import until_signalled
 from contract.logs import set_up
 from contract.reading import Row
 from contract.site import Bus, Device, Site
+from contract.wiring import unlike_settings
 from edge.app import Gateway
 from edge.drivers.base import Driver, DriverError, Line, PollingDriver, ScanningDriver, drivers
 from edge.scan import Scanned, as_json, lines, scan
-from edge.settings import Settings, credentials, load_settings, located
+from edge.settings import Settings, check_files, load_settings, located
 
 log = structlog.get_logger()
 _TELL_EVERY = 50
@@ -78,7 +79,8 @@ def _parser() -> Parser:
     return parser
 
 
-def _run(settings: Settings, site: Site, clock: Clock, _arguments: argparse.Namespace) -> int:
+def _run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
+    check_files(settings, arguments.config)
     import uvloop  # noqa: PLC0415 (only the daemon needs it)
 
     uvloop.run(_until_signalled(Gateway(settings, site, clock)))
@@ -91,13 +93,15 @@ async def _until_signalled(gateway: Gateway) -> None:
     log.info("stopped")
 
 
-def _check(settings: Settings, site: Site, _clock: Clock, _arguments: argparse.Namespace) -> int:
-    settings.broker.password()
-    for bus in _buses(settings, site):
-        credentials(bus, settings)
+def _check(settings: Settings, site: Site, _clock: Clock, arguments: argparse.Namespace) -> int:
+    check_files(settings, arguments.config)
     devices = site.gateway_devices(settings.gateway)
     points = sum(len(d.model.points) for d in devices)
     sys.stdout.write(f"{settings.gateway}: {len(devices)} devices, {points} points, no fault found\n")
+    mine = {bus.id for bus in _buses(settings, site) if bus.protocol == "modbus" and bus.framing != "tcp"}
+    for unlike in unlike_settings(site):
+        if unlike.bus.id in mine:
+            sys.stdout.write(f"{unlike.bus.id}: {unlike.field} is {unlike.asked}, not {unlike}; right if the devices are set to it\n")
     return 0
 
 

@@ -11,6 +11,7 @@ from contract.profile import PointMap, Profile, load_profile, profile_names
 from contract.reading import Row
 from contract.site import Bus, Device
 from contract.units import Unit
+from contract.wiring import end_of
 from edge.drivers.base import DriverError, NoAnswerError, NoLineError, ScanningDriver
 
 _ATTEMPTS = 2
@@ -21,7 +22,7 @@ _SHOWN = 4
 
 
 _ANYTHING = Profile.model_validate(
-    {"maker": "", "model": "", "class": "", "protocol": "modbus", "sources": [""], "points": {"status": PointMap(address=0)}}
+    {"maker": "", "model": "", "class": "electricity", "protocol": "modbus", "sources": [""], "points": {"status": PointMap(address=0)}}
 )
 
 
@@ -153,8 +154,7 @@ def _believable(model: Profile, row: Row) -> bool:
 def lines(scanned: Scanned) -> Iterator[str]:
     """A bus for a person to read."""
     bus = scanned.bus
-    where = bus.serial_port if bus.framing == "rtu" else f"{bus.host}:{bus.port}"
-    yield f"{bus.id} ({bus.protocol})" if bus.protocol != "modbus" else f"{bus.id} ({bus.framing}, {where})"
+    yield f"{bus.id} ({bus.protocol})" if bus.protocol != "modbus" else f"{bus.id} ({bus.framing}, {end_of(bus)})"
     for found in scanned.found:
         if found.device or found.answers:
             yield f"  unit {found.unit}: {_about(found)}"

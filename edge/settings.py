@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable, Iterator
+from functools import partial
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from contract import yamlfile
 from contract.jt808.limits import TerminalLimits
-from contract.site import Bus, Site, load_site, shipped_site, shipped_sites
+from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
+from contract.wiring import end_of, place_of, shared
+from contract.yamlfile import Strict, nearest
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Broker(_Strict):
+class Broker(Strict):
     """Where the MQTT broker is and who we are there."""
 
     host: str = "127.0.0.1"
@@ -34,6 +36,21 @@ class Broker(_Strict):
         """
         return _secret(self.password_file)
 
+    def tls(self) -> ssl.SSLContext | None:
+        """What holds the broker's certificate against `ca_file`; None without one.
+
+        Raises:
+            ConfigError: The file cannot be read, or holds no certificate.
+        """
+        if self.ca_file is None:
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except ssl.SSLError as error:
+            raise yamlfile.ConfigError(f"{self.ca_file}: expected certificates in PEM form") from error
+        except OSError as error:
+            raise yamlfile.ConfigError(f"{self.ca_file}: cannot be read: {error.strerror}") from error
+
 
 def _secret(path: Path | None) -> str | None:
     """The one line of a password file.
@@ -44,16 +61,18 @@ def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         raise yamlfile.ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise yamlfile.ConfigError(f"{path}: cannot be read: not UTF-8") from error
 
 
-class BusAddress(_Strict):
+class BusAddress(Strict):
     """Where a bus really is, when it is not where the site file says."""
 
     host: str | None = None
-    port: int | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
     framing: Literal["tcp", "rtu_over_tcp", "rtu"] | None = None
     serial_port: str | None = None
     user: str | None = None
@@ -61,7 +80,7 @@ class BusAddress(_Strict):
     terminals: TerminalLimits | None = None
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """One gateway."""
 
     gateway: str
@@ -81,7 +100,7 @@ class Settings(_Strict):
 
 
 def load_settings(path: Path) -> tuple[Settings, Site]:
-    """The settings and their site, checked against each other.
+    """The settings and their site, checked against each other; files that they name are read by `check_files`.
 
     Raises:
         ConfigError: With file, line, field and what was expected.
@@ -91,15 +110,61 @@ def load_settings(path: Path) -> tuple[Settings, Site]:
     folder = path.parent / settings.site if "/" in settings.site else shipped_site(settings.site)
     if not folder.is_dir():
         expected = f"expected a folder, or one of the shipped sites ({', '.join(shipped_sites())})"
-        raise yamlfile.ConfigError(document.fault(["site"], f"{expected}, got {settings.site!r}"))
+        hint = f"; the folder beside this file is ./{settings.site}" if (path.parent / settings.site).is_dir() else ""
+        raise yamlfile.ConfigError(document.fault(["site"], f"{expected}, got {settings.site!r}{hint}"))
     site = load_site(folder)
     if settings.gateway not in {g.id for g in site.gateways}:
         known = ", ".join(g.id for g in site.gateways)
         raise yamlfile.ConfigError(document.fault(["gateway"], f"expected one of {known}, got {settings.gateway!r}"))
     for name in settings.buses:
         if name not in site.bus_by_id:
-            raise yamlfile.ConfigError(document.fault(["buses", name], f"the site {site.id} has no such bus"))
+            hint = nearest(name, site.bus_by_id)
+            raise yamlfile.ConfigError(document.fault(["buses", name], f"the site {site.id} has no such bus{hint}"))
+    faults = list(_line_faults(settings, site))
+    if faults:
+        documents = site_documents(folder)
+        where = [
+            (document, ("buses", bus.id)) if bus.id in settings.buses else (documents["buses"], _in_site(site, bus)) for bus, _ in faults
+        ]
+        raise yamlfile.ConfigError("\n".join(doc.fault(place, text) for (doc, place), (_, text) in zip(where, faults, strict=True)))
     return settings, site
+
+
+def _in_site(site: Site, bus: Bus) -> tuple[str, int, str]:
+    """The field of the site's file that says where a bus ends."""
+    return "buses", [b.id for b in site.buses].index(bus.id), place_of(bus)[0]
+
+
+def _line_faults(settings: Settings, site: Site) -> Iterator[tuple[Bus, str]]:
+    """What is wrong with the lines of this gateway once its own file has said where they are."""
+    buses = [located(bus, settings) for bus in site.buses if bus.gateway == settings.gateway]
+    for bus in buses:
+        if not end_of(bus):
+            yield bus, f"expected a serial_port, since the framing of {bus.id} is rtu"
+    for bus, other in shared(buses, realpath):
+        yield bus, f"expected an end of its own for {bus.id}; {end_of(bus)} is the end of {other.id} too"
+
+
+def check_files(settings: Settings, path: Path) -> None:
+    """Read each file with a secret or a certificate that the settings name.
+
+    Raises:
+        ConfigError: With a line for each that cannot be used.
+    """
+    document = yamlfile.Document(path)
+    named: list[tuple[tuple[str, ...], Callable[[], object]]] = [
+        (("broker", "password_file"), settings.broker.password),
+        (("broker", "ca_file"), settings.broker.tls),
+        *((("buses", name, "password_file"), partial(_secret, bus.password_file)) for name, bus in settings.buses.items()),
+    ]
+    faults = []
+    for where, read in named:
+        try:
+            read()
+        except yamlfile.ConfigError as error:
+            faults.append(document.fault(where, str(error)))
+    if faults:
+        raise yamlfile.ConfigError("\n".join(faults))
 
 
 def located(bus: Bus, settings: Settings) -> Bus:

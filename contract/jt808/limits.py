@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from contract.yamlfile import Strict
 
 _MIB = 1 << 20
 
 
-class TerminalLimits(BaseModel):
+class TerminalLimits(Strict):
     """Bounds of a listener: each holds for the whole of it unless its name says otherwise."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     connections: Annotated[int, Field(ge=1)] | None = None
     """Open at once; by default twice the terminals and 256 more, as far as the process may open files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,17 @@ from hypothesis import strategies as st
 
 from contract import schema, yamlfile
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, Profile, engineering, load_profile, profile_names, profiles_root, raw
+from contract.profile import (
+    DEVICE_CLASSES,
+    FIRMWARE_CONFIGS,
+    PointMap,
+    Profile,
+    engineering,
+    load_profile,
+    profile_names,
+    profiles_root,
+    raw,
+)
 from contract.register import RegisterType
 from contract.units import Unit
 
@@ -140,6 +151,26 @@ def test_a_good_profile_loads(tmp_path: Path) -> None:
     ("before", "after", "fault"),
     [
         ("  power:", "  horse_power:", ":8: points.horse_power: no such point; expected a name of contract/point.py, got 'horse_power'"),
+        (
+            "address: 8",
+            "address: 0010",
+            ':8: points.power.address: expected 10, or "0010" in quotes for a text; YAML reads 0010 as octal, 8',
+        ),
+        (
+            "  power:",
+            "  powr:",
+            ":8: points.powr: no such point; expected a name of contract/point.py, got 'powr'; nearest are power, power_c, power_b",
+        ),
+        (
+            "class: hvac",
+            "class: electric",
+            ":3: class: expected one of electricity, water, gas, heat, hvac, fresh_air, meeting_room, elevator, vehicle, got 'electric'",
+        ),
+        ("address: 8", "address: 3", ":8: points.power.address: expected a place that no other point has; setpoint stands there, got 3"),
+        ("address: 8", "address: 2", ":8: points.power.address: expected a place that no other point has; setpoint stands there, got 2"),
+        ("max: 35", "max: 4", ":7: points.setpoint.limits.max: expected a number of at least min (5), got 4.0"),
+        ("  power:", "  on:", ':8: points.on: expected a name before the colon; YAML reads on as yes or no, write "on" in quotes'),
+        ("max: 35", "max: .nan", ":7: points.setpoint.limits.max: Input should be a finite number, got nan"),
         ("unit: kW", "unit: bar", ":8: points.power.unit: Input should be '1', 'V'"),
         ("unit: kW", "unit: kWh", ":8: points.power.unit: expected W or a unit of the same quantity, got 'kWh'"),
         ("type: int32", "kind: counter", ":8: points.power.kind: expected gauge, got 'counter'"),
@@ -171,6 +202,28 @@ def test_a_fault_in_a_profile_names_file_line_and_field(tmp_path: Path, before: 
     with pytest.raises(yamlfile.ConfigError) as caught:
         load(tmp_path, GOOD.replace(before, after))
     assert f"{tmp_path}/device.yaml{fault}" in str(caught.value)
+
+
+def test_points_may_share_a_register_by_its_bits(tmp_path: Path) -> None:
+    """One bit each, and the whole of it; the same bits twice are refused, and so is one path of a JSON object."""
+    bits = GOOD + "  fault: {address: 9, mask: 1}\n  lock: {address: 9, mask: 2}\n"
+    assert load(tmp_path, bits.replace("type: int32", "type: int16").replace("address: 8", "address: 9")).points["lock"].mask == 2
+    with pytest.raises(
+        yamlfile.ConfigError, match=r":10: points.lock.address: expected a place that no other point has; fault stands there"
+    ):
+        load(tmp_path, bits.replace("mask: 2", "mask: 1"))
+    paths = GOOD.replace("protocol: modbus", "protocol: mqtt").replace("address: 3", "path: a").replace("address: 8", "path: a")
+    with pytest.raises(
+        yamlfile.ConfigError, match=r":8: points.power.path: expected a place that no other point has; setpoint stands there"
+    ):
+        load(tmp_path, paths)
+
+
+def test_every_class_of_devices_has_a_name() -> None:
+    """The pages can say each class that a profile may have, in both languages, and each shipped profile has a known one."""
+    texts = json.loads((FIRMWARE_CONFIGS.parent / "cloud" / "web" / "messages.json").read_text(encoding="utf-8"))
+    assert all(set(texts[f"class.{name}"]) == {"zh", "en"} for name in DEVICE_CLASSES)
+    assert {load_profile(name).device_class for name in profile_names()} <= set(DEVICE_CLASSES)
 
 
 def test_all_faults_of_a_profile_are_told_at_once(tmp_path: Path) -> None:

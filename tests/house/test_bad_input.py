@@ -98,13 +98,23 @@ CONFIGURATIONS: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "gw.yaml:4: colour: Extra inputs are not permitted, got 'red'"),
     ({"retain_days": 0}, "gw.yaml:4: retain_days: Input should be greater than 0, got 0"),
     ({"broker": {"port": "abc"}}, "gw.yaml:5: broker.port: Input should be a valid integer"),
-    ({"broker": {"password_file": "none"}}, "none: cannot be read: No such file or directory"),
+    ({"broker": {"password_file": "none"}}, "gw.yaml:5: broker.password_file: none: cannot be read: No such file or directory"),
     ({"buses": {"x": {"port": 5}}}, "gw.yaml:5: buses.x: the site s has no such bus"),
     (
         {"buses": {"line": {"framing": "ascii"}}},
         "gw.yaml:6: buses.line.framing: Input should be 'tcp', 'rtu_over_tcp' or 'rtu', got 'ascii'",
     ),
-    ({"buses": {"pub": {"password_file": "none"}}}, "none: cannot be read: No such file or directory"),
+    ({"buses": {"pub": {"password_file": "none"}}}, "gw.yaml:6: buses.pub.password_file: none: cannot be read: No such file or directory"),
+    ({"broker": {"ca_file": "none"}}, "gw.yaml:5: broker.ca_file: none: cannot be read: No such file or directory"),
+    ({"broker": {"ca_file": "gw.yaml"}}, "gw.yaml:5: broker.ca_file: gw.yaml: expected certificates in PEM form"),
+    ({"buses": {"line": {"port": 70000}}}, "gw.yaml:6: buses.line.port: Input should be less than or equal to 65535, got 70000"),
+    ({"buses": {"lin": {"port": 5}}}, "gw.yaml:5: buses.lin: the site s has no such bus; nearest is line"),
+    (
+        {"site": "site"},
+        "gw.yaml:2: site: expected a folder, or one of the shipped sites (lizhou), got 'site'; the folder beside this file is ./site",
+    ),
+    ({"buses": {"line": {"framing": "rtu"}}}, "gw.yaml:5: buses.line: expected a serial_port, since the framing of line is rtu"),
+    ({"retain_days": True}, "gw.yaml:4: retain_days: expected a number or a text, not yes or no, got True"),
 ]
 
 
@@ -136,9 +146,71 @@ def test_a_file_that_is_no_configuration(content: bytes | None, said: str, place
     refused(place.run("edge", "check", "--config", "gw.yaml"), said)
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_files_that_are_named_are_read_before_the_start(command: str, place: Place) -> None:
+    """All that are missing are told at once."""
+    place.gateway(broker={"ca_file": "no-ca", "password_file": "no-password"})
+    done = place.run("edge", command, "--config", "gw.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.split(": ")[2:4] for line in done.stderr.splitlines()] == [
+        ["broker.password_file", "no-password"],
+        ["broker.ca_file", "no-ca"],
+    ]
+
+
+SECOND = "  - {id: pub, gateway: gw, protocol: mqtt}\n  - {id: next, gateway: gw, protocol: modbus}\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "buses", "said"),
+    [
+        ("port: 1, framing: rtu", {}, "site.yaml:10: buses.0.serial_port: expected a serial_port, since the framing of line is rtu"),
+        ("port: 502", {}, "site.yaml:12: buses.2.port: expected an end of its own for next; 127.0.0.1:502 is the end of line too"),
+        (
+            "port: 1",
+            {"next": {"port": 1}},
+            "gw.yaml:5: buses.next: expected an end of its own for next; 127.0.0.1:1 is the end of line too",
+        ),
+        (
+            "framing: rtu, serial_port: one",
+            {"next": {"framing": "rtu", "serial_port": "two"}},
+            "gw.yaml:5: buses.next: expected an end of its own for next; two is the end of line too",
+        ),
+    ],
+)
+def test_a_line_that_two_buses_would_ask(after: str, buses: dict[str, Any], said: str, place: Place) -> None:
+    """What counts is where the lines are once the gateway's own file has said so; a link to a serial port is that port."""
+    (place.folder / "one").touch()
+    (place.folder / "two").symlink_to("one")
+    path = place.folder / "site" / "site.yaml"
+    path.write_text(path.read_text("utf-8").replace("port: 1}", f"{after}}}", 1).replace(SECOND.splitlines()[0] + "\n", SECOND), "utf-8")
+    place.gateway(buses=buses)
+    refused(place.run("edge", "check", "--config", "gw.yaml"), said)
+
+
+def test_settings_of_a_line_that_differ_from_a_profile_are_told(place: Place) -> None:
+    """Whoever stated them may have set the device to them; `check` says it and finds no fault."""
+    place.site("port: 1}", "framing: rtu, serial_port: x, baud: 4800}")
+    done = place.run("edge", "check", "--config", "gw.yaml")
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        [
+            "gw: 2 devices, 30 points, no fault found",
+            "line: baud is 4800, not 9600, as the profile of em says; right if the devices are set to it",
+        ],
+    )
+
+
 SITES = [
+    (
+        "unit_id: 1",
+        "unit_id: 011",
+        'site.yaml:13: devices.0.unit_id: expected 11, or "011" in quotes for a text; YAML reads 011 as octal, 9',
+    ),
+    ("unit_id: 1", "unit_id: on", "devices.0.unit_id: expected a number or a text, not yes or no, got True"),
     ("id: pm", "id: em", "devices.1.id: stands twice; expected an id that no other device has, got 'em'"),
     ("bus: line, unit_id", "bus: nowhere, unit_id", "devices.0.bus: expected the id of a bus, got 'nowhere'"),
+    ("point: energy_import", "point: energy_imprt", "expected a point of em, got 'energy_imprt'; nearest are energy_import, energy_export"),
     ("electricity/chint-dtsu666", "electricity/none", "devices.0.profile: expected a profile that loads"),
     ("point: energy_import", "point: volume", "meters.0.point: expected a point of em, got 'volume'"),
     ("units: [u]", "units: [v]", "meters.0.units.0: expected the id of a unit, got 'v'"),
@@ -159,7 +231,7 @@ SITES = [
 )
 def test_each_program_refuses_a_wrong_site(program: str, arguments: list[str], place: Place) -> None:
     """The same line for the same fault, whoever reads the site."""
-    before, after, said = SITES[1]
+    before, after, said = SITES[3]
     place.site(before, after)
     refused(place.run(program, *arguments), f"site.yaml:13: {said}")
 

@@ -1,0 +1,136 @@
+"""What a site's lines and things must agree on, so that a line has one master and a thing is what its use needs.
+
+Uniqueness is of meaning, not of text: `localhost` is 127.0.0.1, and a port of the kernel may have several names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Sequence
+from os.path import normpath
+from typing import TYPE_CHECKING, NamedTuple
+
+from contract.profile import Fault
+
+if TYPE_CHECKING:
+    from contract.site import Bus, Device, Site
+
+RealName = Callable[[str], str]
+"""The one name of a serial port; only the machine that has the port can follow its links."""
+_ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104 (compared with, not bound to)
+_THIS_MACHINE = {"localhost", "::1"}
+_SETTINGS = {"baud": "baud", "parity": "parity", "stop": "stop_bits"}
+"""Of a profile's `serial`: each key and the bus's field for it."""
+_ROOM = ("on", "setpoint", "room_temperature")
+
+
+def miswired(site: Site) -> Iterator[Fault]:
+    """Lines that two buses would ask, or that are asked in another way than their devices speak, though nobody said so."""
+    stated = [bus for bus in site.buses if bus.model_fields_set & {"host", "port", "serial_port"}]  # a gateway's file may give the others
+    for bus, other in shared(stated, normpath):
+        place, given = place_of(bus)
+        yield Fault(
+            ("buses", site.buses.index(bus), place),
+            f"expected a {place} that no other bus of {bus.gateway} has; {other.id} is there",
+            given,
+        )
+    for unlike in unlike_settings(site):
+        if unlike.field not in unlike.bus.model_fields_set and unlike.bus.framing == "rtu":
+            where = ("buses", site.buses.index(unlike.bus), unlike.field)
+            yield Fault(where, f"expected {unlike}, or what the devices are set to; got none, which is {unlike.asked}", None)
+
+
+def misplaced(site: Site) -> Iterator[Fault]:
+    """Devices that cannot be what they are used as."""
+    for i, zone in enumerate(site.zones):
+        if not any(point in site.device_by_id[zone.device].model.points for point in _ROOM):
+            yield Fault(("zones", i, "device"), f"expected a device of a room; its profile has none of {', '.join(_ROOM)}", zone.device)
+    for i, group in enumerate(site.elevator_groups):
+        for j, car in enumerate(group.cars):
+            if "floor" not in site.device_by_id[car.device].model.points:
+                yield Fault(("elevator_groups", i, "cars", j, "device"), "expected an elevator; its profile has no point floor", car.device)
+    for i, device in enumerate(site.devices):
+        if device.vehicle and device.model.device_class != "vehicle":
+            yield Fault(
+                ("devices", i, "vehicle"), f"expected none: the profile is of class {device.model.device_class}", device.vehicle.plate
+            )
+
+
+class Unlike(NamedTuple):
+    """A device whose profile names another serial setting than its bus has; as text, what the profile says.
+
+    Attributes:
+        bus: The serial line.
+        field: Of the bus.
+        asked: What the bus has.
+        device: The first one of the bus that differs.
+        said: What its profile says.
+    """
+
+    bus: Bus
+    field: str
+    asked: object
+    device: Device
+    said: object
+
+    def __str__(self) -> str:
+        return f"{self.said}, as the profile of {self.device.id} says"
+
+
+def unlike_settings(site: Site) -> Iterator[Unlike]:
+    """Settings of serial lines that differ from a profile of theirs, each once.
+
+    A line whose settings are stated may be right: whoever wires several models to it sets them all alike.
+    """
+    for bus in site.buses:
+        if bus.protocol != "modbus" or bus.framing == "tcp":
+            continue
+        devices = [device for device in site.devices if device.bus == bus.id]
+        for key, field in _SETTINGS.items():
+            asked = getattr(bus, field)
+            said = ((device, device.model.serial.get(key, asked)) for device in devices)
+            yield from [Unlike(bus, field, asked, device, value) for device, value in said if str(value).upper() != str(asked)][:1]
+
+
+def shared(buses: Sequence[Bus], real: RealName) -> Iterator[tuple[Bus, Bus]]:
+    """Buses of one gateway that would ask or listen at one place: (the later one, the earlier one)."""
+    for number, bus in enumerate(buses):
+        others = (other for other in buses[:number] if other.gateway == bus.gateway and _meet(_end(bus, real), _end(other, real)))
+        yield from [(bus, other) for other in others][:1]
+
+
+def end_of(bus: Bus) -> str:
+    """Where a bus ends, for a person."""
+    return bus.serial_port if bus.protocol == "modbus" and bus.framing == "rtu" else f"{bus.host}:{bus.port}"
+
+
+def place_of(bus: Bus) -> tuple[str, object]:
+    """The field that says where a bus ends, and what stands there."""
+    return ("serial_port", bus.serial_port) if bus.protocol == "modbus" and bus.framing == "rtu" else ("port", bus.port)
+
+
+def _end(bus: Bus, real: RealName) -> tuple[str, str, int] | None:
+    """Where a line ends that can have one master; None for a broker, which has room for many clients, and for any free port."""
+    if bus.protocol == "modbus" and bus.framing == "rtu":
+        return ("serial", real(bus.serial_port), 0) if bus.serial_port else None
+    if bus.protocol == "mqtt" or bus.port == 0:
+        return None
+    return ("listen" if bus.protocol == "jt808" else "connect", _host(bus.host), bus.port)
+
+
+def _meet(one: tuple[str, str, int] | None, other: tuple[str, str, int] | None) -> bool:
+    if one is None or other is None:
+        return False
+    everywhere = one[0] == "listen" and not _ANYWHERE.isdisjoint({one[1], other[1]})
+    return one == other or (everywhere and (one[0], one[2]) == (other[0], other[2]))
+
+
+def _host(name: str) -> str:
+    """One name of a host: an address in its shortest form, a name in lower case, this machine always as 127.0.0.1."""
+    plain = name.strip().lower().rstrip(".").strip("[]")
+    try:
+        address = ipaddress.ip_address(plain)
+    except ValueError:
+        return "127.0.0.1" if plain in _THIS_MACHINE else plain
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return "127.0.0.1" if str(address) in _THIS_MACHINE else str(mapped or address)
