@@ -50,6 +50,7 @@ class Row:
         bad: Reason by point name, for what could not be read.
         texts: Strings by metric name, for messages that are no measurement (`Command/Result`).
         late: Whether it was old when the edge got it, and the device said so: it goes as historical from the start.
+        taken: When the gateway took it over, ms by its clock, where `at` is the device's own time and may be judged by that.
     """
 
     device: str
@@ -58,6 +59,7 @@ class Row:
     bad: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     late: bool = False
+    taken: int | None = None
 
     def readings(self) -> list[Reading]:
         """The row as single readings."""

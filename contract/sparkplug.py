@@ -21,6 +21,8 @@ STORE_SEQ = "Store/Seq"
 STORE_OUTBOX = "Store/Outbox"
 STORE_ACK = "Store/Ack"
 STORE_RESEND = "Store/Resend"
+STORE_TAKEN = "Store/Taken"
+"""With a row whose time is the device's own: when the gateway took it over, by the gateway's clock (ms)."""
 COMMAND_ID = "Command/Id"
 COMMAND_EXPIRES = "Command/Expires"
 COMMAND_RESULT = "Command/Result"
@@ -119,7 +121,9 @@ def encode_rows(rows: Iterable[Row], *, historical: bool = False) -> bytes:
 
     A datatype need not stand in DATA (tck-id-payloads-metric-datatype-not-req), but widespread hosts read nothing without it.
     """
-    parts: list[bytes] = []
+    rows = list(rows)
+    # What a device dated itself is said first, so that nobody need look for it where there is none.
+    parts = [_encode_taken(row.at, row.taken, historical=historical) for row in rows if row.taken is not None]
     for row in rows:
         dated = Metric(timestamp=row.at, is_historical=historical or None).SerializeToString() + _DOUBLE_VALUE
         parts.append(_encode_good(row.values, dated))
@@ -154,6 +158,11 @@ def _varint(number: int) -> bytes:
     """A length as protobuf writes it: seven bits a byte, the lowest first."""
     low, rest = number & 0x7F, number >> 7
     return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _encode_taken(at: int, taken: int, *, historical: bool) -> bytes:
+    metric = Metric(name=STORE_TAKEN, timestamp=at, datatype=DataType.UINT64, is_historical=historical or None, long_value=taken)
+    return Payload(metrics=[metric]).SerializeToString()
 
 
 def _encode_others(row: Row, *, historical: bool) -> bytes:
@@ -270,6 +279,13 @@ def store_seq(payload: Payload) -> int | None:
         if metric.name == STORE_SEQ:
             return int(metric.long_value)
     return None
+
+
+def taken(payload: Payload) -> dict[int, int]:
+    """When a gateway of ours took over readings that their device dated itself, by the time of measurement; both ms."""
+    if not payload.metrics or payload.metrics[0].name != STORE_TAKEN:
+        return {}
+    return {int(m.timestamp): int(m.long_value) for m in payload.metrics if m.name == STORE_TAKEN}
 
 
 def sort_out(

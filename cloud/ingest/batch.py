@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from cloud.ingest.clocks import doubtful_times
+from cloud.ingest.judging import Row, Source
 from cloud.ingest.known import Known
 from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
@@ -24,8 +26,6 @@ from contract.topics import Topic
 
 HOUR = 3_600_000
 MINUTE = 60_000
-CLOCK_TOLERANCE = 120_000
-"""A live reading further from its receipt than this (ms) has a doubtful time."""
 _ALARMS = "alarms"
 
 
@@ -55,6 +55,8 @@ class Batch:
     devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     states: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     events: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
+    clocks: dict[tuple[str, str], tuple[list[Row], Source]] = field(default_factory=dict)
+    """By (group, source): judgements that ended, and the clock with the one that has not."""
     results: list[Result] = field(default_factory=list)
     acks: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
     """Positions by (group, node, outbox)."""
@@ -81,8 +83,9 @@ def take_readings(
     aliases: Mapping[int, str],
     *,
     live: bool,
+    ours: bool,
 ) -> None:
-    """The readings of a payload; `live` ones should have been measured just now.
+    """The readings of a payload. Those whose time is not believed are kept as suspect, and are nobody's newest, alarm or sample.
 
     Args:
         batch: Takes them.
@@ -92,21 +95,18 @@ def take_readings(
         received_at: Ms, by the cloud's clock.
         types: Datatypes by name, from a birth.
         aliases: Names by alias, from the birth that explains the payload.
-        live: Whether an old time is a doubtful one.
+        live: Whether an old time of a foreign node says something of its clock.
+        ours: Whether the node has an outbox.
     """
     device = topic.device or topic.node
     group, device_class = topic.group, known.devices[topic.group, device].device_class
-    sender_off = payload.timestamp - received_at  # a resend carries it too, so both are judged alike
     good, others = sparkplug.sort_out(payload, device, types, aliases)
     polls = batch.polls[group, device]
     counted = known.meters.get((group, device)) or {}
-
-    def doubtful(at: int) -> bool:
-        off = at - received_at
-        return abs(sender_off) > CLOCK_TOLERANCE or off > CLOCK_TOLERANCE or (live and off < -CLOCK_TOLERANCE)
-
+    times = good.keys() | {reading.at for reading in others}
+    doubtful = doubtful_times(batch, known, topic, payload, received_at, times, live=live, ours=ours)
     for at, values in good.items():
-        if doubtful(at):
+        if at in doubtful:
             others += [Reading(device, point, value, at) for point, value in values.items()]
             continue
         if not isfinite(sum(values.values())):
@@ -119,12 +119,11 @@ def take_readings(
     for reading in others:
         if fault := value_fault(reading):
             batch.rejected.append(Refused(Stored(group, device_class, reading), fault))
-            continue
-        off = reading.at - received_at
-        if doubtful(reading.at):
-            reading = _suspect(batch, group, reading, off, received_at)  # noqa: PLW2901 (its time is in doubt)
-        batch.lines.append(Stored(group, device_class, reading))
-        if off <= CLOCK_TOLERANCE:  # else no true reading would be newer for a long time
+        elif reading.at in doubtful:
+            suspect = Reading(device, reading.point, reading.value, reading.at, Quality.SUSPECT, "clock fault")
+            batch.lines.append(Stored(group, device_class, suspect))
+        else:
+            batch.lines.append(Stored(group, device_class, reading))
             polls.other(reading, received_at)
     _results(batch, group, device, payload)
 
@@ -148,9 +147,3 @@ def _emergency(batch: Batch, group: str, device: str, at: int, alarms: float | N
     """A terminal takes its emergency back once it was answered, so one position may be all that says so: it is an event."""
     if alarms and int(alarms) & bits.ALARMS["emergency"]:
         batch.events["vehicle_sos", group, device, at // MINUTE * MINUTE] = "JT/T 808 alarm bit 0"
-
-
-def _suspect(batch: Batch, group: str, reading: Reading, off: int, received_at: int) -> Reading:
-    """Mark a reading; the event is of the hour of receipt, so that a wild clock makes one an hour and not one a reading."""
-    batch.events["clock_fault", group, reading.device, received_at // HOUR * HOUR] = f"measured {off / 1000:+.0f} s off its receipt"
-    return Reading(reading.device, reading.point, reading.value, reading.at, Quality.SUSPECT, "clock fault")

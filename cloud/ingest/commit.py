@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ingest.batch import Batch
 from cloud.registry import tables
+from cloud.registry.clocks import JUDGED, Offset, State, as_row
 from cloud.registry.database import upsert, writing
 from cloud.telemetry.base import MAX_NAME, Refused, Telemetry
 from contract.reading import Quality
@@ -45,6 +48,7 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
         upsert(connection, tables.device, list(batch.devices.values()))
         upsert(connection, tables.device_state, list(batch.states.values()))
         upsert(connection, tables.touched, [{"meter": m, "hour": h, "generation": 1} for m, h in sorted(batch.touched)], add="generation")
+        _clocks(connection, batch)
         _latest(connection, batch)
         _events(connection, batch)
         _rejected(connection, [*refused, *batch.rejected], batch.received_at)
@@ -59,6 +63,21 @@ def _gone(connection: sa.Connection, batch: Batch) -> None:
     table = tables.birth
     for group, node, device, at in batch.gone:
         connection.execute(sa.delete(table).where(table.c.grp == group, table.c.node == node, table.c.device == device, table.c.at == at))
+
+
+def _clocks(connection: sa.Connection, batch: Batch) -> None:
+    """Of each source the judgements that ended stay; of the one that has not, what is known now takes the place of what was."""
+    column = tables.clock_offset.c
+    for (group, name), (closed, source) in batch.clocks.items():
+        live = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.state != State.CLOSED)
+        connection.execute(sa.delete(tables.clock_offset).where(live))
+        rows = [*closed, source.row] if source.row is not None and source.row.end >= source.row.start else closed
+        found = []
+        for row in rows:
+            offset = Offset(row.start, row.end, row.offset_from, row.offset_to)
+            good = json.dumps({device: sorted(times) for device, times in row.good.items()})
+            found.append(as_row(group, name, offset, row.state, JUDGED, "", batch.received_at or source.noted_at, good))
+        upsert(connection, tables.clock_offset, found)
 
 
 def _latest(connection: sa.Connection, batch: Batch) -> None:

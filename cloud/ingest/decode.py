@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from cloud.ingest.batch import HOUR, Batch, Message, take_readings
+from cloud.ingest.clocks import decide_late
 from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
 from cloud.ingest.lives import doubt, ended, node_changed, state
 from cloud.ingest.sequence import Arrived, Trust, Turn
@@ -28,7 +29,11 @@ def decode(messages: Sequence[Message], known: Known) -> Batch:
 
 
 def overdue(batch: Batch, known: Known, now: int, reorder: int, answer: int) -> None:
-    """Look after messages that are held: a gap that stays open for `reorder` ms asks for births, which may take `answer` ms more."""
+    """Look after what waits: clocks of which nothing is decided, and messages that are held.
+
+    A gap that stays open for `reorder` ms asks for births, which may take `answer` ms more.
+    """
+    decide_late(batch, known, now)
     for key in list(known.waiting):
         node = known.nodes[key]
         if node.order.gap_since(now - reorder):
@@ -163,7 +168,7 @@ def _data(batch: Batch, known: Known, node: Node, message: Arrived, trust: Trust
         _foreign(batch, known, message, (birth or newest).types, aliases, birth=False)
     elif not unknown:  # else it comes again, after the births
         live = bool(payload.metrics) and not payload.metrics[0].is_historical
-        take_readings(batch, known, topic, payload, received_at, birth.types if birth else None, aliases, live=live)
+        take_readings(batch, known, topic, payload, received_at, birth.types if birth else None, aliases, live=live, ours=True)
         seq = sparkplug.store_seq(payload)
         if seq is not None:
             batch.acks.setdefault((*key, node.outbox), []).append(seq)
@@ -193,7 +198,7 @@ def _foreign(batch: Batch, known: Known, message: Arrived, types: Mapping[str, i
     topic, payload, received_at = message
     for part, historical in _parts(payload):
         before = len(batch.lines)
-        take_readings(batch, known, topic, part, received_at, types, aliases, live=not (historical or birth))
+        take_readings(batch, known, topic, part, received_at, types, aliases, live=not (historical or birth), ours=False)
         passing = {m.name or aliases.get(m.alias, "") for m in part.metrics if m.is_transient}
         passing -= {name for name in passing if name_fault(name)}  # the store refuses these, and then they are not the newest either
         if passing:

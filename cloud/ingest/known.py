@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from cloud.ingest.judging import Row, Source
 from cloud.ingest.sequence import Order
 from cloud.registry import tables
+from cloud.registry.clocks import JUDGED, State
 from contract import sparkplug
 from contract.sparkplug_b_pb2 import Payload
 
@@ -110,6 +112,8 @@ class Known:
             for row in connection.execute(sa.select(tables.birth).order_by(tables.birth.c.at)).mappings():
                 node = self.nodes.setdefault((row["grp"], row["node"]), Node())
                 node.births.setdefault(row["device"], []).append(_birth(row["at"], json.loads(row["metrics"])))
+            self.clocks = _clocks(connection)
+            """What is being found out about clocks, by (group, source)."""
         of_births = {FOREIGN_CLASS, GATEWAY_CLASS}
         self._gateways = {(group, placed.gateway) for (group, _), placed in self.devices.items() if placed.device_class not in of_births}
         self._foreign = len(self.nodes.keys() - self._gateways)
@@ -136,6 +140,17 @@ class Known:
         for node in self.nodes.values():
             node.order.expected = None
             node.heard(at)
+
+
+def _clocks(connection: sa.Connection) -> dict[Key, Source]:
+    """Judgements that are not closed; the measurements that led there are gone, so an undecided one begins anew."""
+    table = tables.clock_offset
+    found = {}
+    for row in connection.execute(sa.select(table).where(table.c.state != State.CLOSED, table.c.by == JUDGED)).mappings():
+        good = {device: set(times) for device, times in json.loads(row["good"]).items()}
+        span = (row["valid_from"], row["valid_to"], row["offset_from_ms"], row["offset_to_ms"])
+        found[row["grp"], row["source"]] = Source(Row(State(row["state"]), *span, good), noted_at=row["recorded_at"])
+    return found
 
 
 def born(node: Node, device: str, payload: Payload) -> tuple[str, list[tuple[str, int]]]:

@@ -89,7 +89,8 @@ def load_offsets(connection: sa.Connection, group: str, sources: Iterable[str]) 
     """What is known of some clocks; a source of which nothing is known is absent.
 
     Of a device its gateway's rows follow its own, since most devices are dated by their gateway. What a person recorded
-    precedes what was judged, and what was recorded later what was recorded earlier.
+    precedes what was judged, and there what was recorded later what was recorded earlier; of what was judged, the shorter
+    precedes the longer, since a clock may have come to the same times twice.
     """
     found: dict[str, tuple[Offset, ...]] = {}
     for source, rows in _rows(connection, group, sources, decided=True).items():
@@ -119,7 +120,9 @@ def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, deci
     kept = column.state != State.UNDECIDED if decided else column.state == State.UNDECIDED
     by_source: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
     query = sa.select(tables.clock_offset).where(column.grp == group, kept)
-    for row in connection.execute(query.order_by(column.by == JUDGED, column.recorded_at.desc(), column.valid_from)).mappings():
+    judged = column.by == JUDGED
+    order = (judged, sa.case((judged, column.valid_to - column.valid_from), else_=-column.recorded_at), column.valid_from)
+    for row in connection.execute(query.order_by(*order)).mappings():
         by_source[row["source"]].append(row)
     if not by_source:
         return {}
