@@ -112,6 +112,8 @@ class Profile(_Strict):
     """Seconds; above the slowest answer of the device."""
     time: MessageTime | None = None
     """For JSON devices: absent, a message is as old as its receipt."""
+    arrives: Literal["live", "batch"] = "live"
+    """`batch`: a device that hands over what it measured long ago as a rule, so its lateness says nothing of its clock."""
     points: dict[str, PointMap] = Field(min_length=1)
 
     @model_validator(mode="after")

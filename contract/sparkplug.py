@@ -288,6 +288,14 @@ def taken(payload: Payload) -> dict[int, int]:
     return {int(m.timestamp): int(m.long_value) for m in payload.metrics if m.name == STORE_TAKEN}
 
 
+def set_taken(payload: Payload, offset: int) -> bool:
+    """Add `offset` (ms) to when readings were taken over; whether there are any that their device dated itself."""
+    found = [metric for metric in payload.metrics if metric.name == STORE_TAKEN]
+    for metric in found:
+        metric.long_value += offset
+    return bool(found)
+
+
 def sort_out(
     payload: Payload, device: str, types: Mapping[str, int] | None = None, aliases: Mapping[int, str] | None = None
 ) -> tuple[dict[int, dict[str, float]], list[Reading]]:

@@ -11,6 +11,9 @@ from contract.sparkplug import Born, DataType
 
 HEALTH_POINTS = ("outbox_depth", "outbox_oldest_age", "outbox_bytes", "outbox_lost", "outbox_undated", "bus_faults")
 
+_DATE_THEMSELVES = frozenset({"jt808", "mqtt"})
+"""Protocols whose messages may carry the device's own time."""
+
 
 def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None, former: Mapping[str, DataType]) -> list[Born]:
     """What NBIRTH lists: the session, the store-and-forward extension, the gateway's own points and `former` ones."""
@@ -42,6 +45,8 @@ def device(what: Device | None, latest: Row | None, former: Mapping[str, DataTyp
     points = what.model.points if what else {}
     born = [Born(p, DataType.DOUBLE, values.get(p), at if p in values else None) for p in points]
     born.append(Born(sparkplug.STORE_SEQ, DataType.UINT64))
+    if what is None or what.model.protocol in _DATE_THEMSELVES:
+        born.append(Born(sparkplug.STORE_TAKEN, DataType.UINT64))
     if any(m.writable for m in points.values()):
         born += [Born(sparkplug.COMMAND_ID, DataType.STRING), Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME)]
     if what is not None:

@@ -13,6 +13,7 @@ from contract.clock import Clock
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import Born, DataType
+from contract.sparkplug_b_pb2 import Metric
 from contract.topics import Topic
 from edge import certificates
 from edge.outbox.outbox import Kept, Outbox
@@ -128,7 +129,7 @@ class Session:
         missing = [m for m in carried if born is None or m.name not in born]
         if born is not None and not missing:
             return
-        types = {m.name: DataType.STRING if m.HasField("string_value") else DataType.DOUBLE for m in missing}
+        types = {m.name: _datatype(m) for m in missing}
         self._node.former.setdefault(device, {}).update(types)
         await (self._device_birth(device) if device else self._births())
 
@@ -138,3 +139,10 @@ class Session:
 
     async def _publish(self, kind: str, device: str, payload: bytes) -> None:
         await self._client.publish(self._node.topic(kind, device), payload, qos=0)
+
+
+def _datatype(metric: Metric) -> DataType:
+    """What a committed metric says, or, from before it did, what its value shows."""
+    if metric.datatype:
+        return DataType(metric.datatype)
+    return DataType.STRING if metric.HasField("string_value") else DataType.DOUBLE

@@ -13,8 +13,19 @@ from contract.site import Device
 from contract.store import LATE_AFTER
 
 
-def row(device: Device, at: int, values: Mapping[str, float], bad: Mapping[str, str] | None = None, *, late: bool = False) -> Row:
-    """A row of the points that the device's profile has; a value outside the plausible range is bad, with its reason."""
+def row(
+    device: Device, at: int, values: Mapping[str, float], bad: Mapping[str, str] | None = None, *, received: int, judged: bool = True
+) -> Row:
+    """A row of the points that the device's profile has; a value outside the plausible range is bad, with its reason.
+
+    Args:
+        device: Which speaks by itself.
+        at: When it measured, as it says, ms since 1970; without a time of its own the time of receipt.
+        values: By point.
+        bad: Reasons of what could not be read, by point.
+        received: When it came, ms since 1970 by the gateway's clock. What is older by more than `LATE_AFTER` goes as historical.
+        judged: Whether its age may say that its clock is wrong; a time after its receipt says so in any case.
+    """
     good: dict[str, float] = {}
     reasons = dict(bad or {})
     for point, value in values.items():
@@ -25,24 +36,15 @@ def row(device: Device, at: int, values: Mapping[str, float], bad: Mapping[str, 
             good[point] = value
         else:
             reasons[point] = f"not plausible: {value:g}" if math.isfinite(value) else "not a number"
-    return Row(device.id, at, good, reasons, late=late)
+    judged = (judged and device.model.arrives == "live" and at != received) or at > received
+    at = at or 1  # a metric's time of 0 would be taken for none, and so for the time of sending
+    return Row(device.id, at, good, reasons, late=received - at > LATE_AFTER * 1000, taken=received if judged else None)
 
 
-def position(device: Device, location: Location, received: int, *, stored: bool = False) -> Row | None:
+def position(device: Device, location: Location, received: int) -> Row | None:
     """A vehicle's fix at its own time, whatever that is worth; None without a date, since nobody knows when it was measured.
 
-    A time that cannot be true goes live, so that the cloud doubts it where it stands; it is never replaced by the time of receipt.
-
-    Args:
-        device: The vehicle.
-        location: Its fix.
-        received: When it came, ms since 1970.
-        stored: Whether it came in a 0x0704, by which a terminal says that it could not send it in time: an old one is late.
-            A single fix that is old shows that the terminal's clock is wrong. Some terminals send all fixes as 0x0704, so a
-            fresh one is live there too.
+    Whether it came alone or in a 0x0704 says nothing: some terminals send all fixes as 0x0704, and networks keep single ones too.
     """
     at = location.at()
-    if at is None:
-        return None
-    late = stored and fix.trusted_time(location, received) is not None and received - at > LATE_AFTER * 1000
-    return row(device, at, fix.readings_of(location), late=late)
+    return None if at is None else row(device, at, fix.readings_of(location), received=received)

@@ -40,8 +40,8 @@ def rows(device: Device, raw: bytes, received: int, *, retained: bool = False) -
     if len(raw) > MOST_BYTES:
         raise PayloadError("too long")
     if device.model.maker == "EMQX":
-        stored, locations = _positions(device, raw)
-        found = [believed.position(device, location, received, stored=stored) for location in locations]
+        locations = _positions(device, raw)
+        found = [believed.position(device, location, received) for location in locations]
         if locations and not any(found):
             raise PayloadError("no date")
         return [row for row in found if row]
@@ -56,7 +56,7 @@ def rows(device: Device, raw: bytes, received: int, *, retained: bool = False) -
     values, bad = _points(device, document)
     if not values and not bad:
         raise PayloadError("none of the profile's points is in it")
-    return [believed.row(device, at, values, bad)]
+    return [believed.row(device, at, values, bad, received=received, judged=not retained)]
 
 
 def _constant(name: str) -> NoReturn:
@@ -144,13 +144,12 @@ def _rfc3339(text: str) -> int | None:
         return None
 
 
-def _positions(device: Device, raw: bytes) -> tuple[bool, list[Location]]:
-    """Fixes of EMQX's gateway, and whether the terminal had stored them: one of 0x0200, several of 0x0704 (sent late)."""
+def _positions(device: Device, raw: bytes) -> list[Location]:
+    """Fixes of EMQX's gateway: one of 0x0200, several of 0x0704."""
     document = _parsed(raw)
     header, several = document.get("header"), _at(document, "body.location")
-    stored = isinstance(header, dict) and header.get("msg_id") == Id.BATCH
     try:
-        if isinstance(header, dict) and stored and isinstance(several, list):
+        if isinstance(header, dict) and header.get("msg_id") == Id.BATCH and isinstance(several, list):
             single = {**header, "msg_id": int(Id.LOCATION)}
             found = [from_emqx(json.dumps({"header": single, "body": body}).encode()) for body in several]
         else:
@@ -160,4 +159,4 @@ def _positions(device: Device, raw: bytes) -> tuple[bool, list[Location]]:
     mine = identity(device.phone)
     if mine and any(identity(one[0]) != mine for one in found if one):
         raise PayloadError("the phone of another terminal")
-    return stored, [one[1] for one in found if one]
+    return [one[1] for one in found if one]

@@ -138,16 +138,19 @@ def _thin(outbox: Outbox, before: int) -> int:
 
 
 def date(outbox: Outbox, boot: str, offset: int) -> int:
-    """Give rows of this boot their time, now that the clock is set: `offset` (ms) is added; returns how many."""
+    """Give rows of this boot their time, now that the clock is set: `offset` (ms) is added; returns how many.
+
+    What a device dated itself has its time already; only when it was taken over is now known.
+    """
     with outbox.transaction() as db:
         found = db.execute("SELECT seq, at, body FROM row WHERE boot = ?", (boot,)).fetchall()
-        rows = [(at + offset, _moved(body, offset), seq) for seq, at, body in found]
+        rows = []
+        for seq, at, body in found:
+            payload = sparkplug.decode(body)
+            own = sparkplug.set_taken(payload, offset)
+            if not own:
+                for metric in payload.metrics:
+                    metric.timestamp += offset
+            rows.append((at if own else at + offset, payload.SerializeToString(), seq))
         db.executemany("UPDATE row SET at = ?, body = ?, boot = NULL WHERE seq = ?", rows)
     return len(found)
-
-
-def _moved(body: bytes, offset: int) -> bytes:
-    payload = sparkplug.decode(body)
-    for metric in payload.metrics:
-        metric.timestamp += offset
-    return payload.SerializeToString()

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.point import POINTS, Kind
@@ -184,7 +184,7 @@ def never_thinned(names: Iterable[str], *, texts: bool) -> int:
 def without_gauges(row: Row) -> Row | None:
     """The row with what a full outbox still takes; None if nothing is left."""
     values = {name: value for name, value in row.values.items() if not _is_gauge(name)}
-    return Row(row.device, row.at, values, {}, row.texts, row.late) if values or row.texts else None
+    return replace(row, values=values, bad={}) if values or row.texts else None
 
 
 def _is_gauge(name: str) -> bool:

@@ -233,7 +233,7 @@ def test_emqx_positions_are_fixes_also_when_they_come_late() -> None:
     assert (row.at, row.values["latitude"], row.values["speed"], row.values["odometer"]) == (at, 32.43, 36.5, 1234.5)
     late = rows(CAR, position({"location": [body(at - 180_000), body(at - 10_000)]}, msg_id=0x0704), NOW)
     assert [(r.at, r.late) for r in late] == [(at - 180_000, True), (at - 10_000, False)]
-    assert [r.late for r in rows(CAR, position(body(at - 180_000)), NOW)] == [False]
+    assert [(r.late, r.taken) for r in rows(CAR, position(body(at - 180_000)), NOW)] == [(True, NOW)]
     assert rows(CAR, position({}, msg_id=0x0002), NOW) == []
     with pytest.raises(PayloadError, match="no date"):
         rows(CAR, position(body(at) | {"time": "000000000000"}), NOW)
@@ -243,10 +243,25 @@ def test_emqx_positions_are_fixes_also_when_they_come_late() -> None:
 
 @pytest.mark.parametrize("at", [0, NOW - 100 * 86_400_000, NOW + 86_400_000])
 def test_a_time_that_cannot_be_true_is_never_replaced_by_the_time_of_receipt(at: int) -> None:
-    """A clock at 1970, a year behind or a day ahead: the row stands where the meter put it, live, so that the cloud doubts it."""
+    """A clock at 1970, a year behind or a day ahead: the row stands where the meter put it, and the cloud may judge it."""
     (row,) = rows(METER, meter(at, 2.0)[1], NOW)
-    assert (row.at, row.late) == (at, False)
+    assert (row.at, row.late, row.taken) == (at or 1, at < NOW, NOW)
     assert [r.at for r in rows(METER, meter(NOW - 9000, 2.0)[1], NOW, retained=True)] == [NOW - 9000]
+
+
+def test_what_a_broker_kept_is_late_and_what_says_nothing_of_a_clock_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old is historical, whoever kept it; a retained message, a device that hands over batches, and one without a time are not judged."""
+    old = meter(NOW - 600_000, 2.0)[1]
+    judged = rows(METER, old, NOW)
+    retained = rows(METER, old, NOW, retained=True)
+    profile = METER.model.model_copy(update={"arrives": "batch"})
+    fresh = rows(METER, meter(NOW - 9000, 2.0)[1], NOW)
+    monkeypatch.setattr(Device, "model", property(lambda _: profile))
+    batch, ahead = rows(METER, old, NOW), rows(METER, meter(NOW + 600_000, 2.0)[1], NOW)
+    assert [(r.at, r.late, r.taken) for r in (*judged, *retained, *batch, *fresh, *ahead)] == [
+        (NOW - 600_000, True, NOW), (NOW - 600_000, True, None), (NOW - 600_000, True, None), (NOW - 9000, False, NOW),
+        (NOW + 600_000, False, NOW),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("time", ["null", '"soon"', "1e300", "true", "-5", '"9999-99-99T00:00:00Z"'])

@@ -133,6 +133,19 @@ def test_packs_go_before_anything_unsent(tmp_path: Path) -> None:
     outbox.close()
 
 
+def test_what_a_device_dated_itself_keeps_its_time_when_the_clock_is_set(tmp_path: Path) -> None:
+    """It waits like all rows of the boot; only when it was taken over is known now, and the cloud can judge by it."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("m1", AT - 7_000, {"power": 1.5}, taken=5_000), Row("m2", 5_000, {"power": 2.5})], boot="b1")
+    assert keeping.date(outbox, "b1", AT) == 2
+    own, other = outbox.pending(0, 10)
+    assert (own.at, other.at) == (AT - 7_000, AT + 5_000)
+    assert sparkplug.taken(sparkplug.decode(own.body)) == {AT - 7_000: AT + 5_000}
+    assert [r.at for r in sparkplug.readings(sparkplug.decode(own.body), "m1")] == [AT - 7_000]
+    assert sparkplug.taken(sparkplug.decode(other.body)) == {}
+    outbox.close()
+
+
 def test_rows_before_the_first_synchronisation_wait_and_then_get_their_time(tmp_path: Path) -> None:
     """A gateway without a set clock reads on; nothing is sent with a wrong time."""
     outbox = Outbox(tmp_path / "o.db")

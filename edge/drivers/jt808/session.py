@@ -177,9 +177,9 @@ class Session:
     def _kept(self, frame: Frame, body: Location | LocationReply | Batch) -> tuple[tuple[Row, ...], Body]:
         """One row a fix, and the answer: what has no date cannot be kept, so a message of which nothing is left is a bad one."""
         found, lost = _fixes(body)
-        now, stored = self.known.clock.now_ms(), isinstance(body, Batch)
+        now = self.known.clock.now_ms()
         device = self.known.devices[identity(frame.phone)]
-        dated = [row for fix in found if (row := believed.position(device, fix, now, stored=stored))]
+        dated = [row for fix in found if (row := believed.position(device, fix, now))]
         if lost or len(dated) < len(found):
             self.known.report(device.id, "positions that cannot be read or have no date")
         return tuple(dated), self._general(frame, results.OK if dated or not (found or lost) else results.BAD_MESSAGE)
