@@ -129,7 +129,8 @@ class Service:
                 log.warning("indicators wait", reason=str(error).splitlines()[0])
 
     async def _serve(self) -> None:
-        context = Context(self.engine, self.telemetry, self.clock, self.site.group, self.not_ready, self.site, self.alerts.channels)
+        alerts, group = self.alerts, self.site.group
+        context = Context(self.engine, self.telemetry, self.clock, group, self.not_ready, self.site, alerts.channels, alerts.rules)
         config = uvicorn.Config(
             create_app(context),
             host=self.settings.bind,

@@ -146,3 +146,7 @@ class Operation(Strict):
     def workdays(self) -> Workdays:
         """The calendar of the site."""
         return Workdays(frozenset(self.worked), frozenset(self.free))
+
+    def exempt(self, rule: str) -> frozenset[str]:
+        """Ids of the devices, meters and gateways that a rule does not hold for."""
+        return frozenset(subject for each in self.exemptions if each.rule == rule for subject in each.subjects)

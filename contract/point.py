@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from contract.units import Unit
@@ -29,6 +30,7 @@ class Point:
         kind: Gauge, counter or state.
         sign: What positive and negative mean, where both occur.
         plausible: Smallest and largest value that is believed; others are stored as bad.
+        values: Names of a state's numbers where a standard or this system gives them; a profile's own names come first.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Point:
     kind: Kind = Kind.GAUGE
     sign: str = ""
     plausible: tuple[float, float] = (-1e12, 1e12)
+    values: Mapping[int, str] = field(default_factory=dict)
 
 
 _GRID = "Positive: drawn from the grid. Negative: fed back into it."
@@ -88,13 +91,13 @@ _ALL: list[Point] = [
     Point("scene", Unit.NONE, Kind.STATE),
     # elevators: latched by the controller, since a poll would miss a stop
     Point("floor", Unit.NONE, Kind.STATE),
-    Point("direction", Unit.NONE, Kind.STATE, sign="1 up, 2 down, 0 standing."),
+    Point("direction", Unit.NONE, Kind.STATE, values={0: "standing", 1: "up", 2: "down"}),
     Point("door", Unit.NONE, Kind.STATE),
     Point("load", Unit.PERCENT, plausible=(0, 200)),
     Point("last_stop", Unit.NONE, Kind.STATE),
     Point("stops", Unit.NONE, Kind.COUNTER, plausible=(0, _HUGE)),
     *[Point(f"stops_{n:02d}", Unit.NONE, Kind.COUNTER, plausible=(0, _HUGE)) for n in range(1, 33)],
-    Point("parity", Unit.NONE, Kind.STATE, sign="0 every floor, 1 odd, 2 even."),
+    Point("parity", Unit.NONE, Kind.STATE, values={0: "every floor", 1: "odd", 2: "even"}),
     Point("running_hours", Unit.SECOND, Kind.COUNTER, plausible=(0, 1e10)),
     # vehicles
     Point("latitude", Unit.DEGREE, sign="Positive: north. WGS-84.", plausible=(-90, 90)),
@@ -102,8 +105,8 @@ _ALL: list[Point] = [
     Point("altitude", Unit.METRE, plausible=(-500, 9000)),
     Point("speed", Unit.KILOMETRE_PER_HOUR, plausible=(0, 300)),
     Point("course", Unit.DEGREE, plausible=(0, 360)),
-    Point("located", Unit.NONE, Kind.STATE),
-    Point("ignition", Unit.NONE, Kind.STATE),
+    Point("located", Unit.NONE, Kind.STATE, values={0: "not located", 1: "located"}),
+    Point("ignition", Unit.NONE, Kind.STATE, values={0: "off", 1: "on"}),
     Point("odometer", Unit.KILOMETRE, Kind.COUNTER, plausible=(0, 1e7)),
     Point("fuel_level", Unit.LITRE, plausible=(0, 1000)),
     Point("satellites", Unit.NONE, plausible=(0, 200)),

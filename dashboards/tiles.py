@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from contract.point import POINTS
 from contract.units import Unit
@@ -53,8 +53,10 @@ def column(words: Words, point: str, *, decimals: int | None = None) -> Column:
     return Column(point, words(f"point.{point}"), unit_of(point), decimals=decimals)
 
 
-def state(words: Words, device_class: str, point: str, *alarms: int) -> Column:
-    """A point that is a state, in words; the states that are alarms are coloured."""
+def state(words: Words, device_class: str, point: str, sound: Collection[str] = ()) -> Column:
+    """A point that is a state, in words; where some states are sound, all others that have a name are coloured as alarms."""
+    meanings = words.meanings(device_class, point)
+    alarms = [number for number, name in meanings.items() if sound and name not in sound]
     return Column(point, words(f"point.{point}"), words=words.states(device_class, point), colours=dict.fromkeys(alarms, ALARM))
 
 
@@ -124,8 +126,8 @@ def lifts(words: Words, size: Size) -> Json:
         state(words, "elevator", "door"),
         column(words, "load"),
         state(words, "elevator", "parity"),
-        state(words, "elevator", "mode", 1, 3),
-        state(words, "elevator", "fault", 1, 2, 3),
+        state(words, "elevator", "mode", ("normal", "inspection")),
+        state(words, "elevator", "fault", ("none",)),
     ]
     return table(words("lifts"), queries.newest("elevator", [c.name for c in columns[1:]]), columns, size)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,17 +68,27 @@ class Words:
         return {g.id: g.id for g in self.site.gateways}
 
     def states(self, device_class: str, point: str) -> dict[int, str]:
-        """The words of a state, by number, from all profiles of the class that the site uses.
+        """The words of a state, by number, from all profiles of the class that the site uses, as `meanings` has them.
 
         Raises:
             KeyError: The catalogue lacks a word (`grafana.state.WORD`, or `grafana.state.POINT.WORD` where it means another thing).
+            ValueError: No profile of the class has the point.
+        """
+        return {number: self._state(point, word) for number, word in self.meanings(device_class, point).items()}
+
+    def meanings(self, device_class: str, point: str) -> dict[int, str]:
+        """The name that profiles give each number of a state; a number that means different things to different models has none.
+
+        Raises:
             ValueError: No profile of the class has the point.
         """
         profiles = [load_profile(path) for path in sorted({d.profile for d in self.devices(device_class)})]
         mapped = [profile.points[point] for profile in profiles if point in profile.points]
         if not mapped:
             raise ValueError(f"no profile of class {device_class} has the point {point}")
-        return {number: self._state(point, word) for m in mapped for number, word in sorted((m.values or {}).items())}
+        found = {(number, word) for m in mapped for number, word in (m.values or {}).items()}
+        told = Counter(number for number, _ in found)
+        return {number: word for number, word in sorted(found) if told[number] == 1}
 
     def _state(self, point: str, word: str) -> str:
         own = f"state.{point}.{word}"

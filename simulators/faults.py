@@ -228,7 +228,7 @@ CATALOGUE: dict[str, Fault] = {
             shown=_stopping,
             added=_stopped,
         ),
-        Fault("overspeed", "drives at VALUE km/h", frozenset({"vehicle"}), default=130.0, limits=(1.0, 300.0), shown=_speeding),
+        Fault("overspeed", "drives at VALUE km/h", frozenset({"vehicle"}), default=140.0, limits=(1.0, 300.0), shown=_speeding),
         Fault("sos", "the driver calls for help (JT/T 808 alarm bit 0)", frozenset({"vehicle"}), shown=_calling),
         Fault(
             CLOCK,

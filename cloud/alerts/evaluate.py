@@ -140,7 +140,7 @@ class Evaluator:
 def _of_rule(rule: Rule, view: View, kept: Mapping[tuple[str, str], Kept]) -> Iterator[Change]:
     """Every subject of a rule, stepped."""
     mine = {subject: found for (of, subject), found in kept.items() if of == rule.id}
-    exempt = {s for e in view.site.operation.exemptions if e.rule == rule.id for s in e.subjects}
+    exempt = view.site.operation.exempt(rule.id)
     seen: set[str] = set(exempt)
     for observation in rule.known.observe(rule, rule.numbers, view, {subject: found.memory for subject, found in mine.items()}):
         if observation.subject in seen:

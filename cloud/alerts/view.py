@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,9 +15,12 @@ from cloud.indicators.figures import targets_of
 from cloud.indicators.model import Targets
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, local_time
-from cloud.registry import tables
-from cloud.registry.online import Life, class_of, devices_of, life
+from cloud.registry import current, tables
+from cloud.registry.current import Row
+from cloud.registry.online import Life, class_of, devices_of, life, profile_of
+from contract import states
 from contract.operation import Hours, Season
+from contract.profile import Profile
 from contract.reading import Quality
 from contract.site import Site
 
@@ -42,6 +45,7 @@ class Device(NamedTuple):
     gateway: str
     name: dict[str, str]
     life: Life
+    profile: Profile | None = None
 
 
 class Meter(NamedTuple):
@@ -115,6 +119,11 @@ class View:
         found = self.newest.get(device.id, {}).get(point)
         return found if found is not None and device.life.speaks_of_now(found.at, self.now) else None
 
+    def state(self, device: Device, point: str) -> str | None:
+        """The name of a state that still says something of now; None where it is not known, or its number has no name."""
+        found = self.good(device, point)
+        return None if found is None else states.meaning(device.profile, point, found.value)
+
     def silence(self, device: str) -> int | None:
         """Ms since a device's newest good reading; None if there never was one."""
         seen = self.seen.get(device)
@@ -140,17 +149,12 @@ def load(engine: sa.Engine, site: Site, now: int) -> View:
     """The view at a moment; six queries, however many devices there are."""
     group = site.group
     with engine.connect() as connection:
-        devices = {device.id: device for device in map(_device, connection.execute(devices_of(group)))}
-        seen, newest = _readings(connection, group)
+        here = of_rows(site, now, connection.execute(devices_of(group)), current.readings_of(connection, group))
         nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
         meters = {meter.id: meter for meter in map(_meter, connection.execute(_of_group(tables.meter, group)))}
         events, rejected = _events(connection, group, now), _rejected(connection, group, now)
-    return View(
-        now=now,
-        site=site,
-        devices=devices,
-        seen=seen,
-        newest=newest,
+    return replace(
+        here,
         nodes={gateway.id: False for gateway in site.gateways} | nodes,
         events=events,
         rejected=rejected,
@@ -160,30 +164,38 @@ def load(engine: sa.Engine, site: Site, now: int) -> View:
     )
 
 
+def of_rows(site: Site, now: int, devices: Iterable[Row], readings: Mapping[str, Mapping[str, Row]]) -> View:
+    """What rules see of some devices and their newest readings, and of nothing else.
+
+    Args:
+        site: Whose devices they are.
+        now: ms since 1970 in UTC.
+        devices: Rows of `devices_of`.
+        readings: Rows of `latest` by device and point.
+    """
+    good = int(Quality.GOOD)
+    return View(
+        now=now,
+        site=site,
+        devices={device.id: device for device in map(_device, devices)},
+        seen={device: at for device, points in readings.items() if (at := current.seen(points.values())) is not None},
+        newest={
+            device: {name: Newest(row.value, row.at) for name, row in points.items() if row.quality == good and row.value is not None}
+            for device, points in readings.items()
+        },
+    )
+
+
 def _of_group(table: sa.Table, group: str) -> sa.Select[Any]:
     return sa.select(table).where(table.c.grp == group).order_by(table.c.id)
 
 
 def _device(row: sa.Row[Any]) -> Device:
-    return Device(row.id, class_of(row), row.gateway, json.loads(row.name), life(row))
+    return Device(row.id, class_of(row), row.gateway, json.loads(row.name), life(row), profile_of(row))
 
 
 def _meter(row: sa.Row[Any]) -> Meter:
     return Meter(row.id, json.loads(row.name), row.energy, row.device, row.point, row.main)
-
-
-def _readings(connection: sa.Connection, group: str) -> tuple[dict[str, int], dict[str, dict[str, Newest]]]:
-    seen: dict[str, int] = {}
-    newest: defaultdict[str, dict[str, Newest]] = defaultdict(dict)
-    column = tables.latest.c
-    query = sa.select(column.device, column.point, column.at, column.value, column.quality, column.good_at).where(column.grp == group)
-    good = int(Quality.GOOD)
-    for device, point, at, value, quality, good_at in connection.execute(query):
-        if good_at is not None:
-            seen[device] = max(good_at, seen.get(device, good_at))
-        if quality == good and value is not None:
-            newest[device][point] = Newest(value, at)
-    return seen, newest
 
 
 def _events(connection: sa.Connection, group: str, now: int) -> list[Noted]:

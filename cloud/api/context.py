@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
 
 from cloud.alerts.channels import Channel
+from cloud.alerts.ruleset import Rule
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
 from contract.site import Site
@@ -27,6 +28,7 @@ class Context:
         ready: None when the service is ready, else what it still waits for.
         site: What the site's files say.
         channels: By which people are told of alerts.
+        rules: Of alerts, by id.
     """
 
     engine: sa.Engine
@@ -36,6 +38,7 @@ class Context:
     ready: Callable[[], str | None]
     site: Site
     channels: Sequence[Channel] = ()
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
 
 def _of(request: Request) -> Context:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,15 +11,14 @@ import sqlalchemy as sa
 from cloud.api.context import Context
 from cloud.api.problems import not_found
 from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle, Writable
-from cloud.registry.online import VEHICLE, class_of, devices_of, life
-from cloud.registry.tables import device, latest, site
+from cloud.registry.current import Row, readings_of, seen
+from cloud.registry.online import VEHICLE, class_of, devices_of, life, profile_of
+from cloud.registry.tables import device, site
 from contract.clock import iso
 from contract.point import POINTS
-from contract.profile import PointMap, Profile, load_profile
-from contract.yamlfile import ConfigError
+from contract.profile import PointMap
 
 _POSITION = ("latitude", "longitude", "speed", "course")
-Row = sa.Row[Any]
 
 
 def device_row(context: Context, name: str) -> Row:
@@ -38,8 +37,9 @@ def device_row(context: Context, name: str) -> Row:
 
 def all_devices(context: Context) -> list[Device]:
     """Every device of the group, by id."""
-    place, newest, now = _site(context), _newest(context), context.clock.now_ms()
+    place, now = _site(context), context.clock.now_ms()
     with context.engine.connect() as connection:
+        newest = readings_of(connection, context.group)
         return [Device(**_fields(row, newest[row.id], place, now)) for row in connection.execute(devices_of(context.group))]
 
 
@@ -50,7 +50,9 @@ def one_device(context: Context, name: str) -> DeviceDetail:
         HTTPException: 404, there is none.
     """
     row = device_row(context, name)
-    fields = _fields(row, _newest(context, name)[name], _site(context), context.clock.now_ms())
+    with context.engine.connect() as connection:
+        newest = readings_of(connection, context.group, name)[name]
+    fields = _fields(row, newest, _site(context), context.clock.now_ms())
     profile = profile_of(row)
     writable = {point: _writable(point, mapped) for point, mapped in profile.points.items() if mapped.writable} if profile else {}
     return DeviceDetail(
@@ -68,17 +70,10 @@ def names(context: Context) -> dict[str, Both]:
 def vehicles(context: Context) -> list[Vehicle]:
     """Every vehicle with its newest position."""
     query = devices_of(context.group).where(device.c["class"] == VEHICLE)
-    newest, now = _newest(context), context.clock.now_ms()
+    now = context.clock.now_ms()
     with context.engine.connect() as connection:
+        newest = readings_of(connection, context.group)
         return [_vehicle(row, newest[row.id], now) for row in connection.execute(query)]
-
-
-def profile_of(row: Row) -> Profile | None:
-    """A device's profile; None for a device that has none, or whose profile is no longer shipped."""
-    try:
-        return load_profile(row.profile) if row.profile else None
-    except ConfigError:
-        return None
 
 
 def _site(context: Context) -> str:
@@ -86,33 +81,16 @@ def _site(context: Context) -> str:
         return connection.execute(sa.select(site.c.id).where(site.c.grp == context.group).limit(1)).scalar_one_or_none() or ""
 
 
-def _newest(context: Context, name: str | None = None) -> defaultdict[str, list[Row]]:
-    """The rows of `latest` by device."""
-    query = sa.select(latest).where(latest.c.grp == context.group)
-    if name is not None:
-        query = query.where(latest.c.device == name)
-    found: defaultdict[str, list[Row]] = defaultdict(list)
-    with context.engine.connect() as connection:
-        for row in connection.execute(query):
-            found[row.device].append(row)
-    return found
-
-
-def _seen(newest: list[Row]) -> int | None:
-    """Time of the newest good reading."""
-    return max((row.good_at for row in newest if row.good_at is not None), default=None)
-
-
-def _fields(row: Row, newest: list[Row], place: str, now: int) -> dict[str, Any]:
-    seen, profile = _seen(newest), profile_of(row)
-    points = {item.point for item in newest} | set(profile.points if profile else ())
+def _fields(row: Row, newest: Mapping[str, Row], place: str, now: int) -> dict[str, Any]:
+    last, profile = seen(newest.values()), profile_of(row)
+    points = {*newest, *(profile.points if profile else ())}
     return {
         "id": row.id,
         "class": class_of(row),
         "site": place,
         "gateway": row.gateway,
-        "online": life(row).speaks_of_now(seen, now),
-        "last_seen": None if seen is None else iso(seen),
+        "online": life(row).speaks_of_now(last, now),
+        "last_seen": None if last is None else iso(last),
         "points": sorted(points),
     }
 
@@ -124,13 +102,12 @@ def _writable(point: str, mapped: PointMap) -> Writable:
     )
 
 
-def _vehicle(row: Row, newest: list[Row], now: int) -> Vehicle:
-    values = {item.point: item for item in newest}
-    where = values.get("latitude")
+def _vehicle(row: Row, newest: Mapping[str, Row], now: int) -> Vehicle:
+    where = newest.get("latitude")
     return Vehicle(
         id=row.id,
         name=json.loads(row.name)["zh"],
-        online=life(row).speaks_of_now(_seen(newest), now),
+        online=life(row).speaks_of_now(seen(newest.values()), now),
         at=None if where is None else iso(where.at),
-        **{point: values[point].value if point in values else None for point in _POSITION},
+        **{point: newest[point].value if point in newest else None for point in _POSITION},
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from cloud.api.context import Context
-from cloud.api.devices import device_row, profile_of
+from cloud.api.devices import device_row
 from cloud.api.latest import latest_readings, quality_name
 from cloud.api.params import MOST_HOURS, Every, check_span
 from cloud.api.problems import unprocessable
 from cloud.api.shapes import Sample
 from cloud.ledger.periods import HOUR_MS, edges
-from cloud.registry.online import class_of
+from cloud.registry.online import class_of, profile_of
 from cloud.telemetry.base import Aggregate
 from contract.clock import iso
 from contract.point import POINTS

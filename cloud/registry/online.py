@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cloud.registry.tables import device, device_state
+from contract.profile import Profile, load_profile
+from contract.yamlfile import ConfigError
 
 VEHICLE = "vehicle"
 VEHICLE_SILENCE = 180_000
@@ -41,6 +43,14 @@ def devices_of(group: str) -> sa.Select[Any]:
 def class_of(row: sa.Row[Any]) -> str:
     """The device class of a row; `class` is a word of Python, so it cannot be asked for by name."""
     return str(row._mapping["class"])  # noqa: SLF001 (public in SQLAlchemy)
+
+
+def profile_of(row: sa.Row[Any]) -> Profile | None:
+    """A device's profile; None for a device that has none, or whose profile is no longer shipped."""
+    try:
+        return load_profile(row.profile) if row.profile else None
+    except ConfigError:
+        return None
 
 
 def life(row: sa.Row[Any]) -> Life:

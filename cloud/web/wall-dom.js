@@ -1,7 +1,15 @@
 // The few ways in which the wall's pages make and change elements. Text is set as text, never as markup, and only where it changed.
 
 const SVG = "http://www.w3.org/2000/svg";
-export const SHAPES = { ok: "●", warning: "▲", alarm: "■", off: "○" };
+export const SHAPES = { ok: "●", info: "◇", warning: "▲", alarm: "■", off: "○", unknown: "?" };
+export const SEVERITY = { critical: "alarm", warning: "warning", info: "info" };
+const WORST = ["critical", "warning", "info"];
+
+/** What is open, the worst first; of two that are as bad, the newer one. */
+export const openAlerts = (alerts) =>
+  alerts
+    .filter(({ state: phase }) => phase !== "resolved")
+    .sort((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || b.fired_at.localeCompare(a.fired_at));
 
 /** An element with class, attributes and children (elements or texts). */
 export function make(name, kind = "", attributes = {}, ...children) {

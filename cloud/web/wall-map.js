@@ -2,7 +2,7 @@
 // apart and the farthest county still fits; the rings are 2, 10, 30, 60 and 100 km away.
 
 import { KEY, number, say } from "./texts.js";
-import { draw, make, mark, put, rows } from "./wall-dom.js";
+import { draw, make, mark, openAlerts, put, rows, SEVERITY } from "./wall-dom.js";
 
 const size = { width: 0, height: 0 }; // of the picture, px: as large as its panel, so that texts keep theirs
 const EDGE = [16, 22]; // px kept free at the sides, and at top and bottom
@@ -10,6 +10,7 @@ const KM = 111.32; // of a degree of latitude
 const RINGS = [2, 10, 30, 60, 100]; // km
 const STATES = ["moving", "idling", "parked", "offline"];
 const SHAPES = { moving: "M0,-11 L8,9 L0,4 L-8,9 Z", idling: "M0,-9 L9,0 L0,9 L-9,0 Z", parked: "M-7,-7 H7 V7 H-7 Z", offline: "M-7,0 A7,7 0 1 1 7,0 A7,7 0 1 1 -7,0 Z" };
+const URGENCY = ["info", "warning", "alarm"];
 const CELL = 26; // standing cars that would cover each other within this many px are one mark with their number
 
 let layers;
@@ -70,23 +71,36 @@ function labels(towns) {
   return taken.map(({ left, y, text }) => draw("text", { x: left, y: y + 7 }, text));
 }
 
-/** Cars that stand together are one mark; each moving car keeps its own. */
-function marks(vehicles) {
-  const found = [];
+/** Cars that stand together are one mark; each moving car keeps its own, and so does one with an open alert, on top of all others. */
+function marks(vehicles, worst) {
+  const [found, called] = [[], []];
   const cells = new Map();
   for (const car of vehicles.filter(({ latitude, longitude }) => latitude !== null && longitude !== null)) {
     const [x, y] = projected.project(car.latitude, car.longitude);
+    const own = { id: car.id, x, y, state: car.state, course: car.state === "moving" ? (car.course ?? 0) : 0, number: 1 };
     const cell = `${car.state} ${Math.round(x / CELL)} ${Math.round(y / CELL)}`;
-    if (car.state === "moving") found.push({ id: car.id, x, y, state: car.state, course: car.course ?? 0, number: 1 });
+    const kind = worst.get(car.id);
+    if (kind) called.push({ ...own, id: `${kind} ${car.id}`, kind, name: car.plate || car.name[KEY] });
+    else if (car.state === "moving") found.push(own);
     else if (cells.has(cell)) cells.get(cell).number += 1;
-    else cells.set(cell, { id: cell, x, y, state: car.state, course: 0, number: 1 });
+    else cells.set(cell, { ...own, id: cell });
   }
-  return [...cells.values(), ...found];
+  return [...cells.values(), ...found, ...called.sort((a, b) => URGENCY.indexOf(a.kind) - URGENCY.indexOf(b.kind))];
 }
 
-function buildMark({ state, id }) {
+function buildMark({ state, id, kind }) {
   const text = draw("text", { x: -13, y: 7, "text-anchor": "end" });
-  return { element: draw("g", { "data-mark": id }, shape(state), text), text };
+  const parts = [shape(state), text];
+  if (kind) parts.push(draw("circle", { r: 17, class: "called", "data-state": kind }));
+  return { element: draw("g", { "data-mark": id }, ...parts), text };
+}
+
+/** The number of cars of a mark, or whose car it is, where there is room for it. */
+function label(row, { x, number: count, kind, name }) {
+  put(row.text, kind === "alarm" ? name : count > 1 ? number(count) : "");
+  const right = kind && x < size.width / 2;
+  mark(row.text, "x", right ? "23" : kind ? "-23" : "-13");
+  mark(row.text, "text-anchor", right ? "start" : "end");
 }
 
 function buildLegend({ id }) {
@@ -95,7 +109,7 @@ function buildLegend({ id }) {
   return { element: make("li", "", { "data-vehicles": id }, icon, say(`wall.vehicle.${id}`), count), count };
 }
 
-export function drawMap({ vehicles, map }) {
+export function drawMap({ vehicles, map, alerts }) {
   const counts = STATES.map((id) => ({ id, count: vehicles.filter(({ state }) => state === id).length }));
   // before the picture is measured, which has what the legend leaves
   rows(document.querySelector("#map .legend"), counts, buildLegend).forEach((row, index) => put(row.count, number(counts[index].count)));
@@ -107,13 +121,16 @@ export function drawMap({ vehicles, map }) {
     layers = { ground: draw("g", {}, ...drawGround(map)), marks: draw("g", { class: "marks" }) };
     body.replaceChildren(draw("svg", { viewBox: `0 0 ${size.width} ${size.height}`, role: "img", "aria-labelledby": "map-title" }, layers.ground, layers.marks));
   }
-  const found = marks(vehicles);
+  const worst = new Map(openAlerts(alerts).reverse().map(({ subject, severity }) => [subject, SEVERITY[severity]]));
+  const found = marks(vehicles, worst);
   rows(layers.marks, found, buildMark).forEach((row, index) => {
-    const { x, y, course, number: count } = found[index];
+    const { x, y, course, state } = found[index];
     mark(row.element, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+    mark(row.element.firstChild, "d", SHAPES[state]);
+    mark(row.element.firstChild, "class", state);
     mark(row.element.firstChild, "transform", `rotate(${course.toFixed(0)})`);
-    put(row.text, count > 1 ? number(count) : "");
+    label(row, found[index]);
   });
-  const shown = vehicles.filter(({ latitude }) => latitude !== null).length;
-  put(document.querySelector("#map .note"), say("wall.vehicles", { n: vehicles.length, located: shown }));
+  const calling = vehicles.filter(({ id }) => worst.get(id) === "alarm").length;
+  put(document.querySelector("#map .note"), say(calling ? "wall.vehicles_alarm" : "wall.vehicles", { n: vehicles.length, alarms: calling }));
 }

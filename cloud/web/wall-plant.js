@@ -1,16 +1,10 @@
 // Zones, elevators and alerts.
 
 import { age, clock, KEY, number, say } from "./texts.js";
-import { make, mark, place, put, rows, state } from "./wall-dom.js";
+import { make, mark, openAlerts, place, put, rows, SEVERITY, state } from "./wall-dom.js";
 
-const SEVERITY = { critical: "alarm", warning: "warning", info: "ok" };
-const WORST = ["critical", "warning", "info"];
 const ARROWS = { up: "▲", down: "▼" };
-const isOpen = ({ state: phase }) => phase !== "resolved";
-
-/** An open alert about a subject, the worst first. */
-const alertOf = (alerts, ids) =>
-  alerts.filter((alert) => isOpen(alert) && ids.includes(alert.subject)).sort((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity))[0];
+const FLOORS = { odd: 1, even: 0 }; // what a served floor leaves, divided by 2
 
 function buildZone({ id, name }) {
   const part = { number: make("span"), set: make("span", "set"), shape: make("span", "shape"), run: make("span") };
@@ -20,25 +14,29 @@ function buildZone({ id, name }) {
   return part;
 }
 
-/** State, words: what the zone's switch does now, or why that is not known. */
+/** State, words: what the zone's switch does now, or why that is not known. A number that the profile does not name says nothing. */
 function standing(zone, alert, now) {
   const lost = zone.room_temperature.since ?? zone.on.since;
-  if (zone.on.value === null || lost) return ["off", lost ? say("wall.silent", { age: age(lost, now) }) : say("wall.never_read")];
-  if (zone.fault && zone.fault !== "none") return ["alarm", say("wall.fault", { what: say(`wall.fault.${zone.fault}`, {}, zone.fault) })];
-  const kind = alert ? SEVERITY[alert.severity] : zone.on.value ? "ok" : "off";
-  if (!zone.on.value) return [kind, say("wall.off")];
+  if (zone.on.value === null || lost) return ["unknown", lost ? say("wall.silent", { age: age(lost, now) }) : say("wall.never_read")];
+  if (zone.faulty) return ["alarm", say("wall.fault", { what: say(`wall.fault.${zone.fault}`, {}, zone.fault) })];
+  const unnamed = zone.running === null ? number(zone.on.value) : zone.fault !== null && zone.faulty === null ? zone.fault : null;
+  const kind = SEVERITY[alert?.severity ?? zone.beyond] ?? (unnamed !== null ? "unknown" : zone.running ? "ok" : "off");
+  if (unnamed !== null) return [kind, say("wall.state_unknown", { number: unnamed })];
+  if (!zone.running) return [kind, say("wall.off")];
   return [kind, [zone.mode, zone.fan].filter(Boolean).map((word) => say(`wall.hvac.${word}`, {}, word)).join(" · ")];
 }
 
+const KINDS = ["ok", "info", "warning", "alarm", "off", "unknown"];
 const degrees = ({ value }) => (value === null ? number(null) : `${number(value, 1)}°`);
 
 export function drawZones({ zones, alerts }, now) {
   const body = document.querySelector("#zones .body");
-  const counts = { ok: 0, warning: 0, alarm: 0, off: 0 };
+  const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
+  const open = openAlerts(alerts);
   const built = rows(body, [...zones, { id: "sum" }], (zone) => (zone.id === "sum" ? buildSum() : buildZone(zone)));
   zones.forEach((zone, index) => {
     const row = built[index];
-    const [kind, word] = standing(zone, alertOf(alerts, [zone.id, zone.device]), now);
+    const [kind, word] = standing(zone, open.find(({ subject }) => subject === zone.id || subject === zone.device), now);
     counts[kind] += 1;
     mark(row.element, "data-state", kind);
     state(row.shape, kind);
@@ -46,6 +44,7 @@ export function drawZones({ zones, alerts }, now) {
     put(row.number, degrees(zone.room_temperature));
     mark(row.room, "class", zone.room_temperature.since ? "room old" : "room");
     put(row.set, `→ ${degrees(zone.setpoint)}`);
+    mark(row.set, "data-state", SEVERITY[zone.beyond] ?? "");
   });
   for (const [kind, number_] of Object.entries(built.at(-1).numbers)) put(number_, number(counts[kind]));
 }
@@ -53,7 +52,7 @@ export function drawZones({ zones, alerts }, now) {
 function buildSum() {
   const element = make("div", "sum");
   const numbers = {};
-  for (const kind of ["ok", "warning", "alarm", "off"]) {
+  for (const kind of KINDS) {
     const shape = make("span", "shape");
     state(shape, kind);
     numbers[kind] = make("b");
@@ -94,19 +93,25 @@ export function drawLifts({ lifts }, now) {
 
 function drawCar(car, floors, part, now) {
   const gone = car.floor.value === null || car.floor.since !== null;
-  const wrong = car.fault !== null && car.fault !== "none";
-  const special = car.mode !== null && car.mode !== "normal";
-  mark(part.cab, "data-state", gone ? "off" : wrong ? "alarm" : special ? "warning" : "normal");
+  const unnamed = car.fault !== null && car.faulty === null ? car.fault : car.mode !== null && car.special === null ? car.mode : null;
+  mark(part.cab, "data-state", gone ? "off" : car.faulty ? "alarm" : car.special ? "warning" : unnamed !== null ? "unknown" : "normal");
   put(part.parity, say(`wall.parity.${car.parity}`, {}, number(null)));
   put(part.cab, number(car.floor.value));
   place(part.cab, "left", `clamp(0px, ${(((car.floor.value ?? 1) - 0.5) / floors) * 100}% - 20px, 100% - 40px)`);
   part.cells.forEach((cell, index) => {
-    const serves = car.parity === "every floor" || index === 0 || (car.parity && (index + 1) % 2 === (car.parity === "odd" ? 1 : 0));
+    const named = car.parity === "every floor" || car.parity in FLOORS;
+    const serves = named && (car.parity === "every floor" || index === 0 || (index + 1) % 2 === FLOORS[car.parity]);
     mark(cell, "class", serves ? "served" : "");
   });
-  const word = wrong ? say("wall.fault", { what: say(`wall.fault.${car.fault}`, {}, car.fault) }) : special ? say(`wall.lift.${car.mode}`, {}, car.mode) : null;
-  const moves = ARROWS[car.direction] ?? (car.door === "open" ? say("wall.door_open") : say("wall.stands"));
-  put(part.does, gone ? age(car.floor.since, now) : (word ?? moves));
+  put(part.does, gone ? age(car.floor.since, now) : does(car, unnamed));
+}
+
+/** A fault, a mode that overrides, or how the car moves; of what has no name, its number. */
+function does(car, unnamed) {
+  if (car.faulty) return say("wall.fault", { what: say(`wall.fault.${car.fault}`, {}, car.fault) });
+  if (car.special) return say(`wall.lift.${car.mode}`, {}, car.mode);
+  if (unnamed !== null) return say("wall.state_unknown", { number: unnamed });
+  return ARROWS[car.direction] ?? (car.door === "open" ? say("wall.door_open") : car.direction === "standing" ? say("wall.stands") : number(null));
 }
 
 function buildAlert() {
@@ -118,7 +123,7 @@ function buildAlert() {
 const MOST = 6; // alerts that are tried; those that do not fit are counted
 
 export function drawAlerts({ alerts }, now) {
-  const open = alerts.filter(isOpen).sort((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || b.fired_at.localeCompare(a.fired_at));
+  const open = openAlerts(alerts);
   const body = document.querySelector("#alerts .body");
   let fit = Math.min(open.length, MOST);
   do drawList(body, open, fit, now);

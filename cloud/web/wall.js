@@ -17,7 +17,7 @@ const PANELS = [
   [drawZones, ["zones", "alerts"]],
   [drawLifts, ["lifts"]],
   [drawAlerts, ["alerts"]],
-  [drawMap, ["vehicles", "map"]],
+  [drawMap, ["vehicles", "map", "alerts"]],
 ];
 const wall = { draws: 0, state: null };
 const at = (id) => document.getElementById(id);

@@ -52,7 +52,7 @@ def _fresh_air(words: Words) -> Json:
         tiles.device(words("device_name"), words.device_names("fresh_air")),
         *(tiles.column(words, point, decimals=0 if point == "co2" else 1) for point in _FRESH_AIR),
         tiles.state(words, "fresh_air", "on"),
-        tiles.state(words, "fresh_air", "fault", 1, 2, 3),
+        tiles.state(words, "fresh_air", "fault", ("none",)),
     ]
     query = queries.newest("fresh_air", [c.name for c in columns[1:]])
     return table(words("class.fresh_air"), query, columns, Size(12, 7))

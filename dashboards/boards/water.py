@@ -64,7 +64,7 @@ def _now(words: Words) -> Json:
         tiles.column(words, "battery", decimals=2),
         tiles.state(words, "water", "valve"),
         tiles.state(words, "water", "pipe"),
-        tiles.state(words, "water", "fault", 1, 2, 3),
+        tiles.state(words, "water", "fault", ("none",)),
     ]
     return table(words("water_now"), queries.newest("water", [c.name for c in columns[1:]]), columns, Size(12, 6, "24h"))
 

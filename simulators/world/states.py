@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.profile import Profile
+from contract.states import meaning
 
 _ALIASES = {"cool": ("cool",), "heat": ("heat",), "fan": ("fan", "vent"), "top": ("top", "turbo", "high")}
 
@@ -25,12 +26,10 @@ def number(profile: Profile, point: str, *wanted: str, default: float = 0.0) -> 
 
 def word(profile: Profile, point: str, raw: float) -> str:
     """The name of a raw number; the number itself where it has none."""
-    mapped = profile.points.get(point)
-    names = (mapped.values if mapped else None) or {}
-    return names.get(int(raw), f"{raw:g}").lower()
+    return (meaning(profile, point, raw) or f"{raw:g}").lower()
 
 
 def is_on(profile: Profile, raw: float) -> bool:
-    """Whether the state `on` of a device means that it runs."""
-    name = word(profile, "on", raw)
-    return name.startswith(("on", "run", "start")) or (name.replace(".", "").isdigit() and raw != 0)
+    """Whether the state `on` of a device means that it runs; of a profile without names, 1 does."""
+    names = profile.points["on"].values
+    return word(profile, "on", raw).startswith(("on", "run", "start")) if names else raw == 1.0

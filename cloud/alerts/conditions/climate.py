@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
 from contract.point import POINTS
-from contract.profile import load_profile
+from contract.states import is_on
 from contract.units import Unit
 
 if TYPE_CHECKING:
@@ -51,37 +51,27 @@ def season_limit(rule: Rule, given: SeasonLimits, view: View, _memory: Mapping[s
             yield Observation(device.id, None)
             continue
         over = round((limit - found.value if season == "cooling" else found.value - limit) - given.tolerance, 6)
-        by_weather = over > 0 and given.by_the_plant and not _open(view, device)
+        by_weather = over > 0 and given.by_the_plant and not _agrees(view, device, "valve", "open")
         yield Observation(device.id, None if by_weather else over, found.value, limit, {"side": _SIDE[season]})
 
 
 def _runs(view: View, device: Device, season: str) -> bool:
     """On, and in the mode of the season: what a fan does alone, the rule does not mean."""
-    wanted = {"cooling": "cool", "heating": "heat"}[season]
-    return _word(view, device, "on") == "on" and _word(view, device, "mode") in {wanted, None}
+    return is_on(view.state(device, "on")) is True and _agrees(view, device, "mode", {"cooling": "cool", "heating": "heat"}[season])
 
 
-def _open(view: View, device: Device) -> bool:
-    return _word(view, device, "valve") in {"open", None}
-
-
-def _word(view: View, device: Device, point: str) -> str | None:
-    """The name of a state as the device's profile gives it; None where the device has no such point, or it is not known."""
-    found, placed = view.good(device, point), view.site.device_by_id.get(device.id)
-    if found is None or placed is None:
-        return None
-    mapped = load_profile(placed.profile).points.get(point)
-    return None if mapped is None else (mapped.values or {}).get(int(found.value))
+def _agrees(view: View, device: Device, point: str, wanted: str) -> bool:
+    """Whether a state is the wanted one, as far as the device tells it."""
+    return view.good(device, point) is None or view.state(device, point) == wanted
 
 
 @condition("runs_outside_hours", needs=Needs(classes=True, points=_SWITCHES))
 def runs_outside_hours(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
-    """Plant that is on outside its hours or on a day without work, by the official calendar and the site's exceptions."""
+    """Plant that is on outside its hours or on a day without work, by the official calendar and the site's exceptions.
+
+    A state that no profile names says neither.
+    """
     allowed = view.within(view.site.operation.plant)
     for device in view.of_class(rule.classes):
-        found = view.good(device, rule.point or "")
-        if found is None:
-            yield Observation(device.id, None)
-        else:
-            running = _word(view, device, rule.point or "") == "on"
-            yield Observation(device.id, 1.0 if running and not allowed else -1.0)
+        running = is_on(view.state(device, rule.point or ""))
+        yield Observation(device.id, None if running is None else 1.0 if running and not allowed else -1.0)

@@ -9,14 +9,13 @@ from pydantic import Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
 from cloud.ledger.periods import local_date, midnight
+from contract.states import is_wrong
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import Device, View
     from contract.operation import Car, ElevatorGroup
 
-_NORMAL = 0.0
-"""Mode of a car; fire, inspection and rescue serve every floor and always override."""
 _STOPS = "stops_"
 
 
@@ -63,14 +62,15 @@ def _judge(group: ElevatorGroup, car: Car, device: Device, given: Stops, view: V
 
 
 def _look(view: View, device: Device) -> dict[str, Any] | None:
-    """The counters by floor, of one moment, and whether the car ran normally then."""
+    """The counters by floor, of one moment, and whether the car ran normally then: fire, inspection and rescue serve every floor."""
     total = view.good(device, "stops")
     if total is None:
         return None
     newest = view.newest[device.id]
     counts = {str(int(point.removeprefix(_STOPS))): n.value for point, n in newest.items() if point.startswith(_STOPS) and n.at == total.at}
     mode = newest.get("mode")
-    return {"at": total.at, "counts": counts, "normal": mode is not None and mode.at == total.at and mode.value == _NORMAL}
+    normal = mode is not None and mode.at == total.at and is_wrong(view.state(device, "mode")) is False
+    return {"at": total.at, "counts": counts, "normal": normal}
 
 
 def _same_window(group: ElevatorGroup, given: Stops, view: View, since: int, until: int) -> bool:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
 from contract.point import POINTS
+from contract.states import is_on, meaning
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -48,7 +49,8 @@ def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mappi
             yield Observation(device.id, None)
             continue
         ignition = view.newest.get(device.id, {}).get("ignition")
-        limit = given.moving if ignition is not None and ignition.value else given.parked
+        running = is_on(meaning(device.profile, "ignition", ignition.value if ignition else None))
+        limit = given.moving if running else given.parked
         yield Observation(device.id, (silence - limit) / _MINUTE, round(silence / _MINUTE, 1), limit / _MINUTE)
 
 

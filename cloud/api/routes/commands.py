@@ -15,6 +15,7 @@ from cloud.api.params import Id, Moment, Said
 from cloud.api.problems import not_found, unprocessable
 from cloud.api.shapes import CommandAccepted, CommandState
 from cloud.registry import commands
+from cloud.registry.online import profile_of
 
 router = APIRouter(prefix="/api/v1")
 
@@ -35,7 +36,7 @@ def order(here: Here, caller: Commander, device: Id, body: NewCommand) -> Comman
     """Send a command to a device; operators only."""
     row, now = devices.device_row(here, device), here.clock.now_ms()
     wanted = commands.Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
-    why_not = commands.fault(wanted, devices.profile_of(row), now)
+    why_not = commands.fault(wanted, profile_of(row), now)
     if why_not:
         raise unprocessable(why_not)
     return CommandAccepted(id=commands.place(here.engine, wanted, now), state=commands.SENT)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from cloud.api.context import Context
-from cloud.api.devices import profile_of
 from cloud.api.wall.shapes import Data, Shown
-from cloud.registry.online import class_of, devices_of, life
-from cloud.registry.tables import latest
+from cloud.registry import current
+from cloud.registry.current import Row
+from cloud.registry.online import class_of, devices_of, life, profile_of
+from contract import states
 from contract.clock import iso
 from contract.reading import Quality
 
 GOOD = int(Quality.GOOD)
 _NAMED = 3
 """Silent devices that are named; the rest are counted."""
-Row = sa.Row[Any]
 NOTHING = Shown(value=None, since=None)
 
 
@@ -29,7 +28,7 @@ class Newest:
 
     now: int
     devices: dict[str, Row]
-    readings: dict[str, dict[str, Row]]
+    readings: Mapping[str, Mapping[str, Row]]
 
     def shown(self, name: str, point: str) -> Shown:
         """How a point's newest reading may be shown."""
@@ -45,19 +44,18 @@ class Newest:
         found = self.shown(name, point)
         return found.value if found.since is None else None
 
+    def meaning(self, name: str, point: str) -> str | None:
+        """The name of a point's current state; None where it is not known, or its number has no name."""
+        return states.meaning(profile_of(self.devices[name]), point, self.current(name, point)) if name in self.devices else None
+
     def state(self, name: str, point: str) -> str | None:
-        """The name of a point's current state in the device's profile; its number where that has no name for it."""
+        """The same to be read: its number where that has no name."""
         value = self.current(name, point)
-        if value is None:
-            return None
-        profile = profile_of(self.devices[name])
-        mapped = profile.points.get(point) if profile else None
-        names = (mapped.values if mapped else None) or {}
-        return names.get(int(value), f"{value:g}")
+        return None if value is None else self.meaning(name, point) or f"{value:g}"
 
     def seen(self, name: str) -> int | None:
         """Time (ms) of a device's newest good reading."""
-        return max((row.good_at for row in self.readings.get(name, {}).values() if row.good_at is not None), default=None)
+        return current.seen(self.readings.get(name, {}).values())
 
     def online(self, name: str) -> bool:
         """Whether a device was heard of lately, by the rule of `/api/v1/devices`."""
@@ -82,7 +80,4 @@ def newest(context: Context, connection: sa.Connection) -> Newest:
     """Everything as it is now; two queries."""
     now = context.clock.now_ms()
     by_id = {row.id: row for row in connection.execute(devices_of(context.group))}
-    readings: defaultdict[str, dict[str, Row]] = defaultdict(dict)
-    for row in connection.execute(sa.select(latest).where(latest.c.grp == context.group)):
-        readings[row.device][row.point] = row
-    return Newest(now, by_id, dict(readings))
+    return Newest(now, by_id, current.readings_of(connection, context.group))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
+from cloud.alerts.ruleset import Rule, Severity
+from cloud.alerts.view import of_rows
 from cloud.api.wall import shapes
 from cloud.api.wall.newest import Newest
 from cloud.ledger.periods import local_time
@@ -11,6 +14,7 @@ from cloud.registry.online import VEHICLE
 from contract.clock import iso
 from contract.operation import Car, ElevatorGroup, Text
 from contract.site import Site
+from contract.states import is_on, is_wrong
 from contract.workdays import Workdays
 
 STANDS = 3.0
@@ -22,8 +26,9 @@ def text(name: Text) -> shapes.Name:
     return {"zh": name.zh, "en": name.en}
 
 
-def zones(site: Site, newest: Newest) -> list[shapes.Zone]:
-    """The conditioned zones, in the order of the site's file."""
+def zones(site: Site, newest: Newest, rules: Iterable[Rule] = ()) -> list[shapes.Zone]:
+    """The conditioned zones, in the order of the site's file; alert rules say which set-points break a limit."""
+    beyond = _beyond(site, newest, rules)
     return [
         shapes.Zone(
             id=zone.id,
@@ -31,13 +36,31 @@ def zones(site: Site, newest: Newest) -> list[shapes.Zone]:
             device=zone.device,
             room_temperature=newest.shown(zone.device, "room_temperature"),
             setpoint=newest.shown(zone.device, "setpoint"),
+            beyond=beyond.get(zone.device),
             on=newest.shown(zone.device, "on"),
+            running=is_on(newest.meaning(zone.device, "on")),
             mode=newest.state(zone.device, "mode"),
             fan=newest.state(zone.device, "fan_actual") or newest.state(zone.device, "fan"),
             fault=newest.state(zone.device, "fault"),
+            faulty=is_wrong(newest.meaning(zone.device, "fault")),
         )
         for zone in site.zones
     ]
+
+
+def _beyond(site: Site, newest: Newest, rules: Iterable[Rule]) -> dict[str, Severity]:
+    """The switches whose set-point is beyond its limit now, whether or not for so long that it is an alert, and how much it matters."""
+    switches = [newest.devices[zone.device] for zone in site.zones if zone.device in newest.devices]
+    view = of_rows(site, newest.now, switches, {row.id: newest.readings.get(row.id, {}) for row in switches})
+    found: dict[str, Severity] = {}
+    for rule in rules:
+        if (rule.condition, rule.point) != ("season_limit", "setpoint"):
+            continue
+        exempt = site.operation.exempt(rule.id)
+        for seen in rule.known.observe(rule, rule.numbers, view, {}):
+            if seen.excess is not None and seen.excess > 0 and seen.subject not in exempt:
+                found[seen.subject] = max(rule.severity, found.get(seen.subject, rule.severity), key=lambda severity: severity.rank)
+    return found
 
 
 def lifts(site: Site, newest: Newest) -> list[shapes.Lifts]:
@@ -46,7 +69,7 @@ def lifts(site: Site, newest: Newest) -> list[shapes.Lifts]:
     found = []
     for group in site.elevator_groups:
         compound, building = buildings[group.building]
-        until, following = window(group, Workdays(), newest.now)
+        until, following = window(group, site.operation.workdays, newest.now)
         found.append(
             shapes.Lifts(
                 id=group.id,
@@ -77,6 +100,8 @@ def _car(site: Site, car: Car, newest: Newest) -> shapes.Car:
         name=text(known.name) if known else {"zh": car.device, "en": car.device},
         floor=newest.shown(car.device, "floor"),
         planned=car.parity,
+        special=is_wrong(newest.meaning(car.device, "mode")),
+        faulty=is_wrong(newest.meaning(car.device, "fault")),
         **{point: newest.state(car.device, point) for point in ("direction", "door", "mode", "fault", "parity")},
     )
 
@@ -103,12 +128,12 @@ def vehicles(site: Site, newest: Newest) -> list[shapes.Vehicle]:
 
 
 def _standing(newest: Newest, name: str) -> shapes.VehicleState:
-    """What a car does; one that tells no ignition and stands counts as parked."""
+    """What a car does; one that stands and whose engine is not known to run counts as parked."""
     if not newest.online(name):
         return "offline"
     if (newest.current(name, "speed") or 0.0) > STANDS:
         return "moving"
-    return "idling" if newest.current(name, "ignition") else "parked"
+    return "idling" if is_on(newest.meaning(name, "ignition")) else "parked"
 
 
 def site_map(site: Site) -> shapes.Map:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from cloud.alerts.ruleset import Severity
 from cloud.api.shapes import Alert
 from cloud.indicators.model import IndicatorId, Targets
 
@@ -84,22 +85,32 @@ class Water(Day):
 
 
 class Zone(_Shape):
-    """A conditioned zone. States are the profile's numbers with names; null where the switch has no such point."""
+    """A conditioned zone. States have the profile's names, or their number where it has none; null where there is no such point.
+
+    What is judged goes by the name alone: `running` and `faulty` are null where `on` or `fault` is not known or has no name.
+    `beyond`: how much it matters that the set-point breaks the limit of a rule now; null where it does not.
+    """
 
     id: str
     name: Name
     device: str
     room_temperature: Shown
     setpoint: Shown
+    beyond: Severity | None
     on: Shown
+    running: bool | None
     mode: str | None
     fan: str | None
     fault: str | None
     """`none`, or what is wrong; null where the switch does not tell."""
+    faulty: bool | None
 
 
 class Car(_Shape):
-    """An elevator car; `parity` is what its controller does now, `planned` what the site's file asks for in a window."""
+    """An elevator car; `parity` is what its controller does now, `planned` what the site's file asks for in a window.
+
+    `faulty` and `special` (a mode other than normal) are null where `fault` or `mode` is not known or has no name.
+    """
 
     id: str
     name: Name
@@ -107,7 +118,9 @@ class Car(_Shape):
     direction: str | None
     door: str | None
     mode: str | None
+    special: bool | None
     fault: str | None
+    faulty: bool | None
     parity: str | None
     planned: Literal["odd", "even", "all"]
 

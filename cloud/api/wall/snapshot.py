@@ -88,7 +88,7 @@ class Wall:
             pace=[_pace(indicator) for indicator in targets.indicators],
             load=days.load(hours, found),
             water=days.water(hours),
-            zones=plant.zones(site, found),
+            zones=plant.zones(site, found, context.rules.values()),
             lifts=plant.lifts(site, found),
             vehicles=plant.vehicles(site, found),
             alerts=alerts(context),

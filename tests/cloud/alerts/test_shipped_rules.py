@@ -207,7 +207,7 @@ CASES: dict[str, Case] = {
     "vehicle_speeding": Case(
         ("car-em-01",),
         f"{TUESDAY}T10:00",
-        *fault("car-em-01", "overspeed", 150.0),
+        *fault("car-em-01", "overspeed"),
         subject="car-em-01",
         fires=3 * MINUTE,
         resolves=3 * MINUTE,

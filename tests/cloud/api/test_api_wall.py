@@ -3,11 +3,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
+from cloud.alerts.ruleset import load_rules
 from cloud.api import events
 from cloud.api.context import Context
 from cloud.api.wall.changes import changes
@@ -17,18 +21,37 @@ from cloud.indicators.model import Actual, Allowance, Baseline, BaselineYear, Fo
 from cloud.indicators.written import pace
 from cloud.registry import tables
 from cloud.registry.database import writing
-from contract.clock import parse_time
-from contract.operation import Car, ElevatorGroup, Window
+from contract.clock import Clock, parse_time
+from contract.operation import Car, ElevatorGroup, Exemption, Operation, Window
 from contract.reading import Quality
 from contract.workdays import Workdays
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
 
+ODDLY_NUMBERED = """
+maker: Example
+model: oddly numbered
+class: hvac
+protocol: modbus
+sources: [what people told of their switches]
+points:
+  "on": {address: 0, values: {90: "off", 165: "on"}}
+  fault: {address: 1, values: {170: none, 1: fan}}
+"""
 HOUR = 3_600_000
 MIDNIGHT = parse_time("2026-03-11T00:00:00+08:00")
 A_YEAR_EARLIER = parse_time("2025-03-11T00:00:00+08:00")
 AGO = "2026-03-11T01:59:"
+
+
+@pytest.fixture
+def own_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a site's own profiles."""
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    monkeypatch.setenv("JIEYUE_PROFILES", str(folder))
+    return folder
 
 
 def write(context: Context, table: sa.Table, *rows: dict[str, Any]) -> None:
@@ -161,6 +184,68 @@ def test_states_have_the_names_of_the_profile(context: Context) -> None:
     assert (zone["mode"], zone["fan"]) == ("heat", "9")
 
 
+def test_a_state_is_what_its_number_means(context: Context, own_profiles: Path) -> None:
+    """A switch whose maker calls 90 off is off with 90 and on with 165; with a number that the profile does not name it is neither."""
+    own_profiles.joinpath("hvac").mkdir()
+    own_profiles.joinpath("hvac/oddly-numbered.yaml").write_text(ODDLY_NUMBERED, encoding="utf-8")
+    with writing(context.engine).begin() as connection:
+        connection.execute(tables.device.update().where(tables.device.c.id == "ac").values(profile="hvac/oddly-numbered"))
+    newest(context, "ac", "on", 90.0, 1)
+    newest(context, "ac", "fault", 170.0, 1)
+    (zone,) = shown(context)["zones"]
+    assert (zone["on"]["value"], zone["running"], zone["fault"], zone["faulty"]) == (90.0, False, "none", False)
+    for on, running, fault, faulty in ((165.0, True, 1.0, True), (0.0, None, 0.0, None), (1.0, None, 2.0, None)):
+        with writing(context.engine).begin() as connection:
+            for point, value in (("on", on), ("fault", fault)):
+                same = sa.and_(tables.latest.c.device == "ac", tables.latest.c.point == point)
+                connection.execute(tables.latest.update().where(same).values(value=value))
+        (zone,) = shown(context)["zones"]
+        assert (zone["running"], zone["faulty"]) == (running, faulty), (on, fault)
+
+
+def test_a_car_whose_mode_has_no_name_is_neither_normal_nor_not(context: Context) -> None:
+    """Fire is a mode that overrides, normal is none, and 9 is unknown; so it is with faults."""
+    row = {"grp": context.group, "id": "lift", "class": "elevator", "name": '{"zh": "一号梯", "en": "Lift 1"}', "gateway": "gw-1"}
+    write(context, tables.device, row | {"compound": "c1", "profile": "elevator/jieyue-group-controller", "interval": 2.0})
+    newest(context, "lift", "mode", 1.0, 1)
+    newest(context, "lift", "fault", 9.0, 1)
+    (car,) = shown(context)["lifts"][0]["cars"]
+    assert (car["mode"], car["special"], car["fault"], car["faulty"]) == ("fire", True, "9", None)
+
+
+@pytest.mark.parametrize(
+    ("at", "setpoint", "more", "beyond"),
+    [
+        ("2026-03-11T10:00", 20.5, {}, "info"),
+        ("2026-03-11T10:00", 20.0, {}, None),
+        ("2026-07-21T10:00", 25.5, {"mode": 0.0}, "info"),
+        ("2026-07-21T10:00", 26.0, {"mode": 0.0}, None),
+        ("2026-03-11T10:00", 26.0, {"on": 0.0}, None),
+        ("2026-03-11T10:00", 26.0, {"on": 90.0}, None),
+        ("2026-03-11T10:00", 26.0, {"mode": 2.0}, None),
+        ("2026-03-11T10:00", 26.0, {"mode": 9.0}, None),
+        ("2026-03-14T10:00", 26.0, {}, None),
+    ],
+    ids=["winter", "just so", "summer", "just so in summer", "off", "neither on nor off", "blows only", "no known mode", "Saturday"],
+)
+def test_a_set_point_beyond_its_limit_is_seen_at_once(
+    at: str, setpoint: float, more: dict[str, float], beyond: str | None, context: Context
+) -> None:
+    """Judged as the rule of alerts judges it, before it lasted long enough to be one; what is exempt may be set as one likes."""
+    now = parse_time(f"{at}:00+08:00")
+    there = replace(context, clock=Clock(origin_ms=now, speed=0.0), rules=load_rules())
+    with writing(context.engine).begin() as connection:
+        connection.execute(tables.latest.delete().where(tables.latest.c.device == "ac"))
+    for point, value in ({"on": 1.0, "mode": 1.0, "setpoint": setpoint} | more).items():
+        newest(there, "ac", point, value, 1)
+    (zone,) = shown(there)["zones"]
+    assert zone["beyond"] == beyond
+    exemption = Exemption(rule="hvac_setpoint", subjects=["ac"], reason="a process that needs it")
+    operation = context.site.operation.model_copy(update={"exemptions": [exemption]})
+    (zone,) = shown(replace(there, site=context.site.model_copy(update={"operation": operation})))["zones"]
+    assert zone["beyond"] is None
+
+
 def test_an_elevator_says_what_it_does_and_what_is_planned(context: Context) -> None:
     """Parity is read from the controller; the window comes from the site's file."""
     row = {"grp": context.group, "id": "lift", "class": "elevator", "name": '{"zh": "一号梯", "en": "Lift 1"}', "gateway": "gw-1"}
@@ -193,6 +278,20 @@ def test_a_window_holds_on_working_days_from_its_start_to_before_its_end(at: str
     windows = [Window(start="07:30", end="09:00"), Window(start="17:30", end="18:30")]
     group = ElevatorGroup(id="g", building="b", cars=[Car(device="x", parity="odd", served=[1])], windows=windows)
     assert window(group, Workdays(), parse_time(at)) == (until, following)
+
+
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [("2026-03-11T08:00", None), ("2026-03-14T08:00", "09:00"), ("2026-03-12T08:00", "09:00"), ("2027-01-01T08:00", None)],
+    ids=["free here", "worked here", "as everywhere", "New Year"],
+)
+def test_windows_follow_the_calendar_of_the_site(at: str, until: str | None, context: Context) -> None:
+    """A Wednesday on which this site is closed has no window, a Saturday on which it works has; all else is as the calendar says."""
+    operation = Operation(free=[date(2026, 3, 11)], worked=[date(2026, 3, 14)])
+    site = context.site.model_copy(update={"operation": operation})
+    now = parse_time(f"{at}:00+08:00")
+    (group,) = shown(replace(context, site=site, clock=Clock(origin_ms=now, speed=0.0)))["lifts"]
+    assert (group["window"], group["until"]) == (until is not None, until)
 
 
 @pytest.mark.parametrize(
