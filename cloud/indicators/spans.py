@@ -72,6 +72,8 @@ class Plan:
     year_reason: str | None = None
     silence: str | None = None
     """Which meter ended the actual span before the last complete day, and when."""
+    cut_short: str | None = None
+    """Why the actual span ends before its year did, which is over; None while the year lasts and where it is whole."""
 
 
 def as_of(year: int, now: int) -> int:
@@ -112,7 +114,8 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
         end, grain, hole = periods.month_start(year, known + 1), "month", _first_hole(meters, year - 1, known)[1]
     baseline = None if hole else Span(*periods.same_span_last_year(begin, end))
     silence = _silence(meters, until) if grain == "day" else None
-    return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole, silence)
+    why_short = (silence or missing) if until == year_end and end < year_end else None
+    return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole, silence, why_short)
 
 
 def _last_metered_day(meters: Sequence[CountedMeter], begin: int, until: int) -> int:

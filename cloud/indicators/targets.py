@@ -19,6 +19,8 @@ from cloud.ledger.counters import Provenance, shares
 from contract.clock import iso
 
 WATER = "water"
+MOST_ESTIMATED = Decimal("0.05")
+"""The share of a side that may be estimated before the reason says so."""
 Used = Mapping[str, Mapping[Provenance, int]]
 """Base units by energy and provenance."""
 
@@ -125,15 +127,16 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
     """One target from the sums of its spans.
 
     A figure that cannot be given is None, with the first reason: the actual's, then the baseline's, then the baseline
-    year's; where all can be given, the reason may still say which silent meter ended the span. Both sides use the
-    factors given, so a new factor never looks like saved energy.
+    year's; where all can be given, the reason may still say what ended the span of a year that is over, which silent meter
+    ended it, or how much is estimated. Both sides use the factors given, so a new factor never looks like saved energy.
     """
     actual = _figure(definition, sides.actual, factors, plan.actual_reason)
     baseline = _figure(definition, sides.baseline, factors, plan.baseline_reason)
     whole = _figure(definition, sides.baseline_year, factors, plan.year_reason)
     change = _change(actual.value, baseline.value)
     unfounded = None if baseline.value else baseline.reason or "nothing was used in the same span of last year"
-    why = [actual.reason, unfounded and f"baseline: {unfounded}", whole.reason and f"baseline year: {whole.reason}", plan.silence]
+    why = [actual.reason, unfounded and f"baseline: {unfounded}", plan.cut_short and f"the year is over: {plan.cut_short}"]
+    why += [whole.reason and f"baseline year: {whole.reason}", plan.silence, _estimated(actual, baseline)]
     return model.Indicator(
         id=definition.id,
         unit=definition.unit,
@@ -143,7 +146,7 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
         actual=model.Actual(value=_number(actual.value), **_ends(plan.actual)),
         change=_number(change),
         forecast=model.Forecast(value=None, low=None, high=None, change=_number(change)),
-        status=_status(actual.value, change, definition.target_change, closed=plan.closed),
+        status=_status(actual.value, change, definition.target_change, plan),
         reason=next(filter(None, why), None),
         allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.amount_unit),
         provenance=shares(actual.amounts),
@@ -181,13 +184,27 @@ def _change(actual: Decimal | None, baseline: Decimal | None) -> Decimal | None:
     return None if actual is None or not baseline else actual / baseline - 1
 
 
-def _status(actual: Decimal | None, change: Decimal | None, target: Decimal, *, closed: bool) -> model.Status:
-    """How the target stands; until there are forecasts, the change so far stands for the year's."""
+def _estimated(actual: _Figure, baseline: _Figure) -> str | None:
+    """Says so where more of a side is estimated than a target may rest on in silence."""
+    sides = [
+        figure.amounts.get(Provenance.ESTIMATED, Decimal(0)) / figure.used if figure.used else Decimal(0) for figure in (actual, baseline)
+    ]
+    this, last = (f"{share * 100:.1f}" for share in sides)
+    return f"estimated: {this} % of this year, {last} % of last year" if max(sides) > MOST_ESTIMATED else None
+
+
+def _status(actual: Decimal | None, change: Decimal | None, target: Decimal, plan: Plan) -> model.Status:
+    """How the target stands; until there are forecasts, the change so far stands for the year's.
+
+    A year that is over is met or missed; where its figures end before it did there is no figure of it, whatever they say.
+    """
     if actual is None:
         return "no_figure"
     if change is None:
         return "no_baseline"
-    if closed:
+    if plan.cut_short:
+        return "no_figure"
+    if plan.closed:
         return "met" if change <= target else "missed"
     return "ahead" if change <= target else "at_risk"
 

@@ -10,6 +10,7 @@ const KM = 111.32; // of a degree of latitude
 const RINGS = [2, 10, 30, 60, 100]; // km
 const STATES = ["moving", "idling", "parked", "offline"];
 const SHAPES = { moving: "M0,-11 L8,9 L0,4 L-8,9 Z", idling: "M0,-9 L9,0 L0,9 L-9,0 Z", parked: "M-7,-7 H7 V7 H-7 Z", offline: "M-7,0 A7,7 0 1 1 7,0 A7,7 0 1 1 -7,0 Z" };
+const LETTER = 15; // px of a letter of a plate, at most
 const URGENCY = ["info", "warning", "alarm"];
 const CELL = 26; // standing cars that would cover each other within this many px are one mark with their number
 
@@ -95,10 +96,11 @@ function buildMark({ state, id, kind }) {
   return { element: draw("g", { "data-mark": id }, ...parts), text };
 }
 
-/** The number of cars of a mark, or whose car it is, where there is room for it. */
+/** The number of cars of a mark; of a car that calls, whose it is, on the side away from the crowded middle if there is room. */
 function label(row, { x, number: count, kind, name }) {
   put(row.text, kind === "alarm" ? name : count > 1 ? number(count) : "");
-  const right = kind && x < size.width / 2;
+  const length = kind ? 23 + name.length * LETTER : 0;
+  const right = kind && (x < size.width / 2 ? x < length : x + length < size.width);
   mark(row.text, "x", right ? "23" : kind ? "-23" : "-13");
   mark(row.text, "text-anchor", right ? "start" : "end");
 }

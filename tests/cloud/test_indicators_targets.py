@@ -12,6 +12,7 @@ from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import Definition, Side, Sides
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, month_start
+from cloud.texts import sentence
 from contract.clock import parse_time
 
 FACTORS = factors.factors_on(date(2026, 1, 1))
@@ -126,6 +127,70 @@ def test_a_closed_year_is_met_or_missed() -> None:
         "water_per_capita": "missed",
     }
     assert found["water_per_capita"].allowance.value == pytest.approx((0.97 * 50 * 1.01 - 49) * 365, rel=1e-9)
+
+
+OVER = parse_time("2027-01-20T09:00:00+08:00")
+UNFED_SINCE_DECEMBER = CountedMeter(
+    "cars", "petrol", vehicle_fuel=True, months=frozenset((y, m) for y in (2025, 2026) for m in range(1, 13)) - {(2026, 12)}
+)
+SILENT = CountedMeter("water", "water", metered_from=LONG_AGO, metered_until=parse_time("2026-10-03T15:00:00+08:00"))
+
+
+@pytest.mark.parametrize(
+    ("meters", "name", "reason"),
+    [
+        ((*METERS[:3], UNFED_SINCE_DECEMBER), "energy_per_capita", "the year is over: cars: nothing known for 2026-12"),
+        ((*METERS[:2], SILENT), "water_per_capita", "the year is over: water: nothing counted since 2026-10-03 15:00"),
+    ],
+    ids=["fuel not entered", "a silent meter"],
+)
+@pytest.mark.parametrize("now", ["2027-01-01T00:00:00+08:00", "2027-01-20T09:00:00+08:00", "2029-05-01T00:00:00+08:00"])
+def test_a_year_that_is_over_is_never_ahead_or_at_risk(meters: Sequence[CountedMeter], name: str, reason: str, now: str) -> None:
+    """Where its figures end early the year has none, and the reason says why; what was used until then is still told."""
+    found = all_targets(now=parse_time(now), meters=meters)[name]
+    assert (found.status, found.reason) == ("no_figure", reason)
+    assert found.actual.value is not None
+    assert found.change is not None
+    assert found.actual.end is not None
+    assert parse_time(found.actual.end) < month_start(2027, 1)
+    others = {one.status for other, one in all_targets(now=parse_time(now), meters=meters).items() if other != name}
+    assert others <= {"met", "missed"}
+
+
+@given(
+    until=st.integers(month_start(2025, 12), month_start(2027, 3)),
+    entered=st.integers(0, 12),
+    now=st.integers(month_start(2027, 1), month_start(2028, 2)),
+)
+def test_however_a_year_s_figures_end_it_is_closed_when_it_is_over(until: int, entered: int, now: int) -> None:
+    """Met or missed only of the whole year; else no figure, with a reason."""
+    fuel = frozenset([(2025, m) for m in range(1, 13)] + [(2026, m) for m in range(1, entered + 1)])
+    meters = (CountedMeter("power", "electricity", metered_from=LONG_AGO, metered_until=until), METERS[1])
+    for found in all_targets(now, (*meters, CountedMeter("cars", "petrol", vehicle_fuel=True, months=fuel))).values():
+        whole = found.actual.end is not None and parse_time(found.actual.end) == month_start(2027, 1)
+        assert found.status in ({"met", "missed"} if whole else {"no_figure"})
+        assert whole or found.reason
+
+
+@pytest.mark.parametrize(
+    ("this", "last", "reason"),
+    [
+        ((9_400, 600), (11_000, 0), "estimated: 6.0 % of this year, 0.0 % of last year"),
+        ((10_000, 0), (10_000, 1_000), "estimated: 0.0 % of this year, 9.1 % of last year"),
+        ((9_500, 500), (11_000, 0), None),
+        ((10_000, 0), (11_000, 0), None),
+    ],
+    ids=["this year", "last year", "exactly 5 %", "nothing"],
+)
+def test_met_says_when_much_of_it_is_estimated(this: tuple[int, int], last: tuple[int, int], reason: str | None) -> None:
+    """More than 5 % of either side, in both languages; what may be estimated in silence stays silent."""
+    plan = spans.plan([METERS[2]], 2026, OVER)
+    actual, baseline = (Side({"water": {M: m, Provenance.ESTIMATED: e}}, Decimal(10)) for m, e in (this, last))
+    found = targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
+    assert (found.status, found.reason) == ("met", reason)
+    if reason:
+        assert sentence(reason, "en") == reason
+        assert "估算" in sentence(reason, "zh")
 
 
 def side(water: int, heads: str | None = "10") -> Side:
