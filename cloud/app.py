@@ -17,10 +17,11 @@ from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.indicators.figures import publish
+from cloud.indicators.figures import publish, publish_closed
 from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
 from cloud.ledger import worker
+from cloud.ledger.book import backlog
 from cloud.opening import prepared_database, site_of
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
@@ -33,6 +34,12 @@ from contract.yamlfile import ConfigError
 log = structlog.get_logger()
 PUBLISH_EVERY = 900.0
 """Seconds between two write-backs of the indicators."""
+PUBLISH_SOON = 10.0
+"""Seconds after which they are tried at the start, and again where the ledger has not caught up yet."""
+PUBLISH_AGAIN = 60.0
+"""Seconds after which they are tried again where a store is down."""
+PUBLISH_ALL = 86_400_000
+"""Ms after which every year that is over is written again, and not only the last one."""
 BACKLOG_AT_START = 200
 """Touched hours that may wait when the service first says that it is ready; live readings touch a few at any time."""
 
@@ -76,6 +83,7 @@ class Service:
         self.ledger = worker.State(backlog=1)
         self.alerts = evaluator_of(settings, self.site, self.engine)
         self._touched = asyncio.Event()
+        self._all_published: int | None = None
         self._caught_up = False
 
     async def run(self, *, serve: bool, ingest: bool) -> None:
@@ -98,7 +106,7 @@ class Service:
 
     def not_ready(self) -> str | None:
         """Why the service cannot be used yet; None when it can."""
-        if self.settings.hold is not None and self.settings.hold.exists():
+        if self._held():
             return "starting"
         if self.host is not None and not self.host.online.is_set():
             return "no broker"
@@ -119,14 +127,29 @@ class Service:
 
     async def _publish(self) -> None:
         """Write the indicators back to telemetry, where Grafana reads them, as often as the ledger can have grown."""
+        pause = PUBLISH_SOON
         while True:
-            await asyncio.sleep(self.clock.real_seconds(PUBLISH_EVERY))
-            if self.ledger.backlog > BACKLOG_AT_START:
-                continue
+            await asyncio.sleep(self.clock.real_seconds(pause))
             try:
-                await asyncio.to_thread(publish, self.engine, self.telemetry, self.clock.now_ms())
+                pause = PUBLISH_EVERY if await asyncio.to_thread(self._publish_once) else PUBLISH_SOON
             except (StoreDown, OperationalError) as error:
+                pause = PUBLISH_AGAIN
                 log.warning("indicators wait", reason=str(error).splitlines()[0])
+
+    def _publish_once(self) -> bool:
+        """Write this year's indicators and those of years that are over; False while the ledger has not caught up."""
+        if self._held() or backlog(self.engine) > BACKLOG_AT_START:
+            return False
+        now = self.clock.now_ms()
+        publish(self.engine, self.telemetry, now)
+        all_due = self._all_published is None or abs(now - self._all_published) >= PUBLISH_ALL
+        publish_closed(self.engine, self.telemetry, now, None if all_due else 1)
+        self._all_published = now if all_due else self._all_published
+        return True
+
+    def _held(self) -> bool:
+        """Whether the demo still sends its history."""
+        return self.settings.hold is not None and self.settings.hold.exists()
 
     async def _serve(self) -> None:
         alerts, group = self.alerts, self.site.group

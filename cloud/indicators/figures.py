@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -25,7 +25,7 @@ from cloud.ledger.periods import DAY_MS, local_date, year_bounds
 from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.registry.seed import insert_new
-from cloud.telemetry.base import Telemetry
+from cloud.telemetry.base import Figures, Telemetry
 
 
 class FactorRow(TypedDict):
@@ -173,15 +173,45 @@ def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
     Raises:
         StoreDown: The time-series store cannot be asked.
     """
-    year = local_date(now).year
-    day = spans.as_of(year, now) - DAY_MS
-    if day < year_bounds(year)[0]:
-        return 0
     with engine.connect() as connection:
-        registry = scopes.load(connection)
-        sums, by_energy = _Sums(connection, [meter.id for meter, _ in registry.meters]), factors_of(connection, year)
-        texts = registry.all_scopes()
-        found = [_targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy) for text in texts]
-    rows = [row for answer in found for row in written.rows(answer, day)]
+        rows = _last_rows(connection, scopes.load(connection), [local_date(now).year], now)
     telemetry.write_figures(written.MEASUREMENT, rows)
     return len(rows)
+
+
+def publish_closed(engine: sa.Engine, telemetry: Telemetry, now: int, years: int | None = None) -> int:
+    """Write the last row of years that are over, at their 31 December, as the ledger has them now: it may change long afterwards.
+
+    Args:
+        engine: Of registry and ledger.
+        telemetry: Where to.
+        now: ms since 1970 in UTC.
+        years: Of so many years before this one; None: of all that the ledger has anything of.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        StoreDown: The time-series store cannot be asked.
+    """
+    this = local_date(now).year
+    with engine.connect() as connection:
+        registry = scopes.load(connection)
+        first = max(registry.first_year or this, 0 if years is None else this - years)
+        rows = _last_rows(connection, registry, range(first, this), now)
+    telemetry.write_figures(written.MEASUREMENT, rows)
+    return len(rows)
+
+
+def _last_rows(connection: sa.Connection, registry: scopes.Registry, years: Iterable[int], now: int) -> list[Figures]:
+    """The rows of all scopes at the last complete day of each year; none of a year that has no such day yet."""
+    rows: list[Figures] = []
+    sums = _Sums(connection, [meter.id for meter, _ in registry.meters])
+    for year in years:
+        day = spans.as_of(year, now) - DAY_MS
+        if day < year_bounds(year)[0]:
+            continue
+        by_energy = factors_of(connection, year)
+        for text in registry.all_scopes():
+            rows += written.rows(_targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy), day)
+    return rows

@@ -46,6 +46,12 @@ class Registry:
     serves: Mapping[str, Sequence[str]]
     series: Series
 
+    @property
+    def first_year(self) -> int | None:
+        """The first year of which a meter tells anything; None without any."""
+        counted = [local_date(meter.metered_from).year for meter, _ in self.meters if meter.metered_from is not None]
+        return min([*counted, *(year for meter, _ in self.meters for year, _ in meter.months)], default=None)
+
     def all_scopes(self) -> list[str]:
         """The district, its compounds and its units."""
         return [

@@ -244,3 +244,74 @@ def test_a_figure_that_cannot_be_given_has_no_field(books: Books) -> None:
     figures.publish(books.engine, books.telemetry, NOW)
     found = books.figures("indicator", '%"energy_per_area"%"district"%', AS_OF - DAY_MS)
     assert found == {"target_change": -0.02, "status": written.STATUS_NUMBERS["no_figure"]}
+
+
+NEW_YEAR = month_start(2026, 1)
+LAST_DAY = NEW_YEAR - DAY_MS
+
+
+def last_row(books: Books, year: int = 2025, scope: str = "district", indicator: str = "water_per_capita") -> dict[str, float]:
+    """What panels read of a year at its 31 December."""
+    return books.figures("indicator", f'%"{indicator}"%"{scope}"%', month_start(year + 1, 1) - DAY_MS)
+
+
+def test_the_last_row_of_a_year_is_written_when_the_year_is_over(filled: Books) -> None:
+    """On 31 December the row of the 30th is the newest; on 1 January, of which no day is complete, that of the 31st is written."""
+    at = NEW_YEAR - HOUR_MS
+    assert figures.publish(filled.engine, filled.telemetry, at) == 3 * 6
+    assert last_row(filled) == {}
+    assert filled.figures("indicator", '%"water_per_capita"%"district"%', LAST_DAY - DAY_MS)["actual"] > 0
+    at = NEW_YEAR + HOUR_MS
+    assert figures.publish(filled.engine, filled.telemetry, at) == 0
+    assert figures.publish_closed(filled.engine, filled.telemetry, at) == 3 * 6
+    for scope in ("district", "compound:c2", "unit:b"):
+        for name, indicator in indicators(filled, scope, 2025, at).items():
+            assert last_row(filled, scope=scope, indicator=name).get("actual") == indicator.actual.value
+    used_up = used(filled, "water", BEGIN, NEW_YEAR)
+    assert last_row(filled)["actual"] == pytest.approx(used_up / 150, rel=1e-9)
+
+
+def test_the_last_row_follows_its_ledger(filled: Books) -> None:
+    """Fuel of December that is entered in January, and readings that come in May, are in the row the next time it is written."""
+    figures.publish_closed(filled.engine, filled.telemetry, NEW_YEAR + HOUR_MS, 1)
+    before = last_row(filled, indicator="energy_per_capita")["actual"]
+    entries.enter(filled.engine, "cars", "2025-12", 10_000, "wang", NOW)
+    figures.publish_closed(filled.engine, filled.telemetry, NOW, 1)
+    after = last_row(filled, indicator="energy_per_capita")["actual"]
+    assert after == indicators(filled, year=2025)["energy_per_capita"].actual.value
+    petrol = next(row["kgce_per_unit"] for row in figures.factor_rows(filled.engine, date(2025, 1, 1)) if row["energy"] == "petrol")
+    assert (after - before) * 150 == pytest.approx((10_000 - 111) * petrol, rel=1e-9)
+
+
+def test_every_year_that_is_over_can_be_written(filled: Books) -> None:
+    """Of all years since the first that the ledger knows, or of the last ones only; a closed one is met, missed or has a reason."""
+    later = month_start(2028, 1) + HOUR_MS
+    assert figures.publish_closed(filled.engine, filled.telemetry, later, 1) == 3 * 6
+    assert (last_row(filled, 2025), last_row(filled, 2026)) == ({}, {})
+    assert last_row(filled, 2027)["status"] == written.STATUS_NUMBERS["no_figure"]
+    assert figures.publish_closed(filled.engine, filled.telemetry, later) == 3 * 3 * 6
+    assert last_row(filled, 2025)["status"] == written.STATUS_NUMBERS["no_baseline"]
+    assert last_row(filled, 2026)["status"] == written.STATUS_NUMBERS["no_figure"]
+
+
+def test_a_ledger_without_anything_has_no_closed_year(books: Books) -> None:
+    """Nothing is written of years of which nothing is known."""
+    assert figures.publish_closed(books.engine, books.telemetry, NOW) == 0
+
+
+def test_a_closed_year_is_met_on_the_panel(books: Books) -> None:
+    """Two whole years of readings: on 31 December it is ahead, and from New Year on met, at the same figures."""
+    value, samples = 0.0, {}
+    for at in range(BEGIN, month_start(2027, 1) + DAY_MS, 6 * HOUR_MS):
+        samples[at] = round(value, 3)
+        value += 1.0 if at < NEW_YEAR else 0.9
+    books.read("far", samples)
+    books.settle()
+    figures.publish(books.engine, books.telemetry, month_start(2027, 1) - HOUR_MS)
+    ahead = books.figures("indicator", '%"energy_per_capita"%"compound:c2"%', month_start(2027, 1) - 2 * DAY_MS)
+    assert ahead["status"] == written.STATUS_NUMBERS["ahead"]
+    figures.publish_closed(books.engine, books.telemetry, month_start(2027, 1) + HOUR_MS, 1)
+    met = last_row(books, 2026, "compound:c2", "energy_per_capita")
+    assert met["status"] == written.STATUS_NUMBERS["met"]
+    assert met["change"] == pytest.approx(-0.1, abs=1e-6)
+    assert met["allowance"] == pytest.approx(365 * 4 * (0.975 - 0.9) * 0.1229, rel=1e-6)
