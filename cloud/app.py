@@ -9,7 +9,6 @@ from collections.abc import Awaitable
 import sqlalchemy as sa
 import structlog
 import uvicorn
-from sqlalchemy.exc import OperationalError
 
 from cloud.alerts import worker as alerting
 from cloud.alerts.channels import load_channels
@@ -17,7 +16,7 @@ from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.indicators.figures import publish, publish_closed
+from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
 from cloud.ledger import worker
@@ -32,14 +31,6 @@ from contract.site import Site
 from contract.yamlfile import ConfigError
 
 log = structlog.get_logger()
-PUBLISH_EVERY = 900.0
-"""Seconds between two write-backs of the indicators."""
-PUBLISH_SOON = 10.0
-"""Seconds after which they are tried at the start, and again where the ledger has not caught up yet."""
-PUBLISH_AGAIN = 60.0
-"""Seconds after which they are tried again where a store is down."""
-PUBLISH_ALL = 86_400_000
-"""Ms after which every year that is over is written again, and not only the last one."""
 BACKLOG_AT_START = 200
 """Touched hours that may wait when the service first says that it is ready; live readings touch a few at any time."""
 
@@ -83,7 +74,6 @@ class Service:
         self.ledger = worker.State(backlog=1)
         self.alerts = evaluator_of(settings, self.site, self.engine)
         self._touched = asyncio.Event()
-        self._all_published: int | None = None
         self._caught_up = False
 
     async def run(self, *, serve: bool, ingest: bool) -> None:
@@ -91,7 +81,8 @@ class Service:
         work: list[Awaitable[None]] = []
         if ingest:
             self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
-            work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger), self._publish()]
+            work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger)]
+            work.append(Publisher(self.engine, self.telemetry, self.clock, self._settled).run())
             work.append(alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None))
         if serve:
             work.append(self._serve())
@@ -125,27 +116,9 @@ class Service:
         if batch.touched:
             self._touched.set()
 
-    async def _publish(self) -> None:
-        """Write the indicators back to telemetry, where Grafana reads them, as often as the ledger can have grown."""
-        pause = PUBLISH_SOON
-        while True:
-            await asyncio.sleep(self.clock.real_seconds(pause))
-            try:
-                pause = PUBLISH_EVERY if await asyncio.to_thread(self._publish_once) else PUBLISH_SOON
-            except (StoreDown, OperationalError) as error:
-                pause = PUBLISH_AGAIN
-                log.warning("indicators wait", reason=str(error).splitlines()[0])
-
-    def _publish_once(self) -> bool:
-        """Write this year's indicators and those of years that are over; False while the ledger has not caught up."""
-        if self._held() or backlog(self.engine) > BACKLOG_AT_START:
-            return False
-        now = self.clock.now_ms()
-        publish(self.engine, self.telemetry, now)
-        all_due = self._all_published is None or abs(now - self._all_published) >= PUBLISH_ALL
-        publish_closed(self.engine, self.telemetry, now, None if all_due else 1)
-        self._all_published = now if all_due else self._all_published
-        return True
+    def _settled(self) -> bool:
+        """Whether the ledger has counted what came in, but for what is touched at any time."""
+        return not self._held() and backlog(self.engine) <= BACKLOG_AT_START
 
     def _held(self) -> bool:
         """Whether the demo still sends its history."""

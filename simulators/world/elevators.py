@@ -9,6 +9,7 @@ import numpy as np
 
 from contract.operation import Car, ElevatorGroup
 from contract.profile import Profile
+from contract.workdays import Workdays
 from simulators.world import calendar, states
 from simulators.world.calendar import HOUR_MS
 from simulators.world.chance import draw, draws, key
@@ -50,6 +51,7 @@ class Elevator:
     profile: Profile
     seed: int
     written: Written
+    workdays: Workdays = field(default_factory=Workdays)
     _days: dict[int, list[Stop]] = field(default_factory=dict)
     _totals: list[list[int]] = field(default_factory=list)
 
@@ -64,7 +66,7 @@ class Elevator:
         day = calendar.local_day(start_ms)
         midnight = calendar.day_start_ms(day)
         for window in self.group.windows:
-            if window.days == "workdays" and not calendar.is_workday(day):
+            if window.days == "workdays" and calendar.local_date(day) not in self.workdays:
                 continue
             opens, closes = (midnight + _clock_ms(text) for text in (window.start, window.end))
             if start_ms < closes and end_ms >= opens:
@@ -123,7 +125,7 @@ class Elevator:
         It is sent home before each window and at night.
         """
         midnight = calendar.day_start_ms(day)
-        count = int(_CALLS[calendar.is_workday(day)] * (0.8 + 0.4 * draw(self.seed, self.car.device, "calls", day)))
+        count = int(_CALLS[calendar.local_date(day) in self.workdays] * (0.8 + 0.4 * draw(self.seed, self.car.device, "calls", day)))
         of = key(self.seed, self.car.device, "rides")
         luck = draws(of, day * 4096 + np.arange(count * 5, dtype=np.int64)).reshape(count, 5).tolist()
         times: list[tuple[int, tuple[float, ...]]] = []

@@ -142,12 +142,13 @@ class SiteWorld:
 
     def _elevator(self, device: Device, profile: Profile) -> Elevator:
         floors = {b.id: b.floors for c in self.site.compounds for b in c.buildings}
+        days = self.site.operation.workdays
         for group in self.site.elevator_groups:
             for car in group.cars:
                 if car.device == device.id:
-                    return Elevator(group, car, floors[group.building], profile, self.seed, self.written)
+                    return Elevator(group, car, floors[group.building], profile, self.seed, self.written, days)
         alone = Car(device=device.id, parity="all", served=[])
         window = Window(start="08:00", end="18:00")
         building = device.building or ""
         group = ElevatorGroup(id=f"{device.id}-group", building=building, cars=[alone], windows=[window])
-        return Elevator(group, alone, floors.get(building, 8), profile, self.seed, self.written)
+        return Elevator(group, alone, floors.get(building, 8), profile, self.seed, self.written, days)

@@ -31,5 +31,5 @@ def word(profile: Profile, point: str, raw: float) -> str:
 
 def is_on(profile: Profile, raw: float) -> bool:
     """Whether the state `on` of a device means that it runs; of a profile without names, 1 does."""
-    names = profile.points["on"].values
-    return word(profile, "on", raw).startswith(("on", "run", "start")) if names else raw == 1.0
+    mapped = profile.points.get("on")
+    return word(profile, "on", raw).startswith(("on", "run", "start")) if mapped and mapped.values else raw == 1.0

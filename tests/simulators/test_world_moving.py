@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from itertools import pairwise
 
 import pytest
 
+from contract.operation import Operation
 from simulators.world.calendar import DAY_MS, HOUR_MS, day_number, day_start_ms
 from simulators.world.roads import distance
 from simulators.world.site_world import SiteWorld
@@ -18,6 +20,16 @@ TUESDAY = day_start_ms(day_number(2026, 7, 21))
 
 def counts(world: SiteWorld, car: str, at_ms: int) -> list[float]:
     return [world.values(car, at_ms)[f"stops_{n:02d}"] or 0.0 for n in range(1, 33)]
+
+
+def test_windows_hold_on_the_days_on_which_the_site_works(make_world: Make) -> None:
+    """A Tuesday on which it is closed has none, and the Saturday that it works instead has."""
+    free, worked = date(2026, 7, 21), date(2026, 7, 25)
+    site = make_world().site
+    closed = site.operation.model_copy(update={"free": [free], "worked": [worked]})
+    lift = SiteWorld(site.model_copy(update={"operation": Operation.model_validate(closed.model_dump())})).elevators["odd"]
+    noon = {day: day_start_ms(day_number(day.year, day.month, day.day)) + 12 * HOUR_MS for day in (free, worked, date(2026, 7, 22))}
+    assert {day: lift.in_window(at, at) for day, at in noon.items()} == {free: False, worked: True, date(2026, 7, 22): True}
 
 
 @pytest.mark.parametrize(("car", "forbidden"), [("odd", {2, 4, 6, 8, 10}), ("even", {3, 5, 7, 9})])

@@ -1,0 +1,109 @@
+"""When indicators are written back: soon after a start, across the turn of a year, and not before the ledger has caught up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloud.indicators.publishing import EVERY, Publisher
+from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
+from cloud.telemetry.base import Figures, StoreDown
+from contract.clock import Clock
+
+if TYPE_CHECKING:
+    from tests.cloud.books.conftest import Books
+
+NEW_YEAR = month_start(2026, 1)
+DISTRICT = '%"energy_per_area"%"district"%'
+
+
+@pytest.fixture
+def counted(books: Books) -> Books:
+    """A counter of 2025 to some days into 2026."""
+    books.read("far", {at: (at - month_start(2025, 1)) / HOUR_MS for at in range(month_start(2025, 1), NEW_YEAR + 3 * DAY_MS, DAY_MS)})
+    books.settle()
+    return books
+
+
+@asynccontextmanager
+async def running(publisher: Publisher) -> AsyncIterator[None]:
+    """The publisher beside the test."""
+    task = asyncio.create_task(publisher.run())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def until(condition: Callable[[], object], seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 (it reads a file, which sets no event)
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.timeout(120)
+async def test_the_first_rows_come_soon_after_a_start(counted: Books) -> None:
+    """A restart leaves no panel without its newest row for a quarter of an hour."""
+    clock = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, real_origin=time.time(), speed=20.0)
+    async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR + DAY_MS), clock.real_seconds(EVERY))
+        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS), clock.real_seconds(EVERY))
+
+
+@pytest.mark.timeout(120)
+async def test_a_year_ends_while_the_service_runs(counted: Books) -> None:
+    """From ten minutes before New Year on: 30 December first, and after midnight 31 December, though 1 January is not over."""
+    clock = Clock(origin_ms=NEW_YEAR - 600_000, real_origin=time.time(), speed=100.0)
+    async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - 2 * DAY_MS), 60)
+        assert clock.now_ms() >= NEW_YEAR or counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) == {}
+        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS), 60)
+    assert counted.figures("indicator", DISTRICT, NEW_YEAR) == {}
+
+
+def test_nothing_is_written_before_the_ledger_has_caught_up(counted: Books) -> None:
+    """Figures of half a ledger would look like a saving."""
+    publisher = Publisher(counted.engine, counted.telemetry, Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, speed=0.0), lambda: False)
+    assert publisher.once() is False
+    assert counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) == {}
+
+
+def test_years_long_over_are_written_at_the_start_and_once_a_day(counted: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In between only the last one is, which changes most."""
+    really, written = counted.telemetry.write_figures, set[int]()
+
+    def noted(measurement: str, rows: Iterable[Figures]) -> None:
+        kept = list(rows)
+        written.update(row.at for row in kept)
+        really(measurement, kept)
+
+    monkeypatch.setattr(counted.telemetry, "write_figures", noted)
+    now = month_start(2028, 1) + HOUR_MS
+    publisher = Publisher(counted.engine, counted.telemetry, Clock(origin_ms=0, speed=0.0), lambda: True)
+    last_days = {year: month_start(year + 1, 1) - DAY_MS for year in (2025, 2026, 2027)}
+    for at, years in ((now, {2025, 2026, 2027}), (now + HOUR_MS, {2027}), (now + DAY_MS, {2025, 2026, 2027})):
+        publisher.clock = Clock(origin_ms=at, speed=0.0)
+        written.clear()
+        assert publisher.once()
+        assert {year for year, day in last_days.items() if day in written} == years
+
+
+def test_a_store_that_is_down_is_an_error_of_the_round(counted: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next round starts with all years again, since nobody knows what was written."""
+
+    def down(*_arguments: object) -> None:
+        raise StoreDown("away")
+
+    publisher = Publisher(counted.engine, counted.telemetry, Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, speed=0.0), lambda: True)
+    with monkeypatch.context() as patched:
+        patched.setattr(counted.telemetry, "write_figures", down)
+        with pytest.raises(StoreDown, match="away"):
+            publisher.once()
+    assert publisher.once()
+    assert counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) != {}
