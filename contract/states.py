@@ -21,7 +21,7 @@ def meaning(profile: Profile | None, point: str, value: float | None) -> str | N
         point: Name of a point.
         value: The state as a number; None where it is not known.
     """
-    if value is None or not value.is_integer():
+    if value is None or not float(value).is_integer():
         return None
     mapped = profile.points.get(point) if profile else None
     if mapped is not None and mapped.values is not None:
