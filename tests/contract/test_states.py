@@ -14,8 +14,8 @@ NAMES = st.dictionaries(st.integers(0, 0xFFFF), st.sampled_from(["off", "on", "s
 
 
 def profile(values: dict[int, str] | None) -> Profile:
-    point = PointMap(address=0, values=values)
-    return Profile(**{"class": "hvac"}, maker="a", model="b", protocol="modbus", sources=["c"], points={"on": point, "ignition": point})
+    on, ignition = (PointMap(address=number, values=values) for number in range(2))
+    return Profile(**{"class": "hvac"}, maker="a", model="b", protocol="modbus", sources=["c"], points={"on": on, "ignition": ignition})
 
 
 @given(names=NAMES, raw=st.integers(-(2**31), 2**31))
