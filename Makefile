@@ -64,8 +64,8 @@ test: system $(VENV)/.dev
 	$(call suite,$(BIN)/pytest)
 endif
 
-bench: system $(VENV)/.dev ## speed of the real processes, a JSON line a figure; BENCH="edge ingest latency demo" picks some
-	@$(BIN)/python -m bench $(BENCH)
+bench: system $(VENV)/.dev ## speed of the real processes, a JSON line a figure; BENCH="edge ingest settle" picks some; COMPARE=COMMIT: in turns with that one
+	@$(BIN)/python -m bench $(BENCH) $(if $(COMPARE),--compare $(COMPARE) $(if $(PAIRS),--pairs $(PAIRS)))
 
 proto: $(VENV)/.dev ## generate the Sparkplug module from its schema
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. contract/sparkplug_b.proto

@@ -1,6 +1,7 @@
 """Two years of simulated meters with the faults of the field beside what was really used; the tables go to stderr.
 
-`JIEYUE_TRUTH_SEEDS` (1,2,3 and the date, which nobody tuned on) and `JIEYUE_TRUTH_METERS` (60) say how much.
+`JIEYUE_TRUTH_SEEDS` (1,2,3 and the date, which nobody tuned on) and `JIEYUE_TRUTH_METERS` (60) say how much,
+`JIEYUE_TRUTH_KINDS` (all) with which faults.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def run(folder: Path) -> None:
 
 def _one(folder: Path, seed: int, number: int) -> None:
     began = time.perf_counter()
-    story = live(folder, seed, number)
+    story = live(folder, seed, number, [name for name in os.environ.get("JIEYUE_TRUTH_KINDS", "").split(",") if name])
     spent = time.perf_counter() - began
     months, changes = list(verdict.lines(story)), list(scopes.changes(story))
     broken = [*verdict.faults_of(story, months), *scopes.broken(changes)]

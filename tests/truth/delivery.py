@@ -50,13 +50,13 @@ def _pieces(number: int, meter: Meter, chance: Generator) -> Iterator[tuple[int,
     stored, good = times.copy(), np.ones(len(times), dtype=bool)
     for shift in meter.shifted:
         within = (times >= shift.start) & (times < shift.end)
-        stored = np.where(within, times + shift.seconds * 1000, stored)
+        stored = np.where(within, times + shift.off, stored)
         good &= ~(within & shift.suspect)
     key = times // PIECE * 4 + 2 * (arrival > times + 1) + good
     for mark in np.unique(key):
         mine: NDArray[np.bool_] = key == mark
         piece = Piece(number, stored[mine], values[mine], None if rates is None else rates[mine], bool(mark % 2))
         comes = int(arrival[mine].max())
-        yield comes + int(own.uniform(0, JITTER) if chance.random() < 0.3 else 0), piece
+        yield comes + int(own.uniform(0, JITTER) if piece.good and chance.random() < 0.3 else 0), piece
         if any(start < times[mine][-1] and times[mine][0] < end for start, end in meter.doubled):
             yield comes + int(own.uniform(0, 3 * JITTER)), piece

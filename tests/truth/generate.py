@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.random import Generator
 
@@ -13,9 +15,9 @@ MIXED, TWICE = 0.55, 0.25
 """How many meters have a second, and how many a third fault."""
 
 
-def generate(seed: int, number: int) -> list[Meter]:
-    """So many meters; seeds that follow each other go through all kinds."""
-    order = np.random.default_rng(20261128).permutation(sorted(KINDS)).tolist()
+def generate(seed: int, number: int, kinds: Sequence[str] = ()) -> list[Meter]:
+    """So many meters; with all kinds of faults, seeds that follow each other go through them."""
+    order = list(kinds) or np.random.default_rng(20261128).permutation(sorted(KINDS)).tolist()
     return [_meter(f"m{n:02}", order[(seed * number + n) % len(order)], np.random.default_rng([seed, n])) for n in range(number)]
 
 

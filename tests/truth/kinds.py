@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.random import Generator
 
-from tests.truth.loads import DAY, HOUR, QUARTER, Floats, Times, midnight
+from tests.truth.loads import DAY, HOUR, QUARTER, Floats, Times, day, midnight
 from tests.truth.meters import Dark, Jump, Meter, Record, Shifted
 
 YEAR = 2026
@@ -287,8 +287,10 @@ def _doubled(meter: Meter, chance: Generator) -> None:
 def _clock(kind: str, *, suspect: bool) -> Kind:
     def do(meter: Meter, chance: Generator) -> None:
         at = place(meter, chance, DAY)
-        seconds = int(chance.choice([-1, 1])) * 8 * 3600 + 37
-        meter.shifted.append(Shifted(at, at + DAY, seconds, suspect, at + int(chance.uniform(2 * DAY, 20 * DAY))))
+        off = int(chance.choice([-8, 8])) * HOUR
+        meter.shifted.append(Shifted(at, at + DAY, off + 37_000, suspect, at + int(chance.uniform(2 * DAY, 20 * DAY))))
+        if not suspect:  # what was stored as good can be told from the rest only where that is silent
+            _silent(meter, *((at + DAY, at + DAY + off + MINUTE) if off > 0 else (at + off - MINUTE, at)))
         meter.blame(kind, at - 9 * HOUR, at + DAY + 9 * HOUR, dense=False)
 
     return Kind(do)
@@ -298,16 +300,16 @@ def _clock(kind: str, *, suspect: bool) -> Kind:
 
 
 def _commissioned(meter: Meter, chance: Generator) -> None:
-    meter.begin = int(chance.uniform(midnight(YEAR, 6, 2), midnight(YEAR, 6, 28))) // MINUTE * MINUTE
+    meter.begin = midnight(YEAR, 6, int(chance.integers(2, 29))) + int(chance.uniform(8, 17) * 60) * MINUTE
     meter.use.total[:] = np.maximum(meter.use.total - meter.use.at(meter.begin), 0)
-    meter.dates = (meter.begin, None)
+    meter.first_day = day(meter.begin)
     meter.blame("commissioned", meter.begin, meter.begin, innocent=True, dense=False)
 
 
 def _taken_out(meter: Meter, chance: Generator) -> None:
-    meter.end = int(chance.uniform(midnight(YEAR, 8, 3), midnight(YEAR, 8, 28))) // MINUTE * MINUTE
+    meter.end = midnight(YEAR, 8, int(chance.integers(3, 29))) + int(chance.uniform(8, 17) * 60) * MINUTE
     meter.use.total[:] = np.minimum(meter.use.total, meter.use.at(meter.end))
-    meter.dates = (None, meter.end)
+    meter.day_after = day(meter.end + DAY)
     meter.blame("taken_out", meter.end, meter.end, innocent=True, dense=False)
 
 

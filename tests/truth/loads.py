@@ -42,6 +42,11 @@ def text(at: int) -> str:
     return f"{datetime.fromtimestamp(at / 1000, _ZONE):%Y-%m-%d %H:%M:%S}"
 
 
+def day(at: int) -> str:
+    """The date in Shanghai at a moment."""
+    return text(at)[:10]
+
+
 @dataclass(frozen=True)
 class Grid:
     """Quarters of an hour, and where each lies in day, week and year.

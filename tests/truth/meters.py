@@ -87,18 +87,18 @@ class Record:
 
 @dataclass(frozen=True)
 class Shifted:
-    """Samples stored by a clock that was wrong: all of [start, end) are dated `seconds` later than they were taken.
+    """Samples stored by a clock that was wrong: all of [start, end) are dated `off` ms later than they were taken.
 
     Attributes:
         suspect: Whether they were stored as not believed.
-        noted: When somebody records the offset; None: never.
+        noted: When somebody records the offset.
     """
 
     start: int
     end: int
-    seconds: int
+    off: int
     suspect: bool
-    noted: int | None
+    noted: int
 
 
 @dataclass
@@ -121,7 +121,8 @@ class Meter:
         phase: Its samples are so many ms after the quarter.
         ct: Of its current transformers, as the site's file says at first.
         ratios: Times at which the site's file names another current transformer, with the new ratio.
-        dates: First and last day as the site's file says, if it does.
+        first_day: The first day that it counts, where the site's file says one.
+        day_after: The first day that it counts no more, likewise.
     """
 
     name: str
@@ -139,7 +140,8 @@ class Meter:
     phase: int = 0
     ct: float = 1.0
     ratios: list[tuple[int, float]] = field(default_factory=list)
-    dates: tuple[int | None, int | None] = (None, None)
+    first_day: str | None = None
+    day_after: str | None = None
     faults: list[Fault] = field(default_factory=list)
     darks: list[Dark] = field(default_factory=list)
     jumps: list[Jump] = field(default_factory=list)

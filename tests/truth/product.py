@@ -17,20 +17,22 @@ from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
 from cloud.ledger.recorded import Change, RecordError, record_exchange
-from cloud.registry import tables
+from cloud.registry import clocks, tables
 from cloud.registry.database import migrate, open_database
 from cloud.registry.seed import seed
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading
+from contract.site import Meter as SiteMeter
 from contract.site import Site
 from tests.truth import site as files
 from tests.truth.delivery import Piece
 from tests.truth.kinds import START
 from tests.truth.loads import HOUR, text
-from tests.truth.meters import Meter, Record
+from tests.truth.meters import Meter, Record, Shifted
 
 LIMIT = 100_000
+DATES = {"commissioned", "taken_out"}
 Parts = dict[int, dict[str, float]]
 """What each hour has, by provenance, in the factor's unit."""
 
@@ -86,7 +88,11 @@ class Product:
 
     def enter(self, at: int) -> None:
         """Enter the site as its files say it at a moment."""
-        seed(self.engine, Site.model_validate(files.content(self.meters, at)))
+        content = files.content(self.meters, at)
+        for meter in content["meters"]:
+            for field_name in DATES - SiteMeter.model_fields.keys():  # until a meter has dates
+                meter.pop(field_name, None)
+        seed(self.engine, Site.model_validate(content))
 
     def take(self, pieces: Sequence[Piece]) -> None:
         """Store some pieces, as ingest does."""
@@ -107,8 +113,16 @@ class Product:
         store(Batch(touched={(meter, hour) for meter, hour in found}), self.engine, self.telemetry)
         self.settle()
 
-    def note(self, meter: Meter, record: Record) -> None:
-        """Record an exchange as somebody would."""
+    def note(self, meter: Meter, known: Record | Shifted) -> None:
+        """Record an exchange, or how far a clock was off, as somebody would."""
+        if isinstance(known, Record):
+            self._exchanged(meter, known)
+            return
+        ends = known.start + known.off, known.end + known.off
+        row = clocks.Recorded(meter.name, *ends, known.off, known.off, whole=not known.suspect, why="a wrong clock")
+        clocks.record_offset(self.engine, files.GROUP, row, "truth", known.noted)
+
+    def _exchanged(self, meter: Meter, record: Record) -> None:
         last = meter.shown_at(record.happened) if record.absurd is None else record.absurd
         change = Change(meter.name, record.at, last, record.first, "exchanged")
         what = f"{meter.name}: exchange of {text(record.happened)}, recorded for {text(record.at)}, last {last}, first {record.first}"

@@ -82,8 +82,5 @@ def _meter(number: int, meter: Meter, unit: str) -> dict[str, Any]:
         "compound": compound_of(number),
         "units": [unit],
     }
-    if meter.modulus is not None:
-        row["modulus"] = meter.modulus
-    if meter.max_rate is not None:
-        row["max_rate"] = meter.max_rate
-    return row
+    said = {"modulus": meter.modulus, "max_rate": meter.max_rate, "commissioned": meter.first_day, "taken_out": meter.day_after}
+    return row | {name: value for name, value in said.items() if value is not None}

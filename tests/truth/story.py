@@ -13,7 +13,7 @@ from tests.truth.delivery import rounds
 from tests.truth.generate import generate
 from tests.truth.kinds import END, FIRST, LAST, START, YEAR
 from tests.truth.loads import DAY, midnight
-from tests.truth.meters import Meter
+from tests.truth.meters import Meter, Record, Shifted
 from tests.truth.product import Event, Finding, Parts, Product
 
 NOWS = (midnight(YEAR, 7, 1) + 600_000, midnight(YEAR, 11, 20) + 600_000, END + 60 * DAY)
@@ -62,9 +62,9 @@ class Story:
     rebuilt: bool
 
 
-def live(folder: Path, seed: int, number: int, telemetry_url: str = "") -> Story:
-    """The story of so many meters from a seed, on stores in a folder."""
-    meters = generate(seed, number)
+def live(folder: Path, seed: int, number: int, kinds: Sequence[str] = (), telemetry_url: str = "") -> Story:
+    """The story of so many meters from a seed, on stores in a folder; with these kinds of faults, or all in turn."""
+    meters = generate(seed, number, kinds)
     product = Product(folder, meters, telemetry_url)
     try:
         looks, begin = [], START
@@ -82,16 +82,17 @@ def live(folder: Path, seed: int, number: int, telemetry_url: str = "") -> Story
 
 def _until(product: Product, begin: int, now: int, chance: np.random.Generator) -> None:
     """All that happens in [begin, now)."""
-    noted = sorted((r.noted, m.name, n) for m in product.meters for n, r in enumerate(m.records) if begin <= r.noted < now)
+    noted: list[tuple[Meter, Record | Shifted]] = []
+    for meter in product.meters:
+        noted += [(meter, known) for known in (*meter.records, *meter.shifted) if begin <= known.noted < now]
+    noted.sort(key=lambda entry: entry[1].noted)
     entered = sorted(at for m in product.meters for at, _ in m.ratios if begin <= at < now)
-    by_name = {m.name: m for m in product.meters}
     for complete, pieces in rounds(product.meters, np.random.default_rng(5), begin, now, ROUNDS):
         while entered and entered[0] < complete:
             product.enter(entered.pop(0))
         product.take([pieces[n] for n in chance.permutation(len(pieces))])
-        while noted and noted[0][0] < complete:
-            _, name, n = noted.pop(0)
-            product.note(by_name[name], by_name[name].records[n])
+        while noted and noted[0][1].noted < complete:
+            product.note(*noted.pop(0))
         product.settle()
 
 

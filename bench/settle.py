@@ -1,0 +1,92 @@
+"""Two years of the first site in the ledger: hours a second, counted for the first time and counted anew.
+
+The product is entered by its own commands, and samples are stored as ingest stores them; the counters are made here, so that
+two products settle the same numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+
+from bench import figures
+from cloud.ingest.batch import Batch
+from cloud.ingest.commit import store
+from cloud.ledger import book
+from cloud.registry.database import open_database
+from cloud.telemetry.base import Line, Polled, Telemetry
+from cloud.telemetry.open import open_telemetry
+from contract.site import Meter, Site, load_site, shipped_site
+
+HOUR = 3_600_000
+BEGIN, HOURS = 1_735_660_800_000, 2 * 365 * 24
+"""2025 and 2026 in Shanghai."""
+EVERY = 3
+"""So many of the meters; all would take minutes."""
+DENSE = 2
+"""Meters with samples of 15 minutes; history of the others is kept by the hour."""
+LIMIT = 100_000
+_USE = {"electricity": 60.0, "water": 1.5, "natural_gas": 3.0}
+"""Mean use an hour."""
+
+
+def run(folder: Path) -> None:
+    """Enter the first site, store two years of its counters, and settle them twice."""
+    site = load_site(shipped_site("lizhou"))
+    _enter(folder)
+    engine, telemetry = open_database(f"sqlite:///{folder / 'registry.db'}"), open_telemetry(f"sqlite:///{folder / 'telemetry.db'}")
+    meters = [meter for meter in site.meters if meter.device and meter.point][::EVERY]
+    try:
+        samples = sum(_store(engine, telemetry, site, meter, number) for number, meter in enumerate(meters))
+        hours = {(meter.id, BEGIN + number * HOUR) for meter in meters for number in range(HOURS)}
+        what = f"every third meter of the first site ({len(meters)}), two years, {samples} samples in SQLite"
+        for name, said in (("first", "counted for the first time"), ("anew", "all touched again and counted anew")):
+            store(Batch(touched=hours), engine, telemetry)
+            spent = _settle(engine, telemetry)
+            figures.tell(f"settle.{name}", len(hours) / spent, "hours/s", f"{what}, {said}")
+    finally:
+        telemetry.close()
+        engine.dispose()
+
+
+def _enter(folder: Path) -> None:
+    """Schema and site, by the commands that this product has for it."""
+    environment = os.environ | {"JIEYUE_DATA": str(folder), "JIEYUE_SITE": "lizhou"}
+    cloud = [sys.executable, "-m", "cloud"]
+    subprocess.run([*cloud, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 (our own program)
+    apply = [*cloud, "site", "apply"]
+    known = subprocess.run([*apply, "--help"], env=environment, check=False, capture_output=True)  # noqa: S603 (the same)
+    if known.returncode == 0:  # before there was this command, `migrate` entered the site
+        command = [*apply, str(shipped_site("lizhou")), "--yes"]
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 (the same)
+
+
+def _store(engine: sa.Engine, telemetry: Telemetry, site: Site, meter: Meter, number: int) -> int:
+    """Two years of one counter, a month at a time; returns how many samples."""
+    step = HOUR // 4 if number < DENSE else HOUR
+    times = np.arange(BEGIN, BEGIN + HOURS * HOUR + 1, step, dtype=np.int64)
+    chance = np.random.default_rng(number)
+    busy = 0.4 + np.clip(np.sin((times % (24 * HOUR)) / (24 * HOUR) * 2 * np.pi), 0, None)
+    used = busy * chance.gamma(25, 1 / 25, len(times)) * _USE[meter.energy] * step / HOUR
+    values = np.round(1000 * chance.random() + np.cumsum(used), 3).tolist()
+    device = site.device_by_id[str(meter.device)]
+    point, device_class = str(meter.point), device.model.device_class
+    lines: list[Line] = [
+        Polled(site.group, device_class, device.id, at, {point: value}) for at, value in zip(times.tolist(), values, strict=True)
+    ]
+    store(Batch(lines=lines), engine, telemetry)
+    return len(lines)
+
+
+def _settle(engine: sa.Engine, telemetry: Telemetry) -> float:
+    """Seconds until nothing waits."""
+    began = time.perf_counter()
+    while book.settle(engine, telemetry, LIMIT) == LIMIT:
+        pass
+    return time.perf_counter() - began
