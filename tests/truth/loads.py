@@ -172,7 +172,7 @@ class Use:
         total: Used up to each edge.
     """
 
-    edges: Times
+    edges: Floats
     total: Floats
 
     def until(self, at: Times | Floats) -> Floats:
@@ -208,4 +208,4 @@ def use(load: Load, g: Grid, chance: Generator, changes: list[tuple[int, int, fl
     amounts = size * shape / shape.mean() * noise / 4
     for start, end, factor in changes:
         amounts = np.where((g.begins >= start) & (g.begins < end), amounts * factor, amounts)
-    return Use(g.edges, np.append(0.0, np.cumsum(amounts)))
+    return Use(g.edges.astype(np.float64), np.append(0.0, np.cumsum(amounts)))

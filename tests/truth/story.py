@@ -84,7 +84,9 @@ def _until(product: Product, begin: int, now: int, chance: np.random.Generator) 
     """All that happens in [begin, now)."""
     noted: list[tuple[Meter, Record | Shifted]] = []
     for meter in product.meters:
-        noted += [(meter, known) for known in (*meter.records, *meter.shifted) if begin <= known.noted < now]
+        noted += [(meter, record) for record in meter.records]
+        noted += [(meter, shifted) for shifted in meter.shifted]
+    noted = [(meter, known) for meter, known in noted if begin <= known.noted < now]
     noted.sort(key=lambda entry: entry[1].noted)
     entered = sorted(at for m in product.meters for at, _ in m.ratios if begin <= at < now)
     for complete, pieces in rounds(product.meters, np.random.default_rng(5), begin, now, ROUNDS):
