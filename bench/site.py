@@ -37,8 +37,10 @@ def _mapped(name: str, address: int, register_type: str) -> dict[str, Any]:
     return {"address": address, "type": register_type, "unit": POINTS[name].unit.value}
 
 
-def write(folder: Path, gateways: Sequence[str], buses: list[dict[str, Any]], devices: list[dict[str, Any]]) -> Path:
-    """A site with a metered counter on each device; returns its folder."""
+def write(
+    folder: Path, gateways: Sequence[str], buses: list[dict[str, Any]], devices: list[dict[str, Any]], *, metered: bool = True
+) -> Path:
+    """A site, with a metered counter on each device where they count; returns its folder."""
     text = {"zh": "台", "en": "bench"}
     meters = [
         {
@@ -52,6 +54,7 @@ def write(folder: Path, gateways: Sequence[str], buses: list[dict[str, Any]], de
             "units": ["u1"],
         }
         for d in devices
+        if metered
     ]
     site = {
         "id": "bench",

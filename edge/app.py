@@ -55,13 +55,14 @@ class Gateway:
             on_bus = [d for d in devices if d.bus == bus.id]
             if bus.protocol not in known:
                 raise ValueError(f"bus {bus.id}: no driver for {bus.protocol!r}; there are {', '.join(sorted(known))}")
-            line = self._line(bus, on_bus)
-            driver = known[bus.protocol](line)
-            if isinstance(driver, ListeningDriver):
-                self._buses[bus.id] = driver
-            else:
-                asked[bus.id] = driver
-                self._buses[bus.id] = Poller(line, driver, self._alive)
+            for name, together in _connections(bus, on_bus).items():
+                line = self._line(bus, together)
+                driver = known[bus.protocol](line)
+                if isinstance(driver, ListeningDriver):
+                    self._buses[name] = driver
+                else:
+                    asked |= dict.fromkeys((d.id for d in together), driver)
+                    self._buses[name] = Poller(line, driver, self._alive)
         self._control = Control(asked, {d.id: d for d in devices}, clock, self._writer.put)
         self._orders: set[asyncio.Task[None]] = set()
 
@@ -130,3 +131,8 @@ class Gateway:
         task = asyncio.create_task(self._control.take(device, metrics), name="command")
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
+
+
+def _connections(bus: Bus, devices: list[Device]) -> dict[str, list[Device]]:
+    """Which devices share a connection, by a name for it: all of a bus, or each by itself."""
+    return {bus.id: devices} if bus.connections == "one" else {f"{bus.id}/{d.id}": [d] for d in devices}

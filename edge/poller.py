@@ -43,11 +43,15 @@ def probe_interval(interval: float, failures: int) -> float:
 
 
 class Poller:
-    """Polls the devices of one bus, each at its interval, and commits each poll before the next request."""
+    """Polls the devices of one bus, each at its interval.
+
+    A poll is committed while the next device is asked, so that the line does not stand still for the disk; never more than one waits.
+    """
 
     def __init__(self, line: Line, driver: PollingDriver, on_alive: OnAlive) -> None:
         """`on_alive` is told when a device dies or comes back."""
         self._line, self._driver, self._on_alive = line, driver, on_alive
+        self._keeping: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Poll until cancelled. First polls are staggered, so a bus is loaded evenly."""
@@ -57,14 +61,18 @@ class Poller:
         for number, device in enumerate(devices):
             stagger = self._real(min(device.poll_interval, FIRST_ROUND)) * number / len(devices)
             heapq.heappush(queue, (start + stagger, number, _Polled(device)))
-        while queue:
-            due, number, polled = queue[0]
-            now = time.monotonic()
-            if due > now:
-                await asyncio.sleep(due - now)
-            await self._poll(polled)
-            heed_cancellation()
-            heapq.heapreplace(queue, (self._next(due, polled), number, polled))
+        try:
+            while queue:
+                due, number, polled = queue[0]
+                now = time.monotonic()
+                if due > now:
+                    await asyncio.sleep(due - now)
+                await self._poll(polled)
+                heed_cancellation()
+                heapq.heapreplace(queue, (self._next(due, polled), number, polled))
+        finally:
+            if self._keeping is not None:
+                self._keeping.cancel()
 
     def _real(self, seconds: float) -> float:
         return self._line.clock.real_seconds(seconds)
@@ -79,7 +87,7 @@ class Poller:
         try:
             row = await self._driver.read(device)
         except DriverError as error:
-            heed_cancellation()  # the Modbus client makes a fault of a stop; that is no reading
+            await self._kept()
             polled.failures += 1
             if polled.failures == DEAD_AFTER:
                 await self._on_alive(device.id, False)  # noqa: FBT003 (a callback of two arguments)
@@ -87,10 +95,19 @@ class Poller:
                 return  # its DDEATH says it of all points at once; data after it would call the device back to life
             row = Row(device.id, self._line.clock.now_ms(), {}, dict.fromkeys(device.model.points, str(error)))
         else:
-            heed_cancellation()
+            await self._kept()
             if polled.failures >= DEAD_AFTER:
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0
+        self._keeping = asyncio.create_task(self._keep(row), name="keep")
+
+    async def _kept(self) -> None:
+        """Wait until the poll before is on disk: rows are committed in the order in which they were read."""
+        if self._keeping is not None:
+            await self._keeping
+            self._keeping = None
+
+    async def _keep(self, row: Row) -> None:
         try:
             await self._line.commit([row])
         except sqlite3.Error as error:

@@ -78,7 +78,7 @@ class Control:
     """Carries out commands for the devices of one gateway; an id that came before is not carried out twice."""
 
     def __init__(self, drivers: Mapping[str, PollingDriver], devices: Mapping[str, Device], clock: Clock, commit: Commit) -> None:
-        """`drivers` by bus id; buses whose devices cannot be asked are left out."""
+        """`drivers` by device id; devices that cannot be asked are left out."""
         self._drivers, self._devices, self._clock, self._commit = drivers, devices, clock, commit
         self._seen: OrderedDict[str, None] = OrderedDict()
 
@@ -107,7 +107,7 @@ class Control:
             log.warning("the answer to a command is lost: the outbox refused it", device=device, id=order.id, reason=str(error))
 
     async def _carry_out(self, device: Device, order: Order) -> Result:
-        driver = self._drivers.get(device.bus)
+        driver = self._drivers.get(device.id)
         if driver is None:
             return Result(order.id, "refused", reason=f"{device.id} takes no commands")
         against = objection(order, device.model.points.get(order.point), self._clock.now_ms())

@@ -94,7 +94,7 @@ async def desk(slave: Slave, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[D
     made = Desk(slave)
     async with slave.bus() as bus:
         driver = Modbus(Line(bus, [DEVICE], Clock(), made.commit, lambda _: None))
-        made.control = Control({"bus": driver}, {"ac": DEVICE}, Clock(), made.commit)
+        made.control = Control({"ac": driver}, {"ac": DEVICE}, Clock(), made.commit)
         try:
             yield made
         finally:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,11 +19,13 @@ from contract import lines
 from contract.clock import Clock
 from contract.operation import Text
 from contract.profile import Profile
-from contract.site import Bus, Device
+from contract.site import Bus, Device, Site
+from edge.app import Gateway
 from edge.drivers import frames
 from edge.drivers.base import DriverError, Line, NoAnswerError
 from edge.drivers.frames import Frame
 from edge.drivers.modbus import Modbus
+from edge.settings import Settings
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Asked, Slave
@@ -348,3 +351,44 @@ async def test_a_port_that_is_not_there_is_said(driven: Driven, make_slave: type
             await second.read(device(1))
         await first.close()
         await second.close()
+
+
+async def test_with_a_connection_each_nobody_waits_for_a_silent_neighbour(
+    make_slave: type[Slave], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that says nothing for 30 s has one request in flight; the other is polled meanwhile, by a connection of its own."""
+    monkeypatch.setattr("contract.site.load_profile", lambda _: profile(TWO, timeout=30.0))
+    slave, often = make_slave("tcp"), asyncio.Event()
+
+    def script(asked: Asked) -> bytes:
+        if len([a for a in slave.asked if a.unit == 2]) >= 10 and any(a.unit == 1 for a in slave.asked):
+            often.set()
+        return b"" if asked.unit == 1 else slave.answer(asked)
+
+    slave.script = script
+    async with slave.bus() as bus:
+        shared = {"name": {"zh": "表", "en": "Meter"}, "profile": "test", "bus": "bus", "interval": 0.05}
+        site = Site.model_validate(
+            {
+                "id": "s",
+                "name": {"zh": "试验", "en": "Trial"},
+                "group": "510802",
+                "latitude": 32.4,
+                "longitude": 105.8,
+                "compounds": [],
+                "units": [],
+                "gateways": [{"id": "gw"}],
+                "buses": [bus.model_dump() | {"connections": "each"}],
+                "devices": [{"id": f"d{unit}", "unit_id": unit} | shared for unit in (1, 2)],
+            }
+        )
+        settings = Settings.model_validate({"gateway": "gw", "site": "s", "data": tmp_path, "clock": "trusted", "broker": {"port": 1}})
+        gateway = Gateway(settings, site, Clock())
+        running = asyncio.create_task(gateway.run())
+        async with asyncio.timeout(20):
+            await often.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        gateway.outbox.close()
+    assert slave.connections == 2
+    assert [a.unit for a in slave.asked].count(1) == 1
