@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from contract import units, yamlfile
+from contract.message import MessageTime, unreadable
 from contract.point import POINTS, Kind
 from contract.register import Address, Fraction, Mask, RegisterType, ScaleRegister, Table
 from contract.units import Unit
@@ -64,7 +65,9 @@ class PointMap(_Strict):
     modulus: float | None = None
     """A counter rolls over to 0 here; in the point's unit. With a ratio it depends on the site and stands at the site's meter."""
     path: str | None = None
-    """For JSON devices: where the value stands, as keys joined by dots."""
+    """For JSON devices: where the value stands in a record, as keys joined by dots (`contract/json_path.py`); `$` is a bare number."""
+    subtopic: str | None = None
+    """For JSON devices that publish each value below a topic of its own: the levels below the device's topic."""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -72,14 +75,6 @@ class PointMap(_Strict):
         places = [(self.address or 0, self.type.registers)]
         places += [(other.address, other.type.registers) for other in (self.fraction, self.scale_register) if other is not None]
         return min(first for first, _ in places), max(first + size for first, size in places)
-
-
-class MessageTime(_Strict):
-    """Where a message that a device sends by itself says when it measured."""
-
-    path: str
-    format: Literal["rfc3339", "epoch", "YYMMDDhhmmss"]
-    """`epoch`: seconds or milliseconds since 1970, told apart by their size; YYMMDDhhmmss is in GMT+8."""
 
 
 DEVICE_CLASSES = ("electricity", "water", "gas", "heat", "hvac", "fresh_air", "meeting_room", "elevator", "vehicle")
@@ -114,6 +109,10 @@ class Profile(_Strict):
     """For JSON devices: absent, a message is as old as its receipt."""
     arrives: Literal["live", "batch"] = "live"
     """`batch`: a device that hands over what it measured long ago as a rule, so its lateness says nothing of its clock."""
+    records: str | None = None
+    """For JSON devices: where a message holds its records, `*` being each of several; absent, the message is the record."""
+    identity: str | None = None
+    """For JSON devices: where a record says whose it is, for a topic of many meters; `*` is the key or place of the record itself."""
     points: dict[str, PointMap] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -132,6 +131,7 @@ class Profile(_Strict):
             Fault(("points", name, field), f"expected a place that no other point has; {other} stands there", given)
             for name, field, other, given in _overlaps(self.protocol, self.points)
         ]
+        faults += [Fault(*one) for one in unreadable(self)]
         if faults:
             raise located(faults)
         return self
@@ -181,7 +181,7 @@ def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, s
     if protocol == "modbus":
         yield from _register_faults(mapped)
     if protocol == "mqtt" and not mapped.path:
-        yield "path", "expected a path into the JSON object", mapped.path
+        yield "path", "expected a path into the JSON object, or $ for a bare number", mapped.path
     if mapped.writable and mapped.limits is None and mapped.values is None:
         yield "writable", "expected limits or values, since the point can be written", None
     if mapped.writable and mapped.table in {Table.INPUT, Table.DISCRETE}:
@@ -199,7 +199,7 @@ def _overlaps(protocol: str, points: Mapping[str, PointMap]) -> Iterator[tuple[s
     taken: dict[tuple[object, ...], str] = {}
     for name, mapped in points.items():
         given = getattr(mapped, field, None)
-        places = [given] if field == "path" else [(mapped.table, (given or 0) + i) for i in range(mapped.type.registers)]
+        places = [(mapped.subtopic, given)] if field == "path" else [(mapped.table, (given or 0) + i) for i in range(mapped.type.registers)]
         others = {taken.setdefault((place, mapped.mask), name) for place in places if given is not None} - {name}
         if others:
             yield name, field, min(others), given

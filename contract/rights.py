@@ -12,6 +12,7 @@ import secrets
 from pathlib import Path
 
 from contract import topics
+from contract.message import filters
 from contract.site import Site
 
 CLOUD_USER = "cloud"
@@ -58,7 +59,7 @@ def acl(site: Site, host_id: str) -> str:
 
 def source_topics(site: Site, bus: str) -> list[str]:
     """The topics that devices of an MQTT bus publish to, each once, in the order of the file."""
-    return list(dict.fromkeys(d.topic for d in site.devices if d.bus == bus and d.topic))
+    return list(dict.fromkeys(topic for d in site.devices if d.bus == bus and d.topic for topic in filters(d.topic, d.model)))
 
 
 def users(site: Site) -> list[str]:

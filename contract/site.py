@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from contract import topics, yamlfile
-from contract.addressing import address
+from contract.addressing import address, overheard
 from contract.jt808.limits import TerminalLimits
 from contract.jt808.phone import PHONE_PATTERN
 from contract.lines import misuses
@@ -114,7 +114,9 @@ class Device(Strict):
     unit_id: Annotated[int, Field(ge=0, le=255)] | None = None
     """Modbus unit id; on tcp 0 and 255 mean the device that was connected to, whatever it calls itself."""
     topic: str = ""
-    """MQTT topic that the device publishes to."""
+    """MQTT topic that the device publishes to; with + and # where its messages name it (`identity` in its profile)."""
+    key: str = ""
+    """What stands in this device's messages where its profile's `identity` points."""
     phone: Annotated[str, Field(pattern=PHONE_PATTERN)] = ""
     """The identity that a JT/T 808 terminal sends: up to 20 digits, which may be hexadecimal; zeros in front do not count."""
     compound: Id | None = None
@@ -311,6 +313,11 @@ def _unreachable(site: Site) -> Iterator[Fault]:
             yield Fault(place, found.fault, found.given)
         elif other != device.id:
             yield Fault(place, f"expected a {found.field} that no other device of {bus.id} has; {other} has {theirs!r}", found.given)
+    for i, field, twice in overheard(site):
+        device = site.devices[i]
+        yield Fault(
+            ("devices", i, field), f"expected a {field} that no other device of {device.bus} has; {twice} takes it", getattr(device, field)
+        )
 
 
 def _unread(site: Site) -> Iterator[Fault]:

@@ -8,26 +8,27 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import aiomqtt
 
-from contract import rights
+from contract import json_path, rights
 from contract.clock import iso
 from contract.jt808 import fix
 from contract.jt808 import location as loc
 from contract.jt808.bodies import Id
 from contract.jt808.location import Location
-from contract.jt808.wire import digits_of
 from contract.lifecycle import heed_cancellation
-from contract.profile import MessageTime, PointMap, engineering
+from contract.message import MessageTime, heard_at
+from contract.profile import PointMap, engineering
 from contract.profile import raw as raw_of
 from contract.site import Bus, Device
 from simulators.memory import Memory, Said, grid
 from simulators.stage import Address, Endpoints, Stage, beside
 from simulators.terminals import position
 
-Message = tuple[str, bytes]
-"""Topic and payload."""
+Messages = tuple[tuple[str, bytes], ...]
+"""Topics and payloads of one measurement."""
 
 
 class Publisher:
@@ -43,7 +44,7 @@ class Publisher:
         folder = stage.called.passwords
         self._user = rights.source_user(bus.id)
         self._password = (folder / self._user).read_text(encoding="utf-8").strip() if folder else None
-        self.memory: Memory[Message] = Memory(stage.said, stage.clock)
+        self.memory: Memory[Messages] = Memory(stage.said, stage.clock)
 
     async def run(self) -> None:
         """Measure and publish until cancelled."""
@@ -54,7 +55,7 @@ class Publisher:
             tasks.create_task(self._publish())
 
     async def _measure(self, device: Device) -> None:
-        step = 1000 if device.model.maker == "EMQX" else 1
+        step = 1000 if device.model.maker == "EMQX" or _in_seconds(device.model.time) else 1
         async for at in grid(self._stage.clock, device.id, device.poll_interval, step):
             if self._stage.speaks(device.id, at):
                 self.memory.add(said(device, self._stage.world.values(device.id, at), self._stage.dated(device.id, at)))
@@ -76,8 +77,8 @@ class Publisher:
                 taken = self.memory.take(1)
                 stored = False
                 try:
-                    topic, payload = taken[0].message
-                    await client.publish(topic, payload, qos=1)
+                    for topic, payload in taken[0].message:
+                        await client.publish(topic, payload, qos=1)
                     stored = True
                 finally:
                     if stored:
@@ -87,29 +88,42 @@ class Publisher:
                 heed_cancellation()
 
 
-def said(device: Device, values: dict[str, float | None], at: int) -> Said[Message]:
+def said(device: Device, values: dict[str, float | None], at: int) -> Said[Messages]:
     """What a device publishes about a moment."""
     if device.model.maker == "EMQX":
         location = position(values, at)
-        return Said(device.id, at, fix.readings_of(location), (device.topic, emqx(device, location)))
-    understood, document = by_paths(device, values, at)
-    return Said(device.id, at, understood, (device.topic, json.dumps(document).encode()))
-
-
-def by_paths(device: Device, values: dict[str, float | None], at: int) -> tuple[dict[str, float], dict[str, object]]:
-    """The values that a reader must understand, and the JSON object that the profile's paths describe."""
-    document: dict[str, object] = {}
+        return Said(device.id, at, fix.readings_of(location), ((device.topic, emqx(device, location)),))
     understood: dict[str, float] = {}
-    if device.model.time is not None:
-        _put(document, device.model.time.path, _time(device.model.time, at))
+    messages: dict[str, object] = {}
     for point, mapped in device.model.points.items():
-        value = values.get(point)
-        if value is None or mapped.path is None:
+        found = values.get(point)
+        if found is None or mapped.path is None:
             continue
-        number = _number(device, point, mapped, value)
+        number = _number(device, point, mapped, found)
         understood[point] = engineering(number, mapped, point, device.ct, device.pt)
-        _put(document, mapped.path, number)
-    return understood, document
+        topic = heard_at(device.topic, mapped.subtopic).replace("+", device.id).replace("#", device.id)
+        messages[topic] = _with(device, messages.get(topic), mapped.path, number)
+    for topic, document in messages.items():
+        messages[topic] = _headed(device, document, at)
+    return Said(device.id, at, understood, tuple((topic, json.dumps(document).encode()) for topic, document in messages.items()))
+
+
+def _with(device: Device, message: object, path: str, found: object) -> object:
+    """A message with a value where the profile's path says: in the device's record, or with `$.` in front in the message itself."""
+    parsed = json_path.parse(path)
+    record = () if parsed.whole or device.model.records is None else json_path.parse(device.model.records).steps
+    # An array holds this device alone; where records stand under names, it stands under its own.
+    name = device.key if device.model.identity == "*" else "0"
+    return json_path.placed((*record, *parsed.steps), message, found, name=name)
+
+
+def _headed(device: Device, message: object, at: int) -> object:
+    """The message with its time and the name of the device, as far as its profile has them."""
+    if device.model.time is not None:
+        message = _with(device, message, device.model.time.path, _time(device.model.time, at))
+    if device.model.identity not in {None, "*"}:
+        message = _with(device, message, device.model.identity or "", device.key)
+    return message
 
 
 def _number(device: Device, point: str, mapped: PointMap, value: float) -> float:
@@ -117,20 +131,17 @@ def _number(device: Device, point: str, mapped: PointMap, value: float) -> float
     return round(raw_of(value, mapped, point, device.ct, device.pt), 6)
 
 
+def _in_seconds(field: MessageTime | None) -> bool:
+    return field is not None and field.format == "YYMMDDhhmmss"
+
+
 def _time(field: MessageTime, at: int) -> str | int:
     if field.format == "epoch":
         return at
-    return iso(at) if field.format == "rfc3339" else digits_of(at)
-
-
-def _put(document: dict[str, object], path: str, value: object) -> None:
-    *folders, last = path.split(".")
-    for key in folders:
-        inner = document.setdefault(key, {})
-        if not isinstance(inner, dict):
-            raise ValueError(f"{path}: {key} is a value and an object at once")
-        document = inner
-    document[last] = value
+    local = datetime.fromtimestamp(at / 1000, field.timezone or UTC)
+    if field.format == "YYMMDDhhmmss":
+        return f"{local:%y%m%d%H%M%S}"
+    return iso(at) if field.timezone is None else local.replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def emqx(device: Device, location: Location) -> bytes:

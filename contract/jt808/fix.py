@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import cast
 
 from contract.jt808 import location as loc
 from contract.jt808.bodies import Id
 from contract.jt808.location import Item, Location
-from contract.jt808.wire import CHINA_HOURS, BodyError, pack, raw_time
+from contract.jt808.wire import CHINA_HOURS, BodyError, raw_time
 
 AHEAD_MS = 10 * 60_000
 BEHIND_MS = 90 * 86_400_000
@@ -16,17 +15,22 @@ BEHIND_MS = 90 * 86_400_000
 _MOST_LATITUDE = 90.0
 _MOST_LONGITUDE = 180.0
 _MOST_PHONE_DIGITS = 20
+_MOST_DIGITS = 10
+"""Of a number of four bytes."""
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
-_EXTRAS: tuple[tuple[str, int, str], ...] = (
-    ("mileage", loc.MILEAGE, "I"),
-    ("fuel_meter", loc.FUEL, "H"),
+_ALONE = (("alarm", 4, "alarms"), ("altitude", 2, "altitude"), ("speed", 2, "speed"), ("direction", 2, "course"))
+"""Fields of a body that stand for themselves, their bytes and points."""
+_EXTRAS: tuple[tuple[str, int, int, str], ...] = (
+    ("mileage", loc.MILEAGE, 4, "odometer"),
+    ("fuel_meter", loc.FUEL, 2, "fuel_level"),
     # The gateway's manual says fuel_unit in its example and fuel_meter in its table.
-    ("fuel_unit", loc.FUEL, "H"),
-    ("speed", loc.RECORDER_SPEED, "H"),
-    ("alarm_id", loc.EVENT, "H"),
-    ("rssi", loc.SIGNAL, "B"),
-    ("gnss_sat_num", loc.SATELLITES, "B"),
+    ("fuel_unit", loc.FUEL, 2, "fuel_level"),
+    ("speed", loc.RECORDER_SPEED, 2, ""),
+    ("alarm_id", loc.EVENT, 2, ""),
+    ("rssi", loc.SIGNAL, 1, "signal"),
+    ("gnss_sat_num", loc.SATELLITES, 1, "satellites"),
 )
+"""Names of extra, items of the wire with their bytes, and points; the empty text where it is none."""
 
 
 def placed(location: Location) -> bool:
@@ -69,50 +73,69 @@ def readings_of(location: Location) -> dict[str, float]:
     return values | {point: float(value) for point, value in sent.items() if value is not None}
 
 
-def from_emqx(raw: bytes) -> tuple[str, Location] | None:
-    """Phone and position of one message of EMQX's jt808 gateway; None for any other message than 0x0200.
+def from_emqx(document: object) -> tuple[str, Location, dict[str, str]] | None:
+    """Phone, position and reasons by point of one message of EMQX's jt808 gateway; None for any other message than 0x0200.
 
-    Its numbers are those of the wire: unsigned millionths of a degree, tenths of km/h and of km, GMT+8.
+    Its numbers are those of the wire: unsigned millionths of a degree, tenths of km/h and of km, GMT+8. A field that stands for
+    itself and is none has its reason, and 0 in the position; without time, place or bits there is no position.
 
     Raises:
         BodyError: Not the gateway's JSON, or a value that JT/T 808 cannot carry.
     """
-    try:
-        document: object = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise BodyError(f"not JSON: {error}") from error
     header = _object(document, "header")
     if header.get("msg_id") != Id.LOCATION:
         return None
     phone = header.get("phone")
     if not isinstance(phone, str) or not 0 < len(phone) <= _MOST_PHONE_DIGITS or not _HEXADECIMAL.issuperset(phone):
         raise BodyError(f"header.phone: expected up to {_MOST_PHONE_DIGITS} digits, got {phone!r:.60}")
-    return phone.lower(), _location(_object(document, "body"))
+    return phone.lower(), *_location(_object(document, "body"))
 
 
-def _location(body: dict[str, object]) -> Location:
+def _location(body: dict[str, object]) -> tuple[Location, dict[str, str]]:
     time = body.get("time")
     if not isinstance(time, str):
         raise BodyError(f"body.time: expected YYMMDDhhmmss, got {time!r:.60}")
     raw_time(time)
-    altitude = _number(body, "altitude", 2)
-    return Location(
-        alarm=_number(body, "alarm", 4),
+    bad: dict[str, str] = {}
+    alarm, altitude, speed, course = (_alone(body, name, size, point, bad) for name, size, point in _ALONE)
+    location = Location(
+        alarm=alarm,
         status=_number(body, "status", 4),
         latitude_e6=_number(body, "latitude", 4),
         longitude_e6=_number(body, "longitude", 4),
         altitude=int.from_bytes(altitude.to_bytes(2, "big"), "big", signed=True),
-        speed_tenths=_number(body, "speed", 2),
-        course=_number(body, "direction", 2),
+        speed_tenths=speed,
+        course=course,
         time=time.lower(),
-        items=_extras(_object(body, "extra") if body.get("extra") else {}),
+        items=_extras(body.get("extra") or {}, bad),
     )
+    return location, bad
 
 
-def _extras(extra: dict[str, object]) -> tuple[Item, ...]:
+def _alone(body: dict[str, object], name: str, size: int, point: str, bad: dict[str, str]) -> int:
+    """A field without which the rest is still worth something."""
+    try:
+        return _number(body, name, size)
+    except BodyError as error:
+        bad[point] = str(error)
+        return 0
+
+
+def _extras(extra: object, bad: dict[str, str]) -> tuple[Item, ...]:
     """The items that become points; the gateway's nested ones do not."""
-    found = [(item, layout, extra[name]) for name, item, layout in _EXTRAS if name in extra]
-    return tuple(Item(item, pack(layout, value)) for item, layout, value in found if isinstance(value, int) and not isinstance(value, bool))
+    if not isinstance(extra, dict):
+        bad.update((point, f"body.extra: expected an object, got {extra!r:.60}") for *_, point in _EXTRAS if point)
+        return ()
+    items: list[Item] = []
+    for name, item, size, point in _EXTRAS:
+        if extra.get(name) is None:
+            continue
+        try:
+            items.append(Item(item, _number(extra, name, size, "body.extra").to_bytes(size, "big")))
+        except BodyError as error:
+            if point:
+                bad[point] = str(error)
+    return tuple(items)
 
 
 def _object(document: object, name: str) -> dict[str, object]:
@@ -122,8 +145,10 @@ def _object(document: object, name: str) -> dict[str, object]:
     return cast("dict[str, object]", found)
 
 
-def _number(body: dict[str, object], name: str, size: int) -> int:
+def _number(body: dict[str, object], name: str, size: int, where: str = "body") -> int:
     value = body.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 8 * size:
-        raise BodyError(f"body.{name}: expected a number of {size} bytes, got {value!r:.60}")
+        raise BodyError(f"{where}.{name}: expected a number of {size} bytes, got {value!r:.60}")
     return value

@@ -13,6 +13,7 @@ import structlog
 from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from edge.drivers import payloads
+from edge.drivers.audience import Audience
 from edge.drivers.base import Line, Sparing, driver
 
 log = structlog.get_logger()
@@ -50,7 +51,7 @@ class Mqtt:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._devices = {d.topic: d for d in line.devices}
+        self._audience = Audience(line.devices)
         self._sparing = Sparing(line.count)
 
     async def run(self) -> None:
@@ -85,9 +86,9 @@ class Mqtt:
         )
         acknowledge = ManualAck(client)
         async with client:
-            if self._devices:
-                await client.subscribe([(topic, _QOS) for topic in self._devices])
-            log.info("bus online", bus=bus.id, topics=len(self._devices))
+            if self._audience.filters:
+                await client.subscribe([(topic, _QOS) for topic in self._audience.filters])
+            log.info("bus online", bus=bus.id, topics=len(self._audience.filters))
             waiting: list[aiomqtt.Message] = []
             async for message in client.messages:
                 waiting.append(message)
@@ -106,15 +107,20 @@ class Mqtt:
 
     def _rows(self, message: aiomqtt.Message) -> list[Row]:
         topic = str(message.topic)
-        device = self._devices.get(topic)
-        if device is None:
+        listeners = self._audience.of(topic)
+        if not listeners:
             # An older configuration subscribed to it, and the session remembers.
             self._sparing(topic, "unknown topic")
             return []
         raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
         try:
-            return payloads.rows(device, raw, self._line.clock.now_ms(), retained=bool(message.retain))
+            heard = payloads.heard(listeners, raw, self._line.clock.now_ms(), retained=bool(message.retain))
         except payloads.PayloadError as error:
-            self._sparing(device.id, "wrong payload")
-            log.debug("payload dropped", device=device.id, reason=str(error))
+            devices = [device.id for each in listeners for device in each.devices.values()]
+            self._sparing(devices[0] if len(devices) == 1 else topic, "wrong payload")
+            log.debug("payload dropped", topic=topic, reason=str(error))
             return []
+        for who, what, detail in heard.faults:
+            self._sparing(who, what)
+            log.debug("payload dropped", topic=topic, device=who, reason=f"{what} {detail}".strip())
+        return heard.rows

@@ -2,95 +2,130 @@
 
 from __future__ import annotations
 
-import json
 import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NoReturn
 
-from contract.jt808.bodies import Id
-from contract.jt808.fix import from_emqx
-from contract.jt808.location import Location
-from contract.jt808.phone import identity
-from contract.jt808.wire import BodyError, time_of
-from contract.profile import MessageTime, PointMap, engineering
+from contract import json_path
+from contract.jt808.wire import time_of
+from contract.message import MessageTime
+from contract.profile import PointMap, engineering
 from contract.reading import Row
 from contract.site import Device
-from edge.drivers import believed
+from edge.drivers import believed, emqx, lenient_json
+from edge.drivers.audience import Listeners
 
 MOST_BYTES = 262_144
 _MILLISECONDS_ABOVE = 1e11
 """As seconds this would be the year 5138; as milliseconds it is 1973."""
 _TIMES = range(4_102_444_800_000)
 """Ms from 1970 to 2099, beyond which a number is no time."""
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_SHOWN = 40
+"""Characters of a strange value or name that a reason shows."""
 
 
 class PayloadError(ValueError):
     """A message that is not what the device's profile says; it is dropped, and never comes back."""
 
 
-def rows(device: Device, raw: bytes, received: int, *, retained: bool = False) -> list[Row]:
+@dataclass(slots=True)
+class Heard:
+    """What a message led to.
+
+    Attributes:
+        rows: One for each record of a device.
+        faults: Who, what as a fixed text, and details: of records that say nothing, or are of devices that nobody knows.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    faults: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def heard(listeners: Sequence[Listeners], raw: bytes, received: int, *, retained: bool = False) -> Heard:
     """The rows that a message carries; none for messages that are no measurement.
 
-    A time of its own stands, whatever it is worth: the cloud judges clocks. Only of a device whose profile names no time a message
-    is as old as its receipt, and then a retained one is none: it may be of last year.
+    One bad record, or one bad field of a record, drops nothing else. A time of its own stands, whatever it is worth: the cloud
+    judges clocks. Only of a device whose profile names no time a message is as old as its receipt, and then a retained one is
+    none: it may be of last year.
+
+    Args:
+        listeners: Whose topic it came from.
+        raw: The message.
+        received: When it came, ms since 1970.
+        retained: Whether the broker kept it for whoever comes later.
 
     Raises:
-        PayloadError: Not what the profile says.
+        PayloadError: No document can be made out at all.
     """
+    if not raw:
+        return Heard()  # by which a retained message is deleted
     if len(raw) > MOST_BYTES:
         raise PayloadError("too long")
-    if device.model.maker == "EMQX":
-        locations = _positions(device, raw)
-        found = [believed.position(device, location, received) for location in locations]
-        if locations and not any(found):
-            raise PayloadError("no date")
-        return [row for row in found if row]
-    document = _parsed(raw)
-    at = _time(device.model.time, document)
-    if at is None:
-        if device.model.time is not None:
-            raise PayloadError("no time in it, or none that can be read")
-        if retained:
-            return []
-        at = received
-    values, bad = _points(device, document)
-    if not values and not bad:
-        raise PayloadError("none of the profile's points is in it")
-    return [believed.row(device, at, values, bad, received=received, judged=not retained)]
-
-
-def _constant(name: str) -> NoReturn:
-    raise PayloadError(f"{name} is not JSON")
-
-
-def _parsed(raw: bytes) -> dict[str, object]:
     try:
-        document: object = json.loads(raw, parse_constant=_constant)
-    except (ValueError, RecursionError) as error:
-        raise PayloadError("not JSON") from error
-    if not isinstance(document, dict):
-        raise PayloadError("not a JSON object")
-    return document
+        document = lenient_json.parse(raw)
+    except ValueError as error:
+        raise PayloadError(str(error)) from error
+    result = Heard()
+    known = {key for each in listeners for key in each.devices}
+    for each in listeners:
+        if each.profile.maker == "EMQX":
+            for car in each.devices.values():
+                _positions(result, car, document, received)
+            continue
+        for key, record in _records(each, document):
+            device = each.devices.get(key or "")
+            if device is not None:
+                _record(result, each, device, (record, document), received, retained=retained)
+            elif key not in known:
+                result.faults.append((f"{key!r:.{_SHOWN}}", "record of no known device", ""))
+    return result
 
 
-def _at(document: object, path: str) -> object:
-    """What stands at a path of keys joined by dots; None when it is not there."""
-    for key in path.split("."):
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
+def _records(listeners: Listeners, document: object) -> Iterator[tuple[str | None, object]]:
+    """Each record with the name of its device; None where it says none."""
+    profile = listeners.profile
+    found = [("", document)] if profile.records is None else json_path.records(json_path.parse(profile.records), document)
+    for name, record in found:
+        if record is None:
+            continue
+        if profile.identity is None:
+            yield "", record
+        elif profile.identity == "*":
+            yield name.strip(), record
+        else:
+            yield json_path.text(json_path.value(json_path.parse(profile.identity), record, document)), record
 
 
-def _points(device: Device, document: dict[str, object]) -> tuple[dict[str, float], dict[str, str]]:
+def _record(result: Heard, listeners: Listeners, device: Device, found: tuple[object, object], received: int, *, retained: bool) -> None:
+    """Add one record of a device, given as the record and its message."""
+    at = _time(listeners.profile.time, *found)
+    if at is None and listeners.profile.time is not None:
+        result.faults.append((device.id, "no time that can be read", f"at {listeners.profile.time.path}"))
+        return
+    if at is None and retained:
+        return
+    values, bad = _points(listeners.points, device, *found)
+    if values or bad:
+        at = received if at is None else at
+        result.rows.append(believed.row(device, at, values, bad, received=received, judged=not retained))
+    else:
+        result.faults.append((device.id, "none of the profile's points is in it", ""))
+
+
+def _points(points: Mapping[str, PointMap], device: Device, record: object, message: object) -> tuple[dict[str, float], dict[str, str]]:
     """Values and reasons by point; a point that the message does not speak of is in neither."""
     values: dict[str, float] = {}
     bad: dict[str, str] = {}
-    for point, mapped in device.model.points.items():
-        found = _at(document, mapped.path or "")
+    for point, mapped in points.items():
+        found = json_path.value(json_path.parse(mapped.path or "$"), record, message)
         if found is None:
             continue
         number = _number(found, mapped)
         if number is None:
-            bad[point] = f"not a number: {found!r:.40}"
+            bad[point] = f"not a number: {found!r:.{_SHOWN}}"
         elif number in mapped.invalid:
             bad[point] = f"device says it has no value ({number:g})"
         else:
@@ -99,64 +134,68 @@ def _points(device: Device, document: dict[str, object]) -> tuple[dict[str, floa
 
 
 def _number(found: object, mapped: PointMap) -> float | None:
-    """A JSON value as a raw number: a number, a truth value, or the name of a state."""
+    """A JSON value as a raw number: a number, the text of one, a truth value, or the name of a state."""
     if isinstance(found, str):
-        return next((float(raw) for raw, name in (mapped.values or {}).items() if name == found), None)
+        text = found.strip()
+        named = next((float(raw) for raw, name in (mapped.values or {}).items() if name == text), None)
+        if named is not None:
+            return named
+        found = float(text) if _NUMBER.fullmatch(text) else None
     if not isinstance(found, int | float):
         return None
-    if mapped.mask is not None and isinstance(found, int):
-        found = (found & mapped.mask) >> ((mapped.mask & -mapped.mask).bit_length() - 1)
     try:
         number = float(found)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    if not math.isfinite(number):
+        return None
+    if mapped.mask is None or not number.is_integer():
+        return number
+    return float((int(found) & mapped.mask) >> ((mapped.mask & -mapped.mask).bit_length() - 1))
 
 
-def _time(field: MessageTime | None, document: dict[str, object]) -> int | None:
-    """The message's own time, ms since 1970; None when the profile names none or it is no time."""
-    found = None if field is None else _at(document, field.path)
-    if field is None or found is None or isinstance(found, bool):
+def _time(stated: MessageTime | None, record: object, message: object) -> int | None:
+    """The record's own time, ms since 1970; None when the profile names none or it is no time."""
+    found = None if stated is None else json_path.value(json_path.parse(stated.path), record, message)
+    if stated is None or found is None or isinstance(found, bool):
         return None
-    if field.format == "epoch":
-        return _epoch(found)
-    if not isinstance(found, str):
-        return None
-    return time_of(found) if field.format == "YYMMDDhhmmss" else _rfc3339(found)
+    at = _epoch(found) if stated.format == "epoch" else _written(str(found).strip(), stated)
+    return at if at is not None and at in _TIMES else None  # a range looks for None number by number
 
 
 def _epoch(found: object) -> int | None:
-    try:
-        number = float(found) if isinstance(found, int | float | str) else math.nan
-    except (ValueError, OverflowError):
+    if isinstance(found, str):
+        found = float(found) if _NUMBER.fullmatch(found.strip()) else None
+    if not isinstance(found, int | float) or not abs(found) < _TIMES.stop * 1000:  # NaN is not
         return None
-    if not math.isfinite(number):
-        return None
-    at = int(number if abs(number) > _MILLISECONDS_ABOVE else number * 1000)
-    return at if at in _TIMES else None
+    return int(found if abs(found) > _MILLISECONDS_ABOVE else found * 1000)
 
 
-def _rfc3339(text: str) -> int | None:
+def _written(text: str, stated: MessageTime) -> int | None:
+    """A date in words; one without a zone is the profile's, never taken for UTC."""
+    zone = stated.timezone
     try:
-        parsed = datetime.fromisoformat(text)
-        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _positions(device: Device, raw: bytes) -> list[Location]:
-    """Fixes of EMQX's gateway: one of 0x0200, several of 0x0704."""
-    document = _parsed(raw)
-    header, several = document.get("header"), _at(document, "body.location")
-    try:
-        if isinstance(header, dict) and header.get("msg_id") == Id.BATCH and isinstance(several, list):
-            single = {**header, "msg_id": int(Id.LOCATION)}
-            found = [from_emqx(json.dumps({"header": single, "body": body}).encode()) for body in several]
+        if stated.format == "YYMMDDhhmmss":
+            naive = time_of(text, zone_hours=0)
+            parsed = None if naive is None else datetime.fromtimestamp(naive / 1000, UTC).replace(tzinfo=None)
         else:
-            found = [from_emqx(raw)]
-    except BodyError as error:
-        raise PayloadError(str(error)) from error
-    mine = identity(device.phone)
-    if mine and any(identity(one[0]) != mine for one in found if one):
-        raise PayloadError("the phone of another terminal")
-    return [one[1] for one in found if one]
+            parsed = datetime.fromisoformat(text)
+        if parsed is None or (parsed.tzinfo is None and zone is None):
+            return None
+        return round((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _positions(result: Heard, device: Device, document: object, received: int) -> None:
+    """Add what EMQX's gateway says of one terminal."""
+    for fix in emqx.positions(device, document):
+        if isinstance(fix, str):
+            result.faults.append((device.id, "wrong position", fix))
+            continue
+        row = believed.position(device, fix.location, received)
+        if row is None:
+            result.faults.append((device.id, "position without a date", fix.location.time))
+            continue
+        values = {point: value for point, value in row.values.items() if point not in fix.bad}
+        result.rows.append(replace(row, values=values, bad=row.bad | fix.bad))

@@ -10,13 +10,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiomqtt
 import pytest
 
 from contract.clock import Clock, iso
-from contract.jt808.wire import digits_of
 from contract.operation import Text
 from contract.reading import Row
 from contract.rights import source_user
@@ -24,7 +22,6 @@ from contract.site import Bus, Device, Gateway, Site
 from edge.drivers import mqtt
 from edge.drivers.base import Line
 from edge.drivers.mqtt import Mqtt
-from edge.drivers.payloads import PayloadError, rows
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
 
@@ -72,8 +69,9 @@ class Desk:
 class Place:
     """A broker in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.broker: Broker = prepare(SITE, folder / "broker", "jieyue")
+    def __init__(self, folder: Path, site: Site = SITE) -> None:
+        self.site = site
+        self.broker: Broker = prepare(site, folder / "broker", "jieyue")
         self.processes = Processes(folder / "logs")
 
     def start(self) -> None:
@@ -92,8 +90,8 @@ class Place:
     @asynccontextmanager
     async def driver(self, desk: Desk) -> AsyncIterator[None]:
         """A driver that runs until the block ends."""
-        bus = SITE.buses[0].model_copy(update={"host": "127.0.0.1", "port": self.broker.port})
-        line = Line(bus, SITE.devices, Clock(), desk.commit, desk.counted.append, "gw", self.password("gw"))
+        bus = self.site.buses[0].model_copy(update={"host": "127.0.0.1", "port": self.broker.port})
+        line = Line(bus, self.site.devices, Clock(), desk.commit, desk.counted.append, "gw", self.password("gw"))
         task = asyncio.create_task(Mqtt(line).run())
         try:
             yield
@@ -121,17 +119,6 @@ def place(mosquitto: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 def meter(at: int, energy: float) -> tuple[str, bytes]:
     return METER.topic, json.dumps({"time": iso(at), "power": {"total": 1.5}, "energy": {"import": energy}}).encode()
-
-
-def body(at: int = NOW, **more: Any) -> dict[str, Any]:  # noqa: ANN401 (whatever a test puts into the JSON)
-    return {
-        "alarm": 0, "status": 3, "latitude": 32_430_000, "longitude": 105_840_000, "altitude": 480, "speed": 365, "direction": 90,
-        "time": digits_of(at), "extra": {"mileage": 12345}, **more,
-    }  # fmt: skip
-
-
-def position(inner: object, msg_id: int = 0x0200, phone: str = CAR.phone) -> bytes:
-    return json.dumps({"header": {"msg_id": msg_id, "phone": phone, "msg_sn": 1}, "body": inner}).encode()
 
 
 async def test_a_message_becomes_a_row_with_its_own_time(place: Place) -> None:
@@ -162,10 +149,10 @@ async def test_poison_does_not_stop_the_next_message(place: Place) -> None:
     desk = Desk()
     async with place.driver(desk):
         await subscribed(place, desk)
-        poison = [(METER.topic, b"\x00\xff"), (METER.topic, b"[1]"), (METER.topic, b"{" * 50_000), (CAR.topic, b'{"header": 1}')]
+        poison = [(METER.topic, b"\x7b\xff"), (METER.topic, b"{" * 50_000), (CAR.topic, b'{"header": 1}')]
         await place.publish(*poison, meter(NOW - 4000, 2.0))
         await desk.until(lambda: [row.at for row in desk.rows] == [NOW - 4000])
-    assert desk.counted == ["em: wrong payload", "car: wrong payload"]
+    assert desk.counted == ["em: wrong payload", "car: wrong position"]
     again = Desk()
     async with place.driver(again):
         await place.publish(meter(NOW - 3000, 3.0))
@@ -226,60 +213,53 @@ async def test_a_broker_restart_is_survived(place: Place) -> None:
     assert "broker: no session" in desk.counted
 
 
-def test_emqx_positions_are_fixes_also_when_they_come_late() -> None:
-    """0x0200 is one row, 0x0704 one a position; another message id is none, and another phone is refused."""
-    at = NOW // 1000 * 1000
-    (row,) = rows(CAR, position(body(at)), NOW)
-    assert (row.at, row.values["latitude"], row.values["speed"], row.values["odometer"]) == (at, 32.43, 36.5, 1234.5)
-    late = rows(CAR, position({"location": [body(at - 180_000), body(at - 10_000)]}, msg_id=0x0704), NOW)
-    assert [(r.at, r.late) for r in late] == [(at - 180_000, True), (at - 10_000, False)]
-    assert [(r.late, r.taken) for r in rows(CAR, position(body(at - 180_000)), NOW)] == [(True, NOW)]
-    assert rows(CAR, position({}, msg_id=0x0002), NOW) == []
-    with pytest.raises(PayloadError, match="no date"):
-        rows(CAR, position(body(at) | {"time": "000000000000"}), NOW)
-    with pytest.raises(PayloadError, match="another terminal"):
-        rows(CAR, position(body(at), phone="010000000002"), NOW)
+COLLECTOR = """\
+maker: M
+model: Collector
+class: electricity
+protocol: mqtt
+sources: [a book]
+records: meters.*
+identity: sn
+time: {path: $.ts, format: epoch}
+points:
+  energy_import: {path: kwh, unit: kWh, kind: counter}
+"""
 
 
-@pytest.mark.parametrize("at", [0, NOW - 100 * 86_400_000, NOW + 86_400_000])
-def test_a_time_that_cannot_be_true_is_never_replaced_by_the_time_of_receipt(at: int) -> None:
-    """A clock at 1970, a year behind or a day ahead: the row stands where the meter put it, and the cloud may judge it."""
-    (row,) = rows(METER, meter(at, 2.0)[1], NOW)
-    assert (row.at, row.late, row.taken) == (at or 1, at < NOW, NOW)
-    assert [r.at for r in rows(METER, meter(NOW - 9000, 2.0)[1], NOW, retained=True)] == [NOW - 9000]
+@pytest.mark.usefixtures("mosquitto")
+async def test_meters_behind_one_wildcard_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two gateways' lists through a real broker and its rights: each record is its meter's, whichever gateway it came by."""
+    folder = tmp_path / "profiles" / "electricity"
+    folder.mkdir(parents=True)
+    (folder / "collector.yaml").write_text(COLLECTOR, encoding="utf-8")
+    monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path / "profiles"))
+    meters = [
+        Device(id=f"em-{key}", name=NAME, profile="electricity/collector", bus="pub", topic="gw/+/data", key=key) for key in ("A17", "18")
+    ]
+    place, desk = Place(tmp_path, SITE.model_copy(update={"devices": [METER, *meters]})), Desk()
+    place.start()
 
+    def said(at: int, **kwh: str) -> bytes:
+        records = ", ".join(f'{{"sn": {json.dumps(key)}, "kwh": {value}}}' for key, value in kwh.items())
+        return f'{{"ts": {at}, "meters": [{records}]}}'.encode() + b"\x00"
 
-def test_what_a_broker_kept_is_late_and_what_says_nothing_of_a_clock_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old is historical, whoever kept it; a retained message, a device that hands over batches, and one without a time are not judged."""
-    old = meter(NOW - 600_000, 2.0)[1]
-    judged = rows(METER, old, NOW)
-    retained = rows(METER, old, NOW, retained=True)
-    profile = METER.model.model_copy(update={"arrives": "batch"})
-    fresh = rows(METER, meter(NOW - 9000, 2.0)[1], NOW)
-    monkeypatch.setattr(Device, "model", property(lambda _: profile))
-    batch, ahead = rows(METER, old, NOW), rows(METER, meter(NOW + 600_000, 2.0)[1], NOW)
-    assert [(r.at, r.late, r.taken) for r in (*judged, *retained, *batch, *fresh, *ahead)] == [
-        (NOW - 600_000, True, NOW), (NOW - 600_000, True, None), (NOW - 600_000, True, None), (NOW - 9000, False, NOW),
-        (NOW + 600_000, False, NOW),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("time", ["null", '"soon"', "1e300", "true", "-5", '"9999-99-99T00:00:00Z"'])
-def test_a_message_whose_time_cannot_be_read_is_refused(time: str) -> None:
-    """The profile says that the message has a time; without it nobody knows when the meter measured."""
-    with pytest.raises(PayloadError, match="no time"):
-        rows(METER, f'{{"time": {time}, "frequency": 50.0}}'.encode(), NOW)
-
-
-@pytest.mark.parametrize(
-    ("number", "reason"),
-    [("1e999", "not a number: inf"), ('"x"', "not a number: 'x'"), ("-5", "not plausible: -5"), ("[]", "not a number: []")],
-)
-def test_a_value_that_is_none_is_bad_with_its_reason(number: str, reason: str) -> None:
-    """Never 0, and the other values of the message are read."""
-    raw = f'{{"time": "{iso(NOW)}", "frequency": 50.0, "energy": {{"import": {number}}}}}'.encode()
-    (row,) = rows(METER, raw, NOW)
-    assert (row.values, row.bad) == ({"frequency": 50.0}, {"energy_import": reason})
+    try:
+        async with place.driver(desk):
+            await subscribed(place, desk)
+            await place.publish(
+                ("gw/1/data", said(NOW - 3000, A17="12.5", X="1")), ("gw/2/data", said(NOW - 2000, A17="nan", **{"18": '"7.5"'}))
+            )
+            await place.publish(meter(NOW - 1000, 3.0))
+            await desk.until(lambda: len(desk.rows) == 4)
+    finally:
+        place.processes.stop()
+    assert [(row.device, row.at, row.values, row.bad) for row in desk.rows[:3]] == [
+        ("em-A17", NOW - 3000, {"energy_import": 12.5}, {}),
+        ("em-A17", NOW - 2000, {}, {"energy_import": "not a number: 'nan'"}),
+        ("em-18", NOW - 2000, {"energy_import": 7.5}, {}),
+    ]
+    assert desk.counted == ["'X': record of no known device"]
 
 
 async def test_a_stop_that_the_client_swallowed_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,10 @@ from contract.operation import Text
 from contract.reading import Row
 from contract.rights import source_user
 from contract.site import Bus, Device, Gateway, Site
+from edge.drivers.audience import Audience
 from edge.drivers.base import Line
 from edge.drivers.mqtt import Mqtt
-from edge.drivers.payloads import rows
+from edge.drivers.payloads import heard
 from simulators.mqtt_devices import said
 from simulators.site import simulate
 from simulators.stack.broker import prepare
@@ -63,7 +64,8 @@ def listens(port: int) -> bool:
 def test_a_message_says_what_the_journal_says(device: Device, values: dict[str, float | None]) -> None:
     """The driver reads a message back as the time and the values that were noted for it, and those are the world's."""
     made = said(device, values, AT)
-    (row,) = rows(device, made.message[1], AT)
+    ((topic, payload),) = made.message
+    (row,) = heard(Audience([device]).of(topic), payload, AT).rows
     assert (row.device, row.at, row.values, row.bad) == (device.id, AT, made.values, {})
     assert {point: row.values[point] for point, value in values.items() if value is not None} == {
         point: value for point, value in values.items() if value is not None
