@@ -339,6 +339,7 @@ KINDS: dict[str, Kind] = {
     "zero_minutes": _zeros("zero_minutes", 2 * MINUTE, 50 * MINUTE),
     "zero_nights": Kind(_zero_nights, mixes=True),
     "torn": _wrong_word("torn", lambda meter, values: np.round(values + meter.step * 2**16, 6)),
+    "torn_low": _wrong_word("torn_low", lambda meter, values: (values % (meter.step * 65536.0)).round(6)),
     "all_ones": _wrong_word("all_ones", lambda meter, values: np.full_like(values, round((2**32 - 1) * meter.step, 6))),
     "alternate_low": Kind(_alternate_low, mixes=True),
     "freeze_hours": _freeze("freeze_hours", 4 * HOUR, 30 * HOUR, mixes=True),

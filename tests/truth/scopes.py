@@ -25,8 +25,8 @@ class Change:
 
     Attributes:
         truth: The true change; None where the interface gives none.
-        estimated: The larger estimated share of both sides.
-        counted: How many meters it counts.
+        estimated: The larger estimated share of both sides, as the hours say.
+        of_actual: That of this year's side.
     """
 
     now: int
@@ -34,7 +34,7 @@ class Change:
     indicator: Indicator
     truth: float | None
     estimated: float
-    counted: int
+    of_actual: float
 
     @property
     def better(self) -> float | None:
@@ -71,7 +71,12 @@ def changes(story: Story) -> Iterator[Change]:
 def broken(found: list[Change]) -> Iterator[str]:
     """Every promise about scopes that is broken, a sentence each."""
     for change in found:
-        closed, status = change.now >= LAST, change.indicator.status
+        closed, status, shares = change.now >= LAST, change.indicator.status, change.indicator.provenance
+        if change.indicator.actual.value and change.truth is not None:
+            if abs(sum(shares.values()) - 1) > 1e-9:
+                yield f"shares sum to {sum(shares.values())!r}: {change}"
+            if abs(shares["estimated"] - change.of_actual) > 1e-6:
+                yield f"estimated says {shares['estimated']:.6f}, and the hours {change.of_actual:.6f}: {change}"
         if change.better is not None and change.better > change.limit:
             yield f"better than the truth: {change}"
         if status == "met" and change.estimated > DOUBTFUL and not change.indicator.reason:
@@ -97,12 +102,12 @@ def _change(look: Look, scope: str, indicator: Indicator, counted: list[Meter]) 
     sides, shares = [], []
     for side in (indicator.actual, indicator.baseline):
         if side.start is None or side.end is None:
-            return Change(look.now, scope, indicator, None, 0.0, len(counted))
+            return Change(look.now, scope, indicator, None, 0.0, 0.0)
         start, end = (int(datetime.fromisoformat(at).timestamp() * 1000) for at in (side.start, side.end))
         sides.append(sum(KGCE.get(m.energy, 1.0) * m.use.between(start, end) for m in counted))
         shares.append(_estimated(look, counted, start, end))
     truth = sides[0] / sides[1] - 1 if sides[1] else None
-    return Change(look.now, scope, indicator, truth, max(shares), len(counted))
+    return Change(look.now, scope, indicator, truth, max(shares), shares[0])
 
 
 def _estimated(look: Look, counted: list[Meter], start: int, end: int) -> float:
