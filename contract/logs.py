@@ -9,16 +9,33 @@ import structlog
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Structured logs on stderr; the level may be raised for a quiet program."""
+    """Structured logs on stderr; the level may be raised for a quiet program.
+
+    What libraries say by Python's own logging, from a warning on, becomes such a line too, with the library as its `source`.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    lines = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
+        processors=[*shared, lines],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_source, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, lines],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _source(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Which library speaks."""
+    event["source"] = event["_record"].name
+    return event

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import secrets
 import socket
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 
@@ -22,9 +21,11 @@ from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug_b_pb2 import Payload
 from contract.store import LATE_AFTER, parse_ack, parse_resend
+from contract.yamlfile import ConfigError
 from edge.outbox.keeping import recall
 from edge.outbox.outbox import Kept, Outbox
 from edge.primary import PrimaryHost
+from edge.reasons import Takeovers, why
 from edge.session import Node, Session
 from edge.settings import Settings
 from edge.window import Window
@@ -57,6 +58,8 @@ class Uplink:
         """`devices` are those the gateway speaks for."""
         self._settings, self._outbox, self._on_command = settings, outbox, on_command
         self._node = Node(group, settings.gateway, {d.id: d for d in devices}, outbox, clock)
+        self._client_id = f"{group}-{settings.gateway}"
+        self._takeovers, self._accepted = Takeovers(self._client_id), False
         self._host = PrimaryHost()
         self._window: Window | None = None
         self._session: Session | None = None
@@ -90,10 +93,11 @@ class Uplink:
         while True:
             heed_cancellation()
             started = time.monotonic()
+            self._accepted = False
             try:
                 await asyncio.create_task(self._connect(), name="uplink-session")
-            except* (aiomqtt.MqttError, OSError) as errors:
-                log.warning("uplink lost", gateway=self._node.id, reason=str(errors.exceptions[0]))
+            except* (aiomqtt.MqttError, OSError, ConfigError) as errors:
+                self._lost(errors, time.monotonic() - started)
             except* _HostOffline:
                 log.info("host offline", gateway=self._node.id)
             finally:
@@ -103,6 +107,14 @@ class Uplink:
             wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
             await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
 
+    def _lost(self, errors: BaseExceptionGroup[Exception], seconds: float) -> None:
+        """Say why a session ended or never began."""
+        broker, error = self._settings.broker, errors.exceptions[0]
+        while isinstance(error, BaseExceptionGroup):  # of the tasks of a session
+            error = error.exceptions[0]
+        reason = why(error, broker.host, broker.port, tls=broker.ca_file is not None, taken=self._accepted)
+        log.warning("uplink lost", gateway=self._node.id, reason=reason + self._takeovers.ended(seconds, accepted=self._accepted))
+
     async def _connect(self) -> None:
         node, broker = self._node, self._settings.broker
         bd_seq = self._outbox.next_session()
@@ -111,15 +123,16 @@ class Uplink:
             broker.port,
             username=broker.user or None,
             password=broker.password(),
-            identifier=f"{node.group}-{node.id}",
+            identifier=self._client_id,
             clean_session=True,
             keepalive=15,
             timeout=10,
-            tls_context=ssl.create_default_context(cafile=broker.ca_file) if broker.ca_file else None,
+            tls_context=broker.tls(),
             will=aiomqtt.Will(node.topic("NDEATH"), sparkplug.node_death(bd_seq, at=node.clock.now_ms()), qos=1),
         )
         try:
             async with client:
+                self._accepted = True
                 await self._hold(client, bd_seq)
         finally:
             if not client.reached:

@@ -15,6 +15,7 @@ from contract.reading import Row
 from edge.drivers import payloads
 from edge.drivers.audience import Audience
 from edge.drivers.base import Line, Sparing, driver
+from edge.reasons import why
 
 log = structlog.get_logger()
 
@@ -63,7 +64,8 @@ class Mqtt:
                 await self._session()
             except (aiomqtt.MqttError, OSError) as error:
                 self._sparing("broker", "no session")
-                log.warning("bus lost", bus=self._line.bus.id, reason=str(error))
+                bus = self._line.bus
+                log.warning("bus lost", bus=bus.id, reason=why(error, bus.host, bus.port))
             except sqlite3.Error as error:
                 # Nothing was acknowledged, so the next session brings it again.
                 self._sparing("outbox", "refused the rows")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ from pathlib import Path
 from contract.point import POINTS, Kind
 from contract.reading import Row
 from contract.sparkplug import encode_rows
+from edge.outbox.lock import hold
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
@@ -55,8 +58,13 @@ class Outbox:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file at `path`."""
+        """Open or make the file at `path`.
+
+        Raises:
+            OSError: Another process has it open.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._free = weakref.finalize(self, os.close, hold(path))
         self._lock = threading.Lock()
         self.full = False
         """Set by `keeping`: gauges are no longer taken."""
@@ -170,6 +178,7 @@ class Outbox:
         """Close the file; everything committed stays."""
         with self._lock:
             self._db.close()
+            self._free()
 
     def _last_seq(self) -> int:
         found = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'row'").fetchone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -123,3 +125,22 @@ def test_a_broken_wish_for_rows_is_refused(text: str) -> None:
     """Nothing is recalled for a span that is none."""
     with pytest.raises(ValueError, match=r"expected|JSON"):
         parse_resend(text)
+
+
+def test_one_outbox_has_one_process(tmp_path: Path) -> None:
+    """A second process is refused with the first one's number, and gets the outbox when the first is gone, however it went."""
+    path = tmp_path / "o.db"
+    code = "import sys, pathlib, edge.outbox.outbox as o; a = o.Outbox(pathlib.Path(sys.argv[1])); print('open', flush=True); input()"
+    argv = [sys.executable, "-c", code, str(path)]
+    held = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert held.stdin is not None
+    assert held.stdout is not None
+    with held, held.stdin, held.stdout:
+        assert held.stdout.readline() == "open\n"
+        with pytest.raises(OSError, match=f"o.db: process {held.pid} has this outbox open; a second gateway needs a data folder"):
+            Outbox(path)
+        held.kill()
+        held.wait()
+    outbox = Outbox(path)
+    outbox.close()
+    Outbox(path).close()
