@@ -21,6 +21,7 @@ from contract.site import Bus, Device, Site
 from contract.wiring import unlike_settings
 from edge.app import Gateway
 from edge.drivers.base import Driver, DriverError, Line, PollingDriver, ScanningDriver, drivers
+from edge.drivers.orders import hints
 from edge.scan import Scanned, as_json, lines, scan
 from edge.settings import Settings, check_files, load_settings, located
 
@@ -125,6 +126,8 @@ def _read(settings: Settings, site: Site, clock: Clock, arguments: argparse.Name
     except DriverError as error:
         return fail(PROGRAM, f"{device.id}: {error}", FAILED)
     shown = {"device": row.device, "at": iso(row.at), "values": row.values, "bad": row.bad}
+    if doubtful := hints(device, row):
+        shown["doubtful"] = doubtful
     sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
     return 0
 

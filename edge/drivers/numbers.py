@@ -49,12 +49,17 @@ def read(data: bytes, kind: RegisterType, order: str) -> float:
     return int.from_bytes(data, "big", signed=kind.signed)
 
 
-def _written(number: int, kind: RegisterType) -> bytes:
-    """The bytes of a whole number, most significant first.
+def written(number: float, kind: RegisterType) -> bytes:
+    """The bytes of a raw number, most significant first.
 
     Raises:
         OverflowError: It does not fit.
+        struct.error: The same.
     """
+    return struct.pack(">" + CODE[kind], number) if kind.floating else _whole(int(number), kind)
+
+
+def _whole(number: int, kind: RegisterType) -> bytes:
     size = kind.registers * 2
     if kind.value.startswith(("bcd", "mod10k")):
         if not 0 <= number < kind.numbers:
@@ -105,7 +110,7 @@ def encode(value: float, mapped: PointMap, point: str, ct: float = 1.0, pt: floa
     """
     number = raw(value, mapped, point, ct, pt)
     try:
-        data = struct.pack(">" + CODE[mapped.type], number) if mapped.type.floating else _written(int(number), mapped.type)
+        data = written(number, mapped.type)
     except (struct.error, OverflowError) as error:
         raise ValueError(f"{point}: {value:g} does not fit {mapped.type}") from error
     data = ordered(data, mapped.order)

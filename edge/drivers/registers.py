@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from contract.profile import PointMap, Profile, decimal_scale, plausible
 from contract.register import Fraction, RegisterType, ScaleRegister, Table
-from edge.drivers import numbers
+from edge.drivers import numbers, orders
 from edge.drivers.numbers import NoNumberError
 
 _BITS = frozenset({Table.COIL, Table.DISCRETE})
@@ -27,6 +27,11 @@ class Cell:
     high: float
     invalid: tuple[float, ...]
     """Raw numbers that mean "no value", as the register can hold them."""
+
+    def doubt(self, number: float, value: float) -> str:
+        """Why a value is not believed, and the order of bytes in which it would be."""
+        otherwise = orders.hint(number, self.mapped, (self.numerator, self.divisor), (self.low, self.high))
+        return f"not plausible: {value:g}" + (f"; {otherwise}" if otherwise else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Block:
             if cell.low <= value <= cell.high:
                 values[cell.name] = value
             else:
-                bad[cell.name] = f"not plausible: {value:g}" if math.isfinite(value) else "not a number"
+                bad[cell.name] = cell.doubt(number, value) if math.isfinite(value) else "not a number"
         return values, bad
 
     def _numbers(self, registers: Sequence[int], bad: dict[str, str]) -> Sequence[float | None]:
