@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable
 
 import sqlalchemy as sa
@@ -73,6 +74,8 @@ class Service:
         self.host: Host | None = None
         self.ledger = worker.State(backlog=1)
         self.alerts = evaluator_of(settings, self.site, self.engine)
+        self.listening: socket.socket | None = None
+        """Where the interface is served; opened by uvicorn, which says little when it cannot, where none is given."""
         self._touched = asyncio.Event()
         self._caught_up = False
 
@@ -138,7 +141,7 @@ class Service:
         )
         server = uvicorn.Server(config)
         with contextlib.suppress(asyncio.CancelledError):
-            await server.serve()
+            await server.serve(sockets=[self.listening] if self.listening else None)
 
 
 async def _plain(part: Awaitable[None]) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+import socket
+from contextlib import nullcontext
 
 from cloud.app import Service, run_until_signalled
 from cloud.cli.shared import Commands, add
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
+
+_BACKLOG = 2048
+"""Connections that may wait to be taken, as uvicorn has it."""
 
 
 def add_parser(commands: Commands[Parser]) -> None:
@@ -27,6 +33,23 @@ def run_service(settings: Settings, clock: Clock, *, serve: bool, ingest: bool) 
     import uvloop  # noqa: PLC0415 (only the service needs it)
 
     settings.mqtt_password()
-    service = Service(settings, clock)
-    uvloop.run(run_until_signalled(service, serve=serve, ingest=ingest))
+    with listening(settings) if serve else nullcontext() as taken:
+        service = Service(settings, clock)
+        service.listening = taken
+        uvloop.run(run_until_signalled(service, serve=serve, ingest=ingest))
     return 0
+
+
+def listening(settings: Settings) -> socket.socket:
+    """The port of the interface, taken before anything else is opened.
+
+    Raises:
+        OSError: Somebody else has it, or this machine has no such address; the message says which.
+    """
+    family = socket.AF_INET6 if ":" in settings.bind else socket.AF_INET
+    try:
+        return socket.create_server((settings.bind, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        where = f"{settings.bind}:{settings.port} (JIEYUE_BIND, JIEYUE_PORT)"
+        reason = "unknown host" if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise OSError(f"cannot listen on {where}: {reason}") from error

@@ -387,6 +387,16 @@ def test_a_damaged_memory_of_the_simulated_site(name: str, place: Place) -> None
     refused(place.run("simulators", "site", "--site", "site", "--data", "sim"), f'sim/{name}:1: expected {{"at", "device", ')
 
 
+@pytest.mark.parametrize(
+    ("bind", "said"),
+    [("127.0.0.1", "Address already in use"), ("192.0.2.1", "Cannot assign requested address"), ("none.invalid", "unknown host")],
+)
+def test_an_interface_that_cannot_listen(place: Place, busy: int, bind: str, said: str) -> None:
+    """The machine refuses in one line that names the settings; exit code 1."""
+    done = place.run("cloud", "serve", JIEYUE_PORT=str(busy), JIEYUE_BIND=bind)
+    refused(done, f"cannot listen on {bind}:{busy} (JIEYUE_BIND, JIEYUE_PORT): {said}", code=1)
+
+
 def test_a_port_that_is_taken_is_no_bad_input(place: Place, busy: int) -> None:
     """The machine refuses: exit code 1."""
     done = place.run("simulators", "device", "--profile", "electricity/chint-dtsu666", "--port", str(busy))
