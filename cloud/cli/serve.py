@@ -51,5 +51,6 @@ def listening(settings: Settings) -> socket.socket:
         return socket.create_server((settings.bind, settings.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         where = f"{settings.bind}:{settings.port} (JIEYUE_BIND, JIEYUE_PORT)"
-        reason = "unknown host" if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else "unknown host"  # those of getaddrinfo are negative
         raise OSError(f"cannot listen on {where}: {reason}") from error
