@@ -20,8 +20,11 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cloud.cli.grafana import DASHBOARDS, FOLDERS
 from cloud.indicators.written import STATUS_NUMBERS
-from contract.profile import load_profile
-from contract.site import Site
+from contract.profile import Profile, load_profile
+from contract.site import Site, load_site, shipped_site
+from dashboards import tiles
+from dashboards.panels import ALARM
+from dashboards.words import Words
 from edge.certificates import HEALTH_POINTS
 from simulators.stack import panels
 
@@ -97,6 +100,26 @@ def test_six_dashboards_in_two_languages_differ_in_words_only() -> None:
         assert zh["title"] != en["title"]
         left = set(re.findall(r"[\u4e00-\u9fff]+", json.dumps(en, ensure_ascii=False)))
         assert left <= {"川"}, left  # number plates are what they are
+
+
+def test_a_number_that_means_two_things_has_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two models that number their states differently, a panel names what is sure, and colours a fault by its name."""
+    site = load_site(shipped_site("lizhou"))
+    known = load_profile("elevator/jieyue-group-controller")
+
+    def numbered(values: dict[int, str]) -> Profile:
+        return known.model_copy(update={"points": known.points | {"fault": known.points["fault"].model_copy(update={"values": values})}})
+
+    models = {"one": numbered({0: "none", 1: "door", 2: "drive"}), "other": numbered({7: "none", 1: "drive", 2: "drive"})}
+    devices = [
+        site.device_by_id[name].model_copy(update={"profile": model}) for name, model in (("c1-lift-1", "one"), ("c1-lift-2", "other"))
+    ]
+    for module in ("dashboards.words", "contract.site"):
+        monkeypatch.setattr(f"{module}.load_profile", models.__getitem__)
+    words = Words(site.model_copy(update={"devices": devices}), "en")
+    assert words.meanings("elevator", "fault") == {0: "none", 2: "drive", 7: "none"}
+    column = tiles.state(words, "elevator", "fault", ("none",))
+    assert (column.words, column.colours) == ({0: "none", 2: "drive", 7: "none"}, {2: ALARM})
 
 
 def test_the_wall_has_every_tile_on_one_screen() -> None:
