@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import json
 import os
 import subprocess
 import sys
@@ -18,39 +17,18 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped] # a file of axe-core's, in a package without types
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from cloud.texts import say
 from simulators.stack.broker import free_port
+from tests.journey.pages import AT_ANOTHER_HOUR, AUDIT, LEAST, SIZES, at, drawn, opened, until
 
 if TYPE_CHECKING:
     from tests.journey.conftest import Demo
 
 Eventually = Callable[..., Any]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
-AT_ANOTHER_HOUR = f"""([said, least]) => {{
-  for (const text of document.querySelectorAll(".group .when > span:last-child")) text.textContent = said;
-  return ({AUDIT})(least);
-}}"""
-"""The audit of what the elevators say at other times of the day."""
-LEAST = 20
-"""Px of the smallest text on a wall."""
-SIZES = [(1920, 1080), (2000, 1000)]
-GIVEN_UP = "net::ERR_ABORTED"
-"""What a browser says of a stream that was open when its page was loaded anew."""
 MINUS = "\N{MINUS SIGN}"
 SWITCH, SETPOINT_REGISTER = "hvac/beca-bac-002aln", 3
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """Debian's Chromium; closed with this file, since its loop would stand in the way of other tests."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
 
 
 class Cloud:
@@ -85,50 +63,6 @@ def token(cloud: Cloud) -> str:
     return cloud.command("token", "the wall", "--role", "wall")
 
 
-@contextmanager
-def opened(
-    browser: Browser,
-    address: str,
-    size: tuple[int, int] = SIZES[0],
-    faults: list[str] | None = None,
-    snapshot: dict[str, Any] | None = None,
-) -> Iterator[Page]:
-    """A page in a browser window of its own; all that goes wrong in it is added to the faults. A snapshot stands for what the wall is told."""
-    found = [] if faults is None else faults
-    with browser.new_context(viewport={"width": size[0], "height": size[1]}) as window:
-        page = window.new_page()
-        page.on(
-            "console", lambda message: found.append(f"{message.type}: {message.text}") if message.type in {"error", "warning"} else None
-        )
-        page.on("pageerror", lambda error: found.append(f"page: {error}"))
-        page.on("requestfailed", lambda request: found.append(f"request: {request.url}") if request.failure != GIVEN_UP else None)
-        page.on(
-            "response", lambda answer: found.append(f"{answer.status}: {answer.url}") if answer.status >= HTTPStatus.BAD_REQUEST else None
-        )
-        if snapshot is not None:
-            told = f"event: snapshot\ndata: {json.dumps(snapshot)}\n\n"
-            page.route("**/api/v1/events*", lambda route: route.fulfill(content_type="text/event-stream", body=told))
-        page.goto(address, wait_until="commit")
-        yield page
-
-
-def until(page: Page, condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait for something in a page; the browser's own way to wait evaluates text, which the page's policy forbids."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds:g} s"
-        page.wait_for_timeout(50)
-
-
-def drawn(page: Page, times: int = 1) -> None:
-    """Wait until the wall was drawn so often; an open stream never idles."""
-    until(page, lambda: int(page.get_attribute("#stage", "data-draws") or 0) >= times)
-
-
-def at(port: int, token: str, lang: str = "zh") -> str:
-    return f"http://127.0.0.1:{port}/wall?token={token}&lang={lang}"
-
-
 def quickest(page: Page, tries: int = 3) -> float:
     """Ms from the opening of the page to its first drawing; the best of some, since a machine that tests does other things too."""
     took = [float(page.evaluate("performance.getEntriesByName('drawn')[0].startTime"))]
@@ -137,14 +71,6 @@ def quickest(page: Page, tries: int = 3) -> float:
         drawn(page, 3)
         took.append(float(page.evaluate("performance.getEntriesByName('drawn')[0].startTime")))
     return min(took)
-
-
-@pytest.fixture
-def artefacts(request: pytest.FixtureRequest) -> Path:
-    """Where screenshots are left for somebody to look at."""
-    folder = Path(os.environ.get("JIEYUE_ARTEFACTS") or request.config.rootpath / "build" / "artefacts")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @pytest.mark.timeout(300)
@@ -170,74 +96,6 @@ def test_the_wall_stands(demo: Demo, browser: Browser, token: str, lang: str, si
         assert page.locator("#link").inner_text().strip() == {"zh": "● 实时", "en": "● live"}[lang]
         assert token not in page.content()
         assert page.url == f"http://127.0.0.1:{demo.port}/wall?lang={lang}"
-    assert faults == []
-
-
-def open_alert(severity: str, subject: str, at: str) -> dict[str, Any]:
-    """An open alert as the interface gives it."""
-    both = {"zh": subject, "en": subject}
-    alert = {"id": f"{severity} {subject}", "rule": "r", "severity": severity, "state": "firing", "subject": subject, "subject_name": both}
-    return alert | {"title": both, "detail": both, "since": at, "fired_at": at, "nobody_told": False}
-
-
-def odd_states(wall: dict[str, Any]) -> dict[str, Any]:
-    """A snapshot in which every kind of state stands, the oddly numbered ones too."""
-    well = {"running": True, "on": {"value": 165.0, "since": None}, "fault": "none", "faulty": False, "beyond": None}
-    zones = [zone | well | {"room_temperature": {"value": 24.0, "since": None}} for zone in wall["zones"]]
-    zones[0] |= {"running": False, "on": {"value": 90.0, "since": None}}
-    zones[1] |= {"running": None, "on": {"value": 1.0, "since": None}}
-    zones[2] |= {"beyond": "info", "setpoint": {"value": 26.0, "since": None}}
-    zones[4] |= {"fault": "9", "faulty": None}
-    zones[5] |= {"fault": "fan", "faulty": True}
-    zones[6] |= {"room_temperature": {"value": 24.0, "since": wall["now"]}}
-    lifts = [
-        group
-        | {
-            "cars": [
-                car | {"floor": {"value": 3.0, "since": None}, "special": False, "faulty": False, "parity": "odd"} for car in group["cars"]
-            ]
-        }
-        for group in wall["lifts"]
-    ]
-    lifts[0]["cars"][0] |= {"mode": "9", "special": None}
-    lifts[0]["cars"][1] |= {"parity": "7", "fault": "none", "mode": "normal"}
-    home = {"state": "parked", "latitude": wall["map"]["latitude"], "longitude": wall["map"]["longitude"], "at": None}
-    vehicles = [car | home for car in wall["vehicles"]]
-    alerts = [open_alert("info", zones[3]["device"], wall["now"]), open_alert("critical", vehicles[2]["id"], wall["now"])]
-    alerts += [open_alert("warning", vehicles[3]["id"], wall["now"])]
-    return wall | {"zones": zones, "lifts": lifts, "vehicles": vehicles, "alerts": alerts}
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("size", SIZES, ids=["16:9", "2:1"])
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_every_state_is_told_apart(demo: Demo, browser: Browser, token: str, lang: str, size: tuple[int, int], artefacts: Path) -> None:
-    """Off by its meaning, unknown, a notice, a breach and a car that calls each have their own mark, and nothing that is none of them is green."""
-    faults: list[str] = []
-    with demo.api() as client:
-        wall = odd_states(client.get("/api/v1/wall").json())
-    with opened(browser, at(demo.port, token, lang), size, faults, wall) as page:
-        drawn(page)
-        page.evaluate("document.fonts.ready")
-        page.screenshot(path=artefacts / f"wall-states-{size[0]}x{size[1]}-{lang}.png")
-        zones = [zone.get_attribute("data-state") for zone in page.locator(".zone").all()]
-        assert zones == ["off", "unknown", "info", "info", "unknown", "alarm", "unknown", "ok", "ok", "ok", "ok"]
-        shown = page.locator(".zone").nth(0).locator(".run").inner_text()
-        assert shown == {"zh": "○ 关机", "en": "○ off"}[lang]
-        assert "1" in page.locator(".zone").nth(1).locator(".run").inner_text()
-        assert page.locator(".zone .set[data-state=info]").count() == 1
-        assert page.locator(".sum b").all_inner_texts() == ["4", "2", "0", "1", "1", "3"]
-        cabs = [cab.get_attribute("data-state") for cab in page.locator("[data-group]").first.locator(".cab").all()]
-        assert cabs == ["unknown", "normal"]
-        assert page.locator("[data-group]").first.locator(".car").nth(1).locator("i.served").count() == 0
-        assert page.locator("#alerts .alert.info .shape").get_attribute("data-state") == "info"
-        called = {kind: page.locator(f".marks .called[data-state={kind}]").count() for kind in ("alarm", "warning", "info")}
-        assert called == {"alarm": 1, "warning": 1, "info": 0}
-        assert wall["vehicles"][2]["plate"] in page.locator("#map .marks").inner_text()
-        assert page.locator("#map .note").inner_text() == say(
-            "wall.vehicles_alarm", "en" if lang == "en" else "zh", n=len(wall["vehicles"]), alarms=1
-        )
-        assert page.evaluate(AUDIT, LEAST) == []
     assert faults == []
 
 
