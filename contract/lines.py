@@ -34,16 +34,23 @@ def guard(bus: Bus) -> float:
 def misuses(site: Site) -> Iterator[Fault]:
     """Settings that a bus cannot have, and unit ids that its framing does not know."""
     for i, bus in enumerate(site.buses):
-        if bus.protocol == "modbus":
-            for field in _unfitting(bus):
-                yield Fault(("buses", i, field), f"expected none on {bus.framing}: there is no such thing", getattr(bus, field))
+        kind = bus.framing if bus.protocol == "modbus" else bus.protocol
+        for field in _unfitting(bus):
+            yield Fault(("buses", i, field), f"expected none on {kind}: there is no such thing", getattr(bus, field))
     for i, device in enumerate(site.devices):
         bus = site.bus_by_id[device.bus]
         if bus.protocol == "modbus" and bus.framing != "tcp" and (device.unit_id or 0) > _LAST_SLAVE:
             yield Fault(("devices", i, "unit_id"), f"expected 1 to 247, since {bus.id} is a serial line", device.unit_id)
 
 
+_OF_MODBUS = ("pause_after_connect_ms", "keep_alive", "echo", "transaction_ids", "unit_ids", "connections")
+
+
 def _unfitting(bus: Bus) -> Iterator[str]:
+    if bus.protocol != "modbus":
+        fields = type(bus).model_fields
+        yield from (field for field in _OF_MODBUS if getattr(bus, field) != fields[field].default)
+        return
     if bus.echo and bus.framing == "tcp":
         yield "echo"
     if bus.framing != "tcp":

@@ -30,6 +30,8 @@ _TELL_EVERY = 50
 """Unit ids between two lines of progress."""
 
 
+_SLAVES = range(1, 248)
+"""Unit ids of a serial line; on TCP a site may have others."""
 PROGRAM = "jieyue-edge"
 
 
@@ -71,7 +73,7 @@ def _parser() -> Parser:
         if name == "scan":
             command.add_argument("--bus", action="append", metavar="ID", help="only this bus; may be given several times (default all)")
             command.add_argument(
-                "--units", type=units, default="1-247", metavar="LIST", help="unit ids such as 1-40 or 1,3,7-9 (default 1-247)"
+                "--units", type=units, metavar="LIST", help="unit ids such as 1-40 or 1,3,7-9 (default 1-247, and those of the site)"
             )
             command.add_argument(
                 "--wait", type=seconds, default=0.5, metavar="S", help="seconds to wait for ids that the site does not have (default 0.5)"
@@ -162,17 +164,18 @@ async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: a
         driver = _driver(bus, devices, clock)
         if not isinstance(driver, ScanningDriver):
             return Scanned(bus, reason=f"cannot be scanned: devices on {bus.protocol} speak by themselves")
-        longest = len(arguments.units) * arguments.wait
-        sys.stderr.write(f"{bus.id}: asking {len(arguments.units)} unit ids, at most about {longest:.0f} s for the silent ones\n")
+        ids = arguments.units or sorted({*_SLAVES, *(d.unit_id for d in devices if d.unit_id is not None)})
+        longest = len(ids) * arguments.wait
+        sys.stderr.write(f"{bus.id}: asking {len(ids)} unit ids, at most about {longest:.0f} s for the silent ones\n")
         counted = count(1)
 
         def asked(_unit: int) -> None:
             number = next(counted)
             if number % _TELL_EVERY == 0:
-                sys.stderr.write(f"{bus.id}: {number} of {len(arguments.units)}\n")
+                sys.stderr.write(f"{bus.id}: {number} of {len(ids)}\n")
 
         try:
-            return await scan(bus, devices, driver, arguments.units, arguments.wait, asked)
+            return await scan(bus, devices, driver, ids, arguments.wait, asked)
         finally:
             await driver.close()
 

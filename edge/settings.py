@@ -75,6 +75,8 @@ class BusAddress(Strict):
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
     framing: Literal["tcp", "rtu_over_tcp", "rtu"] | None = None
     serial_port: str | None = None
+    echo: bool | None = None
+    """Whether this gateway's adapter hears its own requests."""
     user: str | None = None
     password_file: Path | None = None
     terminals: TerminalLimits | None = None

@@ -93,7 +93,9 @@ class Stack:
     def _addresses(self, gateway: str, endpoints: dict[str, Any]) -> dict[str, dict[str, object]]:
         mine = {b.id: b for b in self.site.buses if b.gateway == gateway}
         served = {e["bus"]: e for e in endpoints.get("modbus", [])}
-        found = {bus: {"host": e["host"], "port": e["port"], "framing": e["framing"]} for bus, e in served.items() if bus in mine}
+        found = {
+            bus: {"host": e["host"], "port": e["port"], "framing": e["framing"], "echo": False} for bus, e in served.items() if bus in mine
+        }
         password_file = str(self.broker.password_file(gateway))
         known: dict[str, dict[str, object]] = {
             "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "user": gateway, "password_file": password_file},

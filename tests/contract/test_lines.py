@@ -57,6 +57,8 @@ def test_a_line_may_have_what_its_framing_knows(bus: dict[str, Any], unit: int, 
         ({"framing": "rtu", "transaction_ids": "ignored"}, 1, "buses.0.transaction_ids: expected none on rtu"),
         ({"framing": "rtu_over_tcp", "unit_ids": "ignored"}, 1, "buses.0.unit_ids: expected none on rtu_over_tcp"),
         ({"framing": "rtu", "connections": "each"}, 1, "buses.0.connections: expected none on rtu"),
+        ({"protocol": "mqtt", "connections": "each"}, 1, "buses.0.connections: expected none on mqtt"),
+        ({"protocol": "mqtt", "keep_alive": 5}, 1, "buses.0.keep_alive: expected none on mqtt"),
         ({"framing": "rtu"}, 248, "devices.0.unit_id: expected 1 to 247, since line is a serial line"),
     ],
 )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -20,6 +20,9 @@ from contract.site import Device
 from simulators.modbus_device import serve_bus
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld
+
+if TYPE_CHECKING:
+    from tests.edge.conftest import Slave
 
 HVAC, METER = "hvac/beca-bac-002aln", "electricity/chint-dtsu666"
 NAME = {"zh": "试验", "en": "Trial"}
@@ -110,6 +113,22 @@ async def test_a_device_of_another_model_is_told(tmp_path: Path) -> None:
         code, out, _ = await scan(config, "--units", "3")
     assert code == 1
     assert "  unit 3: answers, configured as meter (DTSU666), but no point can be read: Modbus exception 2: illegal data address\n" in out
+
+
+async def test_a_device_beyond_the_ids_of_a_serial_line_is_asked_too(make_slave: type[Slave], tmp_path: Path) -> None:
+    """On TCP the site may have a device at 255, which means whoever is connected; without --units it is asked after all others."""
+    slave = make_slave("tcp")
+    slave.script = lambda asked: slave.exception(asked, 11)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "site.yaml").write_text(yaml.safe_dump(site([placed("far", 255, HVAC)])), encoding="utf-8")
+    config = tmp_path / "gw.yaml"
+    async with slave.bus() as bus:
+        settings = {"gateway": "gw", "site": "./site", "data": "data", "buses": {"line": {"port": bus.port}}}
+        config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        _, out, err = await scan(config, "--bus", "line")
+    assert "  unit 255: silent, but configured as far (BAC-002ALN): the gateway before it says that it does not answer: " in out
+    assert err.startswith("line: asking 248 unit ids, ")
+    assert [a.unit for a in slave.asked] == [*range(1, 248), 255, 255]
 
 
 async def test_a_bus_that_cannot_be_reached_is_told_once(tmp_path: Path) -> None:
