@@ -188,7 +188,7 @@ def record_offset(engine: sa.Engine, group: str, known: Recorded, by: str, now: 
     if ends[0] > now:
         raise OffsetError(f"seconds: expected true times until {iso(now)}, got {iso(ends[0])}; a clock that is ahead has an offset above 0")
     with writing(engine).begin() as connection:
-        if not _is_source(connection, group, known.source):
+        if group not in _groups(connection, known.source):
             raise OffsetError(f"source: expected a device or gateway of {group}, got {known.source!r}")
         earlier = _row_at(connection, group, known.source, known.start)
         touched = touch(connection, group, known.source, [row, *earlier])
@@ -198,6 +198,19 @@ def record_offset(engine: sa.Engine, group: str, known: Recorded, by: str, now: 
         text = json.dumps(detail, ensure_ascii=False)
         connection.execute(sa.insert(tables.audit), [{"at": now, "by": by, "action": "clock_offset", "detail": text}])
     return touched
+
+
+def groups_of(engine: sa.Engine, source: str) -> list[str]:
+    """The districts that have a device or gateway of this id."""
+    with engine.connect() as connection:
+        return sorted(_groups(connection, source))
+
+
+def _groups(connection: sa.Connection, source: str) -> set[str]:
+    device, node = tables.device.c, tables.node.c
+    placed = connection.execute(sa.select(device.grp).where(sa.or_(device.id == source, device.gateway == source))).scalars()
+    born = connection.execute(sa.select(node.grp).where(node.id == source)).scalars()
+    return {*placed, *born}
 
 
 def as_row(group: str, source: str, offset: Offset, state: State, by: str, why: str, now: int, good: str = "{}") -> dict[str, Any]:
@@ -216,13 +229,6 @@ def as_row(group: str, source: str, offset: Offset, state: State, by: str, why: 
         "why": why,
         "recorded_at": now,
     }
-
-
-def _is_source(connection: sa.Connection, group: str, source: str) -> bool:
-    device, node = tables.device.c, tables.node.c
-    placed = sa.select(device.id).where(device.grp == group, sa.or_(device.id == source, device.gateway == source))
-    born = sa.select(node.id).where(node.grp == group, node.id == source)
-    return any(connection.execute(query.limit(1)).first() for query in (placed, born))
 
 
 def _row_at(connection: sa.Connection, group: str, source: str, start: int) -> list[Offset]:

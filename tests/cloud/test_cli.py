@@ -81,3 +81,40 @@ def test_a_wrong_command_ends_with_one_line(tmp_path: Path, arguments: list[str]
     done = run(tmp_path, *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr
+
+
+OFFSET = ["clock", "offset", "c1-e-main", "--from", "2026-02-01T08:00:00Z", "--to", "2026-02-02T08:00:00Z"]
+
+
+def test_a_clock_s_offset_is_recorded_and_says_what_follows(tmp_path: Path) -> None:
+    """Eight hours ahead for a day: the row, an audit entry, and the hours before and after wait for the ledger."""
+    done = run(tmp_path, *OFFSET, "--seconds", "28800", "--reason", "zone")
+    dated = "2026-02-01T08:00:00.000Z to 2026-02-02T08:00:00.000Z was measured 2026-02-01T00:00:00.000Z to 2026-02-02T00:00:00.000Z"
+    assert (done.returncode, done.stdout) == (0, f"c1-e-main: what it dated {dated}; 32 hours are counted anew\n")
+    (row,) = rows(tmp_path, tables.clock_offset)
+    assert (row["source"], row["offset_from_ms"], row["offset_to_ms"], row["by"], row["why"], row["whole"]) == (
+        "c1-e-main", 28_800_000, 28_800_000, "command line", "zone", False,
+    )  # fmt: skip
+    assert [entry["action"] for entry in rows(tmp_path, tables.audit)] == ["clock_offset"]
+    assert len(rows(tmp_path, tables.touched)) == 32
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (["--seconds", "1e"], "argument --seconds: expected seconds such as 28800 or -90.5, got '1e'"),
+        (["--seconds", "nan"], "argument --seconds: expected seconds such as 28800 or -90.5, got 'nan'"),
+        (["--seconds", "9", "--group", "1"], "source: expected a device or gateway of 1, got 'c1-e-main'"),
+        (
+            ["--seconds", "9", "--to", "2026-01-01T00:00:00Z"],
+            "to: expected a time after 2026-02-01T08:00:00.000Z, got 2026-01-01T00:00:00.000Z",
+        ),
+        (["--seconds", "-9000000"], "a clock that is ahead has an offset above 0"),
+    ],
+)
+def test_an_offset_that_cannot_be_is_refused(tmp_path: Path, changed: list[str], said: str) -> None:
+    """Exit code 2 and one line with what was expected; nothing is recorded."""
+    done = run(tmp_path, *OFFSET, *changed)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,83 @@
+"""`jieyue-cloud clock`: record how far the clock of a device or gateway was off."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from decimal import Decimal, InvalidOperation
+
+from cloud.cli.shared import Commands, add, add_actions, add_by, at, database
+from cloud.registry.clocks import Recorded, groups_of, record_offset
+from cloud.settings import Settings
+from contract.clock import Clock, iso
+from contract.commandline import Parser
+
+_MOST = 100 * 366 * 86_400
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    clock = add(commands, "clock", "record how far a clock was off", run, "Look after what is known of clocks.")
+    parser = add(
+        add_actions(clock),
+        "offset",
+        "record that the clock of a device or gateway was off for a while",
+        run,
+        "Record by how much the clock of a device, terminal or gateway was off for a while. What it said then and was stored as suspect "
+        "counts in the ledger at its true time; telemetry stays as it is. Recorded again from the same time, it is corrected.",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="id of the device whose clock it was, or of the gateway for all that it dates")
+    for option, text in (("--from", "first time, as that clock showed it and as telemetry has it"), ("--to", "the time after the last")):
+        parser.add_argument(option, dest=option[2:], type=at, required=True, metavar="TIME", help=f"{text}, such as 2026-03-01T10:00:00Z")
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        required=True,
+        metavar="S",
+        help="what it showed minus the true time: above 0 it was ahead, below 0 behind",
+    )
+    parser.add_argument(
+        "--seconds-to", type=_seconds, metavar="S", help="the same at --to, if it drifted; linear between (default: --seconds)"
+    )
+    parser.add_argument("--all", action="store_true", help="correct readings that were stored as good too, not only suspect ones")
+    parser.add_argument("--group", metavar="ID", help="the district, where several have such a source")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why, for whoever audits it")
+    add_by(parser, "records it")
+
+
+def _seconds(text: str) -> int:
+    """Seconds as whole ms."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not text.isascii() or not found.is_finite() or abs(found) > _MOST:
+        raise argparse.ArgumentTypeError(f"expected seconds such as 28800 or -90.5, got {text!r}")
+    return round(found * 1000)
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Record it, and say what follows.
+
+    Raises:
+        ValueError: What is wrong, and with which argument.
+    """
+    start, end, source = getattr(arguments, "from"), arguments.to, arguments.source
+    offset_to = arguments.seconds if arguments.seconds_to is None else arguments.seconds_to
+    known = Recorded(source, start, end, arguments.seconds, offset_to, arguments.all, arguments.reason)
+    with database(settings) as engine:
+        group = _group(groups_of(engine, source), source, arguments.group)
+        hours = record_offset(engine, group, known, arguments.by, clock.now_ms())
+    first, last = iso(start - arguments.seconds), iso(end - offset_to)
+    sys.stdout.write(f"{source}: what it dated {iso(start)} to {iso(end)} was measured {first} to {last}; {hours} hours are counted anew\n")
+    return 0
+
+
+def _group(found: list[str], source: str, given: str | None) -> str:
+    if given in found:
+        return str(given)
+    if given is not None or not found:
+        raise ValueError(f"source: expected a device or gateway{f' of {given}' if given else ''}, got {source!r}")
+    if len(found) > 1:
+        raise ValueError(f"--group: expected one of {', '.join(found)}, which all have {source!r}")
+    return found[0]
