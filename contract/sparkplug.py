@@ -26,6 +26,8 @@ STORE_TAKEN = "Store/Taken"
 COMMAND_ID = "Command/Id"
 COMMAND_EXPIRES = "Command/Expires"
 COMMAND_RESULT = "Command/Result"
+STORE_UNDATED = "Store/Undated"
+"""In NDATA of a gateway that does not know the time: how many of its rows wait for it. Such a payload is as old as its receipt."""
 BD_SEQ = "bdSeq"
 REBIRTH = "Node Control/Rebirth"
 RESERVED = ("Store/", "Command/", "Node Control/")
@@ -286,6 +288,14 @@ def taken(payload: Payload) -> dict[int, int]:
     if not payload.metrics or payload.metrics[0].name != STORE_TAKEN:
         return {}
     return {int(m.timestamp): int(m.long_value) for m in payload.metrics if m.name == STORE_TAKEN}
+
+
+def date_at_receipt(payload: Payload, received_at: int) -> None:
+    """Date what a gateway without a clock says of itself by its receipt (ms): it says it live, and no other time is known."""
+    if any(metric.name == STORE_UNDATED for metric in payload.metrics):
+        payload.timestamp = received_at
+        for metric in payload.metrics:
+            metric.timestamp = received_at
 
 
 def set_taken(payload: Payload, offset: int) -> bool:

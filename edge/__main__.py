@@ -24,6 +24,7 @@ from edge.drivers.base import Driver, DriverError, Line, PollingDriver, Scanning
 from edge.drivers.orders import hints
 from edge.scan import Scanned, as_json, lines, scan
 from edge.settings import Settings, check_files, load_settings, located
+from edge.timekeeping import HOW, kernel_synchronised
 
 log = structlog.get_logger()
 _TELL_EVERY = 50
@@ -51,7 +52,8 @@ def _command(arguments: argparse.Namespace) -> int:
 
 _ABOUT = {
     "run": "Read the gateway's devices and send what was read, until stopped by Ctrl-C or SIGTERM.",
-    "check": "Check the configuration, its site and its password files; nothing is asked and nothing is sent.",
+    "check": "Check the configuration, its site and its password files, and say whether rows would wait for this machine's clock; nothing "
+    "is asked and nothing is sent.",
     "read": "Read one device once and print its values as JSON; exit code 1 when it does not answer.",
     "scan": "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
     "master. Exit code 1 when a configured device does not answer.",
@@ -105,6 +107,8 @@ def _check(settings: Settings, site: Site, _clock: Clock, arguments: argparse.Na
     for unlike in unlike_settings(site):
         if unlike.bus.id in mine:
             sys.stdout.write(f"{unlike.bus.id}: {unlike.field} is {unlike.asked}, not {unlike}; right if the devices are set to it\n")
+    if settings.clock == "synchronised" and not kernel_synchronised():
+        sys.stdout.write(f"{settings.gateway}: this machine's clock is not synchronised, so rows would wait for it: {HOW}\n")
     return 0
 
 

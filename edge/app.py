@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -21,7 +22,7 @@ from edge.outbox.outbox import Kept, Outbox
 from edge.outbox.writer import Writer
 from edge.poller import Poller
 from edge.settings import Settings, credentials, located
-from edge.timekeeping import CHECK_EVERY, GatewayClock
+from edge.timekeeping import CHECK_EVERY, HOW, GatewayClock, boot_id, kernel_offset
 from edge.uplink import Uplink
 
 log = structlog.get_logger()
@@ -89,13 +90,18 @@ class Gateway:
             tasks.create_task(self._keep(), name="outbox-keeping")
             if isinstance(self._clock, GatewayClock):
                 tasks.create_task(self._set_clock(self._clock), name="clock")
+            else:
+                tasks.create_task(self._trust_clock(), name="clock")
             tasks.create_task(Systemd().run(self._writer.stuck), name="systemd")
             for name, bus in self._buses.items():
                 tasks.create_task(bus.run(), name=f"bus-{name}")
 
     async def _report(self) -> None:
         while True:
-            await self._commit([await asyncio.to_thread(health.row, self._settings.gateway, self.outbox, self.faults, self._clock)])
+            row = await asyncio.to_thread(health.row, self._settings.gateway, self.outbox, self.faults, self._clock)
+            await self._commit([row])
+            if self._waiting() is not None:
+                await self.uplink.waits(row)
             await asyncio.sleep(self._clock.real_seconds(health.INTERVAL))
 
     async def _keep(self) -> None:
@@ -107,14 +113,25 @@ class Gateway:
                 await asyncio.to_thread(keeping.tidy, self.outbox, self._clock.now_ms(), settings.retain_days, settings.max_bytes)
 
     async def _set_clock(self, clock: GatewayClock) -> None:
-        """Follow the kernel's clock; rows read before its first synchronisation get their date then."""
+        """Follow the kernel's clock; rows read before its first synchronisation get their date then, and it is said that they wait."""
         while True:
             offset = clock.look()
             if offset is not None:
                 dated = await asyncio.to_thread(keeping.date, self.outbox, clock.boot, offset)
                 log.info("clock set", dated=dated)
                 self.uplink.recalled()
+            elif clock.waiting is not None:
+                await asyncio.to_thread(keeping.note_boot, self.outbox, clock.boot, kernel_offset())
+                log.warning("rows wait for the clock", undated=(await asyncio.to_thread(self.outbox.stats)).undated, help=HOW)
             await asyncio.sleep(CHECK_EVERY)
+
+    async def _trust_clock(self) -> None:
+        """Date what waited for a clock before somebody decided to trust it."""
+        offset = round(self._clock.now_ms() - time.monotonic() * 1000.0)
+        dated = await asyncio.to_thread(keeping.date_trusted, self.outbox, boot_id(), offset)
+        if dated:
+            log.info("clock trusted", dated=dated)
+            self.uplink.recalled()
 
     def _waiting(self) -> str | None:
         return self._clock.waiting if isinstance(self._clock, GatewayClock) else None

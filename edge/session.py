@@ -17,6 +17,7 @@ from contract.sparkplug_b_pb2 import Metric
 from contract.topics import Topic
 from edge import certificates
 from edge.outbox.outbox import Kept, Outbox
+from edge.timekeeping import GatewayClock
 from edge.window import Window
 
 _GOODBYE = 2.0
@@ -86,6 +87,13 @@ class Session:
             payload = sparkplug.data(body, sent_at=self._node.clock.now_ms(), seq=self._next_seq(), store_seq=row.seq)
             await self._publish("DDATA" if device else "NDATA", device, payload)
 
+    async def waits(self, health: Row) -> None:
+        """Say live how the gateway is while it does not know the time; its rows, this one too, wait for their date."""
+        undated = Born(sparkplug.STORE_UNDATED, DataType.UINT64, int(health.values["outbox_undated"]))
+        said = [undated, *(Born(point, DataType.DOUBLE, value) for point, value in health.values.items())]
+        async with self._sending:
+            await self._publish("NDATA", "", sparkplug.birth(said, at=self._node.clock.now_ms(), seq=self._next_seq()))
+
     async def bury(self, window: Window) -> None:
         """Deaths of devices that are not there and were born only for rows that have arrived by now."""
         async with self._sending:
@@ -103,7 +111,9 @@ class Session:
         node = self._node
         self._seq = 0
         self._born.clear()
-        former = node.former.get("", {})
+        former = dict(node.former.get("", {}))
+        if isinstance(node.clock, GatewayClock) and node.clock.waiting is not None:
+            former[sparkplug.STORE_UNDATED] = DataType.UINT64
         await self._birth("", certificates.node(self._bd_seq, node.outbox.uuid, node.outbox.last_seq(), node.latest.get(node.id), former))
         for device in node.devices:
             if device not in node.dead:

@@ -15,6 +15,11 @@ from contract.clock import Clock
 log = structlog.get_logger()
 CHECK_EVERY = 30.0
 """Seconds between two looks at the kernel's clock."""
+HOW = (
+    "let a time service set this machine's clock (timedatectl set-ntp true; without internet a server of your network in "
+    "/etc/systemd/timesyncd.conf), or, if it is right, say `clock: trusted` in the gateway's file: what waits is dated then too"
+)
+"""What ends the wait for a clock."""
 _STEP = 1000.0
 _TIME_ERROR = 5
 _TIMEX_BYTES = 256
@@ -30,6 +35,11 @@ def kernel_synchronised() -> bool:
 def boot_id() -> str:
     """This boot of the machine; the monotonic clock counts from its start."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def kernel_offset() -> int:
+    """The kernel's UTC minus the monotonic clock, ms, whatever that is worth."""
+    return round(time.time() * 1000.0 - time.monotonic() * 1000.0)
 
 
 @dataclass(slots=True)

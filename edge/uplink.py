@@ -77,6 +77,12 @@ class Uplink:
         """Remember a row for the next birth."""
         self._node.latest[row.device] = row
 
+    async def waits(self, health: Row) -> None:
+        """Tell the cloud, if it can be reached, that rows wait for the clock."""
+        if self._session is not None:
+            with contextlib.suppress(aiomqtt.MqttError):  # the session loop meets the same error and starts anew
+                await self._session.waits(health)
+
     async def device_alive(self, device: str, *, alive: bool) -> None:
         """A device's link was lost or came back: DDEATH or DBIRTH."""
         dead = self._node.dead

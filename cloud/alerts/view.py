@@ -16,6 +16,7 @@ from cloud.indicators.model import Targets
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, local_time
 from cloud.registry import current, tables
+from cloud.registry.clocks import wrong_now
 from cloud.registry.current import Row
 from cloud.registry.online import Life, class_of, devices_of, life, profile_of
 from contract import states
@@ -92,6 +93,8 @@ class View:
     events: Sequence[Noted] = ()
     rejected: Mapping[str, Rejected] = field(default_factory=dict)
     meters: Mapping[str, Meter] = field(default_factory=dict)
+    wrong_clocks: frozenset[str] = frozenset()
+    """Sources whose clock is judged wrong at this time."""
     hourly: Callable[[Sequence[str], int, int], Hourly] = lambda _meters, _start, _end: {}
     """Asks the ledger; only rules that are looked at rarely do."""
     targets: Callable[[int], Targets | None] = lambda _year: None
@@ -137,7 +140,17 @@ class View:
         silence, own = self.silence(gateway), self.devices.get(gateway)
         speaks = any(gateway == ours.id for ours in self.site.gateways)
         too_long = speaks and own is not None and silence is not None and silence > own.life.longest_silence
-        return not self.nodes.get(gateway, False) or too_long
+        return not self.nodes.get(gateway, False) or (too_long and gateway not in self.wrong_clocks)
+
+    def undated(self, gateway: str) -> float | None:
+        """How many rows of a gateway wait for its clock; None if it does not say."""
+        own = self.devices.get(gateway)
+        found = None if own is None else self.good(own, "outbox_undated")
+        return None if found is None else found.value
+
+    def clock_fault(self, device: Device) -> bool:
+        """Whether a device is silent because its clock, or its gateway's, is wrong or not known."""
+        return not self.wrong_clocks.isdisjoint({device.id, device.gateway}) or bool(self.undated(device.gateway))
 
     def name_of(self, subject: str) -> dict[str, str]:
         """What people call a device, meter or gateway; its id where it has no name."""
@@ -146,19 +159,21 @@ class View:
 
 
 def load(engine: sa.Engine, site: Site, now: int) -> View:
-    """The view at a moment; six queries, however many devices there are."""
+    """The view at a moment; seven queries, however many devices there are."""
     group = site.group
     with engine.connect() as connection:
         here = of_rows(site, now, connection.execute(devices_of(group)), current.readings_of(connection, group))
         nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
         meters = {meter.id: meter for meter in map(_meter, connection.execute(_of_group(tables.meter, group)))}
         events, rejected = _events(connection, group, now), _rejected(connection, group, now)
+        wrong = wrong_now(connection, group)
     return replace(
         here,
         nodes={gateway.id: False for gateway in site.gateways} | nodes,
         events=events,
         rejected=rejected,
         meters=meters,
+        wrong_clocks=wrong,
         hourly=lambda of, start, end: _hourly(engine, of, start, end),
         targets=lambda year: targets_of(engine, year, "district", now),
     )

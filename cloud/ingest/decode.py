@@ -156,6 +156,8 @@ def _data(batch: Batch, known: Known, node: Node, message: Arrived, trust: Trust
         return
     if _mine(batch, known, message) is None:
         return
+    if node.outbox is not None and not topic.device:
+        sparkplug.date_at_receipt(payload, received_at)
     birth = node.birth_for(topic.device, payload.timestamp)
     aliases = _aliases(node, topic.device, birth.aliases if birth else {}, trust)
     unknown = _unknown(payload, aliases)

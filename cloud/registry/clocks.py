@@ -114,6 +114,13 @@ def undecided(connection: sa.Connection, group: str, sources: Iterable[str]) -> 
     return {source: tuple((row["valid_from"], row["valid_to"]) for row in rows) for source, rows in found.items()}
 
 
+def wrong_now(connection: sa.Connection, group: str) -> frozenset[str]:
+    """Sources of a district whose clock is judged wrong and was not set since."""
+    column = tables.clock_offset.c
+    query = sa.select(column.source).where(column.grp == group, column.state == State.OPEN)
+    return frozenset(connection.execute(query).scalars())
+
+
 def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, decided: bool) -> dict[str, list[sa.RowMapping]]:
     """Rows by source, a device's own first, then its gateway's."""
     column, asked = tables.clock_offset.c, list(dict.fromkeys(sources))

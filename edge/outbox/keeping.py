@@ -154,3 +154,32 @@ def date(outbox: Outbox, boot: str, offset: int) -> int:
             rows.append((at if own else at + offset, payload.SerializeToString(), seq))
         db.executemany("UPDATE row SET at = ?, body = ?, boot = NULL WHERE seq = ?", rows)
     return len(found)
+
+
+def note_boot(outbox: Outbox, boot: str, offset: int) -> None:
+    """Remember what the kernel's clock showed in a boot whose rows wait: UTC minus monotonic, ms. Nobody believes it yet."""
+    with outbox.transaction() as db:
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_BOOT + boot, str(offset)))
+
+
+def date_trusted(outbox: Outbox, boot: str, offset: int) -> int:
+    """Date what waits, since somebody trusts the clock: rows of this boot and of earlier ones, by what it showed then.
+
+    Args:
+        outbox: Where rows may wait.
+        boot: This one.
+        offset: UTC minus monotonic of this boot, ms.
+
+    Returns:
+        How many rows have a date now; of a boot of which nothing is remembered they go on waiting.
+    """
+    with outbox.transaction() as db:
+        known = dict(db.execute("SELECT substr(key, ?), value FROM meta WHERE key LIKE ?", (len(_BOOT) + 1, _BOOT + "%")).fetchall())
+    dated = sum(date(outbox, name, int(found)) for name, found in ({**known, boot: offset}).items())
+    with outbox.transaction() as db:
+        db.execute("DELETE FROM meta WHERE key LIKE ?", (_BOOT + "%",))
+    return dated
+
+
+_BOOT = "boot "
+"""Before a boot's id, in the keys of `meta`."""

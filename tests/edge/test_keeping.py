@@ -155,3 +155,17 @@ def test_rows_before_the_first_synchronisation_wait_and_then_get_their_time(tmp_
     assert keeping.date(outbox, "b1", AT) == 1
     assert _values(outbox) == [(1, AT + 5_000, 1.5)]
     outbox.close()
+
+
+def test_rows_of_earlier_boots_are_dated_by_what_the_clock_showed_then_once_it_is_trusted(tmp_path: Path) -> None:
+    """After a reboot too; of a boot of which nothing is known rows go on waiting, and nothing is dated twice."""
+    outbox = Outbox(tmp_path / "o.db")
+    for boot in ("b1", "b2", "b3"):
+        outbox.commit([Row(boot, 5_000, {"power": 1.0})], boot=boot)
+    keeping.note_boot(outbox, "b1", AT - 60_000)
+    keeping.note_boot(outbox, "b1", AT)
+    assert keeping.date_trusted(outbox, "b2", AT + 3_600_000) == 2
+    assert {row.device: row.at for row in outbox.pending(0, 10)} == {"b1": AT + 5_000, "b2": AT + 3_605_000}
+    assert outbox.stats().undated == 1
+    assert keeping.date_trusted(outbox, "b2", AT) == 0
+    outbox.close()

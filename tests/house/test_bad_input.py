@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.timekeeping import HOW, kernel_synchronised
+
 NAME = {"zh": "试验", "en": "Trial"}
 SITE = """\
 id: s
@@ -88,7 +90,22 @@ def refused(done: subprocess.CompletedProcess[str], said: str, code: int = 2) ->
 def test_what_is_right_is_accepted(place: Place) -> None:
     """The files that the other tests spoil are right as they stand."""
     done = place.run("edge", "check", "--config", "gw.yaml")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "gw: 2 devices, 30 points, no fault found\n", "")
+    said = [] if kernel_synchronised() else [WAITS]
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, ["gw: 2 devices, 30 points, no fault found", *said], "")
+
+
+WAITS = f"gw: this machine's clock is not synchronised, so rows would wait for it: {HOW}"
+
+
+def test_check_says_that_rows_would_wait_for_the_clock(place: Place) -> None:
+    """Unless the kernel's clock is kept, or somebody decided to trust it; the line says how to get one."""
+    place.gateway(clock="trusted")
+    assert "clock" not in place.run("edge", "check", "--config", "gw.yaml").stdout
+    place.gateway()
+    said = place.run("edge", "check", "--config", "gw.yaml").stdout.splitlines()[1:]
+    assert said == ([] if kernel_synchronised() else [WAITS])
+    assert "timedatectl set-ntp true" in WAITS
+    assert "`clock: trusted`" in WAITS
 
 
 CONFIGURATIONS: list[tuple[dict[str, Any], str]] = [
@@ -192,7 +209,7 @@ def test_settings_of_a_line_that_differ_from_a_profile_are_told(place: Place) ->
     """Whoever stated them may have set the device to them; `check` says it and finds no fault."""
     place.site("port: 1}", "framing: rtu, serial_port: x, baud: 4800}")
     done = place.run("edge", "check", "--config", "gw.yaml")
-    assert (done.returncode, done.stdout.splitlines()) == (
+    assert (done.returncode, done.stdout.splitlines()[:2]) == (
         0,
         [
             "gw: 2 devices, 30 points, no fault found",

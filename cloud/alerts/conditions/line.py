@@ -19,18 +19,23 @@ _MINUTE = 60_000
 
 
 @condition("silent", needs=Needs(classes=True))
-def silent(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
-    """No good reading for longer than the interface's online rule allows; not judged while the gateway is gone, which has its own rule."""
+def silent(rule: Rule, _given: Given, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """No good reading for longer than the interface's online rule allows; not judged where another rule knows why.
+
+    That is while the gateway is gone, or a clock is wrong or not known. A device that never gave one is silent since it was first
+    looked at.
+    """
     for device in view.of_class(rule.classes):
-        if view.gateway_down(device.gateway):
+        if view.gateway_down(device.gateway) or view.clock_fault(device):
             yield Observation(device.id, None)
             continue
-        silence = view.silence(device.id)
+        silence, kept = view.silence(device.id), {}
         if silence is None:
-            yield Observation(device.id, 1.0)
-        else:
-            over = (silence - device.life.longest_silence) / _MINUTE
-            yield Observation(device.id, over, round(silence / _MINUTE, 1), round(device.life.longest_silence / _MINUTE, 2))
+            kept = {"since": memory.get(device.id, {}).get("since", view.now)}
+            silence = view.now - kept["since"]
+        allowed = device.life.longest_silence
+        over = 1.0 if kept else (silence - allowed) / _MINUTE
+        yield Observation(device.id, over, round(silence / _MINUTE, 1), round(allowed / _MINUTE, 2), memory=kept)
 
 
 class VehicleSilence(Given):
@@ -45,7 +50,7 @@ def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mappi
     """A terminal that says nothing; one that was never heard is not connected yet, which is no fault."""
     for device in view.of_class(rule.classes):
         silence = view.silence(device.id)
-        if silence is None or view.gateway_down(device.gateway):
+        if silence is None or view.gateway_down(device.gateway) or view.clock_fault(device):
             yield Observation(device.id, None)
             continue
         ignition = view.newest.get(device.id, {}).get("ignition")
@@ -61,6 +66,14 @@ def gateway_offline(_rule: Rule, _given: Given, view: View, _memory: Mapping[str
         silence = view.silence(gateway)
         minutes = None if silence is None else round(silence / _MINUTE, 1)
         yield Observation(gateway, 1.0 if view.gateway_down(gateway) else -1.0, minutes)
+
+
+@condition("clock_waits")
+def clock_waits(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A gateway that does not know the time: it reads on, and its rows wait for their date."""
+    for gateway in view.nodes:
+        rows = view.undated(gateway)
+        yield Observation(gateway, None if rows is None else rows or -1.0, rows, 0.0)
 
 
 class Within(Given):

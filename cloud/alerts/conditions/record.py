@@ -22,10 +22,20 @@ _KINDS: dict[str, dict[str, str]] = {
     "counter_jump": {"zh": "读数跳变过大", "en": "the counter rose more than it can"},
     "counter_unusable": {"zh": "读数无法入账", "en": "the counter does not fit the ledger"},
     "clock_fault": {"zh": "时间与接收时间不符", "en": "its time is off"},
+    "clock_drift": {"zh": "时钟有偏差", "en": "its clock drifts"},
     "foreign_gateway": {"zh": "由其他网关上报", "en": "another gateway speaks for it"},
     "vehicle_sos": {"zh": "紧急报警", "en": "emergency call"},
 }
-Kind = Literal["counter_reset", "counter_backwards", "counter_jump", "counter_unusable", "clock_fault", "foreign_gateway", "vehicle_sos"]
+Kind = Literal[
+    "counter_reset",
+    "counter_backwards",
+    "counter_jump",
+    "counter_unusable",
+    "clock_fault",
+    "clock_drift",
+    "foreign_gateway",
+    "vehicle_sos",
+]
 
 
 def _looked_at(given: int) -> int:

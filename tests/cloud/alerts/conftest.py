@@ -67,6 +67,8 @@ class House:
     def __post_init__(self) -> None:
         self.world = FaultyWorld(SiteWorld(self.site), self.site, self.faults)
         self.devices = self.devices or self.site.devices
+        self.undated: dict[str, float] = {}
+        self.ahead = 0
         self.known = Known(self.engine)
         self.evaluator = Evaluator(self.engine, self.site, load_rules())
         self._seq = count(1)
@@ -89,22 +91,33 @@ class House:
         store(decode(messages, self.known), self.engine, self.telemetry)
 
     def _of_gateway(self, gateway: str) -> Iterator[Message]:
-        at = self.now - DELAY
+        at = self.now - DELAY + self.ahead
         if gateway not in self._born:
             self._born.add(gateway)
             texts = [Born("Store/Outbox", DataType.STRING, f"outbox-{gateway}"), Born("bdSeq", DataType.INT64, 0)]
             yield self._message("NBIRTH", gateway, "", sparkplug.birth(texts, at=at, seq=0))
-        yield self._data(gateway, "", Row(gateway, at, {"outbox_depth": 0.0, "outbox_lost": self.lost.get(gateway, 0.0)}))
+        if self.undated.get(gateway):
+            yield self._waits(gateway, self.undated[gateway])
+            return
+        yield self._data(
+            gateway, "", Row(gateway, at, {"outbox_depth": 0.0, "outbox_undated": 0.0, "outbox_lost": self.lost.get(gateway, 0.0)})
+        )
         for device in self.devices:
             if self.site.bus_by_id[device.bus].gateway == gateway and self.faults.active(device.id, "silent", at) is None:
                 measured = at + round(1000 * (self.faults.active(device.id, "clock", at) or 0.0))
                 values = {point: value for point, value in self.world.values(device.id, at).items() if value is not None}
-                yield self._data(gateway, device.id, Row(device.id, measured, values))
+                own = device.model.device_class == "vehicle"
+                yield self._data(gateway, device.id, Row(device.id, measured, values, taken=at if own else None))
 
     def _data(self, gateway: str, device: str, row: Row) -> Message:
         number = next(self._seq)
-        payload = sparkplug.data(sparkplug.encode_rows([row]), sent_at=self.now - DELAY, seq=number % 256, store_seq=number)
+        payload = sparkplug.data(sparkplug.encode_rows([row]), sent_at=self.now - DELAY + self.ahead, seq=number % 256, store_seq=number)
         return self._message("DDATA" if device else "NDATA", gateway, device, payload)
+
+    def _waits(self, gateway: str, rows: float) -> Message:
+        """What a gateway says of itself that does not know the time: its machine runs for an hour."""
+        said = [Born("Store/Undated", DataType.UINT64, int(rows)), Born("outbox_undated", DataType.DOUBLE, rows)]
+        return self._message("NDATA", gateway, "", sparkplug.birth(said, at=3_600_000, seq=next(self._seq) % 256))
 
     def _message(self, kind: str, gateway: str, device: str, payload: bytes) -> Message:
         path = [topics.NAMESPACE, self.site.group, kind, gateway, *([device] if device else [])]

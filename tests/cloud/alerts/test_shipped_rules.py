@@ -83,6 +83,11 @@ def _silent_till_afternoon(house: House) -> None:
     assert house.faults.clear("c1-w-main", "silent", house.now + 6 * HOUR_MS) == ["silent"]
 
 
+def _clock(rows: float) -> Change:
+    """So many rows of a gateway wait for its clock."""
+    return lambda house: house.undated.update({"gw-c1": rows})
+
+
 def _nothing(_house: House) -> None:
     """What happened is over by itself."""
 
@@ -204,6 +209,18 @@ CASES: dict[str, Case] = {
         resolves=12 * MINUTE,
         says="+3600",
     ),
+    "clock_drift": Case(
+        ("car-em-01",),
+        f"{TUESDAY}T10:00",
+        *fault("car-em-01", "clock", 45.0),
+        subject="car-em-01",
+        fires=7 * MINUTE,
+        resolves=62 * MINUTE,
+        says="+45",
+    ),
+    "clock_waits": Case(
+        ("c1-e-main",), f"{TUESDAY}T10:00", _clock(420.0), _clock(0.0), "gw-c1", fires=4 * MINUTE, resolves=3 * MINUTE, says="420"
+    ),
     "vehicle_speeding": Case(
         ("car-em-01",),
         f"{TUESDAY}T10:00",
@@ -287,3 +304,35 @@ def test_a_rule_fires_on_its_fault_and_is_resolved_after_it(name: str, house: Ho
     (alert,) = house.alerts()
     assert alert.state == "resolved"
     assert alert.resolved_at > alert.fired_at
+
+
+def test_a_gateway_without_a_clock_is_one_alert_that_names_the_clock(house: House) -> None:
+    """Half an hour from its first birth on: no device is called silent, no wiring is blamed, and nothing is said of "?" minutes."""
+    house.use("c1-e-main", "c1-w-main")
+    house.now = parse_time(f"{TUESDAY}T10:00:00+08:00")
+    house.undated["gw-c1"] = 420.0
+    house.run(house.now + 30 * MINUTE)
+    assert [(alert.rule, alert.subject) for alert in house.alerts()] == [("clock_waits", "gw-c1")]
+    detail = json.loads(house.alerts()[0].detail)
+    assert "时钟未同步" in detail["zh"]
+    assert "clock: trusted" in detail["en"]
+
+
+def test_a_device_that_was_never_heard_is_silent_since_it_was_first_looked_at(house: House) -> None:
+    """Its gateway speaks and its clock is right: the alert says for how many minutes, never "?"."""
+    house.use("c1-e-main")
+    house.set("c1-e-main", "silent")
+    house.now = parse_time(f"{TUESDAY}T10:00:00+08:00")
+    house.run(house.now + 10 * MINUTE)
+    assert [alert.rule for alert in house.alerts()] == ["device_silent"]
+    assert "no good reading for 5 minutes" in json.loads(house.alerts()[0].detail)["en"]
+
+
+def test_a_wrong_gateway_clock_is_one_alert(house: House) -> None:
+    """Ten minutes ahead for half an hour: neither the gateway nor its devices are called silent."""
+    house.use("c1-e-main", "c1-w-main")
+    house.now = parse_time(f"{TUESDAY}T10:00:00+08:00")
+    house.run(house.now + 5 * MINUTE)
+    house.ahead = 600_000
+    house.run(house.now + 30 * MINUTE)
+    assert [(alert.rule, alert.subject) for alert in house.alerts()] == [("clock_fault", "gw-c1")]
