@@ -21,7 +21,7 @@ def units_of(meters: Sequence[Meter]) -> dict[str, str]:
     """The unit that each meter serves: one of its own, or, where the meter was not there all the time, a neighbour's."""
     units: dict[str, str] = {}
     for number, meter in enumerate(meters):
-        neighbour = meters[number - 1 if number % TEN else number + 1]
+        neighbour = meters[number - 1 if number % TEN else min(number + 1, len(meters) - 1)]
         dated = any(fault.kind in _DATED for fault in meter.faults)
         units[meter.name] = f"u-{neighbour.name if dated else meter.name}"
     return units
