@@ -74,7 +74,8 @@ _RANGES: dict[int, tuple[int, int]] = {
     **{kind: (-(1 << bits - 1), (1 << bits - 1) - 1) for kind, bits in _SIGNED_BITS.items()},
     **{kind: (0, (1 << bits) - 1) for kind, bits in _UNSIGNED_BITS.items()},
 }
-_OTHER_NUMBERS = frozenset({DataType.FLOAT, DataType.DOUBLE, DataType.BOOLEAN, DataType.DATETIME})
+_PLAIN = frozenset({DataType.FLOAT, DataType.DOUBLE, DataType.BOOLEAN})
+_OTHER_NUMBERS = _PLAIN | {DataType.DATETIME}
 
 
 class PayloadError(ValueError):
@@ -259,20 +260,40 @@ def values(payload: Payload) -> dict[str, MetricValue]:
     return {m.name: get(m, m.datatype) for m in payload.metrics if m.name}
 
 
+def is_writable(name: str, datatype: int) -> bool:
+    """Whether a metric that a birth lists so may be commanded with a number: reserved names and other datatypes may not."""
+    return (datatype in _RANGES or datatype in _PLAIN) and name != BD_SEQ and not name.startswith(RESERVED)
+
+
+def bounds(datatype: int) -> tuple[int | None, int | None]:
+    """The least and the greatest number of a datatype of whole numbers; None, None for any other."""
+    return _RANGES.get(datatype, (None, None))
+
+
 def fit(datatype: int, value: float) -> MetricValue:
     """`value` as a metric of this datatype takes it.
 
     Raises:
         ValueError: It does not fit: a fraction or too large for an integer, not a number, or no datatype of numbers.
     """
-    if datatype in {DataType.DOUBLE, DataType.FLOAT}:
+    if datatype == DataType.DOUBLE:
         return value
+    if datatype == DataType.FLOAT:
+        return _as_float32(value)
     if datatype == DataType.BOOLEAN and value in {0, 1}:
         return bool(value)
     low, high = _RANGES.get(datatype, (1, 0))
     if not low <= value <= high or value != int(value):
         raise ValueError(f"{value:g} is no value of datatype {datatype}")
     return int(value)
+
+
+def _as_float32(value: float) -> float:
+    """The number that comes back when this one was sent as a Float."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        raise ValueError(f"{value:g} is too large for datatype {DataType.FLOAT:d}") from None
 
 
 def store_seq(payload: Payload) -> int | None:

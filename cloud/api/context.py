@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from cloud.alerts.channels import Channel
 from cloud.alerts.ruleset import Rule
+from cloud.api.params import Id
+from cloud.api.problems import not_found
+from cloud.registry.tables import device
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
 from contract.site import Site
@@ -46,5 +49,17 @@ def _of(request: Request) -> Context:
     return context
 
 
+def _in_group(request: Request, group: Annotated[Id | None, Query(description="Sparkplug group (default: the site's)")] = None) -> Context:
+    context = _of(request)
+    if group is None or group == context.group:
+        return context
+    with context.engine.connect() as connection:
+        if connection.execute(sa.select(device.c.id).where(device.c.grp == group).limit(1)).first() is None:
+            raise not_found("group", group)
+    return replace(context, group=group)
+
+
 Here = Annotated[Context, Depends(_of)]
 """A route's parameter that holds the context."""
+HereOrThere = Annotated[Context, Depends(_in_group)]
+"""The context of the group that a request names by `group=`, such as that of a foreign node; the site's without one."""

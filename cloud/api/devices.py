@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from cloud.api.context import Context
 from cloud.api.problems import not_found
 from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle, Writable
+from cloud.registry import commands
 from cloud.registry.current import Row, readings_of, seen
 from cloud.registry.online import VEHICLE, class_of, devices_of, life, profile_of
 from cloud.registry.tables import device, site
+from contract import sparkplug
 from contract.clock import iso
 from contract.point import POINTS
 from contract.profile import PointMap
@@ -54,7 +56,10 @@ def one_device(context: Context, name: str) -> DeviceDetail:
         newest = readings_of(connection, context.group, name)[name]
     fields = _fields(row, newest, _site(context), context.clock.now_ms())
     profile = profile_of(row)
-    writable = {point: _writable(point, mapped) for point, mapped in profile.points.items() if mapped.writable} if profile else {}
+    if profile is not None:
+        writable = {point: _writable(point, mapped) for point, mapped in profile.points.items() if mapped.writable}
+    else:
+        writable = {point: _writable_as(kind) for point, kind in commands.takes(context.engine, context.group, name).items()}
     return DeviceDetail(
         **fields, name=json.loads(row.name), compound=row.compound, profile=row.profile, interval=row.interval, writable=writable
     )
@@ -100,6 +105,13 @@ def _writable(point: str, mapped: PointMap) -> Writable:
     return Writable(
         unit=POINTS[point].unit.value, min=limits.min if limits else None, max=limits.max if limits else None, values=mapped.values
     )
+
+
+def _writable_as(datatype: int) -> Writable:
+    """What a metric takes of which only its datatype is known."""
+    low, high = sparkplug.bounds(datatype)
+    switch = {0: "false", 1: "true"} if datatype == sparkplug.DataType.BOOLEAN else None
+    return Writable(unit="", min=low, max=high, values=switch)
 
 
 def _vehicle(row: Row, newest: Mapping[str, Row], now: int) -> Vehicle:

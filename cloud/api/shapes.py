@@ -46,6 +46,22 @@ class Device(_Shape):
     points: list[str]
 
 
+class Node(_Shape):
+    """A Sparkplug edge node; `stores` = it keeps its readings until they are acknowledged, `known_group` = a site has its group.
+
+    The devices of a group that is not the site's are asked for with `group=`.
+    """
+
+    group: str
+    id: str
+    online: bool
+    changed_at: str
+    """Since when it is online or not."""
+    stores: bool
+    known_group: bool
+    devices: list[str]
+
+
 class Writable(_Shape):
     """What may be written to a point: a number between two limits, or one of a few numbers with names."""
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from cloud.opening import prepared_database, site_of
+from cloud.registry.commands import DONE, SENT, Order, place, standing
 from cloud.settings import Settings
 from contract.clock import Clock, moment
-from contract.commandline import Parser
+from contract.commandline import FAILED, Parser
 
 PROGRAM = "jieyue-cloud"
 Commands = argparse._SubParsersAction  # noqa: SLF001 (argparse names it nowhere else)
@@ -43,6 +46,42 @@ def add_actions(parser: Parser) -> Commands[Parser]:
 def add_by(parser: Parser, what: str) -> None:
     """Who does it, for the audit."""
     parser.add_argument("--by", default="command line", metavar="NAME", help=f"who {what} (default: command line)")
+
+
+def add_order(parser: Parser) -> None:
+    """What is said of anything that the service is to send."""
+    parser.add_argument("--reason", type=_reason, required=True, metavar="TEXT", help="why, for whoever audits it")
+    parser.add_argument("--group", metavar="G", help="Sparkplug group of a foreign node (default: the site's)")
+    parser.add_argument("--wait", action="store_true", help="wait for how it ends; the exit code is 1 unless it is done")
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a reason")
+    return text.strip()
+
+
+def give(engine: sa.Engine, clock: Clock, order: Order, *, wait: bool) -> int:
+    """Queue an order for the service to send and print its id, or, after waiting for it, how it ended.
+
+    Returns:
+        The exit code.
+    """
+    name = place(engine, order, clock.now_ms())
+    found = standing(engine, order.group, name)
+    late = order.expires_at + _LATE
+    while wait and found is not None and found.state == SENT and clock.now_ms() < late:
+        time.sleep(_LOOK_EVERY)
+        found = standing(engine, order.group, name)
+    state = found if wait else None
+    told = "" if state is None else f": {state.state}" + (f", {state.reason}" if state.reason else "")
+    sys.stdout.write(f"{name}{told}\n")
+    return 0 if state is None or state.state == DONE else FAILED
+
+
+_LOOK_EVERY = 0.2
+_LATE = 30_000
+"""Ms after its expiry by which a running service has ended an order."""
 
 
 def at(text: str) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cloud.ingest.batch import HOUR, Batch, Message, take_readings
 from cloud.ingest.clocks import decide_late
-from cloud.ingest.known import FOREIGN_CLASS, GATEWAY_CLASS, MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
+from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
 from cloud.ingest.lives import doubt, ended, node_changed, state
 from cloud.ingest.sequence import Arrived, Trust, Turn
+from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS
 from cloud.telemetry.base import MAX_MS, name_fault, single
 from contract import sparkplug, topics
 from contract.sparkplug_b_pb2 import Payload
@@ -112,6 +113,7 @@ def _birth(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Tru
     state(batch, topic.group, topic.device or topic.node, None, received_at)
     if not topic.device:
         node_changed(batch, key, node, received_at)
+        batch.results += known.awaited.reborn(*key, received_at)
     if node.outbox is None:  # a node without an outbox has no other way to say its values at a birth
         newest = node.newest(topic.device)
         _foreign(batch, known, message, newest.types if newest else {}, {}, birth=True)
@@ -201,6 +203,8 @@ def _foreign(batch: Batch, known: Known, message: Arrived, types: Mapping[str, i
     for part, historical in _parts(payload):
         before = len(batch.lines)
         take_readings(batch, known, topic, part, received_at, types, aliases, live=not (historical or birth), ours=False)
+        if not historical:
+            batch.results += known.awaited.shown(topic.group, topic.device or topic.node, batch.lines[before:], received_at)
         passing = {m.name or aliases.get(m.alias, "") for m in part.metrics if m.is_transient}
         passing -= {name for name in passing if name_fault(name)}  # the store refuses these, and then they are not the newest either
         if passing:

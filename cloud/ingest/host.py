@@ -15,12 +15,13 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
+from cloud.ingest.awaited import Awaited
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
 from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
-from cloud.ingest.orders import Order, addressed, due, mark
+from cloud.ingest.orders import Order, addressed, due, mark, watched
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
 from cloud.settings import Settings
@@ -77,6 +78,11 @@ class Host:
         self._logged: dict[str, float] = {}
         self.dropped: Counter[str] = Counter()
         self.online = asyncio.Event()
+
+    @property
+    def awaited(self) -> Awaited:
+        """Commands whose effect is waited for."""
+        return self._known.awaited
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -269,13 +275,22 @@ class Host:
                 log.warning("database down", reason=_first_line(error))
 
     async def _order(self, order: Order) -> None:
+        """Send an order, once; who cannot answer it is watched until it shows what was ordered, or the order expires."""
+        group, now = order.topic.group, self._clock.now_ms()
         try:
-            metrics = addressed(order, self._known.nodes.get((order.topic.group, order.topic.node)))
+            metrics = addressed(order, self._known.nodes.get((group, order.topic.node)))
         except ValueError as error:
             await asyncio.to_thread(mark, self._engine, order.id, "failed", str(error))
             return
-        if await self._send(order.topic, metrics):
-            await asyncio.to_thread(mark, self._engine, order.id, "sent")
+        awaited = watched(order, metrics, order.created_at if order.sent else now)
+        if awaited is not None:
+            self.awaited.add(group, order.device, awaited)
+        if not order.sent:
+            if await self._send(order.topic, metrics):
+                await asyncio.to_thread(mark, self._engine, order.id, "sent")
+        elif awaited is not None and order.expires_at <= now:
+            self.awaited.forget(group, order.device, order.id)
+            await asyncio.to_thread(mark, self._engine, order.id, "failed", "nothing showed that it was done before it expired")
 
     def _drop(self, reason: str, number: int = 1) -> None:
         self.dropped[reason] += number

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from cloud.ingest.awaited import Awaited
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.sequence import Order
 from cloud.registry import tables
+from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS
 from cloud.registry.clocks import JUDGED, State
 from contract import sparkplug
 from contract.sparkplug_b_pb2 import Payload
 
-GATEWAY_CLASS = "gateway"
-FOREIGN_CLASS = "foreign"
-"""Class of a device that only a birth made known."""
 MAX_FOREIGN_NODES = 1000
 MAX_FOREIGN_DEVICES = 1000
 """Devices that one node may make known by births alone, and nodes that no site names: whoever may publish could invent them without end."""
@@ -100,6 +99,7 @@ class Known:
         """Meters by (group, device) and point."""
         self.invented: Counter[Key] = Counter()
         """Devices that only births made known, by the node that speaks for them."""
+        self.awaited = Awaited()
         self.waiting: set[Key] = set()
         """Nodes that have messages held."""
         with engine.connect() as connection:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from cloud.ingest.awaited import Command
 from cloud.ingest.known import Node
 from cloud.registry import tables
 from cloud.registry.database import writing
@@ -26,10 +27,20 @@ class Order:
     value: float
     metrics: list[Born]
     """The point comes first."""
+    sent: bool
+    """Whether it was sent already, and is not answered yet."""
+    created_at: int
+    expires_at: int
+    """ms."""
+
+    @property
+    def device(self) -> str:
+        """Whom it is for: a device, or the node itself."""
+        return self.topic.device or self.topic.node
 
 
 def due(engine: sa.Engine, now: int) -> list[Order]:
-    """Queued commands that are still valid; those that are not become `expired`, and silent ones `failed`."""
+    """Queued commands that are still valid, and sent ones without an answer; what is too late becomes `expired` or `failed`."""
     command, device = tables.command, tables.device
     with engine.connect() as connection:
         found = connection.execute(
@@ -41,19 +52,27 @@ def due(engine: sa.Engine, now: int) -> list[Order]:
         rows = list(found)
     orders = []
     for row in rows:
-        if row["state"] == "sent":
-            if row["expires_at"] + ANSWER_WITHIN < now:
-                mark(engine, row["id"], "failed", "the gateway did not answer")
-        elif row["expires_at"] <= now:
+        sent = row["state"] == "sent"
+        if sent and row["expires_at"] + ANSWER_WITHIN < now:
+            mark(engine, row["id"], "failed", "the gateway did not answer")
+        elif not sent and row["expires_at"] <= now:
             mark(engine, row["id"], "expired", "the command expired before it could be sent")
         else:
-            metrics = [
-                Born(row["point"], DataType.DOUBLE, row["value"]),
-                Born(sparkplug.COMMAND_ID, DataType.STRING, row["id"]),
-                Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, row["expires_at"]),
-            ]
-            orders.append(Order(row["id"], Topic(row["grp"], "DCMD", row["gateway"], row["device"]), row["value"], metrics))
+            orders.append(_order(row, sent=sent))
     return orders
+
+
+def _order(row: sa.RowMapping, *, sent: bool) -> Order:
+    point, own = row["point"], row["device"] == row["gateway"]
+    metrics = [Born(point, DataType.BOOLEAN, value=True)]
+    if point != sparkplug.REBIRTH:
+        metrics = [
+            Born(point, DataType.DOUBLE, row["value"]),
+            Born(sparkplug.COMMAND_ID, DataType.STRING, row["id"]),
+            Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, row["expires_at"]),
+        ]
+    topic = Topic(row["grp"], "NCMD" if own else "DCMD", row["gateway"], "" if own else row["device"])
+    return Order(row["id"], topic, row["value"], metrics, sent, row["created_at"], row["expires_at"])
 
 
 def addressed(order: Order, node: Node | None) -> list[Born]:
@@ -64,10 +83,10 @@ def addressed(order: Order, node: Node | None) -> list[Born]:
     Raises:
         ValueError: The device does not list the point, or its datatype cannot hold the value.
     """
-    birth = node.newest(order.topic.device) if node is not None else None
-    if birth is None:
-        return order.metrics
     point = order.metrics[0]
+    birth = node.newest(order.topic.device) if node is not None else None
+    if birth is None or point.name == sparkplug.REBIRTH:
+        return order.metrics
     if point.name not in birth.types:
         raise ValueError(f"the device does not list {point.name} in its birth")
     aliases = {name: alias for alias, name in birth.aliases.items()}
@@ -75,6 +94,14 @@ def addressed(order: Order, node: Node | None) -> list[Born]:
     kind = birth.types[point.name]
     metrics[0] = Born(point.name, DataType(kind), sparkplug.fit(kind, order.value), alias=aliases.get(point.name))
     return metrics
+
+
+def watched(order: Order, metrics: list[Born], since: int) -> Command | None:
+    """What shows that an order was carried out, if nobody answers it: it went out as these metrics, without an id."""
+    if any(m.name == sparkplug.COMMAND_ID for m in metrics):
+        return None
+    value = metrics[0].value
+    return Command(order.id, metrics[0].name, float(value) if isinstance(value, int | float) else order.value, since)
 
 
 def mark(engine: sa.Engine, name: str, state: str, reason: str = "") -> None:

@@ -1,18 +1,28 @@
-"""Commands to devices: checked against the profile, kept, and shown as they stand."""
+"""Commands to devices and edge nodes: checked against a profile or a birth, kept, and shown as they stand."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
 
 import sqlalchemy as sa
 
+from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS, newest_datatypes
 from cloud.registry.database import writing
-from cloud.registry.tables import audit, command
+from cloud.registry.online import class_of, profile_of
+from cloud.registry.tables import audit, command, device, node
+from contract import sparkplug
 from contract.clock import iso
 from contract.profile import Profile
 
-QUEUED, SENT = "queued", "sent"
+QUEUED, SENT, DONE = "queued", "sent", "done"
+REBIRTH_WITHIN = 60_000
+"""Ms in which a node must have sent its births after it was asked for them."""
+_SHOWN = 10
+"""Names that a refusal lists of a birth's thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +57,49 @@ class Standing:
     reason: str
 
 
-def fault(order: Order, profile: Profile | None, now: int) -> str:
+def refusal(engine: sa.Engine, order: Order, now: int) -> str:
     """Why an order cannot be given; empty if it can.
 
-    The gateway checks again before it writes; refusing here tells the person at once.
+    A device with a profile takes what its profile says, one of another maker's node what its newest birth lists. The gateway checks
+    again before it writes; refusing here tells the person at once.
     """
+    row = _speaker(engine, order.group, order.device)
+    if row is None:
+        return f"no device {order.device!r} in the group {order.group}"
+    if row.profile is not None or not _foreign(row):
+        return fault(order, profile_of(row), now)
+    return foreign_fault(order, _born(engine, row), now)
+
+
+def takes(engine: sa.Engine, group: str, name: str) -> dict[str, int]:
+    """The metrics of another maker's device that take a number or a switch, with their datatypes; none for any other device.
+
+    A birth does not say which of them may be written, so all that could be are named.
+    """
+    row = _speaker(engine, group, name)
+    is_foreign = row is not None and row.profile is None and _foreign(row)
+    return _writable((_born(engine, row) or {}) if row is not None and is_foreign else {})
+
+
+def _speaker(engine: sa.Engine, group: str, name: str) -> sa.Row[Any] | None:
+    """A device and the outbox of the node that speaks for it."""
+    of_node = sa.and_(node.c.grp == device.c.grp, node.c.id == device.c.gateway)
+    query = sa.select(device, node.c.outbox).join(node, of_node, isouter=True).where(device.c.grp == group, device.c.id == name)
+    with engine.connect() as connection:
+        return connection.execute(query).one_or_none()
+
+
+def _foreign(row: sa.Row[Any]) -> bool:
+    """Whether only births made a device known, those of a node that is not ours."""
+    return row.outbox is None and class_of(row) in {FOREIGN_CLASS, GATEWAY_CLASS}
+
+
+def _born(engine: sa.Engine, row: sa.Row[Any]) -> Mapping[str, int] | None:
+    return newest_datatypes(engine, row.grp, row.gateway, "" if row.id == row.gateway else row.id)
+
+
+def fault(order: Order, profile: Profile | None, now: int) -> str:
+    """Why an order cannot be given to a device of this profile; empty if it can."""
     if profile is None:
         return f"{order.device} has no profile, so nothing may be written to it"
     mapped = profile.points.get(order.point)
@@ -62,9 +110,35 @@ def fault(order: Order, profile: Profile | None, now: int) -> str:
         return f"value: expected {_one_of([f'{raw} ({name})' for raw, name in mapped.values.items()])}, got {order.value:g}"
     if mapped.limits is not None and not mapped.limits.min <= order.value <= mapped.limits.max:
         return f"value: expected {mapped.limits.min:g} to {mapped.limits.max:g} {mapped.unit}, got {order.value:g}"
-    if order.expires_at <= now:
-        return f"expires: expected a time after {iso(now)}, got {iso(order.expires_at)}"
-    return ""
+    return _expired(order, now)
+
+
+def foreign_fault(order: Order, datatypes: Mapping[str, int] | None, now: int) -> str:
+    """Why an order cannot be given to a device of which only its birth is known; empty if it can."""
+    if datatypes is None:
+        return f"{order.device} was never born, so nothing is known that may be written to it"
+    writable = _writable(datatypes)
+    if order.point not in writable:
+        near = get_close_matches(order.point, writable, n=_SHOWN) or sorted(writable)[:_SHOWN]
+        return f"point: {order.point!r} of {order.device} cannot be written; expected {_one_of(near)}"
+    try:
+        sparkplug.fit(writable[order.point], order.value)
+    except ValueError as error:
+        return f"value: {error}"
+    return _expired(order, now)
+
+
+def _writable(datatypes: Mapping[str, int]) -> dict[str, int]:
+    return {name: kind for name, kind in datatypes.items() if sparkplug.is_writable(name, kind)}
+
+
+def _expired(order: Order, now: int) -> str:
+    return "" if order.expires_at > now else f"expires: expected a time after {iso(now)}, got {iso(order.expires_at)}"
+
+
+def rebirth(group: str, name: str, why: str, by: str, now: int) -> Order:
+    """The order that asks a node for its births."""
+    return Order(group, name, sparkplug.REBIRTH, 1.0, why, by, now + REBIRTH_WITHIN)
 
 
 def place(engine: sa.Engine, order: Order, now: int) -> str:
@@ -104,5 +178,6 @@ def standing(engine: sa.Engine, group: str, name: str) -> Standing | None:
     return Standing(SENT if row.state == QUEUED else row.state, row.read_back, row.reason)
 
 
-def _one_of(names: list[str]) -> str:
+def _one_of(names: Iterable[str]) -> str:
+    names = list(names)
     return f"one of {', '.join(names)}" if names else "another device: none of its points may be written"

@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.registry import tables, tokens
-from cloud.registry.database import open_database
+from cloud.registry.database import open_database, writing
+from contract import sparkplug
+from contract.clock import parse_time
 
 LATER = "2026-03-01T10:00:00+08:00"
 EXCHANGE = ["exchange", "c1-e-main", "--at", "2026-02-01T10:00:00+08:00", "--last", "5000.5", "--first", "1", "--reason", "new"]
@@ -66,9 +68,45 @@ def test_an_exchange_and_a_profile_are_recorded(tmp_path: Path) -> None:
     assert json.loads(str(profile["weights"])) == [3] * 168
 
 
+def foreign(data: Path) -> None:
+    """A node of another group with one device, as ingest would have entered them."""
+    run(data, "migrate")
+    engine = open_database(f"sqlite:///{data / 'registry.db'}")
+    of = {"grp": "g2", "id": "pump", "class": "foreign", "name": "{}", "gateway": "fn"}
+    at = parse_time(LATER)
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(tables.device), [of, of | {"id": "fn", "class": "gateway"}])
+        connection.execute(sa.insert(tables.node).values(grp="g2", id="fn", online=True, changed_at=at))
+        connection.execute(sa.insert(tables.birth).values(grp="g2", node="fn", device="pump", at=at, metrics='{"speed": [2, 4]}'))
+    engine.dispose()
+
+
+def test_a_foreign_node_is_listed_asked_and_commanded(tmp_path: Path) -> None:
+    """It stands in the list with its group; question and command are queued for the service, with who, why and an audit row."""
+    foreign(tmp_path)
+    line = "g2/fn: foreign node, online since 2026-03-01T02:00:00.000Z, 1 devices, in a group that no site has\n"
+    assert run(tmp_path, "nodes").stdout == line
+    (node,) = json.loads(run(tmp_path, "nodes", "--json").stdout)
+    assert (node["devices"], node["known_group"], node["stores"]) == (["pump"], False, False)
+    asked = run(tmp_path, "rebirth", "fn", "--group", "g2", "--reason", "who", "--by", "li")
+    given = run(tmp_path, "command", "pump", "speed", "-3", "--group", "g2", "--reason", "slower", "--expires", "90")
+    kept = {str(row["id"]): row for row in rows(tmp_path, tables.command)}
+    first, second = kept[asked.stdout.strip()], kept[given.stdout.strip()]
+    assert [first[of] for of in ("grp", "device", "point", "why", "by", "state")] == ["g2", "fn", sparkplug.REBIRTH, "who", "li", "queued"]
+    assert [second[of] for of in ("device", "point", "value", "by")] == ["pump", "speed", -3.0, "command line"]
+    assert second["expires_at"] == parse_time(LATER) + 90_000
+    assert [row["action"] for row in rows(tmp_path, tables.audit)] == ["command", "command"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["rebirth", "none", "--reason", "x"], "no node 'none' in the group 510802; jieyue-cloud nodes lists them"),
+        (["rebirth", "none", "--reason", " "], "--reason: expected a reason"),
+        (["command", "none", "speed", "1", "--reason", "x"], "no device 'none' in the group 510802"),
+        (["command", "c3-ac-01", "nope", "1", "--reason", "x"], "point: 'nope' of c1-ac-a-1 cannot be written; expected one of"),
+        (["command", "c3-ac-01", "setpoint", "1_0", "--reason", "x"], "VALUE: expected a number, got '1_0'"),
+        (["command", "c3-ac-01", "setpoint", "22", "--reason", "x", "--expires", "0"], "--expires: expected seconds"),
         (["targets", "--scope", "unit:none"], "no scope 'unit:none'"),
         ([*EXCHANGE[:3], "yesterday", *EXCHANGE[4:]], "--at: expected a time as RFC 3339"),
         (["exchange", "none", *EXCHANGE[2:]], "meter: no meter 'none'"),

@@ -1,7 +1,8 @@
-"""Commands to devices."""
+"""Commands to devices and edge nodes, and which nodes there are."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.api import devices
 from cloud.api.auth import Commander
-from cloud.api.context import Here
+from cloud.api.context import Here, HereOrThere
 from cloud.api.params import Id, Moment, Said
 from cloud.api.problems import not_found, unprocessable
-from cloud.api.shapes import CommandAccepted, CommandState
-from cloud.registry import commands
-from cloud.registry.online import profile_of
+from cloud.api.shapes import CommandAccepted, CommandState, Node
+from cloud.registry import births, commands
+from contract.clock import iso
 
 router = APIRouter(prefix="/api/v1")
 
@@ -32,18 +33,43 @@ class NewCommand(BaseModel):
 
 
 @router.post("/devices/{device}/commands", status_code=HTTPStatus.ACCEPTED)
-def order(here: Here, caller: Commander, device: Id, body: NewCommand) -> CommandAccepted:
+def order(here: HereOrThere, caller: Commander, device: Id, body: NewCommand) -> CommandAccepted:
     """Send a command to a device; operators only."""
-    row, now = devices.device_row(here, device), here.clock.now_ms()
+    now = here.clock.now_ms()
+    devices.device_row(here, device)
     wanted = commands.Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
-    why_not = commands.fault(wanted, profile_of(row), now)
+    why_not = commands.refusal(here.engine, wanted, now)
     if why_not:
         raise unprocessable(why_not)
     return CommandAccepted(id=commands.place(here.engine, wanted, now), state=commands.SENT)
 
 
+class NewRebirth(BaseModel):
+    """Why births are asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: Annotated[Said, Field(min_length=1)]
+
+
+@router.get("/nodes")
+def every_node(here: Here) -> list[Node]:
+    """Every edge node that was ever born, those of groups that no site names too."""
+    return [Node(**asdict(node) | {"changed_at": iso(node.changed_at)}) for node in births.nodes(here.engine)]
+
+
+@router.post("/nodes/{node}/rebirth", status_code=HTTPStatus.ACCEPTED)
+def rebirth(here: HereOrThere, caller: Commander, node: Id, body: NewRebirth) -> CommandAccepted:
+    """Ask an edge node for its births; operators only. The command is done when they come, and fails after a minute without."""
+    if not births.node_exists(here.engine, here.group, node):
+        raise not_found("node", node)
+    now = here.clock.now_ms()
+    wanted = commands.rebirth(here.group, node, body.reason, caller.name, now)
+    return CommandAccepted(id=commands.place(here.engine, wanted, now), state=commands.SENT)
+
+
 @router.get("/commands/{command}")
-def standing(here: Here, command: Id) -> CommandState:
+def standing(here: HereOrThere, command: Id) -> CommandState:
     """How a command stands: sent, done, refused, expired or failed."""
     found = commands.standing(here.engine, here.group, command)
     if found is None:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from cloud.api import devices
-from cloud.api.context import Here
+from cloud.api.context import Here, HereOrThere
 from cloud.api.params import Day, Id
 from cloud.api.problems import not_found
 from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle
@@ -17,19 +17,19 @@ router = APIRouter(prefix="/api/v1")
 
 
 @router.get("/devices")
-def every_device(here: Here) -> list[Device]:
+def every_device(here: HereOrThere) -> list[Device]:
     """Every device; online = a good reading within three of its intervals (vehicles: 180 s)."""
     return devices.all_devices(here)
 
 
 @router.get("/names")
-def names(here: Here) -> dict[str, Both]:
+def names(here: HereOrThere) -> dict[str, Both]:
     """What people call each device, by its id."""
     return devices.names(here)
 
 
 @router.get("/devices/{device}")
-def one_device(here: Here, device: Id) -> DeviceDetail:
+def one_device(here: HereOrThere, device: Id) -> DeviceDetail:
     """A device with what its files say."""
     return devices.one_device(here, device)
 

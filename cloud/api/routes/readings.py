@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from cloud.api import readings
-from cloud.api.context import Here
+from cloud.api.context import HereOrThere
 from cloud.api.devices import device_row
 from cloud.api.latest import latest_readings
 from cloud.api.params import Every, Id, Moment
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/v1/readings")
 
 
 @router.get("/latest")
-def newest(here: Here, device: Id | None = None) -> list[Latest]:
+def newest(here: HereOrThere, device: Id | None = None) -> list[Latest]:
     """The newest reading of each point, of one device or of all."""
     if device is not None:
         device_row(here, device)
@@ -25,7 +25,7 @@ def newest(here: Here, device: Id | None = None) -> list[Latest]:
 
 @router.get("")
 def series(
-    here: Here, device: Id, point: Id, start: Moment, end: Moment, every: Every | None = None, aggregate: Aggregate | None = None
+    here: HereOrThere, device: Id, point: Id, start: Moment, end: Moment, every: Every | None = None, aggregate: Aggregate | None = None
 ) -> list[Sample]:
     """The readings of a point in [start, end); with `every` one number an interval, cut in Asia/Shanghai."""
     return readings.series(here, device, point, start, end, every, aggregate)

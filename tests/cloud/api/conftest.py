@@ -21,7 +21,7 @@ from contract.clock import Clock, parse_time
 from contract.reading import Quality, Reading
 from contract.site import Site
 
-GROUP = "510802"
+GROUP, OTHER = "510802", "510899"
 NOW = parse_time("2026-03-11T02:00:00Z")
 GOLDEN = Path(__file__).parents[2] / "contract" / "golden"
 MIDNIGHT = parse_time("2026-03-10T00:00:00+08:00")
@@ -40,9 +40,9 @@ class Served:
         """Ask as somebody with a role."""
         return await self.http.get(path, params=params, headers=self.bearer(role))
 
-    async def post(self, path: str, body: object, role: Role = Role.OPERATOR) -> httpx.Response:
+    async def post(self, path: str, body: object, role: Role = Role.OPERATOR, params: Mapping[str, str] | None = None) -> httpx.Response:
         """Send a JSON body as somebody with a role."""
-        return await self.http.post(path, json=body, headers=self.bearer(role))
+        return await self.http.post(path, params=params, json=body, headers=self.bearer(role))
 
     def bearer(self, role: Role) -> dict[str, str]:
         """The header of a role's token."""
@@ -129,6 +129,21 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
             device("e1", "electricity", interval=15.0),
             device("e2", "electricity", interval=15.0),
             device("gw-1", "gateway", compound=None),
+            *(of | {"grp": OTHER, "gateway": "fn", "compound": None} for of in (device("fn", "gateway"), device("pump", "foreign"))),
+        ],
+    ),
+    (
+        tables.node,
+        [
+            {"grp": GROUP, "id": "gw-1", "outbox": "uuid", "bd_seq": 1, "online": True, "changed_at": NOW - 3_600_000},
+            {"grp": OTHER, "id": "fn", "outbox": None, "bd_seq": None, "online": False, "changed_at": NOW - 1000},
+        ],
+    ),
+    (
+        tables.birth,
+        [
+            {"grp": OTHER, "node": "fn", "device": "pump", "at": at, "bd_seq": None, "metrics": json.dumps(metrics)}
+            for at, metrics in ((NOW - 2, {"gone": [10, None]}), (NOW - 1, {"speed": [2, 4], "run": [11, None], "label": [12, None]}))
         ],
     ),
     (
@@ -140,6 +155,7 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
             newest("car", "speed", 41.5, 170),
             newest("e1", "energy_import", 1234.5, 46),
             newest("e1", "power", None, 1, quality=int(Quality.BAD), reason="timeout", good_at=NOW - 46_000),
+            newest("pump", "speed", 7.0, 30, grp=OTHER),
             newest("e1", "strange", 7.0, 46, quality=int(Quality.SUSPECT), good_at=None),
         ],
     ),

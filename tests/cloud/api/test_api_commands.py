@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from cloud.registry import tables
 from cloud.registry.database import writing
+from cloud.registry.tokens import Role
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
@@ -111,3 +112,49 @@ async def test_a_command_needs_a_device_that_takes_it(device: str, status: int, 
     """A device that is unknown, or of which nothing is known, gets no command."""
     answer = await served.post(f"/api/v1/devices/{device}/commands", ORDER)
     assert (answer.status_code, answer.json()["detail"]) == (status, said)
+
+
+FOREIGN, LATER = {"group": "510899"}, "2026-03-11T02:10:00Z"
+
+
+async def test_a_foreign_device_takes_what_its_birth_lists(served: Served) -> None:
+    """By its group: the newest birth says which metrics there are and what fits them; without the group there is no such device."""
+    order = {"point": "speed", "value": 3, "reason": "try", "expires": LATER}
+    path = "/api/v1/devices/pump/commands"
+    for change, said in (
+        ({"point": "gone"}, "point: 'gone' of pump cannot be written; expected one of run, speed"),
+        ({"point": "label"}, "point: 'label' of pump cannot be written; expected one of run, speed"),
+        ({"value": 40_000}, "value: 40000 is no value of datatype 2"),
+        ({"point": "run", "value": 2}, "value: 2 is no value of datatype 11"),
+    ):
+        answer = await served.post(path, order | change, params=FOREIGN)
+        assert (answer.status_code, answer.json()["detail"]) == (422, said)
+    assert (await served.post(path, order)).status_code == 404
+    answer = await served.post(path, order, params=FOREIGN)
+    assert answer.status_code == 202
+    name = answer.json()["id"]
+    assert (await served.get(f"/api/v1/commands/{name}", FOREIGN)).json() == {"state": "sent", "read_back": None, "reason": ""}
+    assert (await served.get(f"/api/v1/commands/{name}")).status_code == 404
+    (row,) = rows(served, tables.command)
+    assert (row["grp"], row["device"], row["point"], row["value"], row["by"]) == ("510899", "pump", "speed", 3.0, "the operator")
+
+
+async def test_an_operator_asks_a_node_for_its_births(served: Served) -> None:
+    """Ours or a foreign one; kept with its reason, an expiry of a minute and its audit row; who may not command may not ask."""
+    for node, group in (("gw-1", {}), ("fn", FOREIGN)):
+        answer = await served.post(f"/api/v1/nodes/{node}/rebirth", {"reason": "who is there"}, params=group)
+        assert answer.status_code == 202, answer.text
+    kept = [(r["grp"], r["device"], r["point"], r["value"], r["expires_at"] - r["created_at"]) for r in rows(served, tables.command)]
+    assert sorted(kept) == [(g, n, "Node Control/Rebirth", 1.0, 60_000) for g, n in (("510802", "gw-1"), ("510899", "fn"))]
+    assert "fn Node Control/Rebirth = 1: who is there" in rows(served, tables.audit)[-1]["detail"]
+    assert (await served.post("/api/v1/nodes/fn/rebirth", {"reason": "x"})).status_code == 404
+    assert (await served.post("/api/v1/nodes/gw-1/rebirth", {"reason": " "})).status_code == 422
+    assert (await served.post("/api/v1/nodes/gw-1/rebirth", {"reason": "x"}, Role.VIEWER)).status_code == 403
+    assert (await served.post("/api/v1/nodes/gw-1/rebirth", {"reason": "x"}, Role.CLERK)).status_code == 403
+
+
+async def test_a_group_that_nobody_has_is_not_found(served: Served) -> None:
+    """A wrong group is no empty answer."""
+    for path in ("/api/v1/devices", "/api/v1/readings/latest", "/api/v1/names", "/api/v1/devices/ac"):
+        answer = await served.get(path, {"group": "510898"})
+        assert (answer.status_code, answer.json()["detail"]) == (404, "no group '510898'")

@@ -25,6 +25,8 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 KNOWN: dict[str, str | int] = {"device": "e1", "vehicle": "car", "point": "power", "meter": "m1", "scope": "unit:u1", "set": "national"}
 KNOWN |= {
     "report": "targets",
+    "node": "gw-1",
+    "group": "510802",
     "year": 2026,
     "alert": "a1",
     "format": "xlsx",

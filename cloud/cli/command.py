@@ -1,0 +1,65 @@
+"""`jieyue-cloud command`: write a point of a device, ours or another maker's."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from cloud.cli.shared import Commands, add, add_by, add_order, database, give
+from cloud.opening import site_of
+from cloud.registry.commands import Order, refusal
+from cloud.settings import Settings
+from contract.clock import Clock
+from contract.commandline import Parser
+
+_LONGEST = 86_400.0
+_ABOUT = (
+    "Write a point of a device. A device of the site takes what its profile allows; of another maker's device it is a metric that its "
+    "birth lists, and the command is done when the device's data shows the value. The service must run, for it sends the command."
+)
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    parser = add(commands, "command", "write a point of a device", run, _ABOUT)
+    parser.add_argument("device", metavar="DEVICE", help="id of the device")
+    parser.add_argument("point", metavar="POINT", help="point to write, such as setpoint; of another maker's device, its metric")
+    parser.add_argument("value", type=_number, metavar="VALUE", help="in the point's unit, or the number of a state")
+    parser.add_argument(
+        "--expires", type=_seconds, default=60.0, metavar="S", help="seconds from now within which it may be carried out (default 60)"
+    )
+    add_order(parser)
+    add_by(parser, "orders it")
+
+
+def _number(text: str) -> float:
+    try:
+        found = float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
+    return found
+
+
+def _seconds(text: str) -> float:
+    found = _number(text)
+    if not 0 < found <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"expected seconds, more than 0 and at most {_LONGEST:g}, got {text!r}")
+    return found
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Queue the command, and say how it stands.
+
+    Raises:
+        ValueError: There is no such device, or it does not take this.
+    """
+    now, group = clock.now_ms(), arguments.group or site_of(settings).group
+    a = arguments
+    order = Order(group, a.device, a.point, a.value, a.reason, a.by, now + int(a.expires * 1000))
+    with database(settings) as engine:
+        why_not = refusal(engine, order, now)
+        if why_not:
+            raise ValueError(why_not)
+        return give(engine, clock, order, wait=arguments.wait)
