@@ -104,7 +104,7 @@ def test_a_foreign_node_is_listed_asked_and_commanded(tmp_path: Path) -> None:
         (["rebirth", "none", "--reason", "x"], "no node 'none' in the group 510802; jieyue-cloud nodes lists them"),
         (["rebirth", "none", "--reason", " "], "--reason: expected a reason"),
         (["command", "none", "speed", "1", "--reason", "x"], "no device 'none' in the group 510802"),
-        (["command", "c3-ac-01", "nope", "1", "--reason", "x"], "point: 'nope' of c1-ac-a-1 cannot be written; expected one of"),
+        (["command", "c3-ac-01", "nope", "1", "--reason", "x"], "point: 'nope' of c3-ac-01 cannot be written; expected one of"),
         (["command", "c3-ac-01", "setpoint", "1_0", "--reason", "x"], "VALUE: expected a number, got '1_0'"),
         (["command", "c3-ac-01", "setpoint", "22", "--reason", "x", "--expires", "0"], "--expires: expected seconds"),
         (["targets", "--scope", "unit:none"], "no scope 'unit:none'"),
