@@ -38,15 +38,16 @@ class Newest(NamedTuple):
     at: int
 
 
-class Device(NamedTuple):
-    """A device as the registry has it."""
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as the registry has it; its profile is long, so nobody who prints a view wants it."""
 
     id: str
     device_class: str
     gateway: str
     name: dict[str, str]
     life: Life
-    profile: Profile | None = None
+    profile: Profile | None = field(default=None, repr=False)
 
 
 class Meter(NamedTuple):
