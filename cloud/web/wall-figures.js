@@ -81,8 +81,8 @@ export function drawTargets({ targets, pace }) {
     const digits = indicator.unit === "kgce/m2" ? 3 : 2;
     put(row.number, indicator.change === null ? number(null) : percent(indicator.change, 2, true).slice(0, -2));
     state(row.shape, kind);
-    // a met target has no other reason than that much of it is estimated
-    put(row.word, say(indicator.status === "met" && indicator.reason ? "status.met_estimated" : `status.${indicator.status}`));
+    // what a met target rests on, such as much that is estimated, stands on the overview and in the report
+    put(row.word, say(indicator.status === "met" && indicator.reason ? "status.met_noted" : `status.${indicator.status}`));
     mark(row.element, "data-state", kind);
     put(row.until, indicator.actual.end ? say("wall.until", { time: date(Date.parse(indicator.actual.end) - 1) }) : "");
     put(row.limit, say("wall.goal", { change: percent(indicator.target_change, 1, true) }));

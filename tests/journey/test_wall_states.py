@@ -91,6 +91,10 @@ def odd_states(wall: dict[str, Any]) -> dict[str, Any]:
     vehicles = [car | home for car in wall["vehicles"]]
     alerts = [open_alert("info", zones[3]["device"], wall["now"]), open_alert("critical", vehicles[2]["id"], wall["now"])]
     alerts += [open_alert("warning", vehicles[3]["id"], wall["now"])]
+    noted = {"status": "met", "reason": "estimated: 6.0 % of this year, 0.0 % of last year", "change": -0.031}
+    plain = {"status": "met", "reason": None, "change": -0.031}
+    indicators = [one | change for one, change in zip(wall["targets"]["indicators"], (noted, noted, plain), strict=True)]
+    wall = wall | {"targets": wall["targets"] | {"indicators": indicators}}
     return wall | {"zones": zones, "lifts": lifts, "vehicles": vehicles, "alerts": alerts}
 
 
@@ -107,6 +111,8 @@ def test_every_state_is_told_apart(served: Served, browser: Browser, lang: str, 
         page.screenshot(path=artefacts / f"wall-states-{size[0]}x{size[1]}-{lang}.png")
         zones = [zone.get_attribute("data-state") for zone in page.locator(".zone").all()]
         assert zones == ["off", "unknown", "info", "info", "unknown", "alarm", "unknown", "ok", "ok", "ok", "ok"]
+        met, noted = (say(f"status.{status}", "en" if lang == "en" else "zh") for status in ("met", "met_noted"))
+        assert [status.inner_text() for status in page.locator(".target .status").all()] == [f"● {noted}", f"● {noted}", f"● {met}"]
         shown = page.locator(".zone").nth(0).locator(".run").inner_text()
         assert shown == {"zh": "○ 关机", "en": "○ off"}[lang]
         assert "1" in page.locator(".zone").nth(1).locator(".run").inner_text()

@@ -294,6 +294,23 @@ def test_windows_follow_the_calendar_of_the_site(at: str, until: str | None, con
     assert (group["window"], group["until"]) == (until is not None, until)
 
 
+@pytest.mark.parametrize(("at", "year"), [("2026-12-31T23:59:59", 2026), ("2027-01-01T00:00:00", 2027), ("2027-01-01T00:30:00", 2027)])
+def test_the_wall_at_the_turn_of_the_year(at: str, year: int, context: Context) -> None:
+    """Before the first hour of a year is over nothing of it is said, and nothing of the year before is taken for it."""
+    midnight = parse_time("2026-12-31T00:00:00+08:00")
+    write(context, tables.ledger_hour, *(used("m1", midnight + hour * HOUR, 1000) for hour in range(24)))
+    wall = shown(replace(context, clock=Clock(origin_ms=parse_time(f"{at}+08:00"), speed=0.0)))
+    load, targets = wall["load"], wall["targets"]
+    assert targets["year"] == year
+    if year == 2026:
+        assert (load["value"], load["until"]) == (23.0, "2026-12-31T15:00:00.000Z")
+        return
+    assert (load["value"], load["hours"], load["change"], load["hour_change"]) == (None, [], None, None)
+    assert load["until"] == "2026-12-31T16:00:00.000Z"
+    assert {one["status"] for one in targets["indicators"]} == {"no_figure"}
+    assert {one["actual"]["value"] for one in targets["indicators"]} == {None}
+
+
 @pytest.mark.parametrize(
     ("speed", "ignition", "age", "state"),
     [(41.5, 1.0, 170, "moving"), (3.0, 1.0, 5, "idling"), (0.0, 0.0, 5, "parked"), (0.0, None, 5, "parked"), (41.5, 1.0, 181, "offline")],
