@@ -46,7 +46,9 @@ def _row(indicator: Indicator, language: Language) -> Sequence[str]:
         number(indicator.baseline.value),
         percent(indicator.change),
         percent(indicator.target_change),
-        percent(indicator.forecast.change),
+        percent(
+            None if indicator.forecast.value is None else indicator.forecast.change
+        ),  # until there are forecasts it is the change so far
         number(indicator.allowance.value, f" {indicator.allowance.unit}"),
         words[f"status.{indicator.status}"][language],
     )

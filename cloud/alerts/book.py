@@ -18,6 +18,7 @@ from cloud.alerts.ruleset import Rule, Severity
 from cloud.alerts.view import View
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
+from cloud.texts import catalogue
 from contract.operation import Text
 
 WAITING, SENT, FAILED = "waiting", "sent", "failed"
@@ -88,7 +89,8 @@ def fire(connection: sa.Connection, view: View, rule: Rule, seen: Observation, s
         Its id.
     """
     name = seen.words.get("name", view.name_of(seen.subject))
-    words: dict[str, Word] = {"value": "?", "limit": "?", "unit": str(rule.unit), **seen.words, "name": name}
+    unknown: Word = {str(language): text for language, text in catalogue()["none"].items()}
+    words: dict[str, Word] = {"value": unknown, "limit": unknown, "unit": str(rule.unit), **seen.words, "name": name}
     words |= {key: number for key, number in (("value", seen.value), ("limit", seen.limit)) if number is not None}
     alert = uuid.uuid4().hex
     row = {

@@ -286,3 +286,15 @@ def test_an_emergency_of_one_position_is_not_missed(house: House) -> None:
     house.now += MINUTE
     house.publish()
     assert [change.subject for change in house.evaluator.round(house.now)] == ["car-em-01"]
+
+
+def test_what_is_not_known_is_no_question_mark(house: House) -> None:
+    """A text with the minutes of a gateway that was never heard says in its language that they are not known."""
+    only(house, "gateway_offline")
+    rule = house.evaluator.rules["gateway_offline"]
+    house.evaluator.rules = {rule.id: rule.model_copy(update={"detail": Text(zh="{value} {limit}", en="{value} {limit}")})}
+    house.use("c1-e-main")
+    house.now = TUESDAY
+    house.silent.add("gw-c1")
+    house.run(TUESDAY + 30 * MINUTE)
+    assert [json.loads(alert.detail) for alert in house.alerts()] == [{"zh": "暂无 暂无", "en": "not known not known"}]

@@ -65,6 +65,7 @@ def test_the_table_shows_the_same_figures(
     assert f"{indicator.actual.value:,.2f} " in row
     assert f"{indicator.change:+.1%}" in row
     assert "-3.0%" in row
+    assert row.count(f"{indicator.change:+.1%}") == 1  # the change so far is not called a forecast as well
     assert any("fuel: nothing known for 2026-01" in line for line in said)
 
 
