@@ -149,7 +149,10 @@ async def test_a_terminal_sends_again_what_the_platform_lacks() -> None:
                 elif again:
                     writer.write(encode(message(PlatformResponse(came[-1].seq, 0x0704, 0), device.phone, 1, 2013)))
         writer.close()
+        await writer.wait_closed()
+        ended.set()
 
+    ended = asyncio.Event()
     server = await asyncio.start_server(platform, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     link = Link(reader, writer, device, Clock())
@@ -161,6 +164,8 @@ async def test_a_terminal_sends_again_what_the_platform_lacks() -> None:
         hearing.cancel()
         await asyncio.gather(hearing, return_exceptions=True)
         writer.close()
+        await writer.wait_closed()
+        await asyncio.wait_for(ended.wait(), 10)
         server.close()
     assert [frame.package_number for frame in came] == [1, 2, 3]
     assert again == [came[1]]
