@@ -89,7 +89,13 @@ def _plain(text: str) -> str:
 
 def value(path: Path, record: object, message: object) -> object:
     """What stands at a path; None when it is not there. `*` is the first element."""
-    return next((found for _, found in _walk(path.steps, message if path.whole else record, "")), None)
+    document = message if path.whole else record
+    for at, step in enumerate(path.steps):
+        if isinstance(step, Each):
+            return next((found for _, found in _walk(path.steps[at:], document, "")), None)
+        # Most steps are keys, so these are taken without a call.
+        document = document.get(step) if isinstance(document, dict) and isinstance(step, str) else _stepped(step, document)
+    return document
 
 
 def records(path: Path, message: object) -> Iterator[tuple[str, object]]:
@@ -103,14 +109,15 @@ def _walk(steps: tuple[Step, ...], document: object, name: str) -> Iterator[tupl
             for inner, element in _elements(document):
                 yield from _walk(steps[at + 1 :], element, inner)
             return
-        document = _picked(step, document) if isinstance(step, Pick) else _child(step, document)
-        if document is None:
-            return
+        document = _stepped(step, document)
     if document is not None:
         yield name, document
 
 
-def _child(key: str, document: object) -> object:
+def _stepped(key: str | Pick, document: object) -> object:
+    """What stands at one step; None where nothing does."""
+    if isinstance(key, Pick):
+        return _picked(key, document)
     if isinstance(document, dict):
         return document.get(key)
     if isinstance(document, list) and key.isascii() and key.isdigit() and len(key) < 10:  # noqa: PLR2004 (no message is longer)
