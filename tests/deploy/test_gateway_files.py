@@ -71,7 +71,7 @@ def test_adapters_get_names_that_stay() -> None:
     rules = [
         line for line in (GATEWAY / "99-jieyue-rs485.rules").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
     ]
-    part = re.compile(r'(ACTION|SUBSYSTEMS?|ATTRS\{\w+\}|SYMLINK|GOTO|LABEL)(==|!=|\+=|=)"([^"]+)"')
+    part = re.compile(r'(ACTION|SUBSYSTEMS?|DRIVER|ATTRS?\{\w+\}|SYMLINK|GOTO|LABEL)(==|!=|\+=|=)"([^"]+)"')
     jumps: set[str] = set()
     labels: set[str] = set()
     names: list[str] = []

@@ -276,6 +276,32 @@ async def test_a_gateway_that_answers_for_an_absent_slave_is_its_silence(make_sl
         assert slave.connections == 1
 
 
+@NO_ID
+async def test_a_refusal_that_may_be_late_settles_nothing(framing: str, make_slave: type[Slave], driven: Driven) -> None:
+    """An exception tells no length: the late refusal of one read is not taken for that of the next, whose answer is then awaited too."""
+    points = {"voltage_a": VOLTS | {"address": 0}, "voltage_b": VOLTS | {"address": 100}, "voltage_c": VOLTS | {"address": 101}}
+    slave, owed = make_slave(framing), list[bytes]()
+
+    def script(asked: Asked) -> bytes:
+        said = b"".join(owed)
+        owed.clear()
+        if len(slave.asked) == 1:
+            owed.append(slave.exception(asked, 4))
+            return b""
+        if len(slave.asked) == 2:
+            owed.append(slave.answer(asked))
+            return said
+        return said + slave.answer(asked)
+
+    slave.script = script
+    async with driven(slave, profile(points)) as driver:
+        with pytest.raises(NoAnswerError):
+            await driver.read(device(1))
+        row = await driver.read(device(1))
+    assert (row.values, row.bad) == ({"voltage_a": 100.0, "voltage_b": 103.0, "voltage_c": 104.0}, {})
+    assert [(a.function, a.address, a.count) for a in slave.asked] == [(3, 0, 1), (3, 100, 2), (4, 0, 1), (3, 0, 1), (3, 100, 2)]
+
+
 WRONG_ID: dict[str, Callable[[int], int]] = {
     "always 0": lambda _: 0,
     "always one more": lambda tid: (tid + 1) & 0xFFFF,
