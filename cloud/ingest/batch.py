@@ -103,8 +103,7 @@ def take_readings(
     good, others = sparkplug.sort_out(payload, device, types, aliases)
     polls = batch.polls[group, device]
     counted = known.meters.get((group, device)) or {}
-    times = good.keys() | {reading.at for reading in others}
-    doubtful = doubtful_times(batch, known, topic, payload, received_at, times, live=live, ours=ours)
+    doubtful = doubtful_times(batch, known, topic, payload, received_at, good, others, live=live, ours=ours)
     for at, values in good.items():
         if at in doubtful:
             others += [Reading(device, point, value, at) for point, value in values.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from cloud.ingest.judging import DRIFT, TOLERANCE, Row, Source
@@ -10,20 +10,30 @@ from cloud.ingest.known import Known
 from cloud.registry.clocks import HOUR_MS, State
 from cloud.telemetry.base import MAX_MS
 from contract import sparkplug
+from contract.reading import Reading
 from contract.sparkplug_b_pb2 import Payload
 from contract.topics import Topic
 
 if TYPE_CHECKING:
     from cloud.ingest.batch import Batch
 
-_NONE: frozenset[int] = frozenset()
+_NONE: tuple[int, ...] = ()
 UNDECIDED_FOR = 24 * HOUR_MS
 """After so long (ms) without a further reading, what came late counts as late: it was all that there was."""
 
 
 def doubtful_times(
-    batch: Batch, known: Known, topic: Topic, payload: Payload, received_at: int, times: set[int], *, live: bool, ours: bool
-) -> set[int] | frozenset[int]:
+    batch: Batch,
+    known: Known,
+    topic: Topic,
+    payload: Payload,
+    received_at: int,
+    good: Collection[int],
+    others: Sequence[Reading],
+    *,
+    live: bool,
+    ours: bool,
+) -> Collection[int]:
     """Those of a payload's times of measurement that are not believed.
 
     Of a node of ours the lag of its gateway is the age of the payload, since that is stamped when it is sent, and so without the
@@ -36,7 +46,8 @@ def doubtful_times(
         topic: Where the payload came from.
         payload: With a time that can be.
         received_at: Ms, by the cloud's clock.
-        times: Of its readings, ms.
+        good: Times of its good readings, ms.
+        others: Its other readings.
         live: Whether an old time of a foreign node says something of its clock.
         ours: Whether the node has an outbox.
     """
@@ -44,8 +55,9 @@ def doubtful_times(
     taken = sparkplug.taken(payload) if ours else {}
     group, node, device = topic.group, topic.node, topic.device or topic.node
     quiet = -DRIFT <= sent <= DRIFT and (group, node) not in known.clocks
-    if ours and quiet and not taken and max(times, default=0) <= received_at + TOLERANCE:
-        return _NONE
+    if ours and quiet and not taken and not others and max(good, default=0) <= received_at + TOLERANCE:
+        return _NONE  # as nearly all are
+    times = {*good, *(reading.at for reading in others)}
     judge = _Judge(batch, known, group, device, received_at)
     wrong = {at for at in times if at > MAX_MS}  # no store holds them, so they say nothing of a clock
     if ours or live or sent < -TOLERANCE:
