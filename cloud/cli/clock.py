@@ -1,13 +1,14 @@
-"""`jieyue-cloud clock`: record how far the clock of a device or gateway was off."""
+"""`jieyue-cloud clock`: say and record how far the clocks of devices and gateways were off."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from decimal import Decimal, InvalidOperation
 
 from cloud.cli.shared import Commands, add, add_actions, add_by, at, database
-from cloud.registry.clocks import Recorded, groups_of, record_offset
+from cloud.registry.clocks import Recorded, groups_of, known_offsets, record_offset
 from cloud.settings import Settings
 from contract.clock import Clock, iso
 from contract.commandline import Parser
@@ -17,9 +18,12 @@ _MOST = 100 * 366 * 86_400
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
-    clock = add(commands, "clock", "record how far a clock was off", run, "Look after what is known of clocks.")
+    clock = add(commands, "clock", "say or record how far clocks were off", run, "Look after what is known of clocks.")
+    actions = add_actions(clock)
+    shown = add(actions, "list", "print what was judged and recorded, and what is undecided", show)
+    shown.add_argument("--json", action="store_true", help="print JSON instead of lines")
     parser = add(
-        add_actions(clock),
+        actions,
         "offset",
         "record that the clock of a device or gateway was off for a while",
         run,
@@ -70,6 +74,21 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
         hours = record_offset(engine, group, known, arguments.by, clock.now_ms())
     first, last = iso(start - arguments.seconds), iso(end - offset_to)
     sys.stdout.write(f"{source}: what it dated {iso(start)} to {iso(end)} was measured {first} to {last}; {hours} hours are counted anew\n")
+    return 0
+
+
+def show(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
+    """Print what is known of clocks, a line each."""
+    with database(settings) as engine:
+        found = known_offsets(engine)
+    if arguments.json:
+        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        return 0
+    for row in found:
+        seconds = f"{row['seconds']:+g} s" if row["seconds"] == row["seconds_to"] else f"{row['seconds']:+g} to {row['seconds_to']:+g} s"
+        what = "late" if row["state"] == "undecided" else seconds
+        why = f" ({row['why']})" if row["why"] else ""
+        sys.stdout.write(f"{row['group']} {row['source']}: {row['from']} to {row['to']}: {what}, {row['state']}, {row['by']}{why}\n")
     return 0
 
 

@@ -121,6 +121,28 @@ def wrong_now(connection: sa.Connection, group: str) -> frozenset[str]:
     return frozenset(connection.execute(query).scalars())
 
 
+def known_offsets(engine: sa.Engine) -> list[dict[str, Any]]:
+    """All that is known of clocks, for people: by source and time, offsets in seconds."""
+    table = tables.clock_offset
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(table).order_by(table.c.grp, table.c.source, table.c.valid_from, table.c.by)).mappings().all()
+    return [
+        {
+            "group": row["grp"],
+            "source": row["source"],
+            "from": iso(row["valid_from"]),
+            "to": iso(row["valid_to"]),
+            "seconds": row["offset_from_ms"] / 1000,
+            "seconds_to": row["offset_to_ms"] / 1000,
+            "state": row["state"],
+            "by": row["by"],
+            "why": row["why"],
+            "recorded_at": iso(row["recorded_at"]),
+        }
+        for row in rows
+    ]
+
+
 def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, decided: bool) -> dict[str, list[sa.RowMapping]]:
     """Rows by source, a device's own first, then its gateway's."""
     column, asked = tables.clock_offset.c, list(dict.fromkeys(sources))

@@ -133,7 +133,11 @@ def test_a_clock_s_offset_is_recorded_and_says_what_follows(tmp_path: Path) -> N
     assert (row["source"], row["offset_from_ms"], row["offset_to_ms"], row["by"], row["why"], row["whole"]) == (
         "c1-e-main", 28_800_000, 28_800_000, "command line", "zone", False,
     )  # fmt: skip
-    assert [entry["action"] for entry in rows(tmp_path, tables.audit)] == ["clock_offset"]
+    assert "clock_offset" in [entry["action"] for entry in rows(tmp_path, tables.audit)]
+    listed = "510802 c1-e-main: 2026-02-01T08:00:00.000Z to 2026-02-02T07:59:59.999Z: +28800 s, closed, command line (zone)\n"
+    assert run(tmp_path, "clock", "list").stdout == listed
+    (shown,) = json.loads(run(tmp_path, "clock", "list", "--json").stdout)
+    assert (shown["source"], shown["seconds"], shown["state"]) == ("c1-e-main", 28800.0, "closed")
     assert len(rows(tmp_path, tables.touched)) == 32
 
 
