@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract.certificates import authority
 from contract.clock import Clock
 from contract.yamlfile import ConfigError
 
@@ -82,6 +84,17 @@ class Settings(BaseSettings):
             ConfigError: The file cannot be read.
         """
         return _secret("JIEYUE_MQTT_PASSWORD_FILE", self.mqtt_password_file)
+
+    def mqtt_tls(self) -> ssl.SSLContext | None:
+        """What holds the broker's certificate against the authority's; None without one.
+
+        Raises:
+            ConfigError: The file cannot be read, or holds no certificate.
+        """
+        try:
+            return authority(self.mqtt_ca_file)
+        except ConfigError as error:
+            raise ConfigError(f"JIEYUE_MQTT_CA_FILE: {error}") from error
 
 
 def _secret(variable: str, path: Path | None) -> str | None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contract import yamlfile
+from contract.certificates import authority
 from contract.jt808.limits import TerminalLimits
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
 from contract.wiring import end_of, place_of, shared
@@ -42,14 +43,7 @@ class Broker(Strict):
         Raises:
             ConfigError: The file cannot be read, or holds no certificate.
         """
-        if self.ca_file is None:
-            return None
-        try:
-            return ssl.create_default_context(cafile=self.ca_file)
-        except ssl.SSLError as error:
-            raise yamlfile.ConfigError(f"{self.ca_file}: expected certificates in PEM form") from error
-        except OSError as error:
-            raise yamlfile.ConfigError(f"{self.ca_file}: cannot be read: {error.strerror}") from error
+        return authority(self.ca_file)
 
 
 def _secret(path: Path | None) -> str | None:

@@ -17,6 +17,7 @@ from contract import sparkplug, topics
 from contract.clock import Clock
 from contract.compressed import marked, unwrapped
 from contract.lifecycle import heed_cancellation
+from contract.reaching import Takeovers, why
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug_b_pb2 import Payload
@@ -25,7 +26,6 @@ from contract.yamlfile import ConfigError
 from edge.outbox.keeping import recall
 from edge.outbox.outbox import Kept, Outbox
 from edge.primary import PrimaryHost
-from edge.reasons import Takeovers, why
 from edge.session import Node, Session
 from edge.settings import Settings
 from edge.window import Window
@@ -162,6 +162,7 @@ class Uplink:
     async def _sending(self, client: aiomqtt.Client, bd_seq: int) -> None:
         """Births once the host is there, then rows until the session ends."""
         if self._settings.acknowledge == "store":
+            log.info("uplink waits for the host's STATE", gateway=self._node.id, host=self._settings.host_id)
             await self._host.wait()
         self._session = session = Session(self._node, client, bd_seq)
         await session.births()

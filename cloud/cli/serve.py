@@ -33,6 +33,7 @@ def run_service(settings: Settings, clock: Clock, *, serve: bool, ingest: bool) 
     import uvloop  # noqa: PLC0415 (only the service needs it)
 
     settings.mqtt_password()
+    settings.mqtt_tls()
     with listening(settings) if serve else nullcontext() as taken:
         service = Service(settings, clock)
         service.listening = taken

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -29,9 +28,11 @@ from cloud.telemetry.base import StoreDown, Telemetry
 from contract import compressed, sparkplug, topics
 from contract.clock import Clock
 from contract.lifecycle import heed_cancellation
+from contract.reaching import Takeovers, why
 from contract.sparkplug import Born, DataType
 from contract.store import Ack, ranges
 from contract.topics import Topic
+from contract.yamlfile import ConfigError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,6 +76,7 @@ class Host:
         self._state_at = 0
         self._listened_at = 0.0
         self._reborn: dict[tuple[str, str], float] = {}
+        self._takeovers = Takeovers(f"host-{settings.host_id}")
         self._logged: dict[str, float] = {}
         self.dropped: Counter[str] = Counter()
         self.online = asyncio.Event()
@@ -93,10 +95,11 @@ class Host:
 
     async def _sessions(self) -> None:
         while True:
+            began = time.monotonic()
             try:
                 await self._session()
-            except (aiomqtt.MqttError, OSError) as error:
-                log.warning("broker lost", reason=str(error))
+            except (aiomqtt.MqttError, OSError, ConfigError) as error:
+                self._lost(error, time.monotonic() - began)
             except Superseded as error:
                 self._state_at = error.at
                 log.warning("own STATE is dated later than this session; beginning a new one", at=error.at)
@@ -105,6 +108,12 @@ class Host:
                 self.online.clear()
             heed_cancellation()
             await asyncio.sleep(_WAIT)
+
+    def _lost(self, error: Exception, seconds: float) -> None:
+        """Say why a session ended or never began; the same reason once a minute."""
+        s, taken = self._settings, self.online.is_set()
+        reason = why(error, s.mqtt_host, s.mqtt_port, tls=s.mqtt_ca_file is not None, taken=taken)
+        self._complain("broker lost", reason + self._takeovers.ended(seconds, accepted=taken))
 
     async def _session(self) -> None:
         """One session: will, subscriptions, and only then the birth, with the will's time (tck-id-host-topic-phid-birth-*)."""
@@ -119,7 +128,7 @@ class Host:
             clean_session=True,
             keepalive=15,
             timeout=10,
-            tls_context=ssl.create_default_context(cafile=s.mqtt_ca_file) if s.mqtt_ca_file else None,
+            tls_context=s.mqtt_tls(),
             will=aiomqtt.Will(topic, state(online=False, at=born_at), qos=1, retain=True),
         ) as client:
             self._enqueue(Message("", b"", self._clock.now_ms()))
@@ -295,10 +304,14 @@ class Host:
     def _drop(self, reason: str, number: int = 1) -> None:
         self.dropped[reason] += number
         DROPPED.labels(reason).inc(number)
+        self._complain("dropped", reason, count=self.dropped[reason])
+
+    def _complain(self, event: str, reason: str, **more: int) -> None:
+        """Log a reason, each at most once a minute."""
         now = time.monotonic()
         if now - self._logged.get(reason, -LOG_EVERY) >= LOG_EVERY:
             self._logged[reason] = now
-            log.warning("dropped", reason=reason, count=self.dropped[reason])
+            log.warning(event, reason=reason, **more)
 
 
 def _measured(step: str, work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import ssl
 
 import aiomqtt
 
 from cloud.settings import Settings
 from contract import sparkplug
+from contract.reaching import why
 from contract.site import Site
 from contract.sparkplug import Born, DataType
 from contract.topics import Topic
@@ -35,9 +35,10 @@ async def ask(settings: Settings, site: Site, gateways: list[str], span: tuple[i
             username=settings.mqtt_user or None,
             password=settings.mqtt_password(),
             timeout=10,
-            tls_context=ssl.create_default_context(cafile=settings.mqtt_ca_file) if settings.mqtt_ca_file else None,
+            tls_context=settings.mqtt_tls(),
         ) as client:
             for gateway in gateways:
                 await client.publish(str(Topic(site.group, "NCMD", gateway)), sparkplug.command([asked], at=now), qos=0)
     except aiomqtt.MqttError as error:
-        raise OSError(f"broker {settings.mqtt_host}:{settings.mqtt_port}: {error}") from error
+        tls = settings.mqtt_ca_file is not None
+        raise OSError(f"the broker cannot be asked: {why(error, settings.mqtt_host, settings.mqtt_port, tls=tls)}") from error

@@ -11,11 +11,11 @@ import aiomqtt
 import structlog
 
 from contract.lifecycle import heed_cancellation
+from contract.reaching import why
 from contract.reading import Row
 from edge.drivers import payloads
 from edge.drivers.audience import Audience
 from edge.drivers.base import Line, Sparing, driver
-from edge.reasons import why
 
 log = structlog.get_logger()
 

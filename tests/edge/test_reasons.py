@@ -16,8 +16,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from contract.reaching import Takeovers, why
 from contract.yamlfile import ConfigError
-from edge.reasons import Takeovers, why
 from edge.settings import Broker
 from simulators.stack.broker import free_port
 
@@ -65,8 +65,8 @@ async def test_ways_in_which_a_broker_cannot_be_reached(tmp_path: Path, ports: t
     authority, nobody = tmp_path / "broker" / "ca.crt", free_port()
     assert await reason("127.0.0.1", nobody) == f"127.0.0.1:{nobody} refuses the connection: nothing listens there"
     assert await reason("nowhere.invalid", 1883) == "unknown host nowhere.invalid"
-    assert await reason("127.0.0.1", tls) == f"no answer from 127.0.0.1:{tls}; a port with TLS needs ca_file"
-    ends = "ends the connection when TLS begins; a port without TLS needs no ca_file"
+    assert await reason("127.0.0.1", tls) == f"no answer from 127.0.0.1:{tls}; a port with TLS needs a CA file"
+    ends = "ends the connection when TLS begins; a port without TLS needs no CA file"
     assert await reason("localhost", plain, authority) == f"localhost:{plain} {ends}"
     assert await reason("127.0.0.1", plain) == f"127.0.0.1:{plain} refuses us: Not authorized"
     own = ssl.create_default_context()
@@ -97,7 +97,7 @@ def test_three_short_sessions_are_a_second_client() -> None:
     """A broker that takes us and closes, again and again; a long session or a connection that never came is none of that."""
     told = Takeovers("510802-gw")
     assert [told.ended(5, accepted=True), told.ended(5, accepted=True)] == ["", ""]
-    assert told.ended(3, accepted=True).startswith("; the broker took 510802-gw and closed 3 times in a row: a second gateway or process")
+    assert told.ended(3, accepted=True).startswith("; the broker takes 510802-gw and closes again and again: a second process")
     assert told.ended(3, accepted=False) == ""
     assert [told.ended(5, accepted=True), told.ended(90, accepted=True), told.ended(5, accepted=True)] == ["", "", ""]
 

@@ -293,6 +293,7 @@ def test_a_wrong_clock(program: str, arguments: list[str], variable: str, value:
         (["migrate"], {"JIEYUE_DATABASE": "oracle9://x/y"}, "JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://"),
         (["migrate"], {"JIEYUE_SITE": "nowhere"}, "JIEYUE_SITE: expected a folder, or one of the shipped sites (lizhou), got 'nowhere'"),
         (["serve"], {"JIEYUE_MQTT_PASSWORD_FILE": "none"}, "JIEYUE_MQTT_PASSWORD_FILE: none cannot be read: No such file or directory"),
+        (["serve"], {"JIEYUE_MQTT_CA_FILE": "none"}, "JIEYUE_MQTT_CA_FILE: none: cannot be read: No such file or directory"),
         (["import", "none.csv"], {}, "none.csv: cannot be read: "),
         (["token"], {}, "the following arguments are required: NAME"),
         (["token", "x", "--role", "king"], {}, "argument --role: invalid Role value: 'king'"),

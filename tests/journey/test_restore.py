@@ -66,4 +66,4 @@ def test_what_cannot_be_asked_is_said(stack: Stack) -> None:
     assert (backwards.returncode, backwards.stderr) == (2, "jieyue-cloud: --to: expected a moment after --from\n")
     nobody = command(stack, "resend", *day)
     assert (nobody.returncode, nobody.stderr.count("\n")) == (1, 1)
-    assert nobody.stderr.startswith(f"jieyue-cloud: broker 127.0.0.1:{stack.broker.port}: ")
+    assert nobody.stderr.startswith(f"jieyue-cloud: the broker cannot be asked: 127.0.0.1:{stack.broker.port} refuses the connection")

@@ -28,4 +28,4 @@ async def test_a_second_client_with_our_id_is_told(bench: Bench, broker_port: in
         await bench.until(lambda: len([line for line in logs if line["event"] == "uplink lost"]) >= 3)
     lost = [line["reason"] for line in logs if line["event"] == "uplink lost"]
     assert all(f"127.0.0.1:{bench.proxy.port}" in reason for reason in lost)
-    assert ["a second gateway or process with this id" in reason for reason in lost[:3]] == [False, False, True]
+    assert ["a second process with this id" in reason for reason in lost[:3]] == [False, False, True]

@@ -1,14 +1,12 @@
-"""Why a broker cannot be reached or kept, in words for whoever stands before the gateway: what, where, and what to look at."""
+"""Why a broker cannot be reached or kept, in words for whoever stands before the machine: what, where, and what to look at.
+
+Nothing is opened here: all is known from the errors themselves and from what they came from.
+"""
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Iterator
-
-import aiomqtt
-from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.reasoncodes import ReasonCode
 
 _NOT_YET, _EXPIRED = 9, 10
 """Verification codes of OpenSSL (x509_vfy.h): a certificate's days have not begun, or are over."""
@@ -29,19 +27,18 @@ def why(error: BaseException, host: str, port: int, *, tls: bool = False, taken:
         taken: Whether the broker had accepted us before.
     """
     where = f"{host}:{port}"
-    if not isinstance(error, aiomqtt.MqttError | OSError):
+    if isinstance(error, ValueError):
         return str(error)  # a file of ours; it says which
+    if (answer := getattr(error, "rc", None)) is not None and not taken:  # the MQTT client's own error for a broker that says no
+        return f"{where} refuses us: {answer}"
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause, where)
         if not taken and (isinstance(cause, ssl.SSLError) or (tls and isinstance(cause, ConnectionResetError))):
-            return f"{where} ends the connection when TLS begins; a port without TLS needs no ca_file"
-        if isinstance(cause, MqttConnectError):
-            said = cause.rc if isinstance(cause.rc, ReasonCode) else cause
-            return f"{where} refuses us: {said}"
+            return f"{where} ends the connection when TLS begins; a port without TLS needs no CA file"
         if isinstance(cause, OSError):
             hint = isinstance(cause, TimeoutError) and not (tls or taken)
-            return _machine(cause, host, where) + "; a port with TLS needs ca_file" * hint
+            return _machine(cause, host, where) + "; a port with TLS needs a CA file" * hint
     return f"{where}: {error}"
 
 
@@ -54,7 +51,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _machine(error: OSError, host: str, where: str) -> str:
-    if isinstance(error, socket.gaierror):
+    if error.errno is not None and error.errno < 0:  # those of getaddrinfo are negative
         return f"unknown host {host}"
     if isinstance(error, ConnectionRefusedError):
         return f"{where} refuses the connection: nothing listens there"
@@ -87,6 +84,6 @@ class Takeovers:
         if self._short < _SUSPICIOUS:
             return ""
         return (
-            f"; the broker took {self._client_id} and closed {self._short} times in a row: a second gateway or process with this id, "
-            "or something that its rights forbid"
+            f"; the broker takes {self._client_id} and closes again and again: a second process with this id, or something that its "
+            "rights forbid"
         )
