@@ -13,6 +13,7 @@ from contract.jt808 import location as loc
 from contract.jt808.bodies import NO_ANSWER, Body, Heartbeat, decode_body, message
 from contract.jt808.frame import Frame, Jt808Error, Splitter, Version, encode, split_message
 from contract.jt808.location import Batch, Item, Location
+from contract.jt808.phone import identity
 from contract.jt808.session import OK, Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime, TerminalResponse
 from contract.site import Device
 from simulators.memory import Memory, Said, grid
@@ -29,6 +30,7 @@ LONGEST_CALL = 30.0
 MOST_TOGETHER = 60
 """Positions in one batch; more than a frame holds, so batches come in packages."""
 _SECOND = 1000
+_DIGITS_2013 = 12
 
 
 class Link:
@@ -36,8 +38,8 @@ class Link:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, device: Device, clock: Clock) -> None:
         self._reader, self._writer, self._clock = reader, writer, clock
-        self._phone = device.phone
-        self._version: Version = device.vehicle.protocol_year if device.vehicle else 2019
+        self._phone = identity(device.phone)
+        self._version = edition(device)
         self._seq = secrets.randbelow(0x10000)
         self._waiting: dict[int, asyncio.Future[Body]] = {}
         self._asked: list[Frame] = []
@@ -232,11 +234,16 @@ _ITEMS = (
 )
 
 
+def edition(device: Device) -> Version:
+    """The edition that a car's terminal speaks; a phone of more digits than the header of 2013 has is one of 2019."""
+    long = len(identity(device.phone)) > _DIGITS_2013
+    return 2019 if long or device.vehicle is None else device.vehicle.protocol_year
+
+
 def registration(device: Device) -> Register:
     """Sichuan, Guangyuan (GB/T 2260: 51, 0800), with the car's plate."""
-    year = device.vehicle.protocol_year if device.vehicle else 2019
     plate = device.vehicle.plate if device.vehicle else ""
-    return Register(51, 800, "JYSIM", "simulator", device.phone[-7:], 1, plate, year)
+    return Register(51, 800, "JYSIM", "simulator", device.phone[-7:], 1, plate, edition(device))
 
 
 @asynccontextmanager

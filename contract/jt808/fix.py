@@ -7,10 +7,7 @@ from typing import cast
 from contract.jt808 import location as loc
 from contract.jt808.bodies import Id
 from contract.jt808.location import Item, Location
-from contract.jt808.wire import CHINA_HOURS, BodyError, raw_time
-
-AHEAD_MS = 10 * 60_000
-BEHIND_MS = 90 * 86_400_000
+from contract.jt808.wire import BodyError, raw_time
 
 _MOST_LATITUDE = 90.0
 _MOST_LONGITUDE = 180.0
@@ -37,18 +34,6 @@ def placed(location: Location) -> bool:
     """Whether the coordinates may be used: located, in range, and not the 0, 0 that some terminals call located."""
     in_range = abs(location.latitude) <= _MOST_LATITUDE and abs(location.longitude) <= _MOST_LONGITUDE
     return location.located and in_range and bool(location.latitude_e6 or location.longitude_e6)
-
-
-def trusted_time(location: Location, received: int, zone_hours: float = CHINA_HOURS) -> int | None:
-    """The fix's own time, if it can be true; None for no date, the future, or a clock that woke up in 2000 or 2007.
-
-    Args:
-        location: The report.
-        received: When it came, ms since 1970.
-        zone_hours: The terminal's zone.
-    """
-    at = location.at(zone_hours)
-    return at if at is not None and received - BEHIND_MS <= at <= received + AHEAD_MS else None
 
 
 def readings_of(location: Location) -> dict[str, float]:

@@ -123,6 +123,6 @@ class Mqtt:
             log.debug("payload dropped", topic=topic, reason=str(error))
             return []
         for who, what, detail in heard.faults:
-            self._sparing(who, what)
+            self._sparing(f"{topic}, {who}", what)
             log.debug("payload dropped", topic=topic, device=who, reason=f"{what} {detail}".strip())
         return heard.rows

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contract.clock import parse_time
 from contract.jt808.bodies import decode_body
-from contract.jt808.fix import from_emqx, readings_of, trusted_time
+from contract.jt808.fix import from_emqx, readings_of
 from contract.jt808.frame import Frame
 from contract.jt808.location import ACC, LOCATED, Item, Location
 from contract.jt808.wire import BodyError
@@ -83,15 +83,10 @@ def test_an_encryption_bit_alone_does_not_hide_a_place() -> None:
     assert readings_of(Location.of(NOON, 32.43, 105.84, status=LOCATED | 1 << 5))["latitude"] == 32.43
 
 
-def test_a_clock_that_cannot_be_true_is_not_believed() -> None:
-    """More than ten minutes ahead, more than ninety days behind, or no date: it is nobody's time."""
-    at = DRIVING.at()
-    assert at == NOON
-    assert trusted_time(DRIVING, NOON - 10 * 60_000) == NOON
-    assert trusted_time(DRIVING, NOON - 10 * 60_000 - 1) is None
-    assert trusted_time(DRIVING, NOON + 90 * 86_400_000) == NOON
-    assert trusted_time(DRIVING, NOON + 90 * 86_400_000 + 1) is None
-    assert trusted_time(Location(0, 2, 1, 1, 0, 0, 0, "ffffffffffff"), NOON) is None
+def test_a_fix_has_its_own_time_or_none() -> None:
+    """Digits in GMT+8; what is no date is nobody's time."""
+    assert DRIVING.at() == NOON
+    assert Location(0, 2, 1, 1, 0, 0, 0, "ffffffffffff").at() is None
 
 
 def test_the_gateway_s_json_is_the_same_position() -> None:

@@ -152,7 +152,7 @@ async def test_poison_does_not_stop_the_next_message(place: Place) -> None:
         poison = [(METER.topic, b"\x7b\xff"), (METER.topic, b"{" * 50_000), (CAR.topic, b'{"header": 1}')]
         await place.publish(*poison, meter(NOW - 4000, 2.0))
         await desk.until(lambda: [row.at for row in desk.rows] == [NOW - 4000])
-    assert desk.counted == ["em: wrong payload", "car: wrong position"]
+    assert desk.counted == ["em: wrong payload", "jt808/car/010000000001/up, car: wrong position"]
     again = Desk()
     async with place.driver(again):
         await place.publish(meter(NOW - 3000, 3.0))
@@ -259,7 +259,7 @@ async def test_meters_behind_one_wildcard_are_told_apart(tmp_path: Path, monkeyp
         ("em-A17", NOW - 2000, {}, {"energy_import": "not a number: 'nan'"}),
         ("em-18", NOW - 2000, {"energy_import": 7.5}, {}),
     ]
-    assert desk.counted == ["'X': record of no known device"]
+    assert desk.counted == ["gw/1/data, 'X': record of no known device"]
 
 
 async def test_a_stop_that_the_client_swallowed_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from contract.clock import Clock
 from contract.jt808.bodies import message
-from contract.jt808.frame import Frame, Splitter, encode
+from contract.jt808.frame import Frame, Splitter, decode, encode
 from contract.jt808.location import Batch, Location
+from contract.jt808.phone import identity
 from contract.jt808.session import PlatformResponse, ResendRequest
 from contract.operation import Text
 from contract.reading import Row
@@ -23,7 +26,7 @@ from edge.drivers.jt808 import Listener
 from simulators.site import simulate
 from simulators.stack.broker import free_port
 from simulators.stage import Address, Called
-from simulators.terminals import Link, position
+from simulators.terminals import Link, edition, position, registration
 
 NAME = Text(zh="车", en="Car")
 EDITIONS = (2013, 2019)
@@ -169,3 +172,14 @@ async def test_a_terminal_sends_again_what_the_platform_lacks() -> None:
         server.close()
     assert [frame.package_number for frame in came] == [1, 2, 3]
     assert again == [came[1]]
+
+
+@pytest.mark.parametrize(
+    ("phone", "year", "spoken"),
+    [("00000000013800138000", 2013, 2013), ("013800138000", 2019, 2019), ("0863012045067A1c", 2013, 2019), ("86301204506a", 2013, 2013)],
+)
+def test_a_phone_is_written_as_its_edition_s_header_can(phone: str, year: int, spoken: int) -> None:
+    """Zeros in front come and go with the header; thirteen digits that count need the header of 2019."""
+    device = car(year).model_copy(update={"phone": phone})
+    sent = decode(encode(message(registration(device), identity(device.phone), 0, edition(device))))
+    assert (edition(device), identity(sent.phone)) == (spoken, identity(phone))
