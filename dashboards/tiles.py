@@ -12,8 +12,8 @@ from dashboards.words import Json, Words
 
 INDICATORS = {"energy_per_capita": "kgce", "energy_per_area": "kgce", "water_per_capita": "m3"}
 """The three targets and the unit of what may still be used."""
-_STATUS = {0: "no_figure", 1: "no_baseline", 2: "ahead", 3: "at_risk", 4: "missed", 5: "met"}
-_STATUS_COLOURS = {0: OFF, 1: OFF, 2: OK, 3: WARNING, 4: ALARM, 5: OK}
+_STATUS = {0: "no_figure", 1: "no_baseline", 2: "ahead", 3: "at_risk", 4: "missed", 5: "met", 6: "met_noted"}
+_STATUS_COLOURS = {0: OFF, 1: OFF, 2: OK, 3: WARNING, 4: ALARM, 5: OK, 6: OK}
 _OVER = [(0.0, OK), (0.0, WARNING)]
 """Colours of a difference to what was expected: less is good."""
 _UNITS = {

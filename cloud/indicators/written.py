@@ -8,13 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from cloud.indicators.model import Indicator, Status, Targets
 from cloud.telemetry.base import Figures
 
 MEASUREMENT = "indicator"
-STATUS_NUMBERS: Mapping[Status, int] = {"no_figure": 0, "no_baseline": 1, "ahead": 2, "at_risk": 3, "missed": 4, "met": 5}
-"""A state is a number in the time-series store; dashboards map it back to words."""
+STATUS_NUMBERS: Mapping[Status | Literal["met_noted"], int] = {
+    "no_figure": 0,
+    "no_baseline": 1,
+    "ahead": 2,
+    "at_risk": 3,
+    "missed": 4,
+    "met": 5,
+    "met_noted": 6,
+}
+"""A state is a number in the time-series store; dashboards map it back to words.
+
+`met_noted` is met with a reason beside it, such as much that is estimated: no panel says `met` without saying so.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ def rows(answer: Targets, day: int) -> Iterator[Figures]:
 
 def _values(indicator: Indicator) -> Iterator[tuple[str, float | None]]:
     way = pace(indicator)
-    yield "status", STATUS_NUMBERS[indicator.status]
+    yield "status", STATUS_NUMBERS["met_noted" if indicator.status == "met" and indicator.reason else indicator.status]
     yield "target_change", indicator.target_change
     yield "actual", indicator.actual.value
     yield "baseline", indicator.baseline.value

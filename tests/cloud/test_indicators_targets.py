@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.indicators import factors, spans, targets
+from cloud.indicators import factors, spans, targets, written
 from cloud.indicators.model import Indicator, Targets
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import Definition, Side, Sides
@@ -188,6 +188,8 @@ def test_met_says_when_much_of_it_is_estimated(this: tuple[int, int], last: tupl
     actual, baseline = (Side({"water": {M: m, Provenance.ESTIMATED: e}}, Decimal(10)) for m, e in (this, last))
     found = targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
     assert (found.status, found.reason) == ("met", reason)
+    (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0)
+    assert row.fields["status"] == written.STATUS_NUMBERS["met_noted" if reason else "met"]
     if reason:
         assert sentence(reason, "en") == reason
         assert "估算" in sentence(reason, "zh")
