@@ -22,10 +22,11 @@ from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
 from cloud.ledger import worker
 from cloud.ledger.book import backlog
-from cloud.opening import prepared_database, site_of
+from cloud.opening import entered_site, opened_database
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from cloud.telemetry.open import open_telemetry
+from cloud.watching import SiteWatch
 from contract.clock import Clock
 from contract.lifecycle import until_signalled
 from contract.site import Site
@@ -66,14 +67,21 @@ class Service:
     """The parts of one process: interface, ingest or both."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Open the stores and prepare the schema; nothing runs yet."""
+        """Open the stores and work with the site that was entered; nothing runs yet.
+
+        Raises:
+            ConfigError: The database has another schema or no site, or `JIEYUE_SITE` names one of another district.
+        """
         self.settings, self.clock = settings, clock
-        self.site = site_of(settings)
-        self.engine = prepared_database(settings, self.site)
+        self.engine = opened_database(settings)
+        self.site = entered_site(self.engine)
+        self.watch = SiteWatch(settings, self.engine, self.site)
+        self.watch.look()
         self.telemetry = telemetry_of(settings)
         self.host: Host | None = None
         self.ledger = worker.State(backlog=1)
         self.alerts = evaluator_of(settings, self.site, self.engine)
+        self.alerts.site_differs = lambda: self.watch.differs
         self.listening: socket.socket | None = None
         """Where the interface is served; opened by uvicorn, which says little when it cannot, where none is given."""
         self._touched = asyncio.Event()
@@ -81,7 +89,7 @@ class Service:
 
     async def run(self, *, serve: bool, ingest: bool) -> None:
         """Run until cancelled."""
-        work: list[Awaitable[None]] = []
+        work: list[Awaitable[None]] = [self.watch.run()]
         if ingest:
             self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
             work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger)]
@@ -129,7 +137,17 @@ class Service:
 
     async def _serve(self) -> None:
         alerts, group = self.alerts, self.site.group
-        context = Context(self.engine, self.telemetry, self.clock, group, self.not_ready, self.site, alerts.channels, alerts.rules)
+        context = Context(
+            self.engine,
+            self.telemetry,
+            self.clock,
+            group,
+            self.not_ready,
+            self.site,
+            alerts.channels,
+            alerts.rules,
+            lambda: self.watch.differs,
+        )
         config = uvicorn.Config(
             create_app(context),
             host=self.settings.bind,

@@ -1,52 +1,121 @@
-"""Opening what the settings name: the site's files and the relational database."""
+"""Opening what the settings name: the site's files, the relational database, and the site that was entered into it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from cloud.indicators.figures import seed_factors
 from cloud.ledger.counted import check_meters
-from cloud.registry.database import migrate, open_database
-from cloud.registry.seed import seed
+from cloud.registry.database import open_database, schema_fault
+from cloud.registry.entering import document, entered
 from cloud.settings import Settings
 from contract.site import Site, load_site, shipped_site, shipped_sites
 from contract.yamlfile import ConfigError
 
+log = structlog.get_logger()
+_NOTHING = "the database holds no site yet: jieyue-cloud site apply FOLDER"
 
-def site_of(settings: Settings) -> Site:
-    """The site that the settings name.
+
+def folder_of(name: str, asked_by: str) -> Path:
+    """The folder of a site's files.
+
+    Args:
+        name: A path with a `/` in it or of a folder that exists, or the name of a shipped site.
+        asked_by: The setting or argument, for the message.
+
+    Raises:
+        ConfigError: There is no such folder.
+    """
+    folder = Path(name)
+    if "/" not in name and name in shipped_sites():
+        folder = shipped_site(name)
+    if not name or not folder.is_dir():
+        raise ConfigError(f"{asked_by}: expected a folder, or one of the shipped sites ({', '.join(shipped_sites())}), got {name!r}")
+    return folder
+
+
+def site_in(folder: Path) -> Site:
+    """The site of a folder.
 
     Raises:
         ConfigError: With file, line, field and what was expected.
     """
-    folder = Path(settings.site) if "/" in settings.site else shipped_site(settings.site)
-    if not folder.is_dir():
-        raise ConfigError(
-            f"JIEYUE_SITE: expected a folder, or one of the shipped sites ({', '.join(shipped_sites())}), got {settings.site!r}"
-        )
     site = load_site(folder)
     check_meters(site)
     return site
 
 
-def prepared_database(settings: Settings, site: Site) -> sa.Engine:
-    """The relational database, migrated and seeded from the site.
+def site_of(settings: Settings) -> Site:
+    """The site whose files the settings name.
+
+    Raises:
+        ConfigError: With file, line, field and what was expected.
+    """
+    return site_in(folder_of(settings.site, "JIEYUE_SITE"))
+
+
+@contextmanager
+def reached(settings: Settings) -> Iterator[sa.Engine]:
+    """The relational database whatever its schema, with its faults in words while it is opened.
 
     Raises:
         ConfigError: The address of the database is of no form that is known.
         OSError: The database cannot be opened.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
     try:
-        engine = open_database(settings.database_url())
-        migrate(engine)
+        yield open_database(settings.database_url())
     except (ArgumentError, ModuleNotFoundError):  # the message may hold a password
         raise ConfigError("JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://user:password@host/name") from None
     except DatabaseError as error:
         raise OSError(f"the database cannot be opened: {str(error.orig).splitlines()[0]}") from error
-    seed(engine, site)
-    seed_factors(engine)
+
+
+def opened_database(settings: Settings) -> sa.Engine:
+    """The relational database, of the schema that this version needs. Nothing is written.
+
+    Raises:
+        ConfigError: The address of the database is of no form that is known, or its schema is another.
+        OSError: The database cannot be opened.
+    """
+    with reached(settings) as engine:
+        fault = schema_fault(engine)
+    if fault is not None:
+        engine.dispose()
+        raise ConfigError(f"the database cannot be used: {fault}")
     return engine
+
+
+def entered_site(engine: sa.Engine) -> Site:
+    """The site that was entered.
+
+    Raises:
+        ConfigError: There is none, or this version cannot read it.
+    """
+    with engine.connect() as connection:
+        found = entered(connection)
+    if found is None:
+        raise ConfigError(_NOTHING)
+    return found.site
+
+
+def differs(settings: Settings, site: Site) -> bool:
+    """Whether the files that the settings name say something else than what was entered; False where they name none.
+
+    Raises:
+        ConfigError: They describe another district.
+    """
+    if not settings.site:
+        return False
+    try:
+        named = site_of(settings)
+    except ConfigError as error:
+        log.warning("the site's files cannot be read; what was entered holds", reason=str(error).splitlines()[0])
+        return True
+    if named.group != site.group:
+        raise ConfigError(f"JIEYUE_SITE: expected a site of the group {site.group}, which was entered, got {named.group}")
+    return document(named) != document(site)

@@ -25,8 +25,8 @@ class Settings(BaseSettings):
 
     data: Path = Path("var/cloud")
     """Folder of the embedded stores."""
-    site: str = "lizhou"
-    """A folder, or the name of a shipped site."""
+    site: str = ""
+    """A folder, or the name of a shipped site: what its files say is compared with what was entered, never entered."""
     database: str = ""
     """SQLAlchemy address of the relational database; SQLite in `data` by default."""
     database_password_file: Path | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -44,6 +45,14 @@ class Compound(Strict):
     longitude: Longitude | None = None
 
 
+class UnitChange(Strict):
+    """New people or floor area of an institution from a day on."""
+
+    since: date
+    headcount: Annotated[int, Field(gt=0)] | None = None
+    area: Annotated[float, Field(gt=0)] | None = None
+
+
 class Unit(Strict):
     """An institution with its people and its share of floor area."""
 
@@ -51,9 +60,15 @@ class Unit(Strict):
     name: Text
     compound: Id
     headcount: Annotated[int, Field(gt=0)]
-    """用能人数: people who really work there."""
+    """用能人数: people who really work there, until the first of `changes` that says otherwise."""
     area: Annotated[float, Field(gt=0)]
-    """建筑面积 in m2."""
+    """建筑面积 in m2, likewise."""
+    since: date | None = None
+    """First day of an institution that has not always been there; before it has nobody and no area."""
+    changes: list[UnitChange] = []
+    """In order of their days. Without them a new number holds from the day on which it is entered."""
+    was: Id | None = None
+    """Its id before it was renamed; its history follows."""
 
 
 class Gateway(Strict):
@@ -159,6 +174,8 @@ class Meter(Strict):
     """Where the counter rolls over, if the profile cannot know: in the point's unit, ratios included."""
     max_rate: Annotated[float, Field(gt=0)] | None = None
     """Most it can count in an hour, in the point's unit; twice the rated power of its branch is usual."""
+    was: Id | None = None
+    """Its id before it was renamed; its history follows."""
 
 
 class Site(Strict):
@@ -222,6 +239,9 @@ class Site(Strict):
             for what, place, name in self._references()
             if name is not None and name not in names[what]
         ]
+        faults += _renamed("unit", "units", [(unit.id, unit.was) for unit in self.units])
+        faults += _renamed("meter", "meters", [(meter.id, meter.was) for meter in self.meters])
+        faults += _undated(self.units)
         if faults:
             raise located(faults)
         return self
@@ -283,6 +303,31 @@ def _twice(what: str, ids: Sequence[tuple[Place, str]]) -> Iterator[Fault]:
         if name in seen:
             yield Fault((*place, "id"), f"stands twice; expected an id that no other {what} has", name)
         seen.add(name)
+
+
+def _renamed(what: str, field: str, ids: Sequence[tuple[str, str | None]]) -> Iterator[Fault]:
+    """Former ids that are still in use, or that two claim."""
+    known, former = {name for name, _ in ids}, set[str]()
+    for i, (_, was) in enumerate(ids):
+        if was in known:
+            yield Fault((field, i, "was"), f"expected an id that no {what} has now", was)
+        elif was in former:
+            yield Fault((field, i, "was"), f"expected an id that no other {what} had", was)
+        if was is not None:
+            former.add(was)
+
+
+def _undated(units: Sequence[Unit]) -> Iterator[Fault]:
+    """Changes that change nothing, or that are out of order."""
+    for i, unit in enumerate(units):
+        before = unit.since
+        for j, change in enumerate(unit.changes):
+            place: Place = ("units", i, "changes", j)
+            if change.headcount is None and change.area is None:
+                yield Fault(place, "expected a headcount, an area or both", None)
+            if before is not None and change.since <= before:
+                yield Fault((*place, "since"), f"expected a day after {before}", str(change.since))
+            before = change.since
 
 
 def _unloadable(site: Site) -> Iterator[Fault]:

@@ -1,15 +1,20 @@
-"""Real servers for any test: mosquitto, an influxd with authentication, PostgreSQL."""
+"""For any test: real servers (mosquitto, an influxd with authentication, PostgreSQL), and folders in which a site was entered."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from cloud.indicators.figures import seed_factors
+from cloud.registry.database import migrate, open_database
+from cloud.registry.entering import By, enter_site
+from contract.site import load_site, shipped_site
 from simulators.stack.influxd import Influxd, start_influxd
 from simulators.stack.postgres import Postgres, find_postgres, start_postgres
 
@@ -80,3 +85,34 @@ def postgres() -> Iterator[Postgres]:
     server = start_postgres(programs)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def _entered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """A registry in which the site of a folder was entered, made once for each content of its files."""
+    made: dict[bytes, Path] = {}
+
+    def enter(site: Path) -> Path:
+        content = b"".join(path.read_bytes() for path in sorted(site.rglob("*.yaml")))
+        if content not in made:
+            made[content] = tmp_path_factory.mktemp("entered") / "registry.db"
+            engine = open_database(f"sqlite:///{made[content]}")
+            migrate(engine)
+            seed_factors(engine)
+            enter_site(engine, load_site(site), By("test", 0, date(2020, 1, 1)))
+            engine.dispose()
+        return made[content]
+
+    return enter
+
+
+@pytest.fixture
+def entered(_entered: Callable[[Path], Path]) -> Callable[..., Path]:
+    """Gives a data folder what `migrate` and `site apply` would: the first site, or that of a folder. Returns the data folder."""
+
+    def prepared(data: Path, site: Path | None = None) -> Path:
+        data.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_entered(site or shipped_site("lizhou")), data / "registry.db")
+        return data
+
+    return prepared

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -62,6 +62,7 @@ class Evaluator:
         site: Whose devices are looked at.
         rules: By id.
         channels: Who is told.
+        site_differs: Whether the site's files say something else than what was entered.
         failed: How often each rule failed.
     """
 
@@ -69,6 +70,7 @@ class Evaluator:
     site: Site
     rules: Mapping[str, Rule]
     channels: Sequence[Channel] = ()
+    site_differs: Callable[[], bool] = bool
     failed: Counter[str] = field(default_factory=Counter)
     _looked: dict[str, int] = field(default_factory=dict)
     _logged: dict[str, float] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class Evaluator:
             sqlalchemy.exc.OperationalError: The database cannot be asked; nothing was decided then.
         """
         due = [rule for rule in self.rules.values() if now - self._looked.get(rule.id, now - rule.every) >= rule.every]
-        view = load(self.engine, self.site, now)
+        view = replace(load(self.engine, self.site, now), site_differs=self.site_differs())
         with writing(self.engine).begin() as connection:
             kept = book.kept(connection, self.site.group)
             events = [change for rule in due for change in self._judge(connection, rule, view, kept)]

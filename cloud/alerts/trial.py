@@ -11,7 +11,7 @@ from cloud.texts import say
 
 
 def summary(rules: int, channels: Sequence[Channel]) -> str:
-    """What was found well, in one line: `18 rules are fine; 2 channels: duty, chief`."""
+    """What was found well, in one line: `19 rules are fine; 2 channels: duty, chief`."""
     text = "1 rule is fine" if rules == 1 else f"{rules} rules are fine"
     if not channels:
         return text

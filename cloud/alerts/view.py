@@ -100,6 +100,8 @@ class View:
     """Asks the ledger; only rules that are looked at rarely do."""
     targets: Callable[[int], Targets | None] = lambda _year: None
     """The district's targets of a year."""
+    site_differs: bool = False
+    """The site's files say something else than what was entered."""
 
     @cached_property
     def works_today(self) -> bool:
@@ -165,7 +167,8 @@ def load(engine: sa.Engine, site: Site, now: int) -> View:
     with engine.connect() as connection:
         here = of_rows(site, now, connection.execute(devices_of(group)), current.readings_of(connection, group))
         nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
-        meters = {meter.id: meter for meter in map(_meter, connection.execute(_of_group(tables.meter, group)))}
+        there = _of_group(tables.meter, group).where(tables.meter.c.retired_on.is_(None))
+        meters = {meter.id: meter for meter in map(_meter, connection.execute(there))}
         events, rejected = _events(connection, group, now), _rejected(connection, group, now)
         wrong = wrong_now(connection, group)
     return replace(

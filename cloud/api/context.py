@@ -29,9 +29,10 @@ class Context:
         clock: What "now" is.
         group: District code; the application answers for this group only.
         ready: None when the service is ready, else what it still waits for.
-        site: What the site's files say.
+        site: As it was entered.
         channels: By which people are told of alerts.
         rules: Of alerts, by id.
+        site_differs: Whether the site's files say something else than what was entered.
     """
 
     engine: sa.Engine
@@ -42,6 +43,7 @@ class Context:
     site: Site
     channels: Sequence[Channel] = ()
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    site_differs: Callable[[], bool] = bool
 
 
 def _of(request: Request) -> Context:

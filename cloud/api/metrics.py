@@ -65,6 +65,8 @@ class _State(Collector):
         yield devices
         ready = self._context.ready() is None
         yield GaugeMetricFamily("jieyue_ready", "1 when the service is ready.", value=float(ready))
+        differs = float(self._context.site_differs())
+        yield GaugeMetricFamily("jieyue_site_differs", "1 while the site's files differ from what was entered.", value=differs)
         yield self._rows("jieyue_ledger_hours_waiting", "Hours of meters whose consumption is to be computed again.", touched)
         yield self._rows("jieyue_readings_rejected", "Readings that the time-series store will not take.", rejected_reading)
         yield self._rows("jieyue_commands_open", "Commands without a result.", command, command.c.state.in_(("queued", "sent")))

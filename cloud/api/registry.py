@@ -17,10 +17,11 @@ from cloud.registry.tables import meter, meter_unit, unit
 
 
 def units(context: Context, on: date) -> list[shapes.Unit]:
-    """All units with their people and area on a day."""
+    """The units that there are on a day, with their people and area."""
+    there = sa.or_(unit.c.retired_on.is_(None), unit.c.retired_on > on.isoformat())
     with context.engine.connect() as connection:
         series = load_series(connection)
-        rows = connection.execute(sa.select(unit).order_by(unit.c.id)).all()
+        rows = connection.execute(sa.select(unit).where(there).order_by(unit.c.id)).all()
     until = on + timedelta(days=1)
     return [
         shapes.Unit(

@@ -1,10 +1,13 @@
-"""`jieyue-cloud migrate`: bring the database to the newest schema."""
+"""`jieyue-cloud migrate`: the one command that changes a schema."""
 
 from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import Commands, add, database
+from cloud.cli.shared import Commands, add
+from cloud.indicators.figures import seed_factors
+from cloud.opening import reached
+from cloud.registry.database import migrate
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
@@ -12,10 +15,14 @@ from contract.commandline import Parser
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
-    add(commands, "migrate", "bring the database to the newest schema and seed it from the site", run)
+    add(commands, "migrate", "bring the database to the newest schema, with the factors that this version knows", run)
 
 
 def run(settings: Settings, _clock: Clock, _arguments: argparse.Namespace) -> int:
-    """Migrate."""
-    with database(settings):
-        return 0
+    """Migrate; done again, it changes nothing."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with reached(settings) as engine:
+        migrate(engine)
+        seed_factors(engine)
+    engine.dispose()
+    return 0

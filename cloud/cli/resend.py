@@ -6,9 +6,9 @@ import argparse
 import asyncio
 import sys
 
-from cloud.cli.shared import Commands, add, at
+from cloud.cli.shared import Commands, add, at, database
 from cloud.ingest.resend import ask
-from cloud.opening import site_of
+from cloud.opening import entered_site
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
@@ -33,7 +33,9 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: No such gateway, or a span that ends before it begins.
     """
-    site, span = site_of(settings), (getattr(arguments, "from"), arguments.to)
+    span = (getattr(arguments, "from"), arguments.to)
+    with database(settings) as engine:
+        site = entered_site(engine)
     known = [g.id for g in site.gateways]
     asked = arguments.gateways or known
     for name in asked:

@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 
 import sqlalchemy as sa
 
-from cloud.opening import prepared_database, site_of
+from cloud.opening import opened_database
 from cloud.registry.commands import DONE, SENT, Order, place, standing
 from cloud.settings import Settings
 from contract.clock import Clock, moment
@@ -96,6 +97,21 @@ def at(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def day(text: str) -> date:
+    """A day that the product knows.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = date.min
+    if len(text) == len("2026-03-01") and _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        return found
+    raise argparse.ArgumentTypeError(f"expected a day such as 2026-03-01, got {text!r}")
+
+
 def year(text: str) -> int:
     """A year that the product knows.
 
@@ -112,10 +128,10 @@ def database(settings: Settings) -> Iterator[sa.Engine]:
     """The registry that the settings name, given back afterwards.
 
     Raises:
-        ConfigError: As `prepared_database`.
-        OSError: As `prepared_database`.
+        ConfigError: As `opened_database`.
+        OSError: As `opened_database`.
     """
-    engine = prepared_database(settings, site_of(settings))
+    engine = opened_database(settings)
     try:
         yield engine
     finally:

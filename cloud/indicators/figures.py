@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -72,6 +72,22 @@ def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
         found = scopes.scope_of(scopes.load(connection), scope)
         sums = _Sums(connection, [meter.id for meter in found.meters])
         return _targets(found, scope, year, now, sums, factors_of(connection, year))
+
+
+def all_targets(connection: sa.Connection, registry: scopes.Registry, years: Iterable[int], now: int) -> Iterator[Targets]:
+    """The targets of some years for the district, its compounds and its units.
+
+    Args:
+        connection: To registry and ledger, as they stand in its transaction.
+        registry: Loaded from it.
+        years: Of the targets.
+        now: ms since 1970 in UTC.
+    """
+    sums = _Sums(connection, [meter.id for meter, _ in registry.meters])
+    for year in years:
+        by_energy = factors_of(connection, year)
+        for text in registry.all_scopes():
+            yield _targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy)
 
 
 def _targets(found: Scope, text: str, year: int, now: int, sums: _Sums, by_energy: dict[str, Factor]) -> Targets:
@@ -205,13 +221,6 @@ def publish_closed(engine: sa.Engine, telemetry: Telemetry, now: int, years: int
 
 def _last_rows(connection: sa.Connection, registry: scopes.Registry, years: Iterable[int], now: int) -> list[Figures]:
     """The rows of all scopes at the last complete day of each year; none of a year that has no such day yet."""
-    rows: list[Figures] = []
-    sums = _Sums(connection, [meter.id for meter, _ in registry.meters])
-    for year in years:
-        day = spans.as_of(year, now) - DAY_MS
-        if day < year_bounds(year)[0]:
-            continue
-        by_energy = factors_of(connection, year)
-        for text in registry.all_scopes():
-            rows += written.rows(_targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy), day)
-    return rows
+    days = {year: spans.as_of(year, now) - DAY_MS for year in years}
+    begun = [year for year, day in days.items() if day >= year_bounds(year)[0]]
+    return [row for answer in all_targets(connection, registry, begun, now) for row in written.rows(answer, days[answer.year])]

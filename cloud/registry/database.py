@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -47,6 +49,30 @@ def migrate(engine: sa.Engine) -> None:
     with writing(engine).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def schema_fault(engine: sa.Engine) -> str | None:
+    """Why this version cannot work with a database's schema; None if it can. Reads only.
+
+    Raises:
+        sqlalchemy.exc.DatabaseError: The database cannot be opened.
+    """
+    path = engine.url.database if engine.dialect.name == "sqlite" else None
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    head, found = scripts.get_current_head(), None
+    if path is None or Path(path).exists():  # SQLite makes the file of whoever asks
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    if found == head:
+        return None
+    if found is None:
+        return "it has no schema yet: jieyue-cloud migrate"
+    known = {script.revision for script in scripts.walk_revisions()}
+    if found in known:
+        return f"its schema is {found} and {head} is needed: jieyue-cloud migrate"
+    return f"its schema is {found}, which is newer than this version of the service knows ({head})"
 
 
 def upsert(

@@ -34,10 +34,10 @@ class Life(NamedTuple):
 
 
 def devices_of(group: str) -> sa.Select[Any]:
-    """Asks for a group's devices, by id, each with what `life` needs."""
+    """Asks for a group's devices, by id, each with what `life` needs; those that the site no longer has are left out."""
     own = sa.and_(device_state.c.grp == device.c.grp, device_state.c.device == device.c.id)
     joined = sa.select(device, device_state.c.dead_at).join_from(device, device_state, own, isouter=True)
-    return joined.where(device.c.grp == group).order_by(device.c.id)
+    return joined.where(device.c.grp == group, device.c.retired_on.is_(None)).order_by(device.c.id)
 
 
 def class_of(row: sa.Row[Any]) -> str:

@@ -1,38 +1,35 @@
-"""Enters what a site's files say into the registry; done at every start, so a changed file takes effect then.
-
-What is no longer in the files stays: its history still counts. Headcounts and areas are only entered where there is no row
-yet: afterwards they are dated rows that people approve, and a start of the service must not undo them.
-"""
+"""What a site's files say, as rows of the registry."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from cloud.registry import tables
-from cloud.registry.database import upsert, writing
 from contract.operation import Text
+from contract.point import POINTS
+from contract.profile import decimal_scale
 from contract.site import Meter, Site
 
-SITE_FILE = "site file"
-"""Who approved the first headcounts and areas."""
-VALID_FROM = "2020-01-01"
-"""Since when those hold: before any history that is imported."""
+
+def rows_of(site: Site) -> dict[sa.Table, list[dict[str, Any]]]:
+    """The rows of everything that stands in the registry once, in an order in which they can be entered."""
+    return {
+        tables.site: [{"id": site.id, "grp": site.group, "name": _json(site.name)}],
+        tables.compound: [{"id": c.id, "name": _json(c.name)} for c in site.compounds],
+        tables.unit: [{"id": u.id, "name": _json(u.name), "compound": u.compound} for u in site.units],
+        tables.device: _devices(site),
+        tables.meter: [_meter(site, meter) for meter in site.meters],
+    }
 
 
-def seed(engine: sa.Engine, site: Site) -> None:
-    """Enter or update everything of a site, in one transaction; done again, it changes nothing."""
-    with writing(engine).begin() as connection:
-        upsert(connection, tables.site, [{"id": site.id, "grp": site.group, "name": _json(site.name)}])
-        upsert(connection, tables.compound, [{"id": c.id, "name": _json(c.name)} for c in site.compounds])
-        upsert(connection, tables.unit, [{"id": u.id, "name": _json(u.name), "compound": u.compound} for u in site.units])
-        insert_new(connection, tables.denominator, _denominators(site))
-        upsert(connection, tables.device, _devices(site))
-        upsert(connection, tables.meter, [_meter(site, meter) for meter in site.meters])
-        _meter_units(connection, site)
+def served(site: Site) -> list[dict[str, str]]:
+    """Which units each meter serves."""
+    return [{"meter": meter.id, "unit": unit} for meter in site.meters for unit in dict.fromkeys(meter.units)]
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -47,14 +44,6 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappin
 
 def _json(name: Text) -> str:
     return json.dumps({"zh": name.zh, "en": name.en}, ensure_ascii=False)
-
-
-def _denominators(site: Site) -> list[dict[str, Any]]:
-    return [
-        {"unit": unit.id, "kind": kind, "valid_from": VALID_FROM, "value": value, "approved_by": SITE_FILE}
-        for unit in site.units
-        for kind, value in (("headcount", unit.headcount), ("area", unit.area))
-    ]
 
 
 def _devices(site: Site) -> list[dict[str, Any]]:
@@ -88,15 +77,17 @@ def _meter(site: Site, meter: Meter) -> dict[str, Any]:
         "vehicle_fuel": meter.vehicle_fuel,
         "modulus": site.rollover(meter),
         "max_rate": meter.max_rate,
+        "ratio": _ratio(site, meter),
     }
 
 
-def _meter_units(connection: sa.Connection, site: Site) -> None:
-    """Which units a meter serves is replaced as a whole, so that a unit can also be taken off."""
-    table = tables.meter_unit
-    rows = [{"meter": meter.id, "unit": unit} for meter in site.meters for unit in dict.fromkeys(meter.units)]
-    ids = [meter.id for meter in site.meters]
-    if ids:
-        connection.execute(sa.delete(table).where(table.c.meter.in_(ids)))
-    if rows:
-        connection.execute(sa.insert(table), rows)
+def _ratio(site: Site, meter: Meter) -> str | None:
+    """What one step of a counter's register is worth, in the point's unit: the profile's scale times the site's CT and PT."""
+    if meter.device is None or meter.point not in POINTS:
+        return None
+    device = site.device_by_id[meter.device]
+    mapped = device.model.points.get(meter.point)
+    if mapped is None:
+        return None
+    numerator, divisor = decimal_scale(mapped, meter.point, device.ct, device.pt)
+    return str(Decimal(numerator) / Decimal(divisor))

@@ -14,6 +14,14 @@ metadata = MetaData(
 site = Table(
     "site", metadata, Column("id", String, primary_key=True), Column("grp", String, nullable=False), Column("name", Text, nullable=False)
 )
+entered_site = Table(  # what `site apply` entered last
+    "entered_site",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("document", Text, nullable=False),  # JSON: the site as its files said it
+    Column("entered_by", String, nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
+)
 compound = Table("compound", metadata, Column("id", String, primary_key=True), Column("name", Text, nullable=False))
 unit = Table(
     "unit",
@@ -21,6 +29,7 @@ unit = Table(
     Column("id", String, primary_key=True),
     Column("name", Text, nullable=False),
     Column("compound", ForeignKey("compound.id"), nullable=False),
+    Column("retired_on", String),  # first day on which the site no longer had it, ISO date
 )
 denominator = Table(
     "denominator",
@@ -42,6 +51,7 @@ device = Table(
     Column("gateway", String, nullable=False),
     Column("profile", String),
     Column("interval", Float),  # seconds; none for a device that only a birth made known
+    Column("retired_on", String),
 )
 meter = Table(
     "meter",
@@ -59,6 +69,8 @@ meter = Table(
     Column("vehicle_fuel", Boolean, nullable=False),
     Column("modulus", Float),  # in the point's unit; the ledger converts it
     Column("max_rate", Float),  # most in an hour, in the point's unit
+    Column("ratio", String),  # a decimal: what one step of the register is worth, in the point's unit
+    Column("retired_on", String),
 )
 meter_unit = Table(
     "meter_unit",
@@ -210,6 +222,17 @@ exchange = Table(
     Column("at", BigInteger, primary_key=True),
     Column("old_last", BigInteger, nullable=False),
     Column("new_first", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded_by", String, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
+ratio_change = Table(
+    "ratio_change",  # of a transformer's ratio or a profile's scale: the counter shows `factor` times what it showed before
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("at", BigInteger, primary_key=True),  # when it was entered
+    Column("factor", String, nullable=False),  # a decimal, new / old
     Column("reason", Text, nullable=False),
     Column("recorded_by", String, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),

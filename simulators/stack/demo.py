@@ -93,9 +93,10 @@ def _start(stack: Stack, hold: Path) -> None:
     say = sys.stdout.write
     say(f"demo: {stack.site.id}, {len(stack.site.devices)} devices, data in {stack.data}\n")
     sys.stdout.flush()
+    stack.prepare_cloud()
     token = stack.data / "token"
     if not token.exists():
-        secret_file(token, _cloud(stack, "token", "demo", "--role", "admin"))
+        secret_file(token, stack.command("token", "demo", "--role", "admin"))
     stack.start_broker()
     stack.start_cloud()
     endpoints = stack.start_simulators()
@@ -112,21 +113,6 @@ def _start(stack: Stack, hold: Path) -> None:
     sys.stdout.flush()
 
 
-def _cloud(stack: Stack, *arguments: str) -> str:
-    """Run a command of the service and return what it prints.
-
-    Raises:
-        StartError: It failed.
-    """
-    command = [sys.executable, "-m", "cloud", *arguments]
-    done = subprocess.run(  # noqa: S603 (our own program)
-        command, env=stack.processes.environment | stack.cloud_environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise StartError(f"jieyue-cloud {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
-    return done.stdout.strip()
-
-
 def _history(stack: Stack) -> None:
     """The past through the real path, with its progress bar on our terminal; then the fuel that clerks enter by hand."""
     fuel = stack.data / "fuel.csv"
@@ -140,7 +126,7 @@ def _history(stack: Stack) -> None:
         if child.poll() is None:
             child.kill()
             child.wait()
-    _cloud(stack, "import", str(fuel))
+    stack.command("import", str(fuel))
 
 
 def _healthy(client: httpx.Client) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from contract.clock import Clock
 from contract.site import Site, load_site
 from simulators.site import write_endpoints
 from simulators.stack.broker import Broker, free_port, prepare
-from simulators.stack.processes import Processes, clock_environment
+from simulators.stack.processes import Processes, StartError, clock_environment
 
 HOST_ID = "jieyue"
 
@@ -40,6 +42,7 @@ class Stack:
             "JIEYUE_PORT": str(self.port),
             **(environment or {}),
         }
+        self._prepared = False
 
     def start_broker(self) -> None:
         """Start the broker and wait for its port."""
@@ -67,11 +70,35 @@ class Stack:
 
     def start_cloud(self) -> None:
         """Start the service; it is ready when /healthz says so."""
-        self.processes.python("cloud", "cloud", "serve", environment=self._cloud)
+        self.processes.python("cloud", "cloud", "serve", environment=self.cloud_environment())
 
     def cloud_environment(self) -> dict[str, str]:
-        """The settings of the service, for commands such as `jieyue-cloud token`."""
+        """The settings of the service, for its commands; the first time its database is made and the site entered."""
+        if not self._prepared:
+            self.prepare_cloud()
         return dict(self._cloud)
+
+    def prepare_cloud(self) -> None:
+        """Make the cloud's database and enter the site: a step of its own, which no other command does."""
+        for command in (("migrate",), ("site", "apply", str(self.folder), "--yes")):
+            self._run(self._cloud, *command)
+        self._prepared = True
+
+    def command(self, *arguments: str) -> str:
+        """Run a command of the service and return what it prints.
+
+        Raises:
+            StartError: It failed.
+        """
+        return self._run(self.cloud_environment(), *arguments)
+
+    def _run(self, environment: dict[str, str], *arguments: str) -> str:
+        command = [sys.executable, "-m", "cloud", *arguments]
+        given = self.processes.environment | environment
+        done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)  # noqa: S603 (our own program)
+        if done.returncode:
+            raise StartError(f"jieyue-cloud {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
+        return done.stdout.strip()
 
     def start_edge(self, gateway: str, endpoints: dict[str, Any], **settings: object) -> None:
         """Start a gateway with the addresses of the simulated devices."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ from contract.clock import parse_time
 
 LATER = "2026-03-01T10:00:00+08:00"
 EXCHANGE = ["exchange", "c1-e-main", "--at", "2026-02-01T10:00:00+08:00", "--last", "5000.5", "--first", "1", "--reason", "new"]
+
+
+@pytest.fixture
+def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
+    """A data folder in which the first site was entered."""
+    return entered(tmp_path)
 
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,36 +41,36 @@ def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:
     return found
 
 
-def test_a_token_is_issued_kept_as_a_digest_and_withdrawn(tmp_path: Path) -> None:
+def test_a_token_is_issued_kept_as_a_digest_and_withdrawn(data: Path) -> None:
     """What is printed is kept nowhere; after `revoke` it is worth nothing, and there is nothing more to revoke."""
-    text = run(tmp_path, "token", "wall", "--role", "viewer").stdout.strip()
+    text = run(data, "token", "wall", "--role", "viewer").stdout.strip()
     assert text.startswith(tokens.PREFIX)
-    assert text.encode() not in (tmp_path / "registry.db").read_bytes()
-    engine = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
+    assert text.encode() not in (data / "registry.db").read_bytes()
+    engine = open_database(f"sqlite:///{data / 'registry.db'}")
     assert tokens.find(engine, text) is not None
-    done = run(tmp_path, "revoke", "wall")
+    done = run(data, "revoke", "wall")
     assert (done.returncode, done.stdout) == (0, "1 revoked\n")
     assert tokens.find(engine, text) is None
     engine.dispose()
-    again = run(tmp_path, "revoke", "wall")
+    again = run(data, "revoke", "wall")
     assert (again.returncode, again.stderr) == (2, "jieyue-cloud: no valid token of 'wall'\n")
 
 
-def test_targets_are_printed_as_the_interface_says_them(tmp_path: Path) -> None:
+def test_targets_are_printed_as_the_interface_says_them(data: Path) -> None:
     """Valid JSON of the year that the clock has, and of no other scope than asked for."""
-    done = run(tmp_path, "targets", "--scope", "compound:c1", "--json")
+    done = run(data, "targets", "--scope", "compound:c1", "--json")
     answer = json.loads(done.stdout)
     assert (answer["year"], answer["scope"], answer["as_of"]) == (2026, "compound:c1", "2026-02-28T16:00:00.000Z")
     assert {item["status"] for item in answer["indicators"]} == {"no_figure"}
 
 
-def test_an_exchange_and_a_profile_are_recorded(tmp_path: Path) -> None:
+def test_an_exchange_and_a_profile_are_recorded(data: Path) -> None:
     """Both end with 0 and stand in the database, in base units and with who recorded them."""
-    weights = tmp_path / "week.txt"
+    weights = data / "week.txt"
     weights.write_text(", ".join(["3"] * 168), encoding="utf-8")
-    assert run(tmp_path, *EXCHANGE, "--by", "wang").returncode == 0
-    assert run(tmp_path, "profile", "c1-e-main", str(weights), "--from", LATER).returncode == 0
-    (exchange,), (profile,) = rows(tmp_path, tables.exchange), rows(tmp_path, tables.spread_profile)
+    assert run(data, *EXCHANGE, "--by", "wang").returncode == 0
+    assert run(data, "profile", "c1-e-main", str(weights), "--from", LATER).returncode == 0
+    (exchange,), (profile,) = rows(data, tables.exchange), rows(data, tables.spread_profile)
     assert [exchange[name] for name in ("meter", "old_last", "new_first", "recorded_by")] == ["c1-e-main", 5_000_500, 1000, "wang"]
     assert json.loads(str(profile["weights"])) == [3] * 168
 
@@ -114,9 +121,9 @@ def test_a_foreign_node_is_listed_asked_and_commanded(tmp_path: Path) -> None:
         (["profile", "c1-e-main", os.devnull, "--from", LATER], "expected 168 weights"),
     ],
 )
-def test_a_wrong_command_ends_with_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_a_wrong_command_ends_with_one_line(data: Path, arguments: list[str], said: str) -> None:
     """Exit code 2 and one line that says what was expected."""
-    done = run(tmp_path, *arguments)
+    done = run(data, *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr
 

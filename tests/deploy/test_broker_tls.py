@@ -61,7 +61,8 @@ class Mosquitto:
 def files(tmp_path: Path) -> Path:
     """passwd, acl, passwords/ of the shipped site, and a certificate for localhost."""
     folder = tmp_path / "broker"
-    assert subprocess.run([sys.executable, "-m", "cloud", "broker", str(folder)], capture_output=True, check=False).returncode == 0
+    command, environment = [sys.executable, "-m", "cloud", "broker", str(folder)], os.environ | {"JIEYUE_SITE": "lizhou"}
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
     done = certificates(folder, "localhost", "127.0.0.1")
     assert done.returncode == 0, done.stderr
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from cloud.ingest.known import Known
 from cloud.ledger import book, entries
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry.database import migrate, open_database
-from cloud.registry.seed import seed
+from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract import sparkplug
@@ -64,7 +65,7 @@ def filled(influxd: Influxd, lizhou: Site, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("grafana")
     engine = open_database(f"sqlite:///{folder / 'registry.db'}")
     migrate(engine)
-    seed(engine, lizhou)
+    enter_site(engine, lizhou, By("test", 0, date(2020, 1, 1)))
     seed_factors(engine)
     telemetry = open_telemetry(influxd.url(DATABASE))
     world = SiteWorld(lizhou)

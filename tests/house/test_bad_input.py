@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,11 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """Everything right."""
-    return Place(tmp_path)
+def place(tmp_path: Path, entered: Callable[..., Path]) -> Place:
+    """Everything right, and the site entered."""
+    made = Place(tmp_path)
+    entered(tmp_path / "cloud", tmp_path / "site")
+    return made
 
 
 def refused(done: subprocess.CompletedProcess[str], said: str, code: int = 2) -> None:
@@ -241,8 +243,8 @@ SITES = [
     [
         ("edge", ["check", "--config", "gw.yaml"]),
         ("edge", ["run", "--config", "gw.yaml"]),
-        ("cloud", ["migrate"]),
-        ("cloud", ["serve"]),
+        ("cloud", ["site", "plan", "./site"]),
+        ("cloud", ["broker", "broker"]),
         ("simulators", ["site", "--site", "site", "--data", "sim"]),
     ],
 )
@@ -291,7 +293,14 @@ def test_a_wrong_clock(program: str, arguments: list[str], variable: str, value:
         (["ingest"], {"JIEYUE_TELEMETRY": "influx+http://host"}, "JIEYUE_TELEMETRY: telemetry URL needs a host and a database"),
         (["migrate"], {"JIEYUE_DATABASE": "bogus"}, "JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://"),
         (["migrate"], {"JIEYUE_DATABASE": "oracle9://x/y"}, "JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://"),
-        (["migrate"], {"JIEYUE_SITE": "nowhere"}, "JIEYUE_SITE: expected a folder, or one of the shipped sites (lizhou), got 'nowhere'"),
+        (
+            ["broker", "x"],
+            {"JIEYUE_SITE": "nowhere"},
+            "JIEYUE_SITE: expected a folder, or one of the shipped sites (lizhou), got 'nowhere'",
+        ),
+        (["broker", "x"], {"JIEYUE_SITE": ""}, "JIEYUE_SITE: expected a folder, or one of the shipped sites (lizhou), got ''"),
+        (["site", "apply", "nowhere"], {}, "FOLDER: expected a folder, or one of the shipped sites (lizhou), got 'nowhere'"),
+        (["site", "plan", "site", "--from", "1.3.2026"], {}, "argument --from: expected a day such as 2026-03-01, got '1.3.2026'"),
         (["serve"], {"JIEYUE_MQTT_PASSWORD_FILE": "none"}, "JIEYUE_MQTT_PASSWORD_FILE: none cannot be read: No such file or directory"),
         (["serve"], {"JIEYUE_MQTT_CA_FILE": "none"}, "JIEYUE_MQTT_CA_FILE: none: cannot be read: No such file or directory"),
         (["import", "none.csv"], {}, "none.csv: cannot be read: "),
@@ -307,17 +316,17 @@ def test_wrong_settings_and_arguments_of_the_cloud(arguments: list[str], environ
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("command", "variable", "value", "said"),
     [
-        ("JIEYUE_DATABASE", "postgresql+psycopg://u:secret@127.0.0.1:1/x", "the database cannot be opened: "),
-        ("JIEYUE_DATABASE", "sqlite:///site/site.yaml", "the database cannot be opened: file is not a database"),
-        ("JIEYUE_TELEMETRY", "sqlite:///site", "the time-series store cannot be opened: "),
-        ("JIEYUE_DATA", "gw.yaml", "File exists: 'gw.yaml'"),
+        ("serve", "JIEYUE_DATABASE", "postgresql+psycopg://u:secret@127.0.0.1:1/x", "the database cannot be opened: "),
+        ("serve", "JIEYUE_DATABASE", "sqlite:///site/site.yaml", "the database cannot be opened: file is not a database"),
+        ("serve", "JIEYUE_TELEMETRY", "sqlite:///site", "the time-series store cannot be opened: "),
+        ("migrate", "JIEYUE_DATA", "gw.yaml", "File exists: 'gw.yaml'"),
     ],
 )
-def test_a_store_that_cannot_be_opened_is_no_bad_input(variable: str, value: str, said: str, place: Place) -> None:
+def test_a_store_that_cannot_be_opened_is_no_bad_input(command: str, variable: str, value: str, said: str, place: Place) -> None:
     """The machine refuses: one line, no password in it, and exit code 1."""
-    done = place.run("cloud", "serve", **{variable: value})
+    done = place.run("cloud", command, **{variable: value})
     refused(done, said, code=1)
     assert "secret" not in done.stderr
 

@@ -83,11 +83,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 @pytest.fixture
 def api(stack: Stack) -> Iterator[httpx.Client]:
     """A client with an admin token for the stack's interface."""
-    command = [sys.executable, "-m", "cloud", "token", "test", "--role", "admin"]
-    issued = subprocess.run(
-        command, env=stack.processes.environment | stack.cloud_environment(), capture_output=True, text=True, check=True
-    )
-    headers = {"Authorization": f"Bearer {issued.stdout.strip()}"}
+    headers = {"Authorization": f"Bearer {stack.command('token', 'test', '--role', 'admin')}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", headers=headers, timeout=10) as client:
         yield client
 

@@ -46,6 +46,7 @@ def test_rows_come_again_into_a_restored_store(stack: Stack, eventually: Eventua
         before = eventually(lambda: len(found := stored(api)) > 3 and found)
     stack.processes.stop("cloud")
     shutil.rmtree(stack.data / "cloud")
+    stack.prepare_cloud()
     stack.start_cloud()
     with client(stack) as api:
         eventually(lambda: api.get("/healthz").status_code == 200)

@@ -16,10 +16,11 @@ from cloud.indicators.model import Targets
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
+from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import Change, RecordError, record_exchange
 from cloud.registry import clocks, tables
 from cloud.registry.database import migrate, open_database
-from cloud.registry.seed import seed
+from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading
@@ -92,7 +93,7 @@ class Product:
         for meter in content["meters"]:
             for field_name in DATES - SiteMeter.model_fields.keys():  # until a meter has dates
                 meter.pop(field_name, None)
-        seed(self.engine, Site.model_validate(content))
+        enter_site(self.engine, Site.model_validate(content), By("truth", at, local_date(at)))
 
     def take(self, pieces: Sequence[Piece]) -> None:
         """Store some pieces, as ingest does."""

@@ -1,4 +1,4 @@
-"""What ingest and the ledger put on record: events and rejected readings."""
+"""What ingest and the ledger put on record: events and rejected readings; and files that nobody put on record."""
 
 from __future__ import annotations
 
@@ -79,3 +79,11 @@ def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[st
     for device, found in view.rejected.items():
         if view.now - found.at <= given.within:
             yield Observation(device, 1.0, float(found.number), 0.0, {"why": _in_both(found.reason)})
+
+
+@condition("site_differs", sparse=True)
+def site_differs(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """The site's files say something else than what was entered; the service works with what was entered."""
+    if view.site_differs:
+        name = view.site.name
+        yield Observation(view.site.id, 1.0, words={"name": {"zh": name.zh, "en": name.en}})

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from email import message_from_bytes
 from email.message import Message as Mail
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,7 +30,7 @@ from cloud.ingest.known import Known
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
-from cloud.registry.seed import seed
+from cloud.registry.entering import By, enter_site
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract import sparkplug, topics
 from contract.reading import Row
@@ -158,7 +159,7 @@ def house(tmp_path: Path, request: pytest.FixtureRequest, open_registry: Callabl
     """The whole first site, on SQLite unless a test asks for `postgresql`; nothing has been read yet."""
     site, kind = load_site(shipped_site("lizhou")), getattr(request, "param", "sqlite")
     engine = open_registry(kind)
-    seed(engine, site)
+    enter_site(engine, site, By("test", 0, date(2020, 1, 1)))
     seed_factors(engine)
     telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
     telemetry._writer.execute("PRAGMA synchronous = OFF")  # thousands of commits, and nothing here asks what a power cut leaves

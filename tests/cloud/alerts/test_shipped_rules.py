@@ -68,6 +68,10 @@ def _link(*, up: bool) -> Change:
     return lambda house: house.silent.discard("gw-c1") if up else house.silent.add("gw-c1")
 
 
+def _files(*, differ: bool) -> Change:
+    return lambda house: setattr(house.evaluator, "site_differs", lambda: differ)
+
+
 def _gives_up(house: House) -> None:
     house.lost["gw-c1"] = 37.0
 
@@ -199,6 +203,9 @@ CASES: dict[str, Case] = {
     ),
     "rejected_readings": Case(
         ("c1-e-main",), f"{TUESDAY}T10:00", _strange, _nothing, "c1-e-main", fires=2 * MINUTE, resolves=62 * MINUTE, says="'time'"
+    ),
+    "site_differs": Case(
+        ("c1-e-main",), f"{TUESDAY}T10:00", _files(differ=True), _files(differ=False), "lizhou", fires=2 * MINUTE, resolves=2 * MINUTE
     ),
     "clock_fault": Case(
         ("car-em-01",),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from cloud.ingest.commit import store
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
-from cloud.registry.seed import seed
+from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.site import Site
@@ -103,7 +104,7 @@ class Books:
 @pytest.fixture
 def books(database: sa.Engine, tmp_path: Path) -> Iterator[Books]:
     site = Site.model_validate(site_data())
-    seed(database, site)
+    enter_site(database, site, By("test", 0, date(2020, 1, 1)))
     seed_factors(database)
     telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
     yield Books(database, telemetry, site)

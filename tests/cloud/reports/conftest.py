@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from cloud.indicators.figures import seed_factors
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.registry import tables
 from cloud.registry.database import migrate, open_database, writing
-from cloud.registry.seed import seed
+from cloud.registry.entering import By, enter_site
 from contract.clock import parse_time
 from contract.site import Site
 
@@ -104,7 +105,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     """A small site with two years of its ledger, on 15 October 2026."""
     opened = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
     migrate(opened)
-    seed(opened, Site.model_validate(site_data()))
+    enter_site(opened, Site.model_validate(site_data()), By("test", 0, date(2020, 1, 1)))
     seed_factors(opened)
     with writing(opened).begin() as connection:
         connection.execute(tables.ledger_hour.insert(), list(_rows()))

@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.ledger.counted import check_meters
+from cloud.registry import tables
+from cloud.registry.database import writing
+from cloud.registry.dated import SITE_FILE
+from cloud.registry.entering import By, EntryRefused, Plan, enter_site, entered
+from contract.site import Site, load_site, shipped_site
+from contract.yamlfile import ConfigError
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return load_site(shipped_site("lizhou"))
+
+
+@pytest.fixture
+def engine(database: sa.Engine) -> sa.Engine:
+    return database
+
+
+def rows(engine: sa.Engine, table: sa.Table) -> list[dict[str, Any]]:
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns)).mappings()]
+
+
+def seed(engine: sa.Engine, site: Site, day: str = "2026-11-28", now: int = 0) -> Plan:
+    return enter_site(engine, site, By("wang", now, date.fromisoformat(day)))
+
+
+SEEDED = (tables.site, tables.compound, tables.unit, tables.denominator, tables.device, tables.meter, tables.meter_unit)
+
+
+def test_the_registry_has_what_the_site_says(engine: sa.Engine, site: Site) -> None:
+    """Every compound, unit, device and meter of the shipped site is entered, with what the profile and bus add."""
+    seed(engine, site)
+    assert len(rows(engine, tables.compound)) == len(site.compounds)
+    assert {u["id"]: json.loads(u["name"])["zh"] for u in rows(engine, tables.unit)} == {u.id: u.name.zh for u in site.units}
+    devices = {device["id"]: device for device in rows(engine, tables.device)}
+    assert set(devices) == set(site.device_by_id)
+    for device in site.devices:
+        found = devices[device.id]
+        assert found["class"] == device.model.device_class
+        assert found["gateway"] == site.bus_by_id[device.bus].gateway
+        assert found["interval"] == device.poll_interval
+    meters = {meter["id"]: meter for meter in rows(engine, tables.meter)}
+    assert {m.id: (m.energy, m.main, m.parent) for m in site.meters} == {
+        i: (m["energy"], m["main"], m["parent"]) for i, m in meters.items()
+    }
+    assert {(r["meter"], r["unit"]) for r in rows(engine, tables.meter_unit)} == {(m.id, u) for m in site.meters for u in m.units}
+
+
+def test_the_modulus_is_the_sites_or_the_profiles(engine: sa.Engine, site: Site) -> None:
+    """A meter with transformers has its own modulus, a gas meter the one of its model, fuel none."""
+    seed(engine, site)
+    modulus = {meter["id"]: meter["modulus"] for meter in rows(engine, tables.meter)}
+    own = next(meter for meter in site.meters if meter.modulus)
+    assert modulus[own.id] == own.modulus
+    gas = next(meter for meter in site.meters if meter.energy == "natural_gas" and meter.device)
+    assert modulus[gas.id] == site.device_by_id[gas.device or ""].model.points["volume"].modulus
+    assert modulus[next(meter.id for meter in site.meters if meter.device is None)] is None
+
+
+def test_denominators_hold_since_2020(engine: sa.Engine, site: Site) -> None:
+    """Each unit has the site's headcount and area, said to come from the site's file."""
+    seed(engine, site)
+    found = {(row["unit"], row["kind"]): row for row in rows(engine, tables.denominator)}
+    assert len(found) == 2 * len(site.units)
+    for unit in site.units:
+        assert found[unit.id, "headcount"]["value"] == unit.headcount
+        assert found[unit.id, "area"]["value"] == pytest.approx(unit.area, abs=1e-4)
+        assert (found[unit.id, "area"]["valid_from"], found[unit.id, "area"]["approved_by"]) == ("2020-01-01", SITE_FILE)
+
+
+def test_seeding_again_changes_nothing(engine: sa.Engine, site: Site) -> None:
+    """The second start finds what the first one entered."""
+    seed(engine, site)
+    before = [rows(engine, table) for table in SEEDED]
+    seed(engine, site)
+    assert [rows(engine, table) for table in SEEDED] == before
+
+
+def test_a_changed_file_takes_effect_but_not_over_people(engine: sa.Engine, site: Site) -> None:
+    """Names and served units follow the file; an area that a person approved stays, a new headcount holds from its day on."""
+    seed(engine, site)
+    unit = site.units[0].id
+    with writing(engine).begin() as connection:
+        table = tables.denominator
+        connection.execute(sa.update(table).where(table.c.unit == unit, table.c.kind == "area").values(value=12.5, approved_by="wang"))
+    data = site.model_dump(mode="json")
+    data["units"][0]["name"] = {"zh": "新名", "en": "new name"}
+    data["units"][0] |= {"headcount": 999, "area": 1.0}
+    shared = next(meter for meter in data["meters"] if unit in meter["units"] and len(meter["units"]) > 1)
+    shared["units"].remove(unit)
+    seed(engine, Site.model_validate(data))
+    assert json.loads(next(u["name"] for u in rows(engine, tables.unit) if u["id"] == unit))["en"] == "new name"
+    assert not [r for r in rows(engine, tables.meter_unit) if (r["meter"], r["unit"]) == (shared["id"], unit)]
+    assert series(engine, unit) == {
+        ("area", "2020-01-01"): 12.5,
+        ("headcount", "2020-01-01"): site.units[0].headcount,
+        ("headcount", "2026-11-28"): 999.0,
+    }
+
+
+def test_a_meter_that_could_never_be_counted_is_refused(site: Site) -> None:
+    """A point whose unit its energy is not counted in ends the start, with the meter and the units that would do."""
+    check_meters(site)
+    data = site.model_dump(mode="json")
+    number = next(i for i, meter in enumerate(data["meters"]) if meter["energy"] == "electricity")
+    data["meters"][number]["energy"] = "coal"
+    with pytest.raises(ConfigError, match=r"meters: c1-e-main: point: coal is not counted in 'kWh'; expected one of g, kg, t"):
+        check_meters(Site.model_validate(data))
+
+
+def test_fuel_of_cars_is_main_without_saying_so(engine: sa.Engine, site: Site) -> None:
+    """Cars' fuel is in totals; a meter of a single car below it is not, or it would count twice."""
+    data = site.model_dump(mode="json")
+    fuel = next(meter for meter in data["meters"] if meter["vehicle_fuel"])
+    fuel["main"] = False
+    data["meters"].append(fuel | {"id": "one-car", "parent": fuel["id"]})
+    seed(engine, Site.model_validate(data))
+    main = {meter["id"]: meter["main"] for meter in rows(engine, tables.meter)}
+    assert (main[fuel["id"]], main["one-car"]) == (True, False)
+
+
+TEXT = {"zh": "名", "en": "Name"}
+
+
+def small(**changes: dict[str, dict[str, Any] | None]) -> Site:
+    """Two units, an electricity main that they share behind CT 40, and diesel; fields of any list's items may be replaced by id."""
+    data: dict[str, Any] = {
+        "id": "s",
+        "name": TEXT,
+        "group": "510802",
+        "latitude": 32.4,
+        "longitude": 105.8,
+        "compounds": [{"id": "c", "name": TEXT, "buildings": []}],
+        "units": [
+            {"id": "u1", "name": {"zh": "一局", "en": "One"}, "compound": "c", "headcount": 80, "area": 3000},
+            {"id": "u2", "name": {"zh": "二局", "en": "Two"}, "compound": "c", "headcount": 20, "area": 1000},
+        ],
+        "gateways": [{"id": "gw"}],
+        "buses": [{"id": "b", "gateway": "gw", "protocol": "modbus"}],
+        "devices": [{"id": "em", "name": TEXT, "profile": "electricity/acrel-adl400", "bus": "b", "unit_id": 1, "ct": 40}],
+        "meters": [
+            {"id": "m1", "name": TEXT, "energy": "electricity", "device": "em", "point": "energy_import", "main": True}
+            | {"units": ["u1", "u2"], "compound": "c", "modulus": 40_000_000},
+            {"id": "oil", "name": {"zh": "油", "en": "Oil"}, "energy": "diesel", "vehicle_fuel": True, "units": ["u1"]},
+        ],
+    }
+    for field, by_id in changes.items():
+        for name, fields in by_id.items():
+            found = next((item for item in data[field] if item["id"] == name), None)
+            if fields is None:
+                data[field].remove(found)
+            elif found is None:
+                data[field].append({"id": name} | fields)
+            else:
+                found.update(fields)
+    return Site.model_validate(data)
+
+
+def series(engine: sa.Engine, unit: str) -> dict[tuple[str, str], float]:
+    return {(r["kind"], r["valid_from"]): r["value"] for r in rows(engine, tables.denominator) if r["unit"] == unit}
+
+
+def said(plan: Plan) -> list[str]:
+    return [str(change) for change in plan.changes]
+
+
+def test_a_new_headcount_is_told_and_holds_from_its_day_on(engine: sa.Engine) -> None:
+    """80 -> 95 in the file (H3): a dated row; nothing before the day changes, and entered again nothing changes at all."""
+    seed(engine, small())
+    grown = small(units={"u1": {"headcount": 95}})
+    assert said(seed(engine, grown, "2026-03-01")) == ["changed unit u1: headcount 80 -> 95 from 2026-03-01"]
+    assert said(seed(engine, grown, "2026-05-01")) == []
+    found = {at: value for (kind, at), value in series(engine, "u1").items() if kind == "headcount"}
+    assert found == {"2020-01-01": 80, "2026-03-01": 95}
+
+
+def test_a_dated_series_of_the_file_is_entered_as_it_stands(engine: sa.Engine) -> None:
+    """`changes` hold from their own days whatever the day of entry; one that is taken out again is taken out."""
+    seed(engine, small())
+    changes = [{"since": "2025-07-01", "headcount": 90}, {"since": "2026-07-01", "headcount": 95, "area": 3200}]
+    seed(engine, small(units={"u1": {"changes": changes}}), "2026-11-01")
+    assert series(engine, "u1") == {
+        ("area", "2020-01-01"): 3000,
+        ("area", "2026-07-01"): 3200,
+        ("headcount", "2020-01-01"): 80,
+        ("headcount", "2025-07-01"): 90,
+        ("headcount", "2026-07-01"): 95,
+    }
+    again = seed(engine, small(units={"u1": {"changes": changes[1:]}}), "2026-11-02")
+    assert said(again) == ["changed unit u1: headcount 90 -> 80 from 2025-07-01"]
+
+
+def test_a_day_before_one_that_has_a_value_is_refused(engine: sa.Engine) -> None:
+    """`--from` would be without effect today; said with the day that is expected."""
+    seed(engine, small())
+    seed(engine, small(units={"u1": {"headcount": 95}}), "2026-03-01")
+    with pytest.raises(
+        EntryRefused, match=r"^--from: u1: headcount: expected a day from 2026-03-01 on, since when 95 holds, got 2026-02-01$"
+    ):
+        seed(engine, small(units={"u1": {"headcount": 99}}), "2026-02-01")
+
+
+def test_a_new_unit_was_nobody_before_its_day(engine: sa.Engine) -> None:
+    """A unit that is added in January (H4) has nobody and no area before, so last year's denominator stays."""
+    seed(engine, small())
+    new = {"name": TEXT, "compound": "c", "headcount": 50, "area": 500}
+    seed(engine, small(units={"u3": new, "u4": new | {"since": "2025-06-01"}}), "2026-01-05")
+    expected = {("headcount", "2020-01-01"): 0, ("headcount", "2026-01-05"): 50, ("area", "2020-01-01"): 0, ("area", "2026-01-05"): 500}
+    assert series(engine, "u3") == expected
+    assert series(engine, "u4") == {(kind, at.replace("2026-01-05", "2025-06-01")): value for (kind, at), value in expected.items()}
+
+
+def test_a_unit_that_is_gone_is_retired_with_its_history(engine: sa.Engine) -> None:
+    """Its people end on the day, its part of the shared meter stays; when it comes back it has people again."""
+    seed(engine, small())
+    gone = small(units={"u2": None}, meters={"m1": {"units": ["u1"]}})
+    assert said(seed(engine, gone, "2026-06-01"))[:1] == ["retired unit u2"]
+    assert {u["id"]: u["retired_on"] for u in rows(engine, tables.unit)} == {"u1": None, "u2": "2026-06-01"}
+    assert {(at, value) for (kind, at), value in series(engine, "u2").items() if kind == "area"} == {
+        ("2020-01-01", 1000),
+        ("2026-06-01", 0),
+    }
+    assert {r["unit"] for r in rows(engine, tables.meter_unit) if r["meter"] == "m1"} == {"u1", "u2"}
+    seed(engine, small(), "2026-07-01")
+    assert {u["id"]: u["retired_on"] for u in rows(engine, tables.unit)} == {"u1": None, "u2": None}
+    assert series(engine, "u2")["headcount", "2026-07-01"] == 20
+
+
+def filled(engine: sa.Engine) -> None:
+    """Something of each kind that is kept of u1 and m1."""
+    hour = {"meter": "m1", "hour": 3_600_000, "provenance": "measured", "amount": 7}
+    event = {"grp": "510802", "at": 5, "detail": "x"}
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(tables.ledger_hour), [hour, hour | {"hour": 7_200_000, "amount": 8}])
+        connection.execute(sa.insert(tables.touched), [{"meter": "m1", "hour": 3_600_000, "generation": 4}])
+        entry = {"meter": "oil", "month": "2026-01", "amount": 5, "entered_by": "li", "entered_at": 1}
+        connection.execute(sa.insert(tables.entry), [entry])
+        exchange = {"meter": "m1", "at": 9, "old_last": 1, "new_first": 2, "reason": "r", "recorded_by": "li", "recorded_at": 10}
+        connection.execute(sa.insert(tables.exchange), [exchange])
+        connection.execute(sa.insert(tables.event), [event | {"kind": kind, "subject": "m1"} for kind in ("counter_reset", "clock_fault")])
+
+
+def test_a_rename_takes_the_history_along(engine: sa.Engine) -> None:
+    """`was` (H2): people are counted once, and hours, entries, exchanges and events follow the meter; no twin is left behind."""
+    seed(engine, small())
+    filled(engine)
+    renamed = small(
+        units={"u1": None, "n1": {"name": TEXT, "compound": "c", "headcount": 80, "area": 3000, "was": "u1"}},
+        meters={"m1": {"id": "main", "was": "m1", "units": ["n1", "u2"]}, "oil": {"id": "diesel", "was": "oil", "units": ["n1"]}},
+    )
+    assert said(seed(engine, renamed, "2026-03-01")) == [
+        "renamed unit n1: was u1",
+        "renamed meter main: was m1",
+        "renamed meter diesel: was oil",
+        'changed unit n1: name {"zh": "一局", "en": "One"} -> {"zh": "名", "en": "Name"}',
+    ]
+    assert [u["id"] for u in rows(engine, tables.unit)] == ["n1", "u2"]
+    assert sum(r["value"] for r in rows(engine, tables.denominator) if r["kind"] == "headcount") == 100
+    assert [m["id"] for m in rows(engine, tables.meter)] == ["diesel", "main"]
+    assert {(r["meter"], r["amount"]) for r in rows(engine, tables.ledger_hour)} == {("main", 7), ("main", 8)}
+    assert [r["meter"] for table in (tables.touched, tables.exchange) for r in rows(engine, table)] == ["main", "main"]
+    assert [(r["meter"], r["month"]) for r in rows(engine, tables.entry)] == [("diesel", "2026-01")]
+    assert {(r["kind"], r["subject"]) for r in rows(engine, tables.event)} == {("counter_reset", "main"), ("clock_fault", "m1")}
+    assert said(seed(engine, renamed, "2026-03-02")) == []
+
+
+def test_a_twin_of_an_earlier_version_is_taken_back(engine: sa.Engine) -> None:
+    """Where both ids were entered already, `was` brings them together: the new one's own hours and people precede."""
+    both = small(meters={"main": {"name": TEXT, "energy": "electricity", "main": True, "units": ["u1"]}})
+    seed(engine, both)
+    filled(engine)
+    with writing(engine).begin() as connection:
+        own = {"meter": "main", "hour": 7_200_000, "provenance": "distributed", "amount": 80}
+        connection.execute(sa.insert(tables.ledger_hour), [own])
+    seed(engine, small(meters={"m1": {"id": "main", "was": "m1"}}))
+    assert {(r["meter"], r["hour"], r["amount"]) for r in rows(engine, tables.ledger_hour)} == {
+        ("main", 3_600_000, 7),
+        ("main", 7_200_000, 80),
+    }
+    assert [m["id"] for m in rows(engine, tables.meter)] == ["main", "oil"]
+
+
+def test_a_likely_rename_is_suspected(engine: sa.Engine) -> None:
+    """Without `was` a unit of the same people and a meter of the same counter are named, with what to write."""
+    seed(engine, small())
+    unit = {"name": TEXT, "compound": "c", "headcount": 80, "area": 3000}
+    plan = seed(engine, small(units={"u1": None, "n1": unit}, meters={"m1": {"id": "main", "units": ["n1"]}, "oil": {"units": ["n1"]}}))
+    assert plan.doubts == [
+        "unit u1 goes and n1 comes: if it was renamed, write `was: u1` at n1",
+        "meter m1 goes and main comes: if it was renamed, write `was: m1` at main",
+    ]
+    assert {m["id"]: m["retired_on"] for m in rows(engine, tables.meter)} == {"m1": "2026-11-28", "main": None, "oil": None}
+
+
+def test_a_ratio_that_changes_is_recorded_by_itself(engine: sa.Engine) -> None:
+    """CT 40 -> 60: a dated row with new / old for the meter that counts it, and its hour is counted anew; once only."""
+    seed(engine, small())
+    moved = small(devices={"em": {"ct": 60}})
+    assert said(seed(engine, moved, now=7_200_001)) == [
+        "changed device em: ct 40.0 -> 60.0",
+        "recorded ratio of meter m1: a step of the register was worth 0.4, now 0.6 (times 1.5)",
+    ]
+    assert said(seed(engine, moved, now=9_000_000)) == []
+    (row,) = rows(engine, tables.ratio_change)
+    assert {k: row[k] for k in ("grp", "meter", "at", "factor", "recorded_by")} == {
+        "grp": "510802", "meter": "m1", "at": 7_200_001, "factor": "1.5", "recorded_by": "wang",
+    }  # fmt: skip
+    assert [(t["meter"], t["hour"]) for t in rows(engine, tables.touched)] == [("m1", 7_200_000)]
+
+
+def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine) -> None:
+    """A meter that another model counts was exchanged, which somebody records; no factor is made up."""
+    seed(engine, small())
+    seed(engine, small(devices={"em": {"profile": "electricity/chint-dtsu666", "ct": 1}}))
+    assert rows(engine, tables.ratio_change) == []
+
+
+def test_another_district_is_refused(engine: sa.Engine, site: Site) -> None:
+    """One database holds one group; nothing of the other is entered."""
+    seed(engine, small())
+    data = site.model_dump(mode="json") | {"group": "510811"}
+    with pytest.raises(EntryRefused, match=r"^group: expected 510802, whose site this database holds, got 510811$"):
+        seed(engine, Site.model_validate(data))
+    assert [u["id"] for u in rows(engine, tables.unit)] == ["u1", "u2"]
+
+
+def test_what_was_entered_is_kept_whole_and_on_record(engine: sa.Engine, site: Site) -> None:
+    """The service finds the site as the files said it, and the audit who entered what; a registry of an earlier version gets it too."""
+    seed(engine, site, now=5)
+    with engine.connect() as connection:
+        found = entered(connection)
+    assert found is not None
+    assert (found.site, found.at) == (Site.model_validate(site.model_dump(mode="json")), 5)
+    with writing(engine).begin() as connection:
+        connection.execute(sa.delete(tables.entered_site))
+    assert said(seed(engine, site, now=6)) == []
+    assert [(a["by"], a["action"], json.loads(a["detail"])["site"]) for a in rows(engine, tables.audit)] == [("wang", "site", "lizhou")] * 2
+    assert len(rows(engine, tables.entered_site)) == 1
