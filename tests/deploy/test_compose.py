@@ -30,10 +30,15 @@ def test_compose_follows_its_schema() -> None:
 
 
 def test_the_promised_services_are_there(compose: dict[str, Any]) -> None:
-    """The broker, both stores, Grafana, the cloud, and a gateway for each one of the site; simulators only under their profile."""
+    """The broker, both stores, Grafana, the cloud after its steps, and a gateway for each one of the site; simulators by their profile."""
     gateways = {g.id: g.id.replace("gw-", "edge-") for g in load_site(shipped_site("lizhou")).gateways}
     found = compose["services"]
-    assert set(found) == {"mosquitto", "influxdb", "influx-setup", "postgres", "grafana", "cloud", "simulators", *gateways.values()}
+    steps = {"influx-setup", "migrate", "site"}
+    assert set(found) == {"mosquitto", "influxdb", "postgres", "grafana", "cloud", "simulators", *steps, *gateways.values()}
+    assert {name for name, service in found.items() if service["restart"] == "on-failure"} == steps
+    after = {name: set(found[name]["depends_on"]) for name in ("cloud", "site", "migrate")}
+    assert (after["site"], after["migrate"]) == ({"migrate"}, {"postgres"})
+    assert after["cloud"] == {"influx-setup", "site", "mosquitto", "postgres"}
     assert {name: s["profiles"] for name, s in found.items() if "profiles" in s} == {"simulators": ["simulators"]}
     for gateway, name in gateways.items():
         assert any(v.endswith(f"/{gateway}.yaml:/etc/jieyue/gateway.yaml:ro") for v in found[name]["volumes"])
@@ -86,7 +91,7 @@ def test_only_what_people_and_gateways_use_is_open(compose: dict[str, Any]) -> N
     }
     assert compose["networks"]["stores"] == {"internal": True}
     assert {n for n, s in compose["services"].items() if "stores" in s["networks"]} == {
-        "influxdb", "influx-setup", "postgres", "grafana", "cloud",
+        "influxdb", "influx-setup", "postgres", "grafana", "cloud", "migrate", "site",
     }  # fmt: skip
 
 
