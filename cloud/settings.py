@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.certificates import authority
 from contract.clock import Clock
+from contract.secret import SecretError, read_secret
 from contract.yamlfile import ConfigError
 
 _PART = "cloud"
@@ -102,9 +103,11 @@ def _secret(variable: str, path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return read_secret(path)
     except OSError as error:
         raise ConfigError(f"{variable}: {path} cannot be read: {error.strerror}") from error
+    except SecretError as error:
+        raise ConfigError(f"{variable}: {path} cannot be read: {error}") from error
 
 
 def _with_password(address: str, password: str | None) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from contract import topics
 from contract.message import filters
+from contract.secret import read_secret
 from contract.site import Site
 
 CLOUD_USER = "cloud"
@@ -93,7 +94,7 @@ def write_files(site: Site, folder: Path, host_id: str) -> dict[str, str]:
     passwords: dict[str, str] = {}
     for user in users(site):
         path = password_file(folder, user)
-        passwords[user] = path.read_text(encoding="utf-8").strip() if path.exists() else secrets.token_urlsafe(32)
+        passwords[user] = read_secret(path) if path.exists() else secrets.token_urlsafe(32)
         secret_file(path, passwords[user])
     lines = [password_line(user, password) for user, password in passwords.items()]
     secret_file(folder / "passwd", "\n".join(lines) + "\n")

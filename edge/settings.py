@@ -14,6 +14,7 @@ from pydantic import Field
 from contract import yamlfile
 from contract.certificates import authority
 from contract.jt808.limits import TerminalLimits
+from contract.secret import SecretError, read_secret
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
 from contract.wiring import end_of, place_of, shared
 from contract.yamlfile import Strict, nearest
@@ -55,11 +56,11 @@ def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="utf-8-sig").strip()
+        return read_secret(path)
     except OSError as error:
         raise yamlfile.ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise yamlfile.ConfigError(f"{path}: cannot be read: not UTF-8") from error
+    except SecretError as error:
+        raise yamlfile.ConfigError(f"{path}: cannot be read: {error}") from error
 
 
 class BusAddress(Strict):

@@ -20,6 +20,7 @@ import aiomqtt
 from contract import sparkplug, topics
 from contract.clock import Clock
 from contract.reading import Row
+from contract.secret import read_secret
 from contract.site import Device, Meter, Site
 from contract.sparkplug import Born, DataType
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER, parse_ack
@@ -101,7 +102,7 @@ class Predecessor:
         Raises:
             HistoryError: The broker was lost.
         """
-        password = (self._access.passwords / self._node).read_text(encoding="utf-8").strip()
+        password = read_secret(self._access.passwords / self._node)
         death = sparkplug.node_death(0, at=self._clock.now_ms())
         try:
             async with aiomqtt.Client(

@@ -22,6 +22,7 @@ from contract.lifecycle import heed_cancellation
 from contract.message import MessageTime, heard_at
 from contract.profile import PointMap, engineering
 from contract.profile import raw as raw_of
+from contract.secret import read_secret
 from contract.site import Bus, Device
 from simulators.memory import Memory, Said, grid
 from simulators.stage import Address, Endpoints, Stage, beside
@@ -43,7 +44,7 @@ class Publisher:
         self._stage, self._bus, self._broker = stage, bus, broker
         folder = stage.called.passwords
         self._user = rights.source_user(bus.id)
-        self._password = (folder / self._user).read_text(encoding="utf-8").strip() if folder else None
+        self._password = read_secret(folder / self._user) if folder else None
         self.memory: Memory[Messages] = Memory(stage.said, stage.clock)
 
     async def run(self) -> None:

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from cloud.alerts.ruleset import Severity
 from contract import yamlfile
 from contract.profile import Fault, located
+from contract.secret import SecretError, read_secret
 
 KEY_HEADER = "Idempotency-Key"
 _DOMAIN = "jieyue.invalid"
@@ -127,11 +128,11 @@ def _with_address(channel: Channel, document: yamlfile.Document, number: int) ->
         field = "url_file"
         file = document.path.parent / channel.url_file
         try:
-            text = file.read_text(encoding="utf-8").strip()
+            text = read_secret(file)
         except OSError as error:
             raise refuse(field, f"{file} cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise refuse(field, f"{file} cannot be read: not UTF-8 at byte {error.start}") from None  # the error holds what stands there
+        except SecretError as error:
+            raise refuse(field, f"{file} cannot be read: {error}") from error
     else:
         field = "url_env"
         text = os.environ.get(channel.url_env or "", "").strip()

@@ -6,7 +6,7 @@ import argparse
 import math
 
 from cloud.cli.shared import Commands, add, add_by, add_order, database, give
-from cloud.opening import site_of
+from cloud.opening import entered_site
 from cloud.registry.commands import Order, refusal
 from cloud.settings import Settings
 from contract.clock import Clock
@@ -55,10 +55,10 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: There is no such device, or it does not take this.
     """
-    now, group = clock.now_ms(), arguments.group or site_of(settings).group
-    a = arguments
-    order = Order(group, a.device, a.point, a.value, a.reason, a.by, now + int(a.expires * 1000))
+    now, a = clock.now_ms(), arguments
     with database(settings) as engine:
+        group = a.group or entered_site(engine).group
+        order = Order(group, a.device, a.point, a.value, a.reason, a.by, now + int(a.expires * 1000))
         why_not = refusal(engine, order, now)
         if why_not:
             raise ValueError(why_not)

@@ -17,6 +17,7 @@ from cloud.cli.shared import Commands, add, add_actions
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
+from contract.secret import SecretError, read_secret
 
 if TYPE_CHECKING:
     from grafana_client.api import GrafanaApi
@@ -59,8 +60,8 @@ def run(_settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> in
         GrafanaError: As `push`.
     """
     try:
-        token = arguments.token_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        token = read_secret(arguments.token_file)
+    except (OSError, SecretError) as error:
         raise ValueError(f"--token-file: {arguments.token_file} cannot be read: {error}") from error
     if not token:
         raise ValueError(f"--token-file: {arguments.token_file} is empty, expected a service account's token")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cloud.cli.shared import Commands, add, add_by, database
-from cloud.ledger.entries import import_csv
+from cloud.ledger.entries import Agreed, import_csv
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
@@ -17,12 +17,17 @@ def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
     parser = add(commands, "import", "enter amounts that no device counts, from a CSV file with the columns meter, month and amount", run)
     parser.add_argument("file", type=Path, metavar="FILE", help="amounts in the unit of the factor table, months as YYYY-MM")
+    parser.add_argument(
+        "--replace", action="store_true", help="where a device counted a part of a month, enter the whole month in its place"
+    )
+    parser.add_argument("--unusual", action="store_true", help="take amounts of more than ten times the meter's largest month")
     add_by(parser, "enters them")
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Enter all or none, and say how many."""
     with database(settings) as engine:
-        number = import_csv(engine, arguments.file, arguments.by, clock.now_ms())
+        agreed = Agreed(arguments.replace, arguments.unusual)
+        number = import_csv(engine, arguments.file, arguments.by, clock.now_ms(), agreed)
     sys.stdout.write(f"{number} amounts entered\n")
     return 0

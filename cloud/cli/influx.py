@@ -10,6 +10,7 @@ from cloud.cli.shared import Commands, add, add_actions
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
+from contract.secret import SecretError, read_secret
 
 _ABOUT = "Make the bucket, the name for /write and /query, and tokens for cloud and grafana (which only reads). What is there is kept."
 
@@ -38,9 +39,11 @@ def run(_settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> in
     except ImportError as error:
         raise ValueError("influx setup needs the extra influx: pip install 'jieyue[influx]'") from error
     try:
-        token = arguments.admin_token_file.read_text(encoding="utf-8").strip()
+        token = read_secret(arguments.admin_token_file)
     except OSError as error:
         raise ValueError(f"--admin-token-file: {arguments.admin_token_file} cannot be read: {error.strerror}") from error
+    except SecretError as error:
+        raise ValueError(f"--admin-token-file: {arguments.admin_token_file} cannot be read: {error}") from error
     for line in set_up(Wanted(arguments.url, arguments.org, arguments.bucket, token, arguments.tokens)):
         sys.stdout.write(line + "\n")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cloud.cli.shared import Commands, add, add_by, add_order, database, give
-from cloud.opening import site_of
+from cloud.opening import entered_site
 from cloud.registry import commands as orders
 from cloud.registry.births import node_exists
 from cloud.settings import Settings
@@ -32,8 +32,8 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: There is no such node.
     """
-    group = arguments.group or site_of(settings).group
     with database(settings) as engine:
+        group = arguments.group or entered_site(engine).group
         if not node_exists(engine, group, arguments.node):
             raise ValueError(f"no node {arguments.node!r} in the group {group}; jieyue-cloud nodes lists them")
         order = orders.rebirth(group, arguments.node, arguments.reason, arguments.by, clock.now_ms())

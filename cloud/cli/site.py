@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -140,5 +139,5 @@ def _listed(plan: Plan) -> Sequence[Change]:
 
 
 def _counted(site: Site) -> str:
-    numbers = Counter(units=len(site.units), meters=len(site.meters), devices=len(site.devices), gateways=len(site.gateways))
-    return ", ".join(f"{number} {what}" for what, number in numbers.items())
+    numbers = {"unit": len(site.units), "meter": len(site.meters), "device": len(site.devices), "gateway": len(site.gateways)}
+    return ", ".join(f"{number} {what}{'s' * (number != 1)}" for what, number in numbers.items())

@@ -16,14 +16,13 @@ import sqlalchemy as sa
 from cloud.ledger import periods
 from cloud.ledger.base_units import ENERGIES, energy_of, to_base, to_factor_unit
 from cloud.ledger.counters import Provenance, month_entry
+from cloud.ledger.usual_amounts import beyond
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
 from contract.clock import iso
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 _COLUMNS = ("meter", "month", "amount")
-_SILENCE = 2 * periods.DAY_MS
-"""A device that told nothing for so long may be dead, and its running month be entered by hand."""
 _MANUAL = Provenance.MANUAL.value
 
 
@@ -50,13 +49,29 @@ class Entered(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """What whoever enters amounts has agreed to.
+
+    Attributes:
+        replace: The entry takes the place of the hours that a device counted in the same month.
+        unusual: The amount is right, though the meter never used as much.
+    """
+
+    replace: bool = False
+    unusual: bool = False
+
+
+_NOTHING = Agreed()
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     meter: str
     month: str
     amount: int
 
 
-def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by: str, now: int) -> None:
+def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by: str, now: int, agreed: Agreed = _NOTHING) -> None:
     """Enter what a meter used in a month; entered again, the new amount replaces the old one.
 
     The amount is spread over the month's days. Its hours are marked as touched, so that the settler writes their figures
@@ -69,12 +84,13 @@ def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by
         amount: In the factor's unit (L of petrol, kg of coal, kWh); at least 0.
         by: Who enters it.
         now: ms since 1970 in UTC.
+        agreed: What may be replaced or is unusual.
 
     Raises:
         EntryError: What is wrong, and with which field.
     """
     with writing(engine).begin() as connection:
-        _write(connection, _checked(connection, meter, month, Decimal(str(amount)), now), by, now)
+        _write(connection, _checked(connection, meter, month, Decimal(str(amount)), now, agreed), by, now)
 
 
 def months(engine: sa.Engine, meter: str) -> list[Entered]:
@@ -95,7 +111,7 @@ def months(engine: sa.Engine, meter: str) -> list[Entered]:
     ]
 
 
-def import_csv(engine: sa.Engine, path: Path, by: str, now: int) -> int:
+def import_csv(engine: sa.Engine, path: Path, by: str, now: int, agreed: Agreed = _NOTHING) -> int:
     """Enter the months of a CSV file with the columns meter, month and amount (in the factor's unit).
 
     Args:
@@ -103,6 +119,7 @@ def import_csv(engine: sa.Engine, path: Path, by: str, now: int) -> int:
         path: UTF-8, with or without a byte order mark.
         by: Who enters them.
         now: ms since 1970 in UTC.
+        agreed: What may be replaced or is unusual.
 
     Returns:
         How many were entered.
@@ -117,7 +134,7 @@ def import_csv(engine: sa.Engine, path: Path, by: str, now: int) -> int:
         entries = []
         for number, (meter, month, amount) in lines:
             try:
-                entries.append(_checked(connection, meter, month, _decimal(amount), now))
+                entries.append(_checked(connection, meter, month, _decimal(amount), now, agreed))
                 if (first := seen.setdefault((meter, month), number)) != number:
                     raise EntryError("month", f"{meter} {month} stands in line {first} too")  # noqa: TRY301 (one list of faults)
             except EntryError as error:
@@ -158,24 +175,26 @@ def _decimal(text: str) -> Decimal:
         raise EntryError("amount", f"expected a number, got {text!r}") from None
 
 
-def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal, now: int) -> _Entry:
+def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal, now: int, agreed: Agreed) -> _Entry:
     columns = tables.meter.c
-    row = connection.execute(sa.select(columns.energy).where(columns.id == meter)).one_or_none()
-    if row is None:
+    energy = connection.execute(sa.select(columns.energy).where(columns.id == meter)).scalar()
+    if energy is None:
         raise EntryError("meter", f"no meter {meter!r}")
-    if row.energy not in ENERGIES:
-        raise EntryError("meter", f"{meter} counts {row.energy!r}; expected one of {', '.join(ENERGIES)}")
+    if energy not in ENERGIES:
+        raise EntryError("meter", f"{meter} counts {energy!r}; expected one of {', '.join(ENERGIES)}")
     begin = _begin(month)
     if begin > now:
         raise EntryError("month", f"{month} has not begun")
     if not amount.is_finite() or amount < 0:
         raise EntryError("amount", f"expected a number of at least 0, got {amount}")
-    if _amount(connection, meter, month) is None and _counted_whole(connection, meter, begin, now):
-        raise EntryError("month", f"a device counted {meter} in the whole of {month}; an entry would hide what it counted")
     try:
-        base = to_base(amount, row.energy, energy_of(row.energy).factor_unit)
+        base = to_base(amount, energy, energy_of(energy).factor_unit)
     except ValueError as error:
         raise EntryError("amount", str(error)) from error
+    if _amount(connection, meter, month) is None:
+        _check_counted(connection, meter, month, now, agreed)
+    if why := beyond(connection, meter, month, base, unusual=agreed.unusual):
+        raise EntryError("amount", why)
     return _Entry(meter, month, base)
 
 
@@ -193,13 +212,25 @@ def _amount(connection: sa.Connection, meter: str, month: str) -> int | None:
     return found
 
 
-def _counted_whole(connection: sa.Connection, meter: str, begin: int, now: int) -> bool:
-    """Whether a device counted the meter since the begin of a month, and to its end or, while the month runs, until lately."""
+def _check_counted(connection: sa.Connection, meter: str, month: str, now: int, agreed: Agreed) -> None:
+    """Refuse an entry that would hide what a device counted: of a month there is one source."""
+    begin = _begin(month)
+    end = periods.following(begin, "month")
     ledger = tables.ledger_hour.c
-    by_device = sa.and_(ledger.meter == meter, ledger.provenance != _MANUAL)
-    until = min(periods.following(begin, "month") - periods.HOUR_MS, now - _SILENCE)
-    bounds = (ledger.hour <= begin, ledger.hour >= until)
-    return all(connection.execute(sa.select(ledger.hour).where(by_device, bound).limit(1)).first() for bound in bounds)
+    mine = sa.and_(ledger.meter == meter, ledger.provenance != _MANUAL, ledger.hour >= begin, ledger.hour < end)
+    counted, last = connection.execute(sa.select(sa.func.count(sa.distinct(ledger.hour)), sa.func.max(ledger.hour)).where(mine)).one()
+    if not counted:
+        return
+    hours = (end - begin) // periods.HOUR_MS
+    if end > now:
+        raise EntryError("month", f"a device counts {meter} in {month}, which is not over; expected an entry after it")
+    if counted == hours:
+        why = f"a device counted {meter} in the whole of {month}; an entry would hide what it counted"
+        raise EntryError("month", f"{why}. A bill beside it belongs to a meter of its own")
+    if not agreed.replace:
+        until = f"{periods.local_time(last + periods.HOUR_MS):%Y-%m-%d %H:%M}"
+        why = f"a device counted {meter} for {counted} of {hours} hours of {month}, the last until {until}"
+        raise EntryError("month", f"{why}; to enter the whole month in their place, say so (import --replace)")
 
 
 def _write(connection: sa.Connection, entry: _Entry, by: str, now: int) -> None:

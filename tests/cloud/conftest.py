@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from cloud.registry.database import migrate, open_database
 from cloud.telemetry.base import Telemetry
 from cloud.telemetry.open import open_telemetry
+from contract.site import Site
 from simulators.stack.postgres import Postgres
 
 
@@ -79,3 +81,46 @@ def open_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
 def database(request: pytest.FixtureRequest, open_registry: Callable[[str], sa.Engine]) -> sa.Engine:
     """An empty registry, in each database in turn."""
     return open_registry(request.param)
+
+
+_TEXT = {"zh": "名", "en": "Name"}
+
+
+def _small(**changes: dict[str, dict[str, Any] | None]) -> Site:
+    """Two units, an electricity main that they share behind CT 40, and diesel; fields of any list's items may be replaced by id."""
+    data: dict[str, Any] = {
+        "id": "s",
+        "name": _TEXT,
+        "group": "510802",
+        "latitude": 32.4,
+        "longitude": 105.8,
+        "compounds": [{"id": "c", "name": _TEXT, "buildings": []}],
+        "units": [
+            {"id": "u1", "name": {"zh": "一局", "en": "One"}, "compound": "c", "headcount": 80, "area": 3000},
+            {"id": "u2", "name": {"zh": "二局", "en": "Two"}, "compound": "c", "headcount": 20, "area": 1000},
+        ],
+        "gateways": [{"id": "gw"}],
+        "buses": [{"id": "b", "gateway": "gw", "protocol": "modbus"}],
+        "devices": [{"id": "em", "name": _TEXT, "profile": "electricity/acrel-adl400", "bus": "b", "unit_id": 1, "ct": 40}],
+        "meters": [
+            {"id": "m1", "name": _TEXT, "energy": "electricity", "device": "em", "point": "energy_import", "main": True}
+            | {"units": ["u1", "u2"], "compound": "c", "modulus": 40_000_000},
+            {"id": "oil", "name": {"zh": "油", "en": "Oil"}, "energy": "diesel", "vehicle_fuel": True, "units": ["u1"]},
+        ],
+    }
+    for field, by_id in changes.items():
+        for name, fields in by_id.items():
+            found = next((item for item in data[field] if item["id"] == name), None)
+            if fields is None:
+                data[field].remove(found)
+            elif found is None:
+                data[field].append({"id": name} | fields)
+            else:
+                found.update(fields)
+    return Site.model_validate(data)
+
+
+@pytest.fixture
+def small() -> Callable[..., Site]:
+    """Makes a small site."""
+    return _small

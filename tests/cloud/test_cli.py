@@ -88,21 +88,21 @@ def foreign(data: Path) -> None:
     engine.dispose()
 
 
-def test_a_foreign_node_is_listed_asked_and_commanded(tmp_path: Path) -> None:
+def test_a_foreign_node_is_listed_asked_and_commanded(data: Path) -> None:
     """It stands in the list with its group; question and command are queued for the service, with who, why and an audit row."""
-    foreign(tmp_path)
+    foreign(data)
     line = "g2/fn: foreign node, online since 2026-03-01T02:00:00.000Z, 1 devices, in a group that no site has\n"
-    assert run(tmp_path, "nodes").stdout == line
-    (node,) = json.loads(run(tmp_path, "nodes", "--json").stdout)
+    assert run(data, "nodes").stdout == line
+    (node,) = json.loads(run(data, "nodes", "--json").stdout)
     assert (node["devices"], node["known_group"], node["stores"]) == (["pump"], False, False)
-    asked = run(tmp_path, "rebirth", "fn", "--group", "g2", "--reason", "who", "--by", "li")
-    given = run(tmp_path, "command", "pump", "speed", "-3", "--group", "g2", "--reason", "slower", "--expires", "90")
-    kept = {str(row["id"]): row for row in rows(tmp_path, tables.command)}
+    asked = run(data, "rebirth", "fn", "--group", "g2", "--reason", "who", "--by", "li")
+    given = run(data, "command", "pump", "speed", "-3", "--group", "g2", "--reason", "slower", "--expires", "90")
+    kept = {str(row["id"]): row for row in rows(data, tables.command)}
     first, second = kept[asked.stdout.strip()], kept[given.stdout.strip()]
     assert [first[of] for of in ("grp", "device", "point", "why", "by", "state")] == ["g2", "fn", sparkplug.REBIRTH, "who", "li", "queued"]
     assert [second[of] for of in ("device", "point", "value", "by")] == ["pump", "speed", -3.0, "command line"]
     assert second["expires_at"] == parse_time(LATER) + 90_000
-    assert [row["action"] for row in rows(tmp_path, tables.audit)] == ["command", "command"]
+    assert [row["action"] for row in rows(data, tables.audit)] == ["command", "command"]
 
 
 @pytest.mark.parametrize(
@@ -131,21 +131,21 @@ def test_a_wrong_command_ends_with_one_line(data: Path, arguments: list[str], sa
 OFFSET = ["clock", "offset", "c1-e-main", "--from", "2026-02-01T08:00:00Z", "--to", "2026-02-02T08:00:00Z"]
 
 
-def test_a_clock_s_offset_is_recorded_and_says_what_follows(tmp_path: Path) -> None:
+def test_a_clock_s_offset_is_recorded_and_says_what_follows(data: Path) -> None:
     """Eight hours ahead for a day: the row, an audit entry, and the hours before and after wait for the ledger."""
-    done = run(tmp_path, *OFFSET, "--seconds", "28800", "--reason", "zone")
+    done = run(data, *OFFSET, "--seconds", "28800", "--reason", "zone")
     dated = "2026-02-01T08:00:00.000Z to 2026-02-02T08:00:00.000Z was measured 2026-02-01T00:00:00.000Z to 2026-02-02T00:00:00.000Z"
     assert (done.returncode, done.stdout) == (0, f"c1-e-main: what it dated {dated}; 32 hours are counted anew\n")
-    (row,) = rows(tmp_path, tables.clock_offset)
+    (row,) = rows(data, tables.clock_offset)
     assert (row["source"], row["offset_from_ms"], row["offset_to_ms"], row["by"], row["why"], row["whole"]) == (
         "c1-e-main", 28_800_000, 28_800_000, "command line", "zone", False,
     )  # fmt: skip
-    assert "clock_offset" in [entry["action"] for entry in rows(tmp_path, tables.audit)]
+    assert "clock_offset" in [entry["action"] for entry in rows(data, tables.audit)]
     listed = "510802 c1-e-main: 2026-02-01T08:00:00.000Z to 2026-02-02T07:59:59.999Z: +28800 s, closed, command line (zone)\n"
-    assert run(tmp_path, "clock", "list").stdout == listed
-    (shown,) = json.loads(run(tmp_path, "clock", "list", "--json").stdout)
+    assert run(data, "clock", "list").stdout == listed
+    (shown,) = json.loads(run(data, "clock", "list", "--json").stdout)
     assert (shown["source"], shown["seconds"], shown["state"]) == ("c1-e-main", 28800.0, "closed")
-    assert len(rows(tmp_path, tables.touched)) == 32
+    assert len(rows(data, tables.touched)) == 32
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_a_clock_s_offset_is_recorded_and_says_what_follows(tmp_path: Path) -> N
         (["--seconds", "-9000000"], "a clock that is ahead has an offset above 0"),
     ],
 )
-def test_an_offset_that_cannot_be_is_refused(tmp_path: Path, changed: list[str], said: str) -> None:
+def test_an_offset_that_cannot_be_is_refused(data: Path, changed: list[str], said: str) -> None:
     """Exit code 2 and one line with what was expected; nothing is recorded."""
-    done = run(tmp_path, *OFFSET, *changed)
+    done = run(data, *OFFSET, *changed)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

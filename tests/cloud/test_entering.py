@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -133,40 +134,6 @@ def test_fuel_of_cars_is_main_without_saying_so(engine: sa.Engine, site: Site) -
 TEXT = {"zh": "名", "en": "Name"}
 
 
-def small(**changes: dict[str, dict[str, Any] | None]) -> Site:
-    """Two units, an electricity main that they share behind CT 40, and diesel; fields of any list's items may be replaced by id."""
-    data: dict[str, Any] = {
-        "id": "s",
-        "name": TEXT,
-        "group": "510802",
-        "latitude": 32.4,
-        "longitude": 105.8,
-        "compounds": [{"id": "c", "name": TEXT, "buildings": []}],
-        "units": [
-            {"id": "u1", "name": {"zh": "一局", "en": "One"}, "compound": "c", "headcount": 80, "area": 3000},
-            {"id": "u2", "name": {"zh": "二局", "en": "Two"}, "compound": "c", "headcount": 20, "area": 1000},
-        ],
-        "gateways": [{"id": "gw"}],
-        "buses": [{"id": "b", "gateway": "gw", "protocol": "modbus"}],
-        "devices": [{"id": "em", "name": TEXT, "profile": "electricity/acrel-adl400", "bus": "b", "unit_id": 1, "ct": 40}],
-        "meters": [
-            {"id": "m1", "name": TEXT, "energy": "electricity", "device": "em", "point": "energy_import", "main": True}
-            | {"units": ["u1", "u2"], "compound": "c", "modulus": 40_000_000},
-            {"id": "oil", "name": {"zh": "油", "en": "Oil"}, "energy": "diesel", "vehicle_fuel": True, "units": ["u1"]},
-        ],
-    }
-    for field, by_id in changes.items():
-        for name, fields in by_id.items():
-            found = next((item for item in data[field] if item["id"] == name), None)
-            if fields is None:
-                data[field].remove(found)
-            elif found is None:
-                data[field].append({"id": name} | fields)
-            else:
-                found.update(fields)
-    return Site.model_validate(data)
-
-
 def series(engine: sa.Engine, unit: str) -> dict[tuple[str, str], float]:
     return {(r["kind"], r["valid_from"]): r["value"] for r in rows(engine, tables.denominator) if r["unit"] == unit}
 
@@ -175,7 +142,7 @@ def said(plan: Plan) -> list[str]:
     return [str(change) for change in plan.changes]
 
 
-def test_a_new_headcount_is_told_and_holds_from_its_day_on(engine: sa.Engine) -> None:
+def test_a_new_headcount_is_told_and_holds_from_its_day_on(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """80 -> 95 in the file (H3): a dated row; nothing before the day changes, and entered again nothing changes at all."""
     seed(engine, small())
     grown = small(units={"u1": {"headcount": 95}})
@@ -185,7 +152,7 @@ def test_a_new_headcount_is_told_and_holds_from_its_day_on(engine: sa.Engine) ->
     assert found == {"2020-01-01": 80, "2026-03-01": 95}
 
 
-def test_a_dated_series_of_the_file_is_entered_as_it_stands(engine: sa.Engine) -> None:
+def test_a_dated_series_of_the_file_is_entered_as_it_stands(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """`changes` hold from their own days whatever the day of entry; one that is taken out again is taken out."""
     seed(engine, small())
     changes = [{"since": "2025-07-01", "headcount": 90}, {"since": "2026-07-01", "headcount": 95, "area": 3200}]
@@ -201,7 +168,7 @@ def test_a_dated_series_of_the_file_is_entered_as_it_stands(engine: sa.Engine) -
     assert said(again) == ["changed unit u1: headcount 90 -> 80 from 2025-07-01"]
 
 
-def test_a_day_before_one_that_has_a_value_is_refused(engine: sa.Engine) -> None:
+def test_a_day_before_one_that_has_a_value_is_refused(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """`--from` would be without effect today; said with the day that is expected."""
     seed(engine, small())
     seed(engine, small(units={"u1": {"headcount": 95}}), "2026-03-01")
@@ -211,7 +178,7 @@ def test_a_day_before_one_that_has_a_value_is_refused(engine: sa.Engine) -> None
         seed(engine, small(units={"u1": {"headcount": 99}}), "2026-02-01")
 
 
-def test_a_new_unit_was_nobody_before_its_day(engine: sa.Engine) -> None:
+def test_a_new_unit_was_nobody_before_its_day(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """A unit that is added in January (H4) has nobody and no area before, so last year's denominator stays."""
     seed(engine, small())
     new = {"name": TEXT, "compound": "c", "headcount": 50, "area": 500}
@@ -221,7 +188,7 @@ def test_a_new_unit_was_nobody_before_its_day(engine: sa.Engine) -> None:
     assert series(engine, "u4") == {(kind, at.replace("2026-01-05", "2025-06-01")): value for (kind, at), value in expected.items()}
 
 
-def test_a_unit_that_is_gone_is_retired_with_its_history(engine: sa.Engine) -> None:
+def test_a_unit_that_is_gone_is_retired_with_its_history(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """Its people end on the day, its part of the shared meter stays; when it comes back it has people again."""
     seed(engine, small())
     gone = small(units={"u2": None}, meters={"m1": {"units": ["u1"]}})
@@ -251,7 +218,7 @@ def filled(engine: sa.Engine) -> None:
         connection.execute(sa.insert(tables.event), [event | {"kind": kind, "subject": "m1"} for kind in ("counter_reset", "clock_fault")])
 
 
-def test_a_rename_takes_the_history_along(engine: sa.Engine) -> None:
+def test_a_rename_takes_the_history_along(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """`was` (H2): people are counted once, and hours, entries, exchanges and events follow the meter; no twin is left behind."""
     seed(engine, small())
     filled(engine)
@@ -275,7 +242,7 @@ def test_a_rename_takes_the_history_along(engine: sa.Engine) -> None:
     assert said(seed(engine, renamed, "2026-03-02")) == []
 
 
-def test_a_twin_of_an_earlier_version_is_taken_back(engine: sa.Engine) -> None:
+def test_a_twin_of_an_earlier_version_is_taken_back(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """Where both ids were entered already, `was` brings them together: the new one's own hours and people precede."""
     both = small(meters={"main": {"name": TEXT, "energy": "electricity", "main": True, "units": ["u1"]}})
     seed(engine, both)
@@ -291,7 +258,7 @@ def test_a_twin_of_an_earlier_version_is_taken_back(engine: sa.Engine) -> None:
     assert [m["id"] for m in rows(engine, tables.meter)] == ["main", "oil"]
 
 
-def test_a_likely_rename_is_suspected(engine: sa.Engine) -> None:
+def test_a_likely_rename_is_suspected(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """Without `was` a unit of the same people and a meter of the same counter are named, with what to write."""
     seed(engine, small())
     unit = {"name": TEXT, "compound": "c", "headcount": 80, "area": 3000}
@@ -303,7 +270,7 @@ def test_a_likely_rename_is_suspected(engine: sa.Engine) -> None:
     assert {m["id"]: m["retired_on"] for m in rows(engine, tables.meter)} == {"m1": "2026-11-28", "main": None, "oil": None}
 
 
-def test_a_ratio_that_changes_is_recorded_by_itself(engine: sa.Engine) -> None:
+def test_a_ratio_that_changes_is_recorded_by_itself(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """CT 40 -> 60: a dated row with new / old for the meter that counts it, and its hour is counted anew; once only."""
     seed(engine, small())
     moved = small(devices={"em": {"ct": 60}})
@@ -319,14 +286,14 @@ def test_a_ratio_that_changes_is_recorded_by_itself(engine: sa.Engine) -> None:
     assert [(t["meter"], t["hour"]) for t in rows(engine, tables.touched)] == [("m1", 7_200_000)]
 
 
-def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine) -> None:
+def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """A meter that another model counts was exchanged, which somebody records; no factor is made up."""
     seed(engine, small())
     seed(engine, small(devices={"em": {"profile": "electricity/chint-dtsu666", "ct": 1}}))
     assert rows(engine, tables.ratio_change) == []
 
 
-def test_another_district_is_refused(engine: sa.Engine, site: Site) -> None:
+def test_another_district_is_refused(engine: sa.Engine, site: Site, small: Callable[..., Site]) -> None:
     """One database holds one group; nothing of the other is entered."""
     seed(engine, small())
     data = site.model_dump(mode="json") | {"group": "510811"}

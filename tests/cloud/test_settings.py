@@ -15,10 +15,10 @@ from contract.yamlfile import ConfigError
 PASSWORD = "p@ss:/?# %word"  # noqa: S105 (signs that an address must escape)
 
 
-@pytest.fixture
-def secret(tmp_path: Path) -> str:
-    """A password file with a line's end, as an editor leaves it."""
-    (tmp_path / "secret").write_text(PASSWORD + "\n", encoding="utf-8")
+@pytest.fixture(params=["utf-8", "utf-8-sig"])
+def secret(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A password file with a line's end, as an editor leaves it, with a byte order mark or without."""
+    (tmp_path / "secret").write_text(PASSWORD + "\n", encoding=request.param)
     return str(tmp_path / "secret")
 
 

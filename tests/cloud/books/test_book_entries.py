@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.ledger import book, entries
-from cloud.ledger.entries import EntriesError, EntryError
+from cloud.ledger.entries import Agreed, EntriesError, EntryError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from cloud.registry import tables
 from contract.clock import iso, parse_time
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NOW = parse_time("2026-05-20T13:00:00+08:00")
 FEBRUARY, MARCH = month_start(2026, 2), month_start(2026, 3)
+
+OF_ENTRIES = tables.audit.c.action == "entry"
 
 
 def test_an_entered_month_is_spread_over_its_days(books: Books) -> None:
@@ -42,7 +44,9 @@ def test_an_entry_that_is_replaced_leaves_nothing_behind(books: Books) -> None:
     assert books.figures("ledger_day", '%"cars"%', FEBRUARY)["value"] == 5.0
     month = {"month": "2026-02", "value": 140.0, "unit": "L", "entered_by": "li", "entered_at": iso(NOW + 1000)}
     assert entries.months(books.engine, "cars") == [month]
-    audit = books.rows(sa.select(tables.audit.c.by, tables.audit.c.action, tables.audit.c.detail).order_by(tables.audit.c.id))
+    audit = books.rows(
+        sa.select(tables.audit.c.by, tables.audit.c.action, tables.audit.c.detail).where(OF_ENTRIES).order_by(tables.audit.c.id)
+    )
     assert [row[:2] for row in audit] == [("wang", "entry"), ("li", "entry")]
     assert json.loads(audit[1][2]) == {"meter": "cars", "month": "2026-02", "before": 280_000, "after": 140_000}
 
@@ -65,7 +69,7 @@ def test_a_wrong_entry_is_refused(books: Books, meter: str, month: str, amount: 
         entries.enter(books.engine, meter, month, amount, "wang", NOW)
     assert caught.value.field == field
     assert books.parts("cars") == []
-    assert books.rows(sa.select(tables.audit.c.id)) == []
+    assert books.rows(sa.select(tables.audit.c.id).where(OF_ENTRIES)) == []
 
 
 def test_of_a_month_there_is_one_source(books: Books) -> None:
@@ -73,7 +77,7 @@ def test_of_a_month_there_is_one_source(books: Books) -> None:
     start = FEBRUARY + 9 * DAY_MS
     books.read("gas", {start + n * HOUR_MS: 50.0 + n for n in range(60 * 24)})
     books.settle()
-    entries.enter(books.engine, "gas", "2026-02", 300, "wang", NOW)
+    entries.enter(books.engine, "gas", "2026-02", 300, "wang", NOW, Agreed(replace=True))
     books.settle()
     february = book.consumption(books.engine, "gas", FEBRUARY, MARCH, "month")
     assert [(month["value"], month["provenance"]["manual"]) for month in february] == [(300.0, 1.0)]
@@ -85,6 +89,28 @@ def test_of_a_month_there_is_one_source(books: Books) -> None:
     books.settle()
     assert book.consumption(books.engine, "gas", FEBRUARY, MARCH, "month") == february
     entries.enter(books.engine, "gas", "2026-02", 310, "wang", NOW)
+
+
+@pytest.mark.parametrize(
+    ("meter", "amount", "said"), [("cars", 99_999_999, "expected at most 500000 L, which no meter of"), ("gas", 1e7, "7500000 m3")]
+)
+def test_an_amount_that_no_meter_can_count_is_refused(books: Books, meter: str, amount: float, said: str) -> None:
+    """99 999 999 (H5) is no month of anything; what would be possible is said, and agreeing to the unusual does not help."""
+    with pytest.raises(EntryError, match=said) as caught:
+        entries.enter(books.engine, meter, "2026-02", amount, "wang", NOW, Agreed(unusual=True))
+    assert caught.value.field == "amount"
+
+
+def test_an_amount_far_beyond_the_meters_own_months_is_asked_about(books: Books) -> None:
+    """A digit too much is refused with the largest month that the meter has, until somebody says that it is right."""
+    entries.enter(books.engine, "cars", "2026-01", 1200, "wang", NOW)
+    entries.enter(books.engine, "cars", "2026-02", 11_000, "wang", NOW)
+    with pytest.raises(
+        EntryError, match=r"^amount: expected at most 10 times 11000 L of 2026-02, the largest month of cars, got 120000 L; if"
+    ):
+        entries.enter(books.engine, "cars", "2026-03", 120_000, "wang", NOW)
+    entries.enter(books.engine, "cars", "2026-03", 120_000, "wang", NOW, Agreed(unusual=True))
+    assert [month["value"] for month in entries.months(books.engine, "cars")] == [1200, 11_000, 120_000]
 
 
 def test_a_file_of_entries(books: Books, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_an_exchange_recorded_later_mends_what_was_settled(books: Books) -> None
     assert books.settle() == 1
     assert amounts(books) == [("measured", 1000 + 750 + 1250 + 500), ("measured", 6000)]
     assert books.rows(sa.select(tables.event.c.kind)) == []
-    audit = books.rows(sa.select(tables.audit.c.by, tables.audit.c.action, tables.audit.c.detail))
+    audit = books.rows(sa.select(tables.audit.c.by, tables.audit.c.action, tables.audit.c.detail).where(tables.audit.c.action != "site"))
     assert audit[0][:2] == ("wang", "exchange")
     assert json.loads(audit[0][2])["why"] == "new meter"
 

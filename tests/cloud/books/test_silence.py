@@ -9,7 +9,7 @@ import pytest
 from cloud.indicators import figures
 from cloud.indicators.model import Indicator
 from cloud.ledger import book, entries
-from cloud.ledger.entries import EntryError
+from cloud.ledger.entries import Agreed, EntryError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from contract.clock import iso, parse_time
 
@@ -66,11 +66,15 @@ def test_a_year_that_a_device_did_not_finish_is_not_closed(books: Books) -> None
 
 
 def test_the_months_of_a_dead_meter_may_be_entered(books: Books) -> None:
-    """The month in which it died and those after it take an entry, and the figure goes on by the month."""
+    """The months after its death take an entry, that of its death when somebody says so; the figure goes on by the month."""
     count(books, "far", DIED)
     with pytest.raises(EntryError, match="a device counted far in the whole of 2026-01"):
         entries.enter(books.engine, "far", "2026-01", 700, "wang", NOW)
-    for number in (2, 3, 4):
+    said = r"^month: a device counted far for \d+ of 672 hours of 2026-02, the last until 2026-02-10 06:00; to enter the whole month"
+    with pytest.raises(EntryError, match=said):
+        entries.enter(books.engine, "far", "2026-02", 700, "wang", NOW)
+    entries.enter(books.engine, "far", "2026-02", 700, "wang", NOW, Agreed(replace=True))
+    for number in (3, 4):
         entries.enter(books.engine, "far", f"2026-{number:02}", 700, "wang", NOW)
     books.settle()
     found = power(books)
@@ -79,12 +83,12 @@ def test_the_months_of_a_dead_meter_may_be_entered(books: Books) -> None:
     assert [month["value"] for month in used] == [744.0, 700.0, 700.0, 700.0]
 
 
-def test_the_running_month_of_a_living_meter_takes_no_entry(books: Books) -> None:
-    """While the device counts, an entry would hide it; two silent days later it would not."""
+def test_the_running_month_of_a_counted_meter_takes_no_entry(books: Books) -> None:
+    """While the month runs an entry would hide days that the device may still count (H5), whatever somebody agreed to."""
     count(books, "far", NOW)
-    with pytest.raises(EntryError, match="a device counted far"):
-        entries.enter(books.engine, "far", "2026-05", 700, "wang", NOW)
-    entries.enter(books.engine, "far", "2026-05", 700, "wang", NOW + 3 * DAY_MS)
+    for later in (0, 3 * DAY_MS):
+        with pytest.raises(EntryError, match=r"^month: a device counts far in 2026-05, which is not over; expected an entry after it$"):
+            entries.enter(books.engine, "far", "2026-05", 700, "wang", NOW + later, Agreed(replace=True))
 
 
 def test_one_silent_meter_holds_the_compound(books: Books) -> None:

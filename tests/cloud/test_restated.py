@@ -1,0 +1,97 @@
+"""What a plan says of the figures: a year and a half of one main meter and the fuel of two units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.cli import site as command
+from cloud.indicators.figures import seed_factors, targets_of
+from cloud.registry import tables
+from cloud.registry.database import writing
+from cloud.registry.entering import By, enter_site
+from contract.clock import parse_time
+from contract.site import Site
+
+NOW = parse_time("2026-07-01T10:00:00+08:00")
+TEXT = {"zh": "名", "en": "Name"}
+NEW = {"name": TEXT, "compound": "c", "headcount": 100, "area": 4000}
+HOUR, DAY = 3_600_000, 86_400_000
+
+
+@pytest.fixture
+def engine(open_registry: Callable[[str], sa.Engine], small: Callable[..., Site]) -> sa.Engine:
+    """The small site since 2025: 240 kWh a day, and no fuel."""
+    opened = open_registry("sqlite")
+    seed_factors(opened)
+    enter_site(opened, small(meters={"oil": None}), By("li", 0, date(2025, 1, 1)))
+    first = parse_time("2025-01-01T00:00:00+08:00")
+    hours = [first + n * HOUR for n in range((NOW - first) // HOUR)]
+    rows = [{"meter": "m1", "hour": hour, "provenance": "measured", "amount": 10_000} for hour in hours]
+    with writing(opened).begin() as connection:
+        connection.execute(sa.insert(tables.ledger_hour), rows)
+    return opened
+
+
+def moved(engine: sa.Engine, site: Site, day: str = "2026-07-01") -> list[tuple[int, str, str, float | None, float | None]]:
+    looked = command._look(engine, site, By("wang", NOW, date.fromisoformat(day)))
+    return [(m.year, m.scope, m.new.id, m.old.actual.value, m.new.actual.value) for m in looked.moved]
+
+
+def per_head(engine: sa.Engine, year: int) -> float | None:
+    return targets_of(engine, year, "district", NOW).indicators[0].actual.value
+
+
+def test_a_plan_restates_nothing_where_a_number_holds_from_today(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """A new headcount, a new unit and a unit that goes from today on move no figure of the past (H3, H4); a plan writes nothing."""
+    before = per_head(engine, 2025)
+    for changed in (
+        small(units={"u1": {"headcount": 95}}, meters={"oil": None}),
+        small(units={"u3": NEW}, meters={"oil": None}),
+        small(units={"u2": None}, meters={"oil": None, "m1": {"units": ["u1"]}}),
+    ):
+        assert moved(engine, changed) == []
+    with engine.connect() as connection:
+        assert {tuple(row) for row in connection.execute(sa.select(tables.unit.c.id, tables.unit.c.retired_on))} == {
+            ("u1", None),
+            ("u2", None),
+        }
+    enter_site(engine, small(units={"u3": NEW}, meters={"oil": None}), By("wang", NOW, date(2026, 1, 5)))
+    assert per_head(engine, 2025) == before == pytest.approx(float(Decimal("0.1229") * 240 * 365 / 100))
+
+
+def test_a_plan_names_each_figure_that_moves_with_old_and_new(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """95 people since July 2025: the year 2025 and this one move, where the unit counts, and last year's by the days they hold."""
+    changes: list[dict[str, Any]] = [{"since": "2025-07-01", "headcount": 130}]
+    found = {(year, scope, name): (old, new) for year, scope, name, old, new in moved(
+        engine, small(units={"u1": {"changes": changes}}, meters={"oil": None})
+    )}  # fmt: skip
+    scopes = {("district", "energy_per_capita"), ("compound:c", "energy_per_capita"), ("unit:u1", "energy_per_capita")}
+    assert {key[1:] for key in found} == scopes
+    used = float(Decimal("0.1229") * 240 * 365)
+    old, new = found[2025, "district", "energy_per_capita"]
+    assert old == pytest.approx(used / 100)
+    assert new == pytest.approx(used / (100 + 50 * 184 / 365))
+
+
+def test_a_renamed_institution_and_meter_move_no_figure(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """With `was` (H2) the figures of the renamed unit are those it had, and the district's stay."""
+    renamed = small(units={"u1": {"id": "n1", "was": "u1"}}, meters={"m1": {"id": "main", "was": "m1", "units": ["n1", "u2"]}, "oil": None})
+    before = targets_of(engine, 2025, "unit:u1", NOW).indicators[0].actual.value
+    assert moved(engine, renamed) == []
+    enter_site(engine, renamed, By("wang", NOW, date(2026, 7, 1)))
+    assert targets_of(engine, 2025, "unit:n1", NOW).indicators[0].actual.value == before
+
+
+def test_a_main_meter_that_is_one_no_more_restates_the_years(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """What holds for all time moves every year, and the plan says that there is no figure any more, and why."""
+    looked = command._look(engine, small(meters={"oil": None, "m1": {"main": False}}), By("wang", NOW, date(2026, 7, 1)))
+    lines = [str(m) for m in looked.moved if (m.year, m.scope, m.new.id) == (2025, "district", "energy_per_area")]
+    assert lines == [
+        "2025 district energy_per_area: 2.69151 -> no figure kgce/m2, no_baseline -> no_figure (no main meter in this scope)",
+    ]
