@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cloud.api.context import Context
 from cloud.api.wall.snapshot import Wall
 from cloud.registry import tokens
 from cloud.registry.database import migrate, open_database
-from cloud.registry.seed import seed
+from cloud.registry.entering import By, enter_site
 from cloud.registry.tokens import Role
 from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import say
@@ -45,7 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     site = load_site(shipped_site("lizhou"))
     engine = open_database(f"sqlite:///{folder / 'registry.db'}")
     migrate(engine)
-    seed(engine, site)
+    enter_site(engine, site, By("test", 0, date(2020, 1, 1)))
     telemetry = SqliteTelemetry(folder / "telemetry.db")
     context = Context(engine, telemetry, Clock(origin_ms=NOW, speed=0.0), site.group, lambda: None, site)
     token, port = tokens.issue(engine, "the wall", Role.WALL, by="test", at=NOW), free_port()
