@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from cloud.indicators import scopes
 from cloud.indicators.figures import all_targets
 from cloud.indicators.model import Indicator
+from cloud.indicators.scopes import Registry
 from cloud.ledger.periods import local_date
 
 Key = tuple[int, str, str]
@@ -47,20 +48,22 @@ class Restated:
         return f"{self.year} {self.scope} {self.new.id}: {values}{change if self.old.change != self.new.change else ''}{status}{why}"
 
 
-def figures(connection: sa.Connection, now: int) -> Figures:
-    """Every figure as the registry stands in this transaction.
+def years(registries: Sequence[Registry], now: int) -> range:
+    """From the first year that one of them has figures of to this one."""
+    this = local_date(now).year
+    return range(min((registry.first_year or this for registry in registries), default=this), this + 1)
+
+
+def figures(connection: sa.Connection, of: range, now: int) -> Figures:
+    """Every figure of some years as the registry stands in this transaction.
 
     Args:
         connection: To registry and ledger.
+        of: The years.
         now: ms since 1970 in UTC.
     """
-    registry, this = scopes.load(connection), local_date(now).year
-    years = range(registry.first_year or this, this + 1)
-    return {
-        (answer.year, answer.scope, indicator.id): indicator
-        for answer in all_targets(connection, registry, years, now)
-        for indicator in answer.indicators
-    }
+    answers = all_targets(connection, scopes.load(connection), of, now)
+    return {(answer.year, answer.scope, indicator.id): indicator for answer in answers for indicator in answer.indicators}
 
 
 def restated(before: Figures, later: Figures, units: Mapping[str, str]) -> Iterator[Restated]:

@@ -17,7 +17,7 @@ from cloud.opening import folder_of, site_in
 from cloud.registry.changes import Change
 from cloud.registry.database import writing
 from cloud.registry.entering import By, Plan, enter, enter_site, entered
-from cloud.restated import Restated, figures, restated
+from cloud.restated import Restated, figures, restated, years
 from cloud.settings import Settings, command_clock
 from contract.clock import Clock
 from contract.commandline import Parser
@@ -96,15 +96,16 @@ def _asked(settings: Settings, clock: Clock, arguments: argparse.Namespace, name
 def _look(engine: sa.Engine, site: Site, by: By) -> _Looked:
     """Enter the site, look what became of the figures, and take all of it back."""
     with engine.connect() as connection:
-        registry = scopes.load(connection)
+        before = scopes.load(connection)
     with writing(engine).connect() as connection, connection.begin() as transaction:
         plan = enter(connection, site, by)
-        moved = scopes.load(connection) != registry
-        later = figures(connection, by.now) if moved else {}
+        after = scopes.load(connection)
+        of = years((before, after), by.now)
+        new = figures(connection, of, by.now) if after != before else {}
         transaction.rollback()
     with engine.connect() as connection:
-        before = figures(connection, by.now) if moved else {}
-    return _Looked(plan, list(restated(before, later, plan.units)))
+        old = figures(connection, of, by.now) if after != before else {}
+    return _Looked(plan, list(restated(old, new, plan.units)))
 
 
 def _agreed() -> None:
