@@ -102,7 +102,7 @@ def test_a_foreign_node_is_listed_asked_and_commanded(data: Path) -> None:
     assert [first[of] for of in ("grp", "device", "point", "why", "by", "state")] == ["g2", "fn", sparkplug.REBIRTH, "who", "li", "queued"]
     assert [second[of] for of in ("device", "point", "value", "by")] == ["pump", "speed", -3.0, "command line"]
     assert second["expires_at"] == parse_time(LATER) + 90_000
-    assert [row["action"] for row in rows(data, tables.audit)] == ["command", "command"]
+    assert [row["action"] for row in rows(data, tables.audit)] == ["site", "command", "command"]
 
 
 @pytest.mark.parametrize(
