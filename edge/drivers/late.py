@@ -14,6 +14,10 @@ _MARGIN = 1.25
 """Of the latest answer seen, so that the next one like it comes in time."""
 _MOST_PATIENCE = 3.0
 """Time-outs that anybody is waited for, at most."""
+_TRIAL = 2.0
+"""Time-outs that a slave is waited for which answered its last request: on a silent line its late answer runs into nothing."""
+AGAIN = 60.0
+"""Seconds after which a slave that was waited for in vain is waited for so long again."""
 
 
 class Late:
@@ -25,11 +29,16 @@ class Late:
         self._owed: dict[int, dict[Shape, float]] = {}
         self._since: dict[int, float] = {}
         self._latest: dict[int, tuple[float, float]] = {}
+        self._answering: set[int] = set()
+        self._in_vain: dict[int, float] = {}
 
     def given_up(self, unit: int, shape: Shape, asked: float, now: float) -> None:
         """A request was not answered in time, or something else came instead; times are monotonic, in seconds."""
         self._owed.setdefault(unit, {}).setdefault(shape, asked)
         self._since[unit] = now
+        if unit in self._answering and now - self._in_vain.get(unit, -AGAIN) >= AGAIN:
+            self._in_vain[unit] = now
+        self._answering.discard(unit)
 
     def may_come(self, unit: int, shape: Shape, now: float) -> bool:
         """Whether an answer of this shape to an older request may still come."""
@@ -65,15 +74,18 @@ class Late:
         self._since.pop(unit, None)
 
     def patience(self, unit: int, timeout: float, now: float) -> float:
-        """Seconds to wait for an answer: longer where the slave lately answered late, and owes nothing that should come first."""
-        taken, seen = self._latest.get(unit, (0.0, now))
-        most = timeout * _MOST_PATIENCE
-        if self.owes(unit) or now - seen >= REMEMBERED or not timeout < taken < most:
+        """Seconds to wait for an answer: longer where the slave lately answered late, or may well do so; never while it owes something."""
+        if self.owes(unit):
             return timeout
-        return min(taken * _MARGIN, most)
+        taken, seen = self._latest.get(unit, (0.0, now))
+        if timeout < taken < timeout * _MOST_PATIENCE and now - seen < REMEMBERED:
+            return min(taken * _MARGIN, timeout * _MOST_PATIENCE)
+        trial = unit in self._answering and now - self._in_vain.get(unit, -AGAIN) >= AGAIN
+        return timeout * _TRIAL if trial else timeout
 
     def took(self, unit: int, seconds: float, timeout: float, now: float) -> None:
         """An answer came while it was waited for; one beyond the time-out is worth remembering."""
+        self._answering.add(unit)
         if seconds > timeout:
             self._learn(unit, seconds, now)
 

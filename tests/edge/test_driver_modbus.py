@@ -358,6 +358,25 @@ async def test_what_comes_late_is_known_and_waited_for(framing: str, make_slave:
         assert requests(slave) == [(3, 0, 2), (3, 100, 2)]
 
 
+@NO_ID
+async def test_the_first_late_answer_of_a_slave_that_answers_is_a_value(
+    framing: str, make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one and a half time-outs it finds the line silent: nobody else was asked, and it is the answer to the one open request."""
+    slave = make_slave(framing)
+    async with driven(slave, profile(THREE), monkeypatch) as driver:
+        right = (await driver.read(device(1))).values
+
+        def late(asked: Asked) -> bytes:
+            asyncio.get_running_loop().call_later(0.45, slave.say, slave.answer(asked))
+            return b""
+
+        slave.script, slave.asked = late, []
+        row = await driver.read(device(1))
+    assert (row.values, row.bad) == (right, {})
+    assert requests(slave) == [(3, 0, 1), (3, 100, 1), (3, 200, 1)]
+
+
 async def test_on_tcp_a_late_answer_is_dropped_by_its_transaction_id(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection stays, the answer to the older request goes by, and the one to this request is taken."""
     slave = make_slave("tcp")

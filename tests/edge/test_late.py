@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.drivers.frames import Frame, Shape
-from edge.drivers.late import REMEMBERED, Late
+from edge.drivers.late import AGAIN, REMEMBERED, Late
 
 TWO, ONE, WRITE = Shape(3, 2), Shape(3, 1), Shape(6, 7)
 
@@ -83,7 +83,25 @@ def test_a_slave_that_was_late_is_waited_for_longer() -> None:
     late.given_up(1, TWO, 6.0, 9.0)
     assert late.patience(1, 1.0, 9.0) == 1.0
     late.settled(1)
+    assert late.patience(1, 1.0, 10.0) == 3.0
     assert late.patience(1, 1.0, 5.0 + REMEMBERED) == 1.0
+
+
+def test_a_slave_that_answers_is_tried_with_twice_its_time_out_once_a_minute() -> None:
+    """Its first late answer finds the line silent. One that falls silent costs the others one time-out more, and a dead one nothing."""
+    late = Late(5.0)
+    assert late.patience(1, 1.0, 0.0) == 1.0
+    late.took(1, 0.1, 1.0, 1.0)
+    assert late.patience(1, 1.0, 2.0) == 2.0
+    late.given_up(1, TWO, 2.0, 4.0)
+    late.settled(1)
+    assert late.patience(1, 1.0, 4.0 + 10 * AGAIN) == 1.0
+    late.took(1, 0.1, 1.0, 10.0)
+    assert late.patience(1, 1.0, 11.0) == 1.0
+    late.given_up(1, TWO, 11.0, 12.0)
+    late.settled(1)
+    late.took(1, 0.1, 1.0, 13.0)
+    assert [late.patience(1, 1.0, 4.0 + s) for s in (AGAIN - 1, AGAIN)] == [1.0, 2.0]
 
 
 def test_who_is_later_than_anybody_is_waited_for_is_not_waited_for_at_all() -> None:
