@@ -8,6 +8,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 
+from contract.yamlfile import ConfigError
+
 _NOT_YET, _EXPIRED = 9, 10
 """Verification codes of OpenSSL (x509_vfy.h): a certificate's days have not begun, or are over."""
 _SHORT = 60.0
@@ -27,7 +29,7 @@ def why(error: BaseException, host: str, port: int, *, tls: bool = False, taken:
         taken: Whether the broker had accepted us before.
     """
     where = f"{host}:{port}"
-    if isinstance(error, ValueError):
+    if isinstance(error, ConfigError):
         return str(error)  # a file of ours; it says which
     if (answer := getattr(error, "rc", None)) is not None and not taken:  # the MQTT client's own error for a broker that says no
         return f"{where} refuses us: {answer}"
