@@ -113,7 +113,9 @@ class Host:
         """Say why a session ended or never began; the same reason once a minute."""
         s, taken = self._settings, self.online.is_set()
         reason = why(error, s.mqtt_host, s.mqtt_port, tls=s.mqtt_ca_file is not None, taken=taken)
-        self._complain("broker lost", reason + self._takeovers.ended(seconds, accepted=taken))
+        reason += self._takeovers.ended(seconds, accepted=taken)
+        if self._news(reason):
+            log.warning("broker lost", reason=reason)
 
     async def _session(self) -> None:
         """One session: will, subscriptions, and only then the birth, with the will's time (tck-id-host-topic-phid-birth-*)."""
@@ -304,14 +306,16 @@ class Host:
     def _drop(self, reason: str, number: int = 1) -> None:
         self.dropped[reason] += number
         DROPPED.labels(reason).inc(number)
-        self._complain("dropped", reason, count=self.dropped[reason])
+        if self._news(reason):
+            log.warning("dropped", reason=reason, count=self.dropped[reason])
 
-    def _complain(self, event: str, reason: str, **more: int) -> None:
-        """Log a reason, each at most once a minute."""
+    def _news(self, reason: str) -> bool:
+        """Whether a reason was not logged within the last minute."""
         now = time.monotonic()
-        if now - self._logged.get(reason, -LOG_EVERY) >= LOG_EVERY:
-            self._logged[reason] = now
-            log.warning(event, reason=reason, **more)
+        if now - self._logged.get(reason, -LOG_EVERY) < LOG_EVERY:
+            return False
+        self._logged[reason] = now
+        return True
 
 
 def _measured(step: str, work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:

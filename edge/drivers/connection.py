@@ -158,5 +158,7 @@ def _serial(bus: Bus) -> Connection:
         number = error.errno if isinstance(error, OSError) else None
         if number == errno.EAGAIN:
             raise NoLineError(f"{where}: another program has it open") from error
+        if number == errno.EACCES:
+            raise NoLineError(f"{where}: permission denied; its group may open it (dialout, on Debian)") from error
         raise NoLineError(f"{where}: {os.strerror(number) if number else error}") from error
     return SerialConnection(port)
