@@ -16,7 +16,6 @@ from cloud.indicators.model import Targets
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, local_time
 from cloud.registry import current, tables
-from cloud.registry.clocks import wrong_now
 from cloud.registry.current import Row
 from cloud.registry.online import Life, class_of, devices_of, life, profile_of
 from contract import states
@@ -27,6 +26,8 @@ from contract.site import Site
 
 EVENTS_OF = 2 * DAY_MS
 """Events and rejected readings older than this are history."""
+_STILL_WRONG = 15 * 60_000
+"""Ms for which a clock counts as wrong after its last doubtful reading, and longer for devices that speak more rarely."""
 Hourly = Mapping[str, Mapping[int, Mapping[Provenance, int]]]
 """Base units by meter, hour and provenance."""
 
@@ -94,8 +95,6 @@ class View:
     events: Sequence[Noted] = ()
     rejected: Mapping[str, Rejected] = field(default_factory=dict)
     meters: Mapping[str, Meter] = field(default_factory=dict)
-    wrong_clocks: frozenset[str] = frozenset()
-    """Sources whose clock is judged wrong at this time."""
     hourly: Callable[[Sequence[str], int, int], Hourly] = lambda _meters, _start, _end: {}
     """Asks the ledger; only rules that are looked at rarely do."""
     targets: Callable[[int], Targets | None] = lambda _year: None
@@ -143,7 +142,7 @@ class View:
         silence, own = self.silence(gateway), self.devices.get(gateway)
         speaks = any(gateway == ours.id for ours in self.site.gateways)
         too_long = speaks and own is not None and silence is not None and silence > own.life.longest_silence
-        return not self.nodes.get(gateway, False) or (too_long and gateway not in self.wrong_clocks)
+        return not self.nodes.get(gateway, False) or (too_long and own is not None and not self._wrong_clock(gateway, own.life))
 
     def undated(self, gateway: str) -> float | None:
         """How many rows of a gateway wait for its clock; None if it does not say."""
@@ -153,7 +152,18 @@ class View:
 
     def clock_fault(self, device: Device) -> bool:
         """Whether a device is silent because its clock, or its gateway's, is wrong or not known."""
-        return not self.wrong_clocks.isdisjoint({device.id, device.gateway}) or bool(self.undated(device.gateway))
+        wrong = self._wrong_clock(device.id, device.life) or self._wrong_clock(device.gateway, device.life)
+        return wrong or bool(self.undated(device.gateway))
+
+    def _wrong_clock(self, source: str, life: Life) -> bool:
+        """Whether a source's last readings came from a clock that is not believed: they say that it is not silent."""
+        told = self._clock_faults.get(source)
+        return told is not None and self.now - told <= max(life.longest_silence, _STILL_WRONG)
+
+    @cached_property
+    def _clock_faults(self) -> dict[str, int]:
+        """When readings of a wrong clock came last, by source."""
+        return {event.subject: event.at for event in self.events if event.kind == "clock_fault"}
 
     def name_of(self, subject: str) -> dict[str, str]:
         """What people call a device, meter or gateway; its id where it has no name."""
@@ -162,7 +172,7 @@ class View:
 
 
 def load(engine: sa.Engine, site: Site, now: int) -> View:
-    """The view at a moment; seven queries, however many devices there are."""
+    """The view at a moment; six queries, however many devices there are."""
     group = site.group
     with engine.connect() as connection:
         here = of_rows(site, now, connection.execute(devices_of(group)), current.readings_of(connection, group))
@@ -170,14 +180,12 @@ def load(engine: sa.Engine, site: Site, now: int) -> View:
         there = _of_group(tables.meter, group).where(tables.meter.c.retired_on.is_(None))
         meters = {meter.id: meter for meter in map(_meter, connection.execute(there))}
         events, rejected = _events(connection, group, now), _rejected(connection, group, now)
-        wrong = wrong_now(connection, group)
     return replace(
         here,
         nodes={gateway.id: False for gateway in site.gateways} | nodes,
         events=events,
         rejected=rejected,
         meters=meters,
-        wrong_clocks=wrong,
         hourly=lambda of, start, end: _hourly(engine, of, start, end),
         targets=lambda year: targets_of(engine, year, "district", now),
     )

@@ -114,13 +114,6 @@ def undecided(connection: sa.Connection, group: str, sources: Iterable[str]) -> 
     return {source: tuple((row["valid_from"], row["valid_to"]) for row in rows) for source, rows in found.items()}
 
 
-def wrong_now(connection: sa.Connection, group: str) -> frozenset[str]:
-    """Sources of a district whose clock is judged wrong and was not set since."""
-    column = tables.clock_offset.c
-    query = sa.select(column.source).where(column.grp == group, column.state == State.OPEN)
-    return frozenset(connection.execute(query).scalars())
-
-
 def known_offsets(engine: sa.Engine) -> list[dict[str, Any]]:
     """All that is known of clocks, for people: by source and time, offsets in seconds."""
     table = tables.clock_offset
