@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from cloud.ledger.counted import check_meters
+from cloud.ledger.known_meters import check_meters
 from cloud.registry.database import open_database, schema_fault
 from cloud.registry.entering import document, entered
 from cloud.settings import Settings

@@ -173,7 +173,13 @@ class Meter(Strict):
     modulus: Annotated[float, Field(gt=0)] | None = None
     """Where the counter rolls over, if the profile cannot know: in the point's unit, ratios included."""
     max_rate: Annotated[float, Field(gt=0)] | None = None
-    """Most it can count in an hour, in the point's unit; twice the rated power of its branch is usual."""
+    """Most it can count in an hour, in the point's unit; without it, it follows from `rated`, the transformers or the class."""
+    rated: Annotated[float, Field(gt=0)] | None = None
+    """Rated power of its branch in kW, or rated flow in m3/h."""
+    commissioned: date | None = None
+    """First day on which it counts."""
+    taken_out: date | None = None
+    """First day on which it counts no more."""
     was: Id | None = None
     """Its id before it was renamed; its history follows."""
 

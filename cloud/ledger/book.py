@@ -18,12 +18,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
-from cloud.ledger.counted import Counted, Known, Parts, count, load_meters
-from cloud.ledger.counters import Kind, Provenance, shares
+from cloud.ledger.counted import Counted, Parts, count
+from cloud.ledger.counters import UNDECIDED, Provenance, shares
+from cloud.ledger.known_meters import Known, load_meters
+from cloud.ledger.levels import Kind
 from cloud.ledger.periods import HOUR_MS, Every
+from cloud.ledger.settled import Settled
 from cloud.ledger.written import write_back
 from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.registry.database import upsert, writing
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
 
@@ -35,9 +38,10 @@ _LEDGER = tables.ledger_hour.c
 _MANUAL = Provenance.MANUAL.value
 _TEXT = {provenance: provenance.value for provenance in Provenance}  # a look-up costs less than the property, and there are many
 _Generations = dict[int, int]
+_COLUMNS = ("meter", "hour", "provenance", "amount", "provisional", "level_at", "level")
 _INSERT = {
-    "qmark": "INSERT INTO ledger_hour (meter, hour, provenance, amount) VALUES (?, ?, ?, ?)",
-    "pyformat": "INSERT INTO ledger_hour (meter, hour, provenance, amount) VALUES (%s, %s, %s, %s)",
+    style: f"INSERT INTO ledger_hour ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 (names of our own)
+    for style, mark in (("qmark", "?"), ("pyformat", "%s"))
 }
 """By the driver's way to write a parameter: years of hours go in at once, and to build a statement for each costs more than it."""
 
@@ -95,8 +99,8 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
 
 
 def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generations: _Generations) -> None:
-    counted = count(meter, telemetry, sorted(generations))
     with engine.connect() as connection:
+        counted = count(meter, telemetry, Settled(connection, meter.group, meter.id), sorted(generations))
         counted.parts = _without_entered(connection, meter.id, counted.parts)
         before = _stored(connection, meter.id, counted)
     replaced = {hour for hour, _ in before if counted.replaces(hour)}
@@ -135,20 +139,40 @@ def _replace(connection: sa.Connection, meter: str, counted: Counted) -> None:
         within = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= first, _LEDGER.hour <= last)
         connection.execute(sa.delete(tables.ledger_hour).where(within, _LEDGER.provenance != _MANUAL))
     if counted.parts:
-        rows = [(meter, hour, _TEXT[provenance], amount) for (hour, provenance), amount in counted.parts.items()]
+        levels, open_hours, none = counted.levels, counted.provisional, (None, None)
+        rows = [
+            (meter, hour, _TEXT[provenance], amount, hour in open_hours, *levels.get(hour, none))
+            for (hour, provenance), amount in counted.parts.items()
+        ]
         connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)
 
 
 def _record(connection: sa.Connection, meter: Known, counted: Counted) -> None:
-    """Keep what was found; found again, it is the same event, and what late readings or a record explained is withdrawn."""
-    event = tables.event.c
+    """Keep what was judged; judged again, it is the same row, and what late readings or a record explained is withdrawn."""
+    event, judged, exchange = tables.event.c, tables.judgement.c, tables.exchange.c
     for first, last in counted.ranges:
         within = sa.and_(event.grp == meter.group, event.subject == meter.id, event.at > first, event.at <= last + HOUR_MS)
         connection.execute(sa.delete(tables.event).where(event.kind.in_(_KINDS), within))
+        mine = sa.and_(judged.grp == meter.group, judged.meter == meter.id, judged.until > first, judged.since <= last + HOUR_MS)
+        connection.execute(sa.delete(tables.judgement).where(mine))
+    rows = [{"grp": meter.group, "meter": meter.id} | one._asdict() for one in counted.judgements.values()]
+    upsert(connection, tables.judgement, rows)
+    _tell(connection, meter, counted)
+    for at, placed in counted.placed.items():
+        connection.execute(sa.update(tables.exchange).where(exchange.meter == meter.id, exchange.at == at).values(placed_at=placed))
+
+
+def _tell(connection: sa.Connection, meter: Known, counted: Counted) -> None:
+    """Events of what was judged, for alerts and reports."""
     unit = energy_of(meter.energy).base_unit
     found = [
-        (f"counter_{kind}", at, {"since": iso(e.since), "before": e.before, "after": e.after, "counted": e.amount, "unit": unit})
-        for (kind, at), e in counted.events.items()
+        (
+            f"counter_{one.kind}",
+            one.at,
+            {"since": iso(one.since), "before": one.before, "after": one.after, "counted": one.amount, "unit": unit},
+        )
+        for one in counted.judgements.values()
+        if one.kind != UNDECIDED
     ]
     found += [(UNUSABLE, at, {"reason": why}) for at, why in counted.unusable.items()]
     rows = [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": json.dumps(detail)} for k, at, detail in found]

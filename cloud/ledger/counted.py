@@ -1,56 +1,38 @@
-"""From the time-series store to the hours of one meter: which samples are needed, and what they say."""
+"""From the time-series store to the hours of one meter: which samples are needed, and what they say.
+
+A pass begins at a level that the ledger has settled, a few points before what was touched, and goes on until it meets the settled
+levels again; only what lies between can have changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
 
-import sqlalchemy as sa
-
-from cloud.ledger.base_units import ENERGIES, scale, to_base
-from cloud.ledger.counters import Event, Provenance, Rules, hours
-from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.ledger.recorded import Recorded, load_recorded
+from cloud.ledger import breaks, judging
+from cloud.ledger.base_units import scale, to_base
+from cloud.ledger.breaks import SNAP_MS, TAKEN_OVER_MS, Break
+from cloud.ledger.counters import UNDECIDED, Judgement, Provenance, Rules, by_hours, levels_by_hour
+from cloud.ledger.judging import Evidence, Judged
+from cloud.ledger.known_meters import Counter, Known
+from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, Limits, Path, ReopenedError, Sample, follow
+from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
+from cloud.ledger.settled import DECIDED, Level, Settled
 from cloud.ledger.timed import Series, counter_samples
-from cloud.registry import tables
-from cloud.registry.clocks import Offset, load_offsets
-from cloud.telemetry.base import Sample, Telemetry
-from contract.point import POINTS
-from contract.site import Site
-from contract.yamlfile import ConfigError
+from cloud.ledger.usual import WEEKS_MS, YEAR_MS, Usual
+from cloud.telemetry.base import Aggregate, Telemetry
 
-LEAST_MEASURED_GAP = HOUR_MS + 60_000
-"""History is kept by the hour, and a sample may be late by a minute; such hours are measured."""
 JOINED_WITHIN = 7 * DAY_MS
 """Touched hours nearer than this are read and counted as one range: cheaper than asking the store twice."""
+_ANCHORS = (1, 3, 8, 11)
+"""Which of the newest settled hours to begin at; the next one where too few points lie behind it."""
+_BEYOND = (2 * HOUR_MS, DAY_MS, RETURN_MS + DAY_MS)
+"""How far to look for the settled levels behind what was touched, before all is read."""
 
 Parts = dict[tuple[int, Provenance], int]
 """Base units by hour (ms) and provenance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """A meter's counter in the time-series store."""
-
-    group: str
-    device_class: str
-    device: str
-    point: str
-    unit: str
-    rules: Rules
-    offsets: tuple[Offset, ...] = ()
-    """Through which its samples' times are read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A meter as the registry has it; without a counter it is fed by hand."""
-
-    id: str
-    group: str
-    energy: str
-    counter: Counter | None
 
 
 @dataclass(slots=True)
@@ -60,13 +42,19 @@ class Counted:
     Attributes:
         ranges: First and last hour (ms, both included) of what is replaced; they may overlap.
         parts: All parts of these hours.
-        events: What the counter did beside counting, by kind and time.
+        levels: The last point of each of these hours that has one.
+        provisional: Hours that what follows may decide otherwise.
+        judgements: What the counter did beside counting, in these hours.
+        placed: Where recorded exchanges were placed, by the time they were recorded for.
         unusable: Samples that do not fit the ledger, by time, and why; nothing is counted from them.
     """
 
     ranges: list[tuple[int, int]] = field(default_factory=list)
     parts: Parts = field(default_factory=dict)
-    events: dict[tuple[str, int], Event] = field(default_factory=dict)
+    levels: dict[int, Level] = field(default_factory=dict)
+    provisional: set[int] = field(default_factory=set)
+    judgements: dict[tuple[int, str], Judgement] = field(default_factory=dict)
+    placed: dict[int, int] = field(default_factory=dict)
     unusable: dict[int, str] = field(default_factory=dict)
 
     def replaces(self, hour: int) -> bool:
@@ -74,109 +62,216 @@ class Counted:
         return any(first <= hour <= last for first, last in self.ranges)
 
 
-def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Known]:
-    """The meters of these ids that the registry has."""
-    meter, device = tables.meter.c, tables.device.c
-    joined = tables.meter.outerjoin(tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
-    wanted = (meter.id, meter.grp, meter.energy, meter.device, meter.point, meter.modulus, meter.max_rate, device["class"], device.interval)
-    rows = connection.execute(sa.select(*wanted).select_from(joined).where(meter.id.in_(list(ids)))).mappings().all()
-    recorded = load_recorded(connection, [row["id"] for row in rows])
-    groups = {row["grp"] for row in rows}
-    clocks = {group: load_offsets(connection, group, [row["device"] for row in rows if row["grp"] == group]) for group in groups}
-    found = {}
-    for row in rows:
-        counter = _counter(row, recorded[row["id"]], clocks[row["grp"]].get(row["device"], ()))
-        found[row["id"]] = Known(row["id"], row["grp"], row["energy"], counter)
-    return found
-
-
-def check_meters(site: Site) -> None:
-    """Refuse a site with a meter that would never be counted.
-
-    Raises:
-        ConfigError: Which meter, and what its energy is counted in.
-    """
-    for meter in site.meters:
-        if meter.device is not None and meter.point in POINTS:
-            try:
-                scale(meter.energy, POINTS[meter.point].unit.value)
-            except ValueError as error:
-                raise ConfigError(f"{site.id}: meters: {meter.id}: point: {error}") from error
-
-
-def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]) -> Counter | None:
-    """The counter of a meter; None if it has none, or the ledger cannot count that point as this energy."""
-    point: Any = POINTS.get(row["point"] or "")
-    if row["device"] is None or row["class"] is None or point is None:
-        return None
-    unit = point.unit.value
-    if row["energy"] not in ENERGIES or unit not in ENERGIES[row["energy"]].scales:
-        return None
-    gap = max(int(2000 * (row["interval"] or 0)), LEAST_MEASURED_GAP)
-    modulus, max_rate = (None if row[name] is None else to_base(row[name], row["energy"], unit) for name in ("modulus", "max_rate"))
-    rules = Rules(gap, modulus, max_rate, recorded.profiles, recorded.exchanges)
-    return Counter(row["grp"], row["class"], row["device"], row["point"], unit, rules, offsets)
-
-
-def count(meter: Known, telemetry: Telemetry, touched: Sequence[int]) -> Counted:
-    """Count the touched hours of a meter anew, and with them all hours that share an interval with them.
-
-    A late sample cuts the interval it falls into, so the hours up to its neighbours change as well.
+def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequence[int]) -> Counted:
+    """Count the touched hours of a meter anew, and with them all hours that they can change.
 
     Args:
         meter: Fed by hand, it has nothing to count.
         telemetry: Where its samples are.
+        settled: What the ledger says of it.
         touched: Begins of hours, ascending, ms.
 
     Raises:
         StoreDown: The samples cannot be read.
     """
     found = Counted()
-    for start, end in _ranges(touched):
-        if meter.counter is None:
-            found.ranges.append((start, end - HOUR_MS))
-        else:
-            _count_range(meter.energy, meter.counter, telemetry, start, end, found)
+    if meter.counter is None:
+        found.ranges += [(start, end - HOUR_MS) for start, end in _ranges(touched)]
+        return found
+    wanted = sorted({*touched, *_depending(settled, touched), *_around_records(meter.counter.rules, touched)})
+    for start, end in _ranges(wanted, [row[0] for row in meter.counter.learnt]):
+        if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
+            continue
+        _Pass(meter.energy, meter.counter, telemetry, settled, found).run(start, end)
     return found
 
 
-def _ranges(touched: Sequence[int]) -> list[tuple[int, int]]:
-    """Spans [start, end) that hold all touched hours."""
+def _ranges(touched: Sequence[int], cuts: Sequence[int] = ()) -> list[tuple[int, int]]:
+    """Spans [start, end) that hold all touched hours, cut where what is known about the counter changes."""
     spans: list[tuple[int, int]] = []
     for hour in touched:
-        if spans and hour - spans[-1][1] <= JOINED_WITHIN:
-            spans[-1] = (spans[-1][0], hour + HOUR_MS)
+        cut = bool(cuts) and bool(spans) and bisect_right(cuts, spans[-1][0]) != bisect_right(cuts, hour)
+        if spans and hour - spans[-1][1] <= JOINED_WITHIN and not cut:
+            spans[-1] = (spans[-1][0], max(hour + HOUR_MS, spans[-1][1]))
         else:
             spans.append((hour, hour + HOUR_MS))
     return spans
 
 
-def _count_range(energy: str, counter: Counter, telemetry: Telemetry, start: int, end: int, found: Counted) -> None:
-    samples = _samples(counter, telemetry, start, end)
-    first, last = start, end - HOUR_MS
-    if samples and samples[0][0] < start:
-        first = samples[0][0] // HOUR_MS * HOUR_MS
-        samples = sorted({*_samples(counter, telemetry, first, samples[0][0]), *samples})
-    if samples and samples[-1][0] >= end:
-        last = max(last, (samples[-1][0] - 1) // HOUR_MS * HOUR_MS)
-        samples = sorted({*samples, *_samples(counter, telemetry, samples[-1][0], last + HOUR_MS)})
-    whole = hours(_in_base_units(samples, energy, counter.unit, found), first, last, counter.rules)
-    found.ranges.append((first, last))
-    found.parts.update(((hour, provenance), amount) for hour, amount, provenance in whole.parts)
-    found.events.update(((event.kind.value, event.at), event) for event in whole.events)
+def _depending(settled: Settled, touched: Sequence[int]) -> list[int]:
+    """Hours of judgements that rest on the usual use of weeks in which something was touched: late, or another whole day."""
+    found = []
+    for one in settled.consulting(touched[0], touched[-1]):
+        end, known = one.until + WEEKS_MS, one.basis or 0
+        of_year = range(one.since - YEAR_MS, one.until - YEAR_MS)
+        for hour in touched:
+            late = one.since - WEEKS_MS - HOUR_MS <= hour < known and not one.since <= hour < one.until - HOUR_MS
+            if late or hour in of_year or (known < end and known < floor(hour, "day") and hour <= end):
+                found += [floor(one.since, "hour"), floor(one.until - 1, "hour")]
+                break
+    return found
 
 
-def _samples(counter: Counter, telemetry: Telemetry, start: int, end: int) -> list[Sample]:
-    series = Series(counter.group, counter.device_class, counter.device, counter.point)
-    return counter_samples(telemetry, series, start, end, counter.offsets)
+def _around_records(rules: Rules, touched: Sequence[int]) -> list[int]:
+    """Hours in which a record may find its break, where one of them was touched."""
+    windows = [(one.at - SNAP_MS, one.at + SNAP_MS) for one in rules.exchanges]
+    windows += [(one.at - HOUR_MS, one.at + TAKEN_OVER_MS) for one in rules.ratios]
+    found = []
+    for low, high in windows:
+        index = bisect_left(touched, low - HOUR_MS)
+        if index < len(touched) and touched[index] < high:
+            found += [floor(low, "hour"), min(floor(high, "hour"), touched[-1])]
+    return found
 
 
-def _in_base_units(samples: Sequence[Sample], energy: str, unit: str, found: Counted) -> list[tuple[int, int]]:
-    scale(energy, unit)  # an energy that is not counted in this unit is an error; a single value below is not
-    usable = []
-    for at, value in samples:
-        try:
-            usable.append((at, to_base(value, energy, unit)))
-        except ValueError as error:
-            found.unusable[at] = str(error)
-    return usable
+@dataclass(slots=True)
+class _Pass:
+    """One range of a meter, counted anew."""
+
+    energy: str
+    counter: Counter
+    telemetry: Telemetry
+    settled: Settled
+    found: Counted
+    usual: Usual = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usual = Usual(self._hourly, self.counter.rules.limits.rate)
+
+    def run(self, start: int, end: int) -> None:
+        """Count [start, end) and what follows from it."""
+        begin, beyond = start, 0
+        while True:
+            begin = self.settled.begin(begin)
+            until = end + (_BEYOND[beyond] if beyond < len(_BEYOND) else 10 * RETURN_MS * (beyond - 1))
+            anchor, first, samples = self._read(begin, until)
+            try:
+                path, judged = self._judge(anchor, samples, start)
+            except ReopenedError as reopened:
+                begin = min(reopened.branch.at, begin - HOUR_MS)
+                continue
+            first = min(first, start)
+            last = self._meets(path, judged, end, first)
+            if last is None and samples and samples[-1][0] >= until:
+                beyond += 1
+                continue
+            if last is None:
+                last = max(end - HOUR_MS, (samples[-1][0] if samples else end - HOUR_MS) // HOUR_MS * HOUR_MS)
+            self._take(path, judged, first, last)
+            return
+
+    def _read(self, begin: int, end: int) -> tuple[Level | None, int, list[Sample]]:
+        """A settled level with enough points behind it, the first hour that the samples tell whole, and the samples.
+
+        Without such a level all from the last sample before is read, or from the first that is settled. The samples reach to the
+        first at or after the end.
+        """
+        levels = self.settled.levels_before(floor(begin, "hour"), _ANCHORS[-1] + 1)
+        for index in _ANCHORS:
+            if index >= len(levels):
+                break
+            anchor = levels[index]
+            samples = [anchor, *(sample for sample in self._samples(anchor[0], end) if sample[0] > anchor[0])]
+            behind = bisect_left(samples, begin, key=itemgetter(0)) - 1
+            if behind >= CONFIRM_SAMPLES + judging.FOLLOWING + 1 and samples[behind][0] - samples[1][0] >= CONFIRM_MS:
+                return anchor, floor(anchor[0], "hour") + HOUR_MS, samples
+        first = floor(levels[-1][0] if levels else begin, "hour")
+        samples = self._samples(first, end)
+        if samples and samples[0][0] < first:
+            first = floor(samples[0][0], "hour")
+            samples = self._samples(first, end)
+        return None, first, samples
+
+    def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int) -> tuple[Path, Judged]:
+        counter = self.counter
+        if not samples:
+            return Path(), Judged()
+        limits = counter.limits_of((start, samples[0][1]))
+        lower_at, stood = (None, False) if anchor is None else self.settled.lower_before(anchor)
+        path = follow(samples, limits, self._breaks(samples, limits), self.settled.branches(samples[0][0]), lower_at)
+        evidence = Evidence(self.usual, self._drawn if counter.rate_point else None, lower_at, stood)
+        return path, judging.judge(path, counter.rules_with(limits), evidence)
+
+    def _breaks(self, samples: Sequence[Sample], limits: Limits) -> list[Break]:
+        """The recorded changes that find their place among the samples."""
+        found: list[Break] = []
+        for exchange in self.counter.rules.exchanges:
+            if samples[0][0] <= exchange.at + SNAP_MS and exchange.at - SNAP_MS <= samples[-1][0]:
+                placed = breaks.place(exchange, samples, limits)
+                if placed is not None:
+                    found.append(placed)
+                    self.found.placed[exchange.at] = placed.at
+        for change in self.counter.rules.ratios:
+            if samples[0][0] <= change.at + TAKEN_OVER_MS and change.at - HOUR_MS <= samples[-1][0]:
+                placed = breaks.place_ratio(change, samples, limits)
+                if placed is not None:
+                    found.append(placed)
+        return sorted(found, key=lambda one: (one.at, one.moment))
+
+    def _meets(self, path: Path, judged: Judged, end: int, first: int) -> int | None:
+        """The hour behind the touched ones from which the settled levels are met again; None if there is none yet."""
+        if not path.times or path.times[-1] < end:
+            return None
+        old, new = self.settled.levels(end, path.times[-1] + 1), levels_by_hour(path)
+        hours = sorted(hour for hour in {*old, *new} if hour >= end)[:-1]
+        known = {one.since for one in self.settled.judgements(first, path.times[-1] + 1) if one.kind in DECIDED}
+        decided = {one.since for one in judged.judgements if one.kind in DECIDED and one.since >= first}
+        least = max(known ^ decided, default=end - RETURN_MS) + RETURN_MS
+        quiet = max((one.until for one in judged.judgements if one.kind not in DECIDED and one.at < path.times[-1]), default=end)
+        same: list[int] = []
+        for hour in hours:
+            same = [*same, hour] if old.get(hour) == new.get(hour) else []
+            if len(same) > 1 and same[0] >= max(least, min(quiet, path.times[-1])):
+                points = bisect_left(path.times, hour) - bisect_left(path.times, same[0] + HOUR_MS)
+                if points >= CONFIRM_SAMPLES and hour - same[0] - HOUR_MS >= CONFIRM_MS:
+                    return hour - HOUR_MS
+        return None
+
+    def _take(self, path: Path, judged: Judged, first: int, last: int) -> None:
+        found = self.found
+        found.ranges.append((first, last))
+        for hour, amount, provenance in by_hours(judged.intervals, first, last, self.counter.rules):
+            found.parts[hour, provenance] = amount
+        found.levels.update({hour: level for hour, level in levels_by_hour(path).items() if first <= hour <= last})
+        for one in judged.judgements:
+            if first <= one.since or one.until > first:
+                found.judgements[one.since, one.kind] = one
+            if one.kind == UNDECIDED:
+                found.provisional.update(range(max(first, floor(one.since, "hour")), last + HOUR_MS, HOUR_MS))
+
+    def _samples(self, start: int, end: int) -> list[Sample]:
+        counter = self.counter
+        series = Series(counter.group, counter.device_class, counter.device, counter.point)
+        samples = counter_samples(self.telemetry, series, start, end, counter.offsets)
+        scale(self.energy, counter.unit)  # an energy that is not counted in this unit is an error; a single value below is not
+        usable = []
+        for at, value in samples:
+            try:
+                usable.append((at, to_base(value, self.energy, counter.unit)))
+            except ValueError as error:
+                self.found.unusable[at] = str(error)
+        return usable
+
+    def _hourly(self, start: int, end: int) -> list[Sample]:
+        """The counter's last value of each hour."""
+        edges = range(start, end + HOUR_MS, HOUR_MS)
+        counter, found = self.counter, []
+        names = (counter.group, counter.device_class, counter.device, counter.point)
+        for at, value in self.telemetry.windows(*names, start, end, edges, Aggregate.LAST):
+            try:
+                found.append((at, to_base(value, self.energy, counter.unit)))
+            except ValueError:
+                continue  # told where it is counted
+        return found
+
+    def _drawn(self, start: int, end: int) -> int | None:
+        """What the device's power or flow says was used, base units; None where it said nothing for half of the time."""
+        counter = self.counter
+        begin, hours = floor(start, "hour"), range(floor(start, "hour"), end, HOUR_MS)
+        edges = [*hours, hours[-1] + HOUR_MS]
+        names = (counter.group, counter.device_class, counter.device, counter.rate_point)
+        means = self.telemetry.windows(*names, begin, edges[-1], edges, Aggregate.MEAN)
+        if 2 * len(means) < len(hours):
+            return None
+        used = sum(max(mean, 0.0) * (min(end, at + HOUR_MS) - max(start, at)) / HOUR_MS for at, mean in means)
+        return round(used * counter.per_rate * len(hours) / len(means))

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cloud.ledger.base_units import to_base
-from cloud.ledger.counters import Exchange, Profile
+from cloud.ledger.base_units import INT64_MAX, to_base
+from cloud.ledger.breaks import Exchange, RatioChange
+from cloud.ledger.counters import Profile
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
+from cloud.registry.audit import audited
 from cloud.registry.database import upsert, writing
 from contract.clock import iso
 from contract.point import POINTS
@@ -28,6 +30,11 @@ class Recorded:
 
     exchanges: tuple[Exchange, ...] = ()
     profiles: tuple[Profile, ...] = ()
+    ratios: tuple[RatioChange, ...] = ()
+    idle: tuple[tuple[int, int], ...] = ()
+    """Times ([start, end), ms) out of use."""
+    learnt: tuple[tuple[int, int, int], ...] = ()
+    """From when (ms), the most in an hour and the smallest step shown, base units."""
 
 
 def load_recorded(connection: sa.Connection, meters: Sequence[str]) -> dict[str, Recorded]:
@@ -41,7 +48,28 @@ def load_recorded(connection: sa.Connection, meters: Sequence[str]) -> dict[str,
     rows = sa.select(spread.meter, spread.valid_from, spread.weights).where(spread.meter.in_(meters)).order_by(spread.valid_from)
     for meter, valid_from, weights in connection.execute(rows):
         profiles[meter].append(Profile(valid_from, tuple(json.loads(weights))))
-    return {meter: Recorded(tuple(exchanges[meter]), tuple(profiles[meter])) for meter in meters}
+    idle, learnt = _idle(connection, meters), _learnt(connection, meters)
+    return {
+        meter: Recorded(tuple(exchanges[meter]), tuple(profiles[meter]), (), tuple(idle[meter]), tuple(learnt[meter])) for meter in meters
+    }
+
+
+def _idle(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[tuple[int, int]]]:
+    row = tables.out_of_use.c
+    found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    query = sa.select(row.meter, row.start, row.end).where(row.meter.in_(meters)).order_by(row.start)
+    for meter, start, end in connection.execute(query):
+        found[meter].append((start, INT64_MAX if end is None else end))
+    return found
+
+
+def _learnt(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[tuple[int, int, int]]]:
+    row = tables.learnt.c
+    found: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    query = sa.select(row.meter, row.valid_from, row.rate, row.step).where(row.meter.in_(meters)).order_by(row.valid_from)
+    for meter, valid_from, rate, step in connection.execute(query):
+        found[meter].append((valid_from, rate, step))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +117,7 @@ def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> Non
         upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
         hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
         upsert(connection, tables.touched, [hour], add="generation")
-        _audit(connection, "exchange", row | {"why": change.why}, by, now)
+        audited(connection, "exchange", row | {"why": change.why}, by, now)
 
 
 def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now: int) -> None:
@@ -114,7 +142,7 @@ def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now
             raise RecordError(f"from: expected a time after the last hour counted of {meter}, got {iso(profile.valid_from)}")
         row = {"meter": meter, "valid_from": profile.valid_from, "weights": json.dumps(profile.weights)}
         connection.execute(sa.insert(tables.spread_profile), [row | {"recorded_by": by, "recorded_at": now}])
-        _audit(connection, "spread_profile", row, by, now)
+        audited(connection, "spread_profile", row, by, now)
 
 
 def _counted_as(connection: sa.Connection, meter: str) -> tuple[str, str]:
@@ -126,8 +154,3 @@ def _counted_as(connection: sa.Connection, meter: str) -> tuple[str, str]:
     if row.point not in POINTS:
         raise RecordError(f"meter: expected one that a device counts; {meter} is fed by hand")
     return row.energy, POINTS[row.point].unit.value
-
-
-def _audit(connection: sa.Connection, action: str, detail: dict[str, object], by: str, now: int) -> None:
-    text = json.dumps(detail, ensure_ascii=False)
-    connection.execute(sa.insert(tables.audit), [{"at": now, "by": by, "action": action, "detail": text}])

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Container, Iterator
 
 from cloud.ledger.base_units import energy_of
-from cloud.ledger.counted import Known, Parts
+from cloud.ledger.counted import Parts
 from cloud.ledger.counters import Provenance, shares
+from cloud.ledger.known_meters import Known
 from cloud.ledger.periods import DAY_MS, floor
 from cloud.telemetry.base import Figures, Telemetry
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cloud.registry import tables
+from contract.capacity import capacity, resolution
 from contract.operation import Text
 from contract.point import POINTS
 from contract.profile import decimal_scale
@@ -63,6 +64,7 @@ def _devices(site: Site) -> list[dict[str, Any]]:
 
 
 def _meter(site: Site, meter: Meter) -> dict[str, Any]:
+    most, (step, float32) = capacity(site, meter), resolution(site, meter)
     return {
         "id": meter.id,
         "name": _json(meter.name),
@@ -78,6 +80,12 @@ def _meter(site: Site, meter: Meter) -> dict[str, Any]:
         "modulus": site.rollover(meter),
         "max_rate": meter.max_rate,
         "ratio": _ratio(site, meter),
+        "capacity": None if most is None else most.value,
+        "capacity_from": None if most is None else most.source,
+        "resolution": step,
+        "float32": float32,
+        "commissioned": None if meter.commissioned is None else meter.commissioned.isoformat(),
+        "taken_out": None if meter.taken_out is None else meter.taken_out.isoformat(),
     }
 
 

@@ -71,6 +71,12 @@ meter = Table(
     Column("max_rate", Float),  # most in an hour, in the point's unit
     Column("ratio", String),  # a decimal: what one step of the register is worth, in the point's unit
     Column("retired_on", String),
+    Column("capacity", Float),  # the same by transformers, rating or class, in the point's unit
+    Column("capacity_from", String),  # current_transformer | rated | class
+    Column("resolution", Float),  # smallest step that the profile states, in the point's unit
+    Column("float32", Boolean, nullable=False, server_default=sa.false()),  # its steps grow with its value
+    Column("commissioned", String),  # first day it counts, ISO date
+    Column("taken_out", String),  # first day it counts no more
 )
 meter_unit = Table(
     "meter_unit",
@@ -205,6 +211,56 @@ ledger_hour = Table(
     Column("hour", BigInteger, primary_key=True),
     Column("provenance", String, primary_key=True),
     Column("amount", BigInteger, nullable=False),
+    Column("provisional", Boolean, nullable=False, server_default=sa.false()),  # what follows may decide otherwise
+    Column("level_at", BigInteger),  # the counter's last point in this hour; none where it has none, or for an entry
+    Column("level", BigInteger),
+)
+judgement = Table(
+    "judgement",  # what a counter did beside counting; a stake above 0 asks a person
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("since", BigInteger, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("before", BigInteger, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("stake", BigInteger, nullable=False),
+    Column("basis", BigInteger),  # end of the weeks its usual use was taken from, while these are not over
+    Index("ix_judgement_stake", "grp", "stake"),
+)
+finding_note = Table(
+    "finding_note",  # what a person said about a question of the ledger
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("since", BigInteger, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("note", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+out_of_use = Table(
+    "out_of_use",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("end", BigInteger),  # none until further notice
+    Column("reason", Text, nullable=False),
+    Column("recorded_by", String, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
+learnt = Table(
+    "learnt",  # of a meter's own complete months; written once
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("valid_from", BigInteger, primary_key=True),
+    Column("rate", BigInteger, nullable=False),  # most in an hour, base units
+    Column("step", BigInteger, nullable=False),  # smallest step that the counter showed, base units
 )
 entry = Table(
     "entry",
@@ -225,6 +281,7 @@ exchange = Table(
     Column("reason", Text, nullable=False),
     Column("recorded_by", String, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+    Column("placed_at", BigInteger),  # where the samples break; none while it waits for them
 )
 ratio_change = Table(
     "ratio_change",  # of a transformer's ratio or a profile's scale: the counter shows `factor` times what it showed before

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _KINDS: dict[str, dict[str, str]] = {
     "counter_reset": {"zh": "读数从头开始", "en": "the counter began anew"},
-    "counter_backwards": {"zh": "读数倒退", "en": "the counter fell"},
+    "counter_fall": {"zh": "读数倒退", "en": "the counter fell"},
     "counter_jump": {"zh": "读数跳变过大", "en": "the counter rose more than it can"},
     "counter_unusable": {"zh": "读数无法入账", "en": "the counter does not fit the ledger"},
     "clock_fault": {"zh": "时间与接收时间不符", "en": "its time is off"},
@@ -28,7 +28,7 @@ _KINDS: dict[str, dict[str, str]] = {
 }
 Kind = Literal[
     "counter_reset",
-    "counter_backwards",
+    "counter_fall",
     "counter_jump",
     "counter_unusable",
     "clock_fault",

@@ -256,7 +256,7 @@ def test_a_reason_is_said_in_the_language_of_the_alert(house: House) -> None:
     event = {"grp": house.site.group, "at": TUESDAY, "noted_at": TUESDAY}
     clock = {"kind": "clock_fault", "subject": "car-em-01", "detail": "measured -122 s off its receipt"}
     figures = {"before": 9, "after": 2, "counted": 0, "unit": "kWh"}
-    counter = {"kind": "counter_backwards", "subject": "c1-e-main", "detail": json.dumps(figures)}
+    counter = {"kind": "counter_fall", "subject": "c1-e-main", "detail": json.dumps(figures)}
     refused = {"grp": house.site.group, "class": "electricity", "device": "c1-e-main", "point": "power", "at": TUESDAY, "quality": 0}
     with house.engine.begin() as connection:
         connection.execute(tables.event.insert(), [event | clock, event | counter])

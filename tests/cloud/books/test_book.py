@@ -132,23 +132,27 @@ def test_what_is_touched_during_settling_stays_touched(books: Books, monkeypatch
 
 
 def test_events_are_kept_once(books: Books) -> None:
-    """A reset is an event with what was counted; settling the hour again does not double it."""
+    """A reset is an event with what was counted, once three samples agree; settling the hour again does not double it."""
     books.read("power", {BEGIN: 500.0, BEGIN + 900_000: 0.5})
     books.settle()
-    books.read("power", {BEGIN + 1_800_000: 1.0})
+    assert books.parts("power") == []
+    books.read("power", {BEGIN + 1_800_000: 1.0, BEGIN + 2_700_000: 1.5})
+    books.settle()
+    books.read("power", {BEGIN + 3_500_000: 2.0})
     books.settle()
     event = tables.event.c
     found = books.rows(sa.select(event.kind, event.grp, event.subject, event.at, event.detail))
     assert [row[:4] for row in found] == [("counter_reset", "510802", "power", BEGIN + 900_000)]
     assert '"counted": 500' in found[0][4]
-    assert books.parts("power") == [(BEGIN, "measured", 500), (BEGIN, "estimated", 500)][::-1]
+    assert books.parts("power") == [(BEGIN, "measured", 1500), (BEGIN, "estimated", 500)][::-1]
 
 
 def test_a_counter_turns_over_at_the_modulus_of_its_meter(books: Books) -> None:
     """The modulus is known in the point's unit and used in base units."""
-    books.read("power", {BEGIN: 999_990.0, BEGIN + 900_000: 15.0})
+    books.read("power", {BEGIN: 999_990.0, **{BEGIN + n * 900_000: 4.0 + n for n in (1, 2, 3)}})
     books.settle()
-    assert [amount for _, _, amount in books.parts("power")] == [25_000]
+    assert [amount for _, _, amount in books.parts("power")] == [17_000]
+    assert books.rows(sa.select(tables.event.c.kind)) == [("counter_rollover",)]
 
 
 def test_a_sample_that_does_not_fit_stops_nothing(books: Books) -> None:

@@ -1,0 +1,121 @@
+"""Recorded changes of a counter (another meter, other transformers), placed where the samples break.
+
+People write down a time that is an hour off, and a new ratio holds from when a gateway took it over; the samples know better.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from operator import itemgetter
+from typing import NamedTuple, Protocol
+
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+
+Sample = tuple[int, int]
+SNAP_MS = 12 * HOUR_MS
+"""An exchange belongs to a break of the samples within this time of what was recorded."""
+TAKEN_OVER_MS = 7 * DAY_MS
+"""A gateway takes over a new ratio within this time of its entry."""
+_MEANWHILE = 240
+"""Most samples that may come from neither meter while one is changed for the other."""
+
+
+class Exchange(NamedTuple):
+    """A recorded change of meter or of CT/PT ratio: the counter's last value before it and its first after it.
+
+    For a new ratio both are the same display, once with the old ratio and once with the new. A sample of the same
+    moment belongs to the old meter.
+    """
+
+    at: int
+    last: int
+    first: int
+
+
+class RatioChange(NamedTuple):
+    """A ratio or scale that a changed configuration brought: `factor` = new / old, entered at `at`."""
+
+    at: int
+    factor: Decimal
+
+
+class Break(NamedTuple):
+    """A recorded change between two samples: their times, the moment between them, and the counter just before and after it."""
+
+    since: int
+    at: int
+    moment: int
+    last: int
+    first: int
+
+
+class Agreeing(Protocol):
+    """What judges whether a sample can follow from a level."""
+
+    @property
+    def step(self) -> int:
+        """A change of at most this is noise."""
+
+    def most(self, duration: int) -> int | None:
+        """Most that can be used in a time; None if anything can."""
+
+    def agrees(self, at: int, level: int, sample: Sample) -> bool:
+        """Whether a sample can follow from a level that was last reached at a moment."""
+
+
+def place(change: Exchange, samples: Sequence[Sample], limits: Agreeing) -> Break | None:
+    """Where an exchange happened: at the break nearest to its time whose ends fit its values; None if there is none yet.
+
+    Args:
+        change: As recorded.
+        samples: Ascending; they reach `SNAP_MS` to both sides of it, or to the next samples beyond.
+        limits: What the counter can do.
+    """
+    found: list[tuple[int, int, Break]] = []
+    for index, inside in _candidates(change.at, samples, limits):
+        since, old = samples[index]
+        for at, new in samples[index + 1 : index + 1 + _MEANWHILE]:
+            most = limits.most(at - since)
+            if _within(change.last - old, limits.step, most) and _within(new - change.first, limits.step, most):
+                moment = min(max(change.at, since), at)
+                found.append((0 if inside else abs(moment - change.at), at - since, Break(since, at, moment, change.last, change.first)))
+                break
+    return min(found)[2] if found else None
+
+
+def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Agreeing) -> Break | None:
+    """Where a new ratio took effect: the first break after its entry at which the counter became `factor` times itself."""
+    first = max(bisect_right(samples, change.at - HOUR_MS, key=itemgetter(0)) - 1, 0)
+    for index in range(first, len(samples) - 1):
+        (since, old), (at, new) = samples[index], samples[index + 1]
+        if since > change.at + TAKEN_OVER_MS:
+            return None
+        begin = round(old * change.factor)
+        slack = limits.step * max(1, round(change.factor)) + 1
+        if abs(begin - old) > slack and _within(new - begin, slack, limits.most(at - since)):
+            return Break(since, at, since, old, begin)
+    return None
+
+
+def nearest_break(at: int, samples: Sequence[Sample], limits: Agreeing) -> int | None:
+    """The time of the first sample after the break nearest to a moment; None where the samples follow from each other."""
+    found = [samples[index + 1][0] for index, inside in _candidates(at, samples, limits) if not inside]
+    return min(found, key=lambda time: abs(time - at), default=None)
+
+
+def _candidates(at: int, samples: Sequence[Sample], limits: Agreeing) -> Iterator[tuple[int, bool]]:
+    """Indices of samples that a break may follow, and whether the moment lies in that interval itself."""
+    begin = max(bisect_left(samples, at - SNAP_MS, key=itemgetter(0)) - 1, 0)
+    end = min(bisect_right(samples, at + SNAP_MS, key=itemgetter(0)), len(samples) - 1)
+    for index in range(begin, end):
+        (since, old), after = samples[index], samples[index + 1]
+        if since <= at < after[0]:
+            yield index, True
+        elif not limits.agrees(since, old, after):
+            yield index, False
+
+
+def _within(rise: int, step: int, most: int | None) -> bool:
+    return -step <= rise and (most is None or rise <= most + step)

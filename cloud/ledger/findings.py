@@ -1,0 +1,158 @@
+"""Questions for people: what the ledger could not decide, with the amount at stake, open until a record or a note explains it.
+
+A record (an exchange, a time out of use) makes the ledger count anew, and the question goes by itself; a note leaves the figure and
+says why it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+
+from cloud.ledger.counters import UNDECIDED
+from cloud.ledger.levels import Kind
+from cloud.ledger.periods import DAY_MS
+from cloud.registry import tables
+from cloud.registry.audit import audited
+from cloud.registry.database import upsert, writing
+
+PENDING = "exchange_pending"
+"""A recorded exchange that no break in the samples fits."""
+_UNDECIDED_AFTER, _PENDING_AFTER = DAY_MS, 7 * DAY_MS
+KINDS = (Kind.RESET, Kind.ROLLOVER, Kind.FALL, Kind.JUMP, Kind.FROZEN, Kind.SHORTFALL, UNDECIDED, PENDING)
+_MAX_NOTE = 500
+
+
+class FindingError(ValueError):
+    """A note that cannot be taken; one line with the field and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One question.
+
+    Attributes:
+        meter: Whose counter.
+        energy: What it counts.
+        kind: What happened, one of `KINDS`.
+        start: Begin of the time it is about, ms since 1970 in UTC.
+        end: Its end, ms.
+        amount: At stake, base units of the energy; always positive.
+        counted: What the ledger counts for that time meanwhile, base units.
+        before: What the counter showed last before, base units.
+        after: What it showed first then.
+        state: `explained` once somebody wrote a note.
+        note: Of whoever explained it.
+        by: Who that was.
+        at: When, ms.
+    """
+
+    meter: str
+    energy: str
+    kind: str
+    start: int
+    end: int
+    amount: int
+    counted: int = 0
+    before: int | None = None
+    after: int | None = None
+    state: Literal["open", "explained"] = "open"
+    note: str | None = None
+    by: str | None = None
+    at: int | None = None
+
+
+def listed(connection: sa.Connection, group: str, now: int | None = None, meters: Sequence[str] | None = None) -> list[Finding]:
+    """The findings of a district, by time.
+
+    Args:
+        connection: To the registry and ledger.
+        group: The district's code.
+        now: ms since 1970 in UTC; without it, samples that nothing followed yet and exchanges that wait count as well.
+        meters: Only of these; all if None.
+    """
+    found = [*_judged(connection, group, now), *_pending(connection, group, now)]
+    return sorted((one for one in found if meters is None or one.meter in meters), key=lambda one: (one.start, one.meter, one.kind))
+
+
+def open_for(connection: sa.Connection, group: str, meters: Sequence[str], start: int, end: int, now: int | None = None) -> list[Finding]:
+    """The open findings about some meters that touch [start, end)."""
+    return [one for one in listed(connection, group, now, meters) if one.state == "open" and one.start < end and one.end >= start]
+
+
+def explain(engine: sa.Engine, group: str, finding: tuple[str, int, str], note: str, by: str, now: int) -> None:
+    """Say why a figure stands as it is; the finding is no longer open.
+
+    Args:
+        engine: Of the ledger.
+        group: The district's code.
+        finding: Its meter, start (ms) and kind.
+        note: Why, at most 500 characters.
+        by: Who says so.
+        now: ms since 1970 in UTC.
+
+    Raises:
+        FindingError: There is no such finding, or the note says nothing.
+    """
+    meter, start, kind = finding
+    if not note.strip() or len(note) > _MAX_NOTE:
+        raise FindingError(f"note: expected 1 to {_MAX_NOTE} characters, got {len(note.strip())}")
+    with writing(engine).begin() as connection:
+        if not any((one.meter, one.start, one.kind) == finding for one in listed(connection, group)):
+            raise FindingError(f"finding: no {kind} of {meter} that begins then; `jieyue-cloud findings` lists them")
+        row = {"grp": group, "meter": meter, "since": start, "kind": kind, "note": note.strip(), "by": by, "at": now}
+        upsert(connection, tables.finding_note, [row])
+        audited(connection, "finding", row, by, now)
+
+
+def _judged(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
+    judged, note, meter = tables.judgement, tables.finding_note, tables.meter
+    same = sa.and_(note.c.grp == judged.c.grp, *(note.c[key] == judged.c[key] for key in ("meter", "since", "kind")))
+    joined = judged.outerjoin(note, same).join(meter, meter.c.id == judged.c.meter)
+    columns = (judged, meter.c.energy, note.c.note, note.c.by, note.c.at.label("noted_at"))
+    query = sa.select(*columns).select_from(joined).where(judged.c.grp == group, judged.c.stake > 0)
+    return [
+        Finding(
+            row["meter"],
+            row["energy"],
+            row["kind"],
+            row["since"],
+            row["until"],
+            row["stake"],
+            row["amount"],
+            row["before"],
+            row["after"],
+            "open" if row["note"] is None else "explained",
+            row["note"],
+            row["by"],
+            row["noted_at"],
+        )
+        for row in connection.execute(query).mappings()
+        if row["kind"] != UNDECIDED or now is None or now - row["at"] >= _UNDECIDED_AFTER
+    ]
+
+
+def _pending(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
+    """Exchanges that were recorded and that the samples do not show."""
+    exchange, meter = tables.exchange.c, tables.meter.c
+    waiting = sa.and_(exchange.placed_at.is_(None), meter.grp == group)
+    if now is not None:
+        waiting = sa.and_(waiting, exchange.recorded_at <= now - _PENDING_AFTER)
+    joined = tables.exchange.join(tables.meter, meter.id == exchange.meter)
+    rows = connection.execute(sa.select(tables.exchange, meter.energy).select_from(joined).where(waiting)).mappings()
+    return [
+        Finding(
+            meter=row["meter"],
+            energy=row["energy"],
+            kind=PENDING,
+            start=row["at"],
+            end=row["at"],
+            amount=max(abs(row["old_last"] - row["new_first"]), 1),
+            before=row["old_last"],
+            after=row["new_first"],
+        )
+        for row in rows
+    ]

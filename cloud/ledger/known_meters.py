@@ -1,0 +1,145 @@
+"""The registry's meters as the ledger counts them: their counter, what it can do, and what people recorded about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloud.ledger.base_units import ENERGIES, scale, to_base
+from cloud.ledger.counters import Rules
+from cloud.ledger.levels import Limits, Sample
+from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.recorded import Recorded, load_recorded
+from cloud.registry import tables
+from cloud.registry.clocks import Offset, load_offsets
+from contract.point import POINTS
+from contract.site import Site
+from contract.yamlfile import ConfigError
+
+LEAST_MEASURED_GAP = HOUR_MS + 60_000
+"""History is kept by the hour, and a sample may be late by a minute; such hours are measured."""
+_RATE_POINTS = MappingProxyType({"energy_import": ("power", 1.0), "volume": ("flow", 1000.0)})
+"""Of a counter: the point that says how fast it counts, and base units in an hour at 1 of its unit (W: Wh, m3/h: L or dm3)."""
+_FLOAT32_BITS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A meter's counter in the time-series store.
+
+    Attributes:
+        unit: Of the point.
+        rules: What is known about it.
+        float32: Its steps grow with its value.
+        rate_point: The device's point that says how fast the counter counts; empty if it has none.
+        per_rate: Base units in an hour at 1 of that point's unit.
+    """
+
+    group: str
+    device_class: str
+    device: str
+    point: str
+    unit: str
+    rules: Rules
+    float32: bool = False
+    learnt: tuple[tuple[int, int, int], ...] = ()
+    offsets: tuple[Offset, ...] = ()
+    """Through which its samples' times are read."""
+    rate_point: str = ""
+    per_rate: float = 1.0
+    per_unit: int = 1
+
+    def limits_of(self, sample: Sample) -> Limits:
+        """What the counter can do from a sample on: with what was learnt until then, and what a float32 of its size shows."""
+        limits = self.rules.limits
+        step = limits.step
+        known = [row for row in self.learnt if row[0] <= sample[0]]
+        if known:
+            step = max(step, known[-1][2])
+            if limits.rate_is_default:
+                limits = replace(limits, rate=known[-1][1])
+        if self.float32 and sample[1]:
+            exponent = math.frexp(abs(sample[1]) / self.per_unit)[1]
+            step = max(step, math.ceil(self.per_unit * 2.0 ** (exponent - _FLOAT32_BITS)))
+        return replace(limits, step=step)
+
+    def rules_with(self, limits: Limits) -> Rules:
+        """The rules with other limits."""
+        return replace(self.rules, limits=limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A meter as the registry has it; without a counter it is fed by hand."""
+
+    id: str
+    group: str
+    energy: str
+    counter: Counter | None
+
+
+def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Known]:
+    """The meters of these ids that the registry has."""
+    meter, device = tables.meter.c, tables.device.c
+    joined = tables.meter.outerjoin(tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
+    query = sa.select(tables.meter, device["class"], device.interval).select_from(joined).where(meter.id.in_(list(ids)))
+    rows = connection.execute(query).mappings().all()
+    recorded = load_recorded(connection, [row["id"] for row in rows])
+    groups = {row["grp"] for row in rows}
+    clocks = {group: load_offsets(connection, group, [row["device"] for row in rows if row["grp"] == group]) for group in groups}
+    found = {}
+    for row in rows:
+        counter = _counter(row, recorded[row["id"]], clocks[row["grp"]].get(row["device"], ()))
+        found[row["id"]] = Known(row["id"], row["grp"], row["energy"], counter)
+    return found
+
+
+def check_meters(site: Site) -> None:
+    """Refuse a site with a meter that would never be counted.
+
+    Raises:
+        ConfigError: Which meter, and what its energy is counted in.
+    """
+    for meter in site.meters:
+        if meter.device is not None and meter.point in POINTS:
+            try:
+                scale(meter.energy, POINTS[meter.point].unit.value)
+            except ValueError as error:
+                raise ConfigError(f"{site.id}: meters: {meter.id}: point: {error}") from error
+
+
+def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]) -> Counter | None:
+    """The counter of a meter; None if it has none, or the ledger cannot count that point as this energy."""
+    point: Any = POINTS.get(row["point"] or "")
+    if row["device"] is None or row["class"] is None or point is None:
+        return None
+    energy, unit = row["energy"], point.unit.value
+    if energy not in ENERGIES or unit not in ENERGIES[energy].scales:
+        return None
+    names = ("modulus", "max_rate", "capacity", "resolution")
+    modulus, max_rate, capacity, resolution = (None if row[name] is None else to_base(row[name], energy, unit) for name in names)
+    rate = capacity if max_rate is None else max_rate
+    by_class = max_rate is None and row["capacity_from"] == "class"
+    limits = Limits(resolution or 0, rate, modulus, max(int(2000 * (row["interval"] or 0)), LEAST_MEASURED_GAP), by_class)
+    rules = Rules(limits, recorded.profiles, recorded.exchanges, recorded.ratios, recorded.idle)
+    rate_point, per_rate = _RATE_POINTS.get(row["point"], ("", 1.0))
+    per_unit = int(ENERGIES[energy].scales[unit])
+    return Counter(
+        group=row["grp"],
+        device_class=row["class"],
+        device=row["device"],
+        point=row["point"],
+        unit=unit,
+        rules=rules,
+        float32=row["float32"],
+        learnt=recorded.learnt,
+        offsets=offsets,
+        rate_point=rate_point,
+        per_rate=per_rate,
+        per_unit=per_unit,
+    )

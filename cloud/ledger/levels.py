@@ -1,0 +1,400 @@
+"""The settled level: which samples of a counter count, and what it did beside counting.
+
+Consumption is the rise of the level that a counter reached and kept. A sample that cannot follow from the level (it fell, or
+rose faster than its branch can draw) is suspected; what follows decides. Nothing here knows when a sample arrived, so any
+order of arrival, any repetition and any cutting into batches end in one path.
+
+All amounts are base units (`cloud.ledger.base_units`), all times ms since 1970 in UTC.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
+
+from cloud.ledger.breaks import Break
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+
+Sample = tuple[int, int]
+"""Time of measurement in ms, counter in base units."""
+
+RETURN_MS = 35 * DAY_MS
+"""A counter that comes back to its level within this time was away on an excursion."""
+CONFIRM_SAMPLES, CONFIRM_MS = 3, 10 * 60_000
+"""So many samples over at least this time, which agree with each other, decide about a suspected run."""
+_MOST_CHAINS = 8
+
+
+class Kind(StrEnum):
+    """What a counter did that is not counting."""
+
+    ROLLOVER = "rollover"
+    RESET = "reset"
+    FALL = "fall"
+    """Fell, but neither over its end nor to near nothing; its usual use is counted, somebody must look."""
+    JUMP = "jump"
+    """Rose faster than its branch can draw; its usual use is counted, somebody must look."""
+    EXCURSION = "excursion"
+    """Was away from its level and came back; what it showed meanwhile counts nothing."""
+    FROZEN = "frozen"
+    """Stood while something was used, and caught up in one step."""
+    SHORTFALL = "shortfall"
+    """Rose over a gap by less than half of its usual use, where it may have begun anew or turned unseen."""
+
+
+class Step(NamedTuple):
+    """An interval whose use is not the difference of its ends.
+
+    Attributes:
+        kind: What the counter did in it; None at a recorded change.
+        amount: What is counted, if that can be said from the two samples; None asks for the usual use of the interval.
+        least: What was used at least, where the usual use is asked for.
+        certain: Whether the amount is measured.
+    """
+
+    kind: Kind | None
+    amount: int | None
+    least: int = 0
+    certain: bool = False
+
+
+class Excursion(NamedTuple):
+    """A time in which a counter showed what it had not counted: the level before it and after it, and what was shown first."""
+
+    since: int
+    at: int
+    until: int
+    level: int
+    shown: int
+    samples: int
+
+
+class Open(NamedTuple):
+    """Samples at the end that disagree with the level and that nothing has decided yet."""
+
+    since: int
+    level: int
+    at: int
+    shown: int
+    last: int
+
+
+class Branch(NamedTuple):
+    """A level that was left by a decision; a return to it within `RETURN_MS` reopens the decision.
+
+    Attributes:
+        at: When the level was last reached.
+        level: That level.
+        after: What the counter showed first after it.
+        point: Index of its point in the path; -1 for one that lies before the path.
+    """
+
+    at: int
+    level: int
+    after: int = 0
+    point: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a counter can do.
+
+    Attributes:
+        step: A change of at most this is noise.
+        rate: Most that can be used in an hour; None if anything can.
+        modulus: Where the counter starts again at 0.
+        measured_gap: Longest interval (ms) that still counts as measured. The default takes counters read on the hour; the
+            collector guide asks for hourly statistics of 15-minute samples.
+        rate_is_default: The rate is that of the meter's class, so what its own months taught replaces it.
+    """
+
+    step: int = 0
+    rate: int | None = None
+    modulus: int | None = None
+    measured_gap: int = HOUR_MS
+    rate_is_default: bool = False
+
+    def most(self, duration: int) -> int | None:
+        """Most that can be used in `duration` ms, rounded up; None if anything can."""
+        return None if self.rate is None else -(-self.rate * duration // HOUR_MS)
+
+    def agrees(self, at: int, level: int, sample: Sample) -> bool:
+        """Whether a sample can follow from a level that was last reached at a moment."""
+        rise = sample[1] - level
+        if rise < -self.step:
+            return False
+        return self.rate is None or (rise - self.step) * HOUR_MS <= self.rate * (sample[0] - at) + HOUR_MS - 1
+
+
+class ReopenedError(Exception):
+    """The counter came back to a level that lies before the samples; the path must begin there."""
+
+    def __init__(self, branch: Branch) -> None:
+        super().__init__(f"back at the level of {branch.at}")
+        self.branch = branch
+
+
+@dataclass(slots=True)
+class Path:
+    """What a counter's samples say: points that count, in order of time, and what happened between them.
+
+    Attributes:
+        times: Of the points, ms; two points share a time at a recorded change.
+        levels: The level at each.
+        steps: By the index of the point that an interval ends at.
+        excursions: In order of time.
+        open: What is not decided at the end.
+        branches: Levels that a later sample may come back to.
+    """
+
+    times: list[int] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
+    steps: dict[int, Step] = field(default_factory=dict)
+    excursions: list[Excursion] = field(default_factory=list)
+    open: Open | None = None
+    branches: list[Branch] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Suspected samples that agree with each other: their number and ends, and the level they reached."""
+
+    samples: list[Sample]
+    at: int
+    level: int
+
+    @property
+    def decides(self) -> bool:
+        return len(self.samples) >= CONFIRM_SAMPLES and self.samples[-1][0] - self.samples[0][0] >= CONFIRM_MS
+
+
+class _Walk:
+    """One walk along the samples; see `follow`."""
+
+    def __init__(self, limits: Limits, branches: Sequence[Branch], lower_at: int | None) -> None:
+        self.limits = limits
+        self.path = Path(branches=list(branches))
+        self.chains: list[_Chain] = []
+        self.run: list[Sample] = []
+        self.lower_at = lower_at
+
+    def begin(self, sample: Sample) -> None:
+        self.path.times.append(sample[0])
+        self.path.levels.append(sample[1])
+
+    def accept(self, sample: Sample) -> None:
+        """Let a sample count; noise below the level leaves it where it is."""
+        self.path.times.append(sample[0])
+        self.path.levels.append(max(self.path.levels[-1], sample[1]))
+
+    def suspect(self, sample: Sample) -> None:
+        """Keep a sample that disagrees with the level, and decide if enough of them agree with each other."""
+        self.run.append(sample)
+        limits = self.limits
+        fitting = [chain for chain in self.chains if limits.agrees(chain.at, chain.level, sample)]
+        if fitting:
+            chain = max(fitting, key=lambda one: one.level)
+            chain.samples.append(sample)
+            chain.at, chain.level = (sample[0], sample[1]) if sample[1] >= chain.level else (chain.at, chain.level)
+        else:
+            chain = _Chain([sample], *sample)
+            self.chains = [*self.chains[1 - _MOST_CHAINS :], chain]
+        if chain.decides:
+            self._decide(chain)
+
+    def goes_on(self, sample: Sample) -> bool:
+        """Whether a sample that may follow from the level is nearer to suspected ones that it may follow from as well."""
+        rise = sample[1] - self.path.levels[-1]
+        return any(sample[1] - chain.level < rise and self.limits.agrees(chain.at, chain.level, sample) for chain in self.chains)
+
+    def may_return(self, sample: Sample) -> bool:
+        """Whether a counter that counted nothing since it left a level is back at that level, though it might have climbed there."""
+        level, limits = self.path.levels[-1], self.limits
+        return any(
+            level <= one.after + limits.step < one.level and sample[0] - one.at <= RETURN_MS and limits.agrees(one.at, one.level, sample)
+            for one in self.path.branches
+        )
+
+    def come_back(self, until: int) -> None:
+        """The level was reached again: what was suspected was an excursion."""
+        if self.run:
+            self._excursion(len(self.path.times) - 1, self.run, until)
+            self.run, self.chains = [], []
+
+    def _excursion(self, index: int, samples: Sequence[Sample], until: int) -> None:
+        path = self.path
+        found = Excursion(path.times[index], samples[0][0], until, path.levels[index], samples[0][1], len(samples))
+        path.excursions.append(found)
+
+    def _decide(self, chain: _Chain) -> None:
+        first = chain.samples[0]
+        agreeing = set(chain.samples)
+        outside = [sample for sample in self.run if sample not in agreeing]
+        self.run, self.chains = [], []
+        if not self._returns(first, outside):
+            before = [sample for sample in outside if sample[0] < first[0]]
+            if before:
+                self._excursion(len(self.path.times) - 1, before, first[0])
+            self._step(first)
+        for sample in chain.samples[1:]:
+            self.accept(sample)
+        inside = [sample for sample in outside if sample[0] > first[0]]
+        if inside:
+            self._excursion(len(self.path.times) - 1, inside, chain.samples[-1][0])
+
+    def _returns(self, first: Sample, outside: Sequence[Sample]) -> bool:
+        """Whether a decided run is a way back: to the points just before it, or to a level that was left by a decision."""
+        branch = self._just_before(first) or self._left(first)
+        if branch is None:
+            return False
+        if branch.point < 0:
+            raise ReopenedError(branch)
+        path, index = self.path, branch.point
+        away = [*zip(path.times[index + 1 :], path.levels[index + 1 :], strict=True), *(s for s in outside if s[0] < first[0])]
+        del path.times[index + 1 :], path.levels[index + 1 :]
+        path.steps = {at: step for at, step in path.steps.items() if at <= index}
+        path.excursions = [one for one in path.excursions if one.until <= path.times[index]]
+        path.branches = [one for one in path.branches if one.point < index]
+        self._excursion(index, away, first[0])
+        self.accept(first)
+        return True
+
+    def _just_before(self, first: Sample) -> Branch | None:
+        """The last point that a fallen run can follow from, if the points after it are too few to have been confirmed."""
+        path = self.path
+        last = len(path.times) - 1
+        if first[1] >= path.levels[last]:
+            return None
+        for index in range(last - 1, -1, -1):
+            if index + 1 in path.steps:
+                return None
+            after = last - index
+            if after >= CONFIRM_SAMPLES and path.times[last] - path.times[index + 1] >= CONFIRM_MS:
+                return None
+            if self.limits.agrees(path.times[index], path.levels[index], first):
+                return Branch(path.times[index], path.levels[index], first[1], index)
+        return None
+
+    def _left(self, first: Sample) -> Branch | None:
+        for branch in reversed(self.path.branches):
+            if first[0] - branch.at <= RETURN_MS and self.limits.agrees(branch.at, branch.level, first):
+                return branch
+        return None
+
+    def _step(self, first: Sample) -> None:
+        """A new level without a way back: the counter turned over, began anew, jumped or fell."""
+        path, limits = self.path, self.limits
+        since, level = path.times[-1], path.levels[-1]
+        begin = self.flat_since(len(path.times) - 1)
+        if first[1] > level and since - begin > limits.measured_gap and limits.agrees(begin, level, first):
+            self._catch_up(begin, first)
+            return
+        path.branches.append(Branch(since, level, first[1], len(path.times) - 1))
+        path.times.append(first[0])
+        path.levels.append(first[1])
+        path.steps[len(path.times) - 1] = step_of(since, level, first, limits)
+
+    def _catch_up(self, begin: int, first: Sample) -> None:
+        """A counter that stood rose at once by what its branch can have drawn meanwhile: one gap."""
+        path = self.path
+        if begin < path.times[0]:
+            raise ReopenedError(Branch(begin, path.levels[0]))
+        index = bisect_left(path.times, begin)
+        while path.levels[index] != path.levels[-1]:  # a recorded change and the counter's first value share a time
+            index += 1
+        del path.times[index + 1 :], path.levels[index + 1 :]
+        path.excursions = [one for one in path.excursions if one.until <= begin]
+        path.times.append(first[0])
+        path.levels.append(first[1])
+        path.steps[len(path.times) - 1] = Step(Kind.FROZEN, first[1] - path.levels[index])
+
+    def flat_since(self, index: int) -> int:
+        """Since when the counter has stood at the level of a point, ms."""
+        path, level = self.path, self.path.levels[index]
+        while index > 0 and path.levels[index - 1] == level and index not in path.steps:
+            index -= 1
+        if index == 0 and self.lower_at is not None:
+            return min(self.lower_at, path.times[0])
+        return path.times[index]
+
+
+def step_of(since: int, level: int, first: Sample, limits: Limits) -> Step:
+    """What a counter did that left its level for another one, and what is counted of it.
+
+    A fall is a rollover if the modulus is known and its branch can have used that much; a reset if it can have used what the
+    new counter shows; else nobody knows. Within a gap a reset hides what was used before it, so the usual use is asked for.
+    """
+    at, value = first
+    most, gap = limits.most(at - since), at - since > limits.measured_gap
+    if value > level:
+        return Step(Kind.JUMP, None)
+    if limits.modulus is not None and level < limits.modulus:
+        over = value + limits.modulus - level
+        if most is None or over <= most + limits.step:
+            return Step(Kind.ROLLOVER, None if gap else over, over, not gap)
+    if value >= 0 and (2 * value <= level if most is None else value <= most + limits.step):
+        return Step(Kind.RESET, None if gap else value, value)
+    return Step(Kind.FALL, None)
+
+
+def follow(
+    samples: Sequence[Sample],
+    limits: Limits,
+    breaks: Sequence[Break] = (),
+    branches: Sequence[Branch] = (),
+    lower_at: int | None = None,
+) -> Path:
+    """Walk along a counter's samples.
+
+    Args:
+        samples: Strictly ascending in time; the first one counts.
+        limits: What the counter can do.
+        breaks: Recorded changes, each placed between two samples, ascending.
+        branches: Levels before the samples that the counter may come back to.
+        lower_at: When the counter was last below its first sample's value; None if that is not known.
+
+    Raises:
+        ReopenedError: The counter came back to one of `branches`: begin there.
+        ValueError: The samples do not ascend.
+    """
+    if any(a[0] >= b[0] for a, b in pairwise(samples)):
+        raise ValueError("counter samples: expected strictly ascending times")
+    walk = _Walk(limits, branches, lower_at)
+    if not samples:
+        return walk.path
+    walk.begin(samples[0])
+    times, levels = walk.path.times, walk.path.levels
+    step, rate = limits.step, limits.rate
+    pending = list(breaks)[::-1]
+    for sample in samples[1:]:
+        while pending and sample[0] >= pending[-1].at:
+            _change(walk, pending.pop())
+        if pending and sample[0] > pending[-1].since:
+            continue  # shown while the meter was changed
+        rise = sample[1] - levels[-1]
+        agrees = -step <= rise and (rate is None or (rise - step) * HOUR_MS < rate * (sample[0] - times[-1]) + HOUR_MS)
+        if not agrees or (walk.run and walk.goes_on(sample)) or (walk.path.branches and rise > step and walk.may_return(sample)):
+            walk.suspect(sample)
+            continue
+        if walk.run:
+            walk.come_back(sample[0])
+        times.append(sample[0])
+        levels.append(levels[-1] if rise < 0 else sample[1])
+    if walk.run:
+        walk.path.open = Open(times[-1], levels[-1], walk.run[0][0], walk.run[0][1], walk.run[-1][0])
+    return walk.path
+
+
+def _change(walk: _Walk, change: Break) -> None:
+    """Count up to a recorded change and go on from the counter's first value after it."""
+    path = walk.path
+    walk.come_back(change.moment)
+    last = max(change.last, path.levels[-1])
+    path.times += [change.moment, change.moment]
+    path.levels += [last, change.first]
+    path.steps[len(path.times) - 1] = Step(None, 0, certain=True)
+    path.branches.clear()

@@ -1,0 +1,87 @@
+"""What the ledger already says of a meter, as far as counting anew needs it: levels to begin at and judgements to reopen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from cloud.ledger.counters import UNDECIDED, Judgement
+from cloud.ledger.levels import RETURN_MS, Branch, Kind
+from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.usual import WEEKS_MS, YEAR_MS
+from cloud.registry import tables
+
+DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
+"""Kinds by which a counter left a level that it may come back to."""
+_HOUR, _JUDGED = tables.ledger_hour.c, tables.judgement.c
+_COLUMNS = [_JUDGED[name] for name in Judgement._fields]
+Level = tuple[int, int]
+"""Time (ms) and level (base units) of the last point of an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The ledger's rows of one meter, read on one connection."""
+
+    connection: sa.Connection
+    group: str
+    meter: str
+
+    def levels_before(self, hour: int, number: int) -> list[Level]:
+        """The last points of the newest hours before one, newest first; none if hours in between still wait to be counted."""
+        rows = sa.select(_HOUR.level_at, _HOUR.level).where(_HOUR.meter == self.meter, _HOUR.hour < hour, _HOUR.level_at.is_not(None))
+        found = self.connection.execute(rows.distinct().order_by(_HOUR.level_at.desc()).limit(number)).all()
+        touched = tables.touched.c
+        if found:
+            between = sa.and_(touched.meter == self.meter, touched.hour >= found[-1][0] // HOUR_MS * HOUR_MS, touched.hour < hour)
+            if self.connection.execute(sa.select(touched.hour).where(between).limit(1)).first():
+                return []
+        return [(at, level) for at, level in found]
+
+    def levels(self, start: int, end: int) -> dict[int, Level]:
+        """The last point of each hour of [start, end) that has one, by begin of the hour."""
+        within = sa.and_(_HOUR.meter == self.meter, _HOUR.hour >= start, _HOUR.hour < end, _HOUR.level_at.is_not(None))
+        rows = self.connection.execute(sa.select(_HOUR.hour, _HOUR.level_at, _HOUR.level).where(within)).all()
+        return {hour: (at, level) for hour, at, level in rows}
+
+    def lower_before(self, anchor: Level) -> tuple[int | None, bool]:
+        """When the counter last showed another level than a settled one, None if that is not known; whether it stood there before."""
+        at, level = anchor
+        before = sa.and_(_HOUR.meter == self.meter, _HOUR.hour < at // HOUR_MS * HOUR_MS)
+        query = sa.select(_HOUR.level_at, _HOUR.level).where(before, _HOUR.level_at.is_not(None)).order_by(_HOUR.hour.desc())
+        last = self.connection.execute(query.limit(1)).one_or_none()
+        if last is None or last.level != level:
+            return (None, False) if last is None else (last.level_at, False)
+        lower: int | None = self.connection.execute(query.where(_HOUR.level != level).limit(1).with_only_columns(_HOUR.level_at)).scalar()
+        return lower, True
+
+    def judgements(self, start: int, end: int) -> list[Judgement]:
+        """The judgements that begin in [start, end)."""
+        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter)
+        within = sa.and_(mine, _JUDGED.since >= start, _JUDGED.since < end)
+        return [
+            Judgement(*row) for row in self.connection.execute(sa.select(*_COLUMNS).where(within).order_by(_JUDGED.since, _JUDGED.kind))
+        ]
+
+    def begin(self, start: int) -> int:
+        """Where to begin, so that nothing that was going on at a moment is cut in two."""
+        while True:
+            mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.since < start)
+            going_on = sa.or_(_JUDGED.kind == UNDECIDED, _JUDGED.until >= start, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
+            earlier: int | None = self.connection.execute(sa.select(sa.func.min(_JUDGED.since)).where(mine, going_on)).scalar()
+            if earlier is None:
+                return start
+            start = earlier
+
+    def branches(self, before: int) -> list[Branch]:
+        """Levels that were left in the time before a moment, and that the counter may come back to."""
+        return [Branch(one.since, one.before, one.after) for one in self.judgements(before - RETURN_MS, before) if one.kind in DECIDED]
+
+    def consulting(self, first: int, last: int) -> Sequence[Judgement]:
+        """Judgements that rest on the usual use of weeks, or of a year before, which the hours from `first` to `last` touch."""
+        near = sa.and_(_JUDGED.since - WEEKS_MS - HOUR_MS <= last, _JUDGED.until + WEEKS_MS + HOUR_MS >= first)
+        earlier = sa.and_(_JUDGED.since - YEAR_MS <= last, _JUDGED.until - YEAR_MS >= first)
+        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.basis.is_not(None), sa.or_(near, earlier))
+        return [Judgement(*row) for row in self.connection.execute(sa.select(*_COLUMNS).where(mine))]

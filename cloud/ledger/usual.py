@@ -1,0 +1,130 @@
+"""What a meter usually uses: the mean of the same hours of working days and days off, in the weeks before and after.
+
+It stands in for what nobody measured (a reset inside a gap, a jump that nobody recorded), and tells a frozen counter from one
+that rests. It follows from hourly values of the counter and the official calendar alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
+
+from cloud.ledger import periods
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+from contract import workdays
+
+WEEKS_MS = 21 * DAY_MS
+"""How far the weeks before and after reach."""
+YEAR_MS = 364 * DAY_MS
+"""Back to the same weekdays of an earlier year."""
+_LEAST_HOURS = 72
+"""Fewer known hours on a side say nothing."""
+_OUTLIER = 8
+"""An hour of more than so many medians of its kind is no usual hour."""
+
+Hourly = Callable[[int, int], Sequence[tuple[int, int]]]
+"""The counter's last value in each hour of [start, end) that has one: begin of the hour (ms) and base units."""
+_Key = tuple[bool, int]
+
+
+class Usual:
+    """The usual use of one meter.
+
+    Args:
+        hourly: Where hourly values come from.
+        rate: Most that can be used in an hour; None if anything can.
+    """
+
+    def __init__(self, hourly: Hourly, rate: int | None) -> None:
+        self._hourly, self._rate = hourly, rate
+        self._known: dict[int, int] = {}
+        self._loaded: tuple[int, int] = (0, 0)
+
+    def amount(self, since: int, at: int) -> int | None:
+        """What is usually used from one moment to another, base units; None where too little is known around them."""
+        before = self._means(periods.floor(since, "hour") - WEEKS_MS, periods.floor(since, "hour"))
+        after = self._means(periods.floor(at - 1, "hour") + HOUR_MS, periods.floor(at - 1, "hour") + HOUR_MS + WEEKS_MS)
+        if before is None and after is None:
+            return None
+        total = 0.0
+        for hour in range(periods.floor(since, "hour"), at, HOUR_MS):
+            within = (min(hour + HOUR_MS, at) - max(hour, since)) / HOUR_MS
+            way = (hour - since) / max(at - since, 1)
+            total += within * _between(_of(before, hour), _of(after, hour), min(max(way, 0.0), 1.0))
+        return round(total)
+
+    def basis(self, at: int) -> int:
+        """The end (ms) of the weeks after a moment that `amount` takes from: all of them, or the whole days that are known."""
+        start = periods.floor(at - 1, "hour") + HOUR_MS
+        end = start + WEEKS_MS
+        self._load(start - HOUR_MS, end)
+        newest = max((hour for hour in range(end - HOUR_MS, start - HOUR_MS, -HOUR_MS) if hour in self._known), default=start)
+        return end if newest == end - HOUR_MS else periods.floor(newest, "day")
+
+    def a_year_before(self, since: int, at: int) -> int | None:
+        """What was used in the same weeks of the year before; None unless four fifths of those hours are known."""
+        hours = range(periods.floor(since, "hour") - YEAR_MS, at - YEAR_MS, HOUR_MS)
+        self._load(hours.start - HOUR_MS, hours.stop + HOUR_MS)
+        found = [used for hour in hours if (used := self._use(hour)) is not None]
+        return round(sum(found) * len(hours) / len(found)) if found and len(found) * 5 >= len(hours) * 4 else None
+
+    def _means(self, start: int, end: int) -> Mapping[_Key | None, float] | None:
+        """The mean hour of each kind in a time, and of all kinds by None; only days that are over count."""
+        self._load(start - HOUR_MS, end)
+        known = [hour for hour in range(start, end, HOUR_MS) if hour in self._known]
+        if known and known[-1] < end - HOUR_MS:
+            whole = periods.floor(known[-1], "day")
+            known = [hour for hour in known if hour < whole]
+        by_kind: defaultdict[_Key | None, list[int]] = defaultdict(list)
+        for hour in known:
+            used = self._use(hour)
+            if used is not None:
+                by_kind[_kind(hour)].append(used)
+                by_kind[None].append(used)
+        if len(by_kind[None]) < _LEAST_HOURS:
+            return None
+        return {kind: _mean(values) for kind, values in by_kind.items()}
+
+    def _use(self, hour: int) -> int | None:
+        """What an hour used, from the last values of it and of the hour before; None if they do not say."""
+        now, before = self._known.get(hour), self._known.get(hour - HOUR_MS)
+        if now is None or before is None or now < before or (self._rate is not None and now - before > 2 * self._rate):
+            return None
+        return now - before
+
+    def _load(self, start: int, end: int) -> None:
+        """Ask for hourly values, a year at most at once, and remember them."""
+        start, end = periods.floor(start, "hour"), periods.floor(end - 1, "hour") + HOUR_MS
+        low, high = self._loaded
+        if low <= start and end <= high:
+            return
+        if low == high or end < low - YEAR_MS or start > high + YEAR_MS:
+            self._known.update(self._hourly(start, end))
+            self._loaded = (start, end)
+            return
+        if start < low:
+            self._known.update(self._hourly(start, low))
+        if end > high:
+            self._known.update(self._hourly(high, end))
+        self._loaded = (min(start, low), max(end, high))
+
+
+def _kind(hour: int) -> _Key:
+    return workdays.official(periods.local_date(hour)), periods.local_time(hour).hour
+
+
+def _mean(values: Sequence[int]) -> float:
+    middle = median(values)
+    usual = [value for value in values if value <= _OUTLIER * middle] if middle > 0 else values
+    return fmean(usual)
+
+
+def _of(means: Mapping[_Key | None, float] | None, hour: int) -> float | None:
+    return None if means is None else means.get(_kind(hour), means[None])
+
+
+def _between(before: float | None, after: float | None, way: float) -> float:
+    if before is None or after is None:
+        return (before if after is None else after) or 0.0
+    return before + (after - before) * way
