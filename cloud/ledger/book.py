@@ -21,6 +21,7 @@ from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counted import Counted, Parts, count
 from cloud.ledger.counters import UNDECIDED, Provenance, shares
 from cloud.ledger.known_meters import Known, load_meters
+from cloud.ledger.learning import learn, untaught
 from cloud.ledger.levels import Kind
 from cloud.ledger.periods import HOUR_MS, Every
 from cloud.ledger.settled import Settled
@@ -112,6 +113,18 @@ def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generat
         _replace(connection, meter.id, counted)
         _record(connection, meter, counted)
         _clear(connection, meter.id, generations)
+    _learn(engine, telemetry, meter)
+
+
+def _learn(engine: sa.Engine, telemetry: Telemetry, meter: Known) -> None:
+    """Keep what the last complete month taught; it holds for what is counted from now on."""
+    if meter.counter is None:
+        return
+    with engine.connect() as connection:
+        newest = untaught(connection, meter)
+    if newest is not None:
+        with writing(engine).begin() as connection:
+            learn(connection, telemetry, meter, newest)
 
 
 def _without_entered(connection: sa.Connection, meter: str, parts: Parts) -> Parts:

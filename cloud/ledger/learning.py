@@ -1,0 +1,85 @@
+"""What a counter taught by its own complete months: the most its branch drew in an hour, and the smallest step it showed.
+
+A month teaches once, and what it taught holds from then on, so that a figure never changes because a later month was busier.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import sqlalchemy as sa
+
+from cloud.ledger import periods
+from cloud.ledger.base_units import to_base
+from cloud.ledger.counters import Provenance
+from cloud.ledger.known_meters import Counter, Known
+from cloud.ledger.periods import HOUR_MS
+from cloud.registry import tables
+from cloud.registry.seed import insert_new
+from cloud.telemetry.base import Aggregate, Telemetry
+
+MARGIN = 3
+"""A branch may draw so many times what it drew in the busiest hour of a month."""
+_LEAST_MEASURED = 0.9
+"""The part of a month's hours that must be measured."""
+_LEAST_VALUES = 24
+"""A counter that showed fewer different values says nothing about its steps."""
+
+
+def untaught(connection: sa.Connection, meter: Known) -> int | None:
+    """The newest settled hour (ms) of a meter, if nothing was learnt yet in its month."""
+    hour, learnt = tables.ledger_hour.c, tables.learnt.c
+    newest: int | None = connection.execute(sa.select(hour.hour).where(hour.meter == meter.id).order_by(hour.hour.desc()).limit(1)).scalar()
+    if newest is None:
+        return None
+    since = sa.and_(learnt.grp == meter.group, learnt.meter == meter.id, learnt.valid_from > periods.floor(newest, "month"))
+    return None if connection.execute(sa.select(learnt.rate).where(since).limit(1)).first() else newest
+
+
+def learn(connection: sa.Connection, telemetry: Telemetry, meter: Known, newest: int) -> None:
+    """Write what the last complete month taught; it holds from the hour after the newest settled one.
+
+    Args:
+        connection: In a transaction that writes.
+        telemetry: Where the counter's values are.
+        meter: Whose.
+        newest: Its newest settled hour, ms.
+
+    Raises:
+        StoreDown: The values cannot be read.
+    """
+    if meter.counter is None:
+        return
+    end = periods.floor(newest, "month")
+    start = periods.floor(end - HOUR_MS, "month")
+    most = _busiest(connection, meter.id, start, end)
+    if most is not None:
+        step = _smallest_step(meter.counter, telemetry, meter.energy, start, end)
+        row = {"grp": meter.group, "meter": meter.id, "valid_from": newest + HOUR_MS, "rate": MARGIN * most, "step": step}
+        insert_new(connection, tables.learnt, [row])
+
+
+def _busiest(connection: sa.Connection, meter: str, start: int, end: int) -> int | None:
+    """The most that was measured in an hour of a month; None unless nearly all of it was measured and something was used."""
+    hour = tables.ledger_hour.c
+    measured = sa.and_(hour.meter == meter, hour.hour >= start, hour.hour < end, hour.provenance == Provenance.MEASURED.value)
+    query = sa.select(sa.func.count(), sa.func.max(hour.amount)).where(measured)
+    number, most = connection.execute(query).one()
+    complete = number >= _LEAST_MEASURED * (end - start) / HOUR_MS
+    return int(most) if complete and most else None
+
+
+def _smallest_step(counter: Counter, telemetry: Telemetry, energy: str, start: int, end: int) -> int:
+    """The largest number that all differences of a month's hourly values are multiples of; 0 where too few values say it."""
+    edges = range(start, end + HOUR_MS, HOUR_MS)
+    names = (counter.group, counter.device_class, counter.device, counter.point)
+    shown = []
+    for _, value in telemetry.windows(*names, start, end, edges, Aggregate.LAST):
+        try:
+            shown.append(to_base(value, energy, counter.unit))
+        except ValueError:
+            continue  # told where it is counted
+    if len(set(shown)) < _LEAST_VALUES:
+        return 0
+    return math.gcd(*(b - a for a, b in pairwise(shown)))
