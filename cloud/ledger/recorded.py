@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import sqlalchemy as sa
 
@@ -48,10 +49,20 @@ def load_recorded(connection: sa.Connection, meters: Sequence[str]) -> dict[str,
     rows = sa.select(spread.meter, spread.valid_from, spread.weights).where(spread.meter.in_(meters)).order_by(spread.valid_from)
     for meter, valid_from, weights in connection.execute(rows):
         profiles[meter].append(Profile(valid_from, tuple(json.loads(weights))))
-    idle, learnt = _idle(connection, meters), _learnt(connection, meters)
+    ratios, idle, learnt = _ratios(connection, meters), _idle(connection, meters), _learnt(connection, meters)
     return {
-        meter: Recorded(tuple(exchanges[meter]), tuple(profiles[meter]), (), tuple(idle[meter]), tuple(learnt[meter])) for meter in meters
+        meter: Recorded(tuple(exchanges[meter]), tuple(profiles[meter]), tuple(ratios[meter]), tuple(idle[meter]), tuple(learnt[meter]))
+        for meter in meters
     }
+
+
+def _ratios(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[RatioChange]]:
+    row = tables.ratio_change.c
+    found: defaultdict[str, list[RatioChange]] = defaultdict(list)
+    query = sa.select(row.meter, row.at, row.factor).where(row.meter.in_(meters)).order_by(row.at)
+    for meter, at, factor in connection.execute(query):
+        found[meter].append(RatioChange(at, Decimal(factor)))
+    return found
 
 
 def _idle(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[tuple[int, int]]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.ledger.counted import check_meters
+from cloud.ledger.known_meters import check_meters
 from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.registry.dated import SITE_FILE
