@@ -72,7 +72,7 @@ function labels(towns) {
   return taken.map(({ left, y, text }) => draw("text", { x: left, y: y + 7 }, text));
 }
 
-/** Cars that stand together are one mark; each moving car keeps its own, and so does one with an open alert, on top of all others. */
+/** Cars that stand together are one mark; each moving car keeps its own, and so does one that calls for help. Alerts stand on top. */
 function marks(vehicles, worst) {
   const [found, called] = [[], []];
   const cells = new Map();
@@ -81,7 +81,7 @@ function marks(vehicles, worst) {
     const own = { id: car.id, x, y, state: car.state, course: car.state === "moving" ? (car.course ?? 0) : 0, number: 1 };
     const cell = `${car.state} ${Math.round(x / CELL)} ${Math.round(y / CELL)}`;
     const kind = worst.get(car.id);
-    if (kind) called.push({ ...own, id: `${kind} ${car.id}`, kind, name: car.plate || car.name[KEY] });
+    if (kind === "alarm" || (kind && car.state === "moving")) called.push({ ...own, id: `${kind} ${car.id}`, kind, name: car.plate || car.name[KEY] });
     else if (car.state === "moving") found.push(own);
     else if (cells.has(cell)) cells.get(cell).number += 1;
     else cells.set(cell, { ...own, id: cell });

@@ -91,7 +91,8 @@ def odd_states(wall: dict[str, Any]) -> dict[str, Any]:
     home = {"state": "parked", "latitude": wall["map"]["latitude"], "longitude": wall["map"]["longitude"], "at": None}
     vehicles = [car | home for car in wall["vehicles"]]
     alerts = [open_alert("info", zones[3]["device"], wall["now"]), open_alert("critical", vehicles[2]["id"], wall["now"])]
-    alerts += [open_alert("warning", vehicles[3]["id"], wall["now"])]
+    vehicles[3] |= {"state": "moving", "latitude": home["latitude"] + 0.1}
+    alerts += [open_alert("warning", vehicles[number]["id"], wall["now"]) for number in (3, 4)]
     noted = {"status": "met", "reason": "estimated: 6.0 % of this year, 0.0 % of last year", "change": -0.031}
     plain = {"status": "met", "reason": None, "change": -0.031}
     indicators = [one | change for one, change in zip(wall["targets"]["indicators"], (noted, noted, plain), strict=True)]
