@@ -92,6 +92,8 @@ class View:
     """By device and point: newest readings that are good, however old."""
     nodes: Mapping[str, bool] = field(default_factory=dict)
     """Whether each gateway that was ever born is online."""
+    strangers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Nodes that are online in a group that no site has, by group."""
     events: Sequence[Noted] = ()
     rejected: Mapping[str, Rejected] = field(default_factory=dict)
     meters: Mapping[str, Meter] = field(default_factory=dict)
@@ -172,17 +174,19 @@ class View:
 
 
 def load(engine: sa.Engine, site: Site, now: int) -> View:
-    """The view at a moment; six queries, however many devices there are."""
+    """The view at a moment; few queries, however many devices there are."""
     group = site.group
     with engine.connect() as connection:
         here = of_rows(site, now, connection.execute(devices_of(group)), current.readings_of(connection, group))
         nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
         there = _of_group(tables.meter, group).where(tables.meter.c.retired_on.is_(None))
         meters = {meter.id: meter for meter in map(_meter, connection.execute(there))}
+        strangers = _strangers(connection, group)
         events, rejected = _events(connection, group, now), _rejected(connection, group, now)
     return replace(
         here,
         nodes={gateway.id: False for gateway in site.gateways} | nodes,
+        strangers=strangers,
         events=events,
         rejected=rejected,
         meters=meters,
@@ -215,6 +219,15 @@ def of_rows(site: Site, now: int, devices: Iterable[Row], readings: Mapping[str,
 
 def _of_group(table: sa.Table, group: str) -> sa.Select[Any]:
     return sa.select(table).where(table.c.grp == group).order_by(table.c.id)
+
+
+def _strangers(connection: sa.Connection, group: str) -> dict[str, list[str]]:
+    node = tables.node.c
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    unknown = sa.and_(node.online, node.grp != group, node.grp.not_in(sa.select(tables.site.c.grp)))
+    for of, name in connection.execute(sa.select(node.grp, node.id).where(unknown).order_by(node.grp, node.id)):
+        found[of].append(name)
+    return found
 
 
 def _device(row: sa.Row[Any]) -> Device:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.api.context import Context
 from cloud.api.devices import all_devices
+from cloud.registry import births
 from cloud.registry.tables import alert, command, rejected_reading, touched
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
@@ -63,6 +64,15 @@ class _State(Collector):
         for labels, number in sorted(counted.items()):
             devices.add_metric(labels, number)
         yield devices
+        nodes = GaugeMetricFamily(
+            "jieyue_nodes", "Edge nodes, by whether they are online and a site has their group.", labels=["online", "site"]
+        )
+        known = Counter(
+            ("yes" if node.online else "no", "yes" if node.known_group else "no") for node in births.nodes(self._context.engine)
+        )
+        for labels, number in sorted(known.items()):
+            nodes.add_metric(labels, number)
+        yield nodes
         ready = self._context.ready() is None
         yield GaugeMetricFamily("jieyue_ready", "1 when the service is ready.", value=float(ready))
         differs = float(self._context.site_differs())

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cloud.alerts.view import View
 
 _MINUTE = 60_000
+_SHOWN = 5
+"""Nodes that an alert names; there may be a thousand."""
 
 
 @condition("silent", needs=Needs(classes=True))
@@ -74,6 +76,14 @@ def clock_waits(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Me
     for gateway in view.nodes:
         rows = view.undated(gateway)
         yield Observation(gateway, None if rows is None else rows or -1.0, rows, 0.0)
+
+
+@condition("unknown_group", words=("nodes",), sparse=True)
+def unknown_group(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A group that no site has and of which nodes are online: a foreign node whose group was mistyped is not to vanish silently."""
+    for group, nodes in view.strangers.items():
+        shown = ", ".join(nodes[:_SHOWN]) + (" …" if len(nodes) > _SHOWN else "")
+        yield Observation(group, 1.0, float(len(nodes)), words={"nodes": shown})
 
 
 class Within(Given):

@@ -11,12 +11,16 @@ import pytest
 
 from cloud.alerts.machine import Event
 from cloud.alerts.ruleset import load_rules
+from cloud.ingest.batch import Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry import tables
+from contract import sparkplug
 from contract.clock import parse_time
 from contract.reading import Row
+from contract.topics import Topic
+from simulators.foreign_node import nbirth
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import House
@@ -70,6 +74,21 @@ def _link(*, up: bool) -> Change:
 
 def _files(*, differ: bool) -> Change:
     return lambda house: setattr(house.evaluator, "site_differs", lambda: differ)
+
+
+def _stranger(house: House, name: str, *, up: bool) -> None:
+    """A node of a group that no site has says that it is born, or dead."""
+    raw = nbirth(at=house.now, bd_seq=3) if up else sparkplug.node_death(3, at=house.now)
+    said = Message(str(Topic("5108O2", "NBIRTH" if up else "NDEATH", name)), raw, house.now)
+    store(decode([said], house.known), house.engine, house.telemetry)
+
+
+def _strangers(*, up: bool) -> Change:
+    def change(house: House) -> None:
+        for number in range(7):
+            _stranger(house, f"n{number}", up=up)
+
+    return change
 
 
 def _gives_up(house: House) -> None:
@@ -163,6 +182,16 @@ CASES: dict[str, Case] = {
     ),
     "gateway_offline": Case(
         ("c1-e-main",), f"{TUESDAY}T10:00", _link(up=False), _link(up=True), "gw-c1", fires=7 * MINUTE, resolves=3 * MINUTE
+    ),
+    "unknown_group": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        begin=_strangers(up=True),
+        end=_strangers(up=False),
+        subject="5108O2",
+        fires=4 * MINUTE,
+        resolves=4 * MINUTE,
+        says="7",
     ),
     "elevator_wrong_stop": Case(
         ("c1-lift-1",),
