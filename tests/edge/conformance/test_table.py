@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from edge.certificates import HEALTH_POINTS
 
 TESTS = Path(__file__).parents[2]
 TABLE = (TESTS.parent / "docs" / "sparkplug-conformance.md").read_text(encoding="utf-8")
-NAMED = sorted(set(re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", TABLE)))
+NAMED = sorted({tuple(place.split("::")) for place in re.findall(r"`([^`\s]+::[^`]+)`", TABLE)})
 NAME = Text(zh="站", en="Site")
 
 
@@ -38,6 +39,30 @@ def test_every_conformance_test_stands_in_the_table() -> None:
     told = {name for _, name in NAMED}
     here = set().union(*(defined(path) for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__)))
     assert here - told == set()
+
+
+def requirements() -> tuple[set[str], set[str]]:
+    """The tck-ids of the table: whole ones, and the ends that stand for ids which begin like the one before."""
+    told = re.findall(r"`([^`]+)`", "\n".join(line.split("|")[1] for line in TABLE.splitlines() if line.startswith("| `")))
+    return {name for name in told if not name.startswith("…")}, {name.removeprefix("…") for name in told if name.startswith("…")}
+
+
+def test_every_requirement_that_code_names_stands_in_the_table() -> None:
+    """Who writes `tck-id-…` beside code or a test says that it is kept, so the table says so too."""
+    whole, ends = requirements()
+    assert len(whole) > 100
+    files = [file for room in ("cloud", "contract", "edge", "simulators", "tests") for file in (TESTS.parent / room).rglob("*.py")]
+    named = {name for file in files for name in re.findall(r"tck-id-([a-z0-9-]+[a-z0-9])(?![a-z0-9*-])", file.read_text(encoding="utf-8"))}
+    assert {name for name in named if name not in whole and not name.endswith(tuple(ends))} == set()
+
+
+def test_every_test_of_a_requirement_stands_in_the_table() -> None:
+    """The host's tests too, wherever they stand."""
+    told = {name for _, name in NAMED}
+    for file in TESTS.rglob("test_*.py"):
+        for found in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef) and found.name.startswith("test_"):
+                assert found.name in told or not re.search("tck-id-[a-z]", ast.get_docstring(found) or ""), f"{file}: {found.name}"
 
 
 def test_every_row_has_a_test_or_a_reason() -> None:
