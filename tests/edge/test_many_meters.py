@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,20 @@ def test_a_register_is_no_message(load: Loader, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(f"{__name__}.HEAD", HEAD.replace("mqtt", "modbus"))
     with pytest.raises(ValueError, match="expected none, since only devices of mqtt send messages"):
         load(["profile: electricity/m, unit_id: 1"], m="records: a\npoints:\n  power: {address: 1, unit: W}\n")
+
+
+def test_the_documents_examples_are_read_as_they_say(load: Loader) -> None:
+    """Profile, devices and message of docs/json-devices.md, as they stand there."""
+    page = Path("docs/json-devices.md").read_text(encoding="utf-8")
+    profile, devices, below = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    said = re.search(r"# (\{.*\})", profile)
+    assert said is not None
+    text = "".join(line + "\n" for line in profile.splitlines() if not line.startswith(("maker", "model", "class", "protocol", "sources")))
+    site = load([f"profile: electricity/m, topic: collector/1, key: {key}" for key in ("A17", "B02")], m=text)
+    for device in site.devices:
+        assert f"topic: {device.topic}, key: {device.key}}}" in devices
+    found = hear(site, "collector/1", said[1].replace(", …", "").encode())
+    assert [(r.device, r.at, r.values) for r in found.rows] == [("d0", 1_790_000_000_000, {"energy_import": 1234.5})]
+    home = load(["profile: electricity/m, topic: home/em"], m=below)
+    assert Audience(home.devices).filters == ["home/em/power", "home/em/energy/total"]
+    assert [r.values for r in hear(home, "home/em/power", b"23.5").rows] == [{"power": 23.5}]

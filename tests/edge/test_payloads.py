@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,10 +16,11 @@ from hypothesis import strategies as st
 from contract.clock import Clock, iso
 from contract.jt808.wire import digits_of
 from contract.operation import Text
+from contract.profile import Profile
 from contract.reading import Row
 from contract.site import Device
 from edge.drivers import lenient_json
-from edge.drivers.audience import Audience
+from edge.drivers.audience import Audience, Listeners
 from edge.drivers.payloads import MOST_BYTES, Heard, PayloadError, heard
 
 NAME = Text(zh="设备", en="Device")
@@ -120,6 +123,14 @@ def test_a_wrong_name_or_a_longer_buffer_takes_no_number(raw: bytes) -> None:
     assert (row.at, row.values, row.bad) == (NOW, GOOD, {})
 
 
+TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+
+
+def nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner, max_size=4) | st.dictionaries(st.text("ab", max_size=3), inner, max_size=4)
+
+
 WORDS = st.text(st.characters(exclude_characters='{}[],:"\x00\ufeff', exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"]), min_size=1)
 
 
@@ -133,14 +144,6 @@ def test_one_word_never_takes_the_others(others: dict[str, float | str], word: s
     expected = {"first": 1.5, **others, "last": 2.5}
     expected.pop("wrong", None)
     assert found == expected
-
-
-TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
-
-
-def nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    return st.lists(inner, max_size=4) | st.dictionaries(st.text("ab", max_size=3), inner, max_size=4)
 
 
 @given(st.recursive(LEAVES, nested, max_leaves=20))
@@ -160,11 +163,47 @@ def test_any_bytes_are_rows_or_our_error(raw: bytes) -> None:
         assert all(row.device == device.id for row in found.rows)
 
 
+FORMS = [
+    {"records": "*", "identity": "a"},
+    {"records": "$.*", "identity": "*", "time": {"path": "a", "format": "epoch"}},
+    {"records": "a.*.b.*", "identity": "$.a", "time": {"path": "$.b", "format": "rfc3339", "zone": "Asia/Shanghai"}},
+    {"identity": "a.#(b=A).a", "time": {"path": "a.0", "format": "YYMMDDhhmmss"}},
+]
+WORDS_OF_JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text("AaNn01-:T.", max_size=12)
+
+
+@given(st.sampled_from(FORMS), st.recursive(WORDS_OF_JSON, nested, max_leaves=25))
+def test_any_document_of_any_form_is_rows_or_faults(form: dict[str, Any], document: object) -> None:
+    """Records, names and times of any kind: nothing is raised, and only the named device gets rows, with finite numbers."""
+    head = {"maker": "M", "model": "X", "class": "electricity", "protocol": "mqtt", "sources": ["a book"]}
+    points = {
+        "frequency": {"path": "b", "unit": "Hz"},
+        "power": {"path": "a.1", "unit": "W", "mask": 6},
+        "voltage_a": {"path": "$", "unit": "V"},
+    }
+    profile = Profile.model_validate(head | form | {"points": points})
+    found = heard([Listeners(profile, profile.points, {"A": METER})], json.dumps(document).encode(), NOW)
+    assert {row.device for row in found.rows} <= {"em"}
+    assert all(math.isfinite(value) for row in found.rows for value in row.values.values())
+
+
 @pytest.mark.parametrize("raw", [b"[" * 200_000, b"{" * 50_000, b'"\\' * 100_000, b'"' * 99_999, b"1" * 200_000, b"\x81" * 100_000])
 def test_a_mad_message_is_refused_in_time(raw: bytes) -> None:
     """Neither nesting nor quotes nor digits make the reader work longer than their length."""
     with contextlib.suppress(PayloadError):
         assert hear(METER, raw).rows == []
+
+
+def test_no_depth_of_nesting_ends_the_driver() -> None:
+    """Whether the parser or what comes after it meets the interpreter's limit first, it is our error or a bad value."""
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 300, limit + 5):
+        deep = "[" * depth + "]" * depth
+        shapes = (f'{{{TIME}, "frequency": {deep}}}', f'{{"time": {deep}}}', deep, f'{{"header": {deep}}}')
+        for raw in shapes:
+            for device in (METER, CAR):
+                with contextlib.suppress(PayloadError):
+                    assert all(row.values == {} for row in hear(device, raw.encode()).rows)
 
 
 def test_too_long_and_empty_messages() -> None:
