@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from cloud.indicators.denominators import Dated, mean, total
 from cloud.indicators.spans import CountedMeter, Month, Span
 from cloud.ledger.counters import Provenance
-from cloud.ledger.periods import HOUR_MS, local_date
+from cloud.ledger.periods import HOUR_MS, local_date, midnight
 from cloud.ledger.spread import split
 from cloud.registry import tables
 
@@ -154,8 +154,23 @@ def counted_meters(connection: sa.Connection, *, main: bool = True) -> list[tupl
     # The index has both ends; min() and max() would read all.
     orders = (ledger.hour, ledger.hour.desc())
     ends = [sa.select(ledger.hour).where(by_device).order_by(order).limit(1).scalar_subquery() for order in orders]
-    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *ends).where(meter.main.is_(main)).order_by(meter.id)
-    return [
-        (CountedMeter(name, energy, vehicle_fuel, first, None if last is None else last + HOUR_MS, frozenset(months[name])), compound)
-        for name, energy, vehicle_fuel, compound, first, last in connection.execute(query)
-    ]
+    dates = (meter.added_on, meter.retired_on)
+    query = (
+        sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *dates, *ends).where(meter.main.is_(main)).order_by(meter.id)
+    )
+    found = []
+    for name, energy, vehicle_fuel, compound, added, retired, first, last in connection.execute(query):
+        until = None if last is None else last + HOUR_MS
+        begins, end = _life(added, retired, first, until)
+        found.append((CountedMeter(name, energy, vehicle_fuel, first, until, frozenset(months[name]), begins, end), compound))
+    return found
+
+
+def _life(added: str | None, retired: str | None, first: int | None, until: int | None) -> tuple[int | None, int | None]:
+    """From when to when a meter is there: one that was added later from its first hour on, one that is gone until its last."""
+    begins, ends = (None if day is None else midnight(date.fromisoformat(day)) for day in (added, retired))
+    if begins is not None and first is not None:
+        begins = first if first >= begins else None  # history that came in afterwards is there too
+    if ends is not None and until is not None:
+        ends = min(ends, until)
+    return begins, ends

@@ -29,6 +29,8 @@ class CountedMeter:
         metered_until: End (ms) of the last hour that a device counted; None where it counts up to now.
         months: The months entered by hand, an entry of 0 included; also of a meter that was fed by hand before it got
             a device.
+        begins: From when it is there (ms); None: always. Before it nothing is missing.
+        ends: From when it is there no more (ms); None: it still is.
     """
 
     id: str
@@ -37,11 +39,29 @@ class CountedMeter:
     metered_from: int | None = None
     metered_until: int | None = None
     months: frozenset[Month] = frozenset()
+    begins: int | None = None
+    ends: int | None = None
 
     def counts(self, start: int, end: int) -> bool:
-        """Whether a device counted all from one moment (ms) to another."""
+        """Whether a device counted all from one moment (ms) to another, as far as the meter was there."""
+        if self.begins is not None:
+            if self.begins >= max(end, start + 1):
+                return True
+            start = max(start, self.begins)
+        if self.ends is not None:
+            if self.ends <= start:
+                return True
+            end = min(end, self.ends)
         begun = self.metered_from is not None and self.metered_from <= start
         return begun and (self.metered_until is None or self.metered_until >= end)
+
+    def told(self, until: int) -> int:
+        """The end (ms) of the last day up to which nothing is missing, at most `until`, of a meter that counted before."""
+        if self.ends is not None and (self.metered_until is None or self.metered_until >= self.ends):
+            return until
+        if self.metered_from is None and self.begins is not None:
+            return min(periods.floor(self.begins, "day"), until)
+        return until if self.metered_until is None else min(periods.floor(self.metered_until, "day"), until)
 
     def has(self, month: Month) -> bool:
         """Whether the whole month is known."""
@@ -125,13 +145,13 @@ def _last_metered_day(meters: Sequence[CountedMeter], begin: int, until: int) ->
     """
     if not all(meter.counts(begin, begin) for meter in meters):
         return begin
-    ends = [until if meter.metered_until is None else periods.floor(meter.metered_until, "day") for meter in meters]
-    return min(until, *ends)
+    return min(meter.told(until) for meter in meters)
 
 
 def _silence(meters: Sequence[CountedMeter], until: int) -> str | None:
     """The first meter that has not told all up to the last complete day, and since when."""
-    silent = ((m.metered_until, m.id) for m in meters if m.metered_until is not None and periods.floor(m.metered_until, "day") < until)
+    lasts = ((m.begins if m.metered_until is None else m.metered_until, m) for m in meters)
+    silent = ((last, meter.id) for last, meter in lasts if last is not None and meter.told(until) < until)
     since, name = min(silent, default=(None, ""))
     return None if since is None else f"{name}: nothing counted since {periods.local_time(since):%Y-%m-%d %H:%M}"
 

@@ -138,7 +138,10 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
     changes = [Change("renamed", kind, name, f"was {was}") for kind, found in names.items() for was, name in found.items()]
     changes += () if before is None else differences(before, new)
     changes += _ratios(connection, site, by)
+    known = set(connection.execute(sa.select(tables.meter.c.id)).scalars())
     _rows(connection, site, by.day)
+    added = [] if before is None else [m.id for m in site.meters if m.id not in known and m.device is not None]
+    connection.execute(sa.update(tables.meter).where(tables.meter.c.id.in_(added)).values(added_on=by.day.isoformat()))
     changes += _people(connection, site, by, first=before is None)
     if changes or kept != new:
         _record(connection, site, new, changes, by)

@@ -70,6 +70,7 @@ meter = Table(
     Column("modulus", Float),  # in the point's unit; the ledger converts it
     Column("max_rate", Float),  # most in an hour, in the point's unit
     Column("ratio", String),  # a decimal: what one step of the register is worth, in the point's unit
+    Column("added_on", String),  # ISO date, if a device counts it and it was not in the first site
     Column("retired_on", String),
     Column("capacity", Float),  # the same by transformers, rating or class, in the point's unit
     Column("capacity_from", String),  # current_transformer | rated | class

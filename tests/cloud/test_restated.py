@@ -95,3 +95,20 @@ def test_a_main_meter_that_is_one_no_more_restates_the_years(engine: sa.Engine, 
     assert lines == [
         "2025 district energy_per_area: 2.69151 -> no figure kgce/m2, no_baseline -> no_figure (no main meter in this scope)",
     ]
+
+
+def test_a_main_meter_that_goes_and_one_that_comes_blind_nobody(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """Without `was` the old one ends and the new one begins (H2): the figure goes on, waits while the new one is silent, and says so."""
+    changed = small(meters={"oil": None, "m1": {"id": "main"}})
+    enter_site(engine, changed, By("wang", NOW, date(2026, 7, 1)))
+    later = NOW + 20 * DAY
+    waiting = targets_of(engine, 2026, "district", later).indicators[0]
+    assert (waiting.actual.end, waiting.reason) == ("2026-06-30T16:00:00.000Z", "main: nothing counted since 2026-07-01 00:00")
+    hours = range(NOW, later, HOUR)
+    with writing(engine).begin() as connection:
+        rows = [{"meter": "main", "hour": hour, "provenance": "measured", "amount": 10_000} for hour in hours]
+        connection.execute(sa.insert(tables.ledger_hour), rows)
+    found = targets_of(engine, 2026, "district", later).indicators[0]
+    assert (found.actual.end, found.reason) == ("2026-07-20T16:00:00.000Z", None)
+    assert found.actual.value == pytest.approx(0.1229 * 240 * 201 / 100)
+    assert found.change == pytest.approx(0)

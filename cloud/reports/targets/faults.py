@@ -31,7 +31,7 @@ def faults_of(connection: sa.Connection, span: Span, subjects: Subjects, names: 
 def _silent(span: Span, subjects: Subjects, names: Mapping[str, Name]) -> Iterator[Fault]:
     """Meters whose device has not told the whole span; by hand entered meters are never silent."""
     for subject, meter in subjects.items():
-        if meter is None or meter.metered_until is None or periods.floor(meter.metered_until, "day") >= span.end:
+        if meter is None or meter.metered_until is None or meter.told(span.end) >= span.end:
             continue
         begun = max(meter.metered_until, span.start)
         yield Fault("silent", subject, names[subject], meter.metered_until, span.end, (span.end - begun) // periods.HOUR_MS)
