@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from cloud.indicators.denominators import Dated, mean, total
 from cloud.indicators.spans import CountedMeter, Month, Span
 from cloud.ledger.counters import Provenance
-from cloud.ledger.periods import HOUR_MS, local_date, midnight
+from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date, midnight
 from cloud.ledger.spread import split
 from cloud.registry import tables
 
@@ -154,23 +154,28 @@ def counted_meters(connection: sa.Connection, *, main: bool = True) -> list[tupl
     # The index has both ends; min() and max() would read all.
     orders = (ledger.hour, ledger.hour.desc())
     ends = [sa.select(ledger.hour).where(by_device).order_by(order).limit(1).scalar_subquery() for order in orders]
-    dates = (meter.added_on, meter.retired_on)
-    query = (
-        sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *dates, *ends).where(meter.main.is_(main)).order_by(meter.id)
-    )
+    dates = (meter.commissioned, meter.added_on, meter.taken_out, meter.retired_on)
+    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *dates, *ends).where(meter.main.is_(main))
     found = []
-    for name, energy, vehicle_fuel, compound, added, retired, first, last in connection.execute(query):
+    for name, energy, vehicle_fuel, compound, *days, first, last in connection.execute(query.order_by(meter.id)):
         until = None if last is None else last + HOUR_MS
-        begins, end = _life(added, retired, first, until)
-        found.append((CountedMeter(name, energy, vehicle_fuel, first, until, frozenset(months[name]), begins, end), compound))
+        stated, added, out, retired = (None if day is None else midnight(date.fromisoformat(day)) for day in days)
+        life = _begins(stated, added, first), _ends(out, retired, until)
+        found.append((CountedMeter(name, energy, vehicle_fuel, first, until, frozenset(months[name]), *life), compound))
     return found
 
 
-def _life(added: str | None, retired: str | None, first: int | None, until: int | None) -> tuple[int | None, int | None]:
-    """From when to when a meter is there: one that was added later from its first hour on, one that is gone until its last."""
-    begins, ends = (None if day is None else midnight(date.fromisoformat(day)) for day in (added, retired))
-    if begins is not None and first is not None:
-        begins = first if first >= begins else None  # history that came in afterwards is there too
-    if ends is not None and until is not None:
-        ends = min(ends, until)
-    return begins, ends
+def _begins(stated: int | None, added: int | None, first: int | None) -> int | None:
+    """From when a meter is there: from the day that is stated, its first hours apart; one that was added later from its first hour on."""
+    if stated is not None:
+        return first if first is not None and stated <= first < stated + DAY_MS else stated
+    if added is not None and first is not None:
+        return first if first >= added else None  # history that came in afterwards is there too
+    return added
+
+
+def _ends(stated: int | None, retired: int | None, until: int | None) -> int | None:
+    """From when it is there no more: from the day that is stated, the last hours before apart; one that is gone from its last hour on."""
+    if stated is not None:
+        return until if until is not None and stated - DAY_MS < until < stated else stated
+    return retired if retired is None or until is None else min(retired, until)

@@ -112,3 +112,27 @@ def test_a_main_meter_that_goes_and_one_that_comes_blind_nobody(engine: sa.Engin
     assert (found.actual.end, found.reason) == ("2026-07-20T16:00:00.000Z", None)
     assert found.actual.value == pytest.approx(0.1229 * 240 * 201 / 100)
     assert found.change == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("stated", "of_2025", "of_2026"),
+    [
+        ({}, None, None),
+        ({"commissioned": "2026-06-10"}, 240 * 365, 240 * 181 + 120 * 21),
+        ({"commissioned": "2026-06-10", "taken_out": "2026-06-20"}, 240 * 365, 240 * 181 + 120 * 10),
+    ],
+)
+def test_a_meter_counts_from_its_first_day_to_its_last(
+    engine: sa.Engine, small: Callable[..., Site], stated: dict[str, str], of_2025: int | None, of_2026: int | None
+) -> None:
+    """Commissioned on 10 June at eleven, taken out ten days later (A13): the district has figures on both sides of its days."""
+    second = {"name": TEXT, "energy": "electricity", "main": True, "compound": "c", "units": ["u1"]} | stated
+    enter_site(engine, small(meters={"oil": None, "m2": second}), By("wang", NOW, date(2026, 7, 1)))
+    begin = parse_time("2026-06-10T11:00:00+08:00")
+    end = parse_time(f"{stated.get('taken_out', '2026-07-01')}T00:00:00+08:00")
+    with writing(engine).begin() as connection:
+        rows = [{"meter": "m2", "hour": hour, "provenance": "measured", "amount": 5_000} for hour in range(begin, end, HOUR)]
+        connection.execute(sa.insert(tables.ledger_hour), rows)
+    for year, used in ((2025, of_2025), (2026, of_2026)):
+        found = targets_of(engine, year, "district", NOW).indicators[0].actual.value
+        assert found == (None if used is None else pytest.approx(0.1229 * (used - (55 if year == 2026 else 0)) / 100))
