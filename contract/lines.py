@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from contract.profile import Fault
+from contract.yamlfile import Strict
 
 if TYPE_CHECKING:
     from contract.site import Bus, Site
+
+
+class LineSettings(Strict):
+    """What a line of Modbus needs that is not like the others."""
+
+    guard_ms: Annotated[float, Field(ge=0)] | None = None
+    """Silence after an answer before the next request. By default 3.5 characters on rtu, 5 ms on rtu_over_tcp, none on tcp."""
+    pause_after_connect_ms: Annotated[float, Field(ge=0, le=60_000)] = 0.0
+    """Silence after connecting, for a device that is deaf until it has come to itself."""
+    keep_alive: Annotated[float, Field(gt=0)] | None = None
+    """Seconds without a request after which one register is read, for a device that closes a connection that rests."""
+    echo: bool = False
+    """Whether the line hears its own requests, as a two-wire adapter without echo suppression does."""
+    transaction_ids: Literal["checked", "ignored"] = "checked"
+    """On tcp: `ignored` for a device that does not repeat them; a late answer is then told apart as on a serial line."""
+    unit_ids: Literal["checked", "ignored"] = "checked"
+    """On tcp: `ignored` for a device that answers with another unit id than it was asked by."""
+    connections: Literal["one", "each"] = "one"
+    """On tcp and rtu_over_tcp: `each` gives each device a connection of its own, so that none waits for another."""
+
 
 _LAST_SLAVE = 247
 """248 to 255 are reserved on a serial line (MODBUS over Serial Line V1.02); on TCP a device may be called so."""

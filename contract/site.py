@@ -14,7 +14,7 @@ from contract import topics, yamlfile
 from contract.addressing import address, overheard
 from contract.jt808.limits import TerminalLimits
 from contract.jt808.phone import PHONE_PATTERN
-from contract.lines import misuses
+from contract.lines import LineSettings, misuses
 from contract.metering import miscounted
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
 from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
@@ -78,7 +78,7 @@ class Gateway(Strict):
     compound: Id | None = None
 
 
-class Bus(Strict):
+class Bus(LineSettings):
     """A line that one driver instance owns: one request at a time."""
 
     id: Id
@@ -93,20 +93,6 @@ class Bus(Strict):
     stop_bits: Literal[1, 2] = 1
     terminals: TerminalLimits = TerminalLimits()
     """What the terminals of a JT/T 808 bus may take of the gateway."""
-    guard_ms: Annotated[float, Field(ge=0)] | None = None
-    """Silence after an answer before the next request. By default 3.5 characters on rtu, 5 ms on rtu_over_tcp, none on tcp."""
-    pause_after_connect_ms: Annotated[float, Field(ge=0, le=60_000)] = 0.0
-    """Silence after connecting, for a device that is deaf until it has come to itself."""
-    keep_alive: Annotated[float, Field(gt=0)] | None = None
-    """Seconds without a request after which one register is read, for a device that closes a connection that rests."""
-    echo: bool = False
-    """Whether the line hears its own requests, as a two-wire adapter without echo suppression does."""
-    transaction_ids: Literal["checked", "ignored"] = "checked"
-    """On tcp: `ignored` for a device that does not repeat them; a late answer is then told apart as on a serial line."""
-    unit_ids: Literal["checked", "ignored"] = "checked"
-    """On tcp: `ignored` for a device that answers with another unit id than it was asked by."""
-    connections: Literal["one", "each"] = "one"
-    """On tcp and rtu_over_tcp: `each` gives each device a connection of its own, so that none waits for another."""
 
 
 class Vehicle(Strict):

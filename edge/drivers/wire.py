@@ -170,7 +170,7 @@ class Wire:
 
     async def _answer(self, connection: Connection, asked: _Asked) -> Frame:
         begins = frames.awaited(asked.shape, asked.unit)
-        patience = asked.timeout if self._ids else self._late.patience(self._who(asked.unit), asked.timeout, asked.at)
+        until = asked.at + (asked.timeout if self._ids else self._late.patience(self._who(asked.unit), asked.timeout, asked.at))
         echo = self._bus.echo and self._bus.framing != "tcp"  # a gateway's own address may have made it a network
         while True:
             if echo and (heard := connection.received.find(asked.frame)) >= 0:
@@ -181,7 +181,9 @@ class Wire:
                     return frame
             if connection.lost:
                 raise NoAnswerError("the connection was lost")
-            if not await connection.more(asked.at + patience):
+            if time.monotonic() >= until or not await connection.more(
+                until
+            ):  # who babbles without end gets no more time than who is silent
                 raise NoAnswerError(_silence(asked, echo=echo, noise=bool(connection.received)))
 
     def _fits(self, frame: Frame, asked: _Asked, connection: Connection) -> bool:

@@ -181,6 +181,29 @@ async def test_noise_before_an_answer_is_skipped(framing: str, noise: bytes, mak
     assert len(slave.asked) == 2
 
 
+@FRAMINGS
+async def test_a_line_that_never_stops_talking_holds_nobody(framing: str, make_slave: type[Slave], driven: Driven) -> None:
+    """Noise without an end, a little at each turn of the loop, is no answer in time; the device has no more time than a silent one."""
+    slave, loop = make_slave(framing), asyncio.get_running_loop()
+    talking = True
+
+    def babble() -> None:
+        if talking:
+            slave.say(b"\x55\xaa\x55")
+            loop.call_soon(babble)
+
+    def script(_: Asked) -> bytes:
+        loop.call_soon(babble)
+        return b""
+
+    slave.script = script
+    async with asyncio.timeout(10), driven(slave, profile(TWO)) as driver:
+        with pytest.raises(NoAnswerError, match="no answer in time"):
+            await driver.read(device(1))
+        talking = False
+    assert len(slave.asked) == 1
+
+
 @given(st.binary(max_size=40), st.binary(min_size=2, max_size=60), st.integers(1, 247), st.lists(st.integers(1, 110), max_size=8))
 def test_a_frame_is_found_behind_any_noise_however_it_is_cut(noise: bytes, body: bytes, unit: int, cuts: list[int]) -> None:
     """Whatever comes before it and in whatever pieces: the frame that comes out is the one that was said."""
