@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 
-from tests.truth.kinds import END, FIRST, KINDS, START
+from tests.truth.kinds import END, FIRST, KINDS, LARGE, START
 from tests.truth.loads import DAY, LOADS, Use, grid, use
 from tests.truth.meters import Meter
 
@@ -37,11 +37,13 @@ def _healthy(name: str, load: str, used: Use, chance: Generator) -> Meter:
     meter = Meter(name, load, LOADS[load].energy, used, begin, END)
     meter.step = {"electricity": 0.01, "water": 0.001, "natural_gas": 0.001}[meter.energy]
     meter.narrow = meter.energy == "water"
+    if meter.energy == "electricity" and meter.peak > LARGE:
+        meter.ct, meter.step = 400.0, 4.0
     meter.start = float(np.floor(chance.uniform(10, 40_000 if meter.energy == "electricity" else 4_000)))
     meter.gauge = bool(chance.random() < 0.5)
     meter.phase = 0 if chance.random() < 0.5 else int(chance.integers(900)) * 1000
     if chance.random() < 0.15:
-        meter.max_rate = float(np.ceil(np.diff(used.total).max() * 4 * 2.5))
+        meter.max_rate = float(np.ceil(2.5 * meter.peak))
     return meter
 
 

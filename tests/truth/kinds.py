@@ -23,6 +23,8 @@ START, FIRST, TURN, LAST, END = (
 MINUTE, SLACK = 60_000, 30_000
 APART = 3 * DAY
 """Two faults of one meter are so far from each other."""
+LARGE = 500.0
+"""kW of a branch above which its transformers, or its rating, stand in the site's file."""
 POWER, WATER = ("office", "data_room", "plant"), ("office", "data_room", "water")
 
 
@@ -167,10 +169,10 @@ def _rollover_in_gap(meter: Meter, chance: Generator) -> None:
     length = int(chance.uniform(3 * DAY, 12 * DAY))
     at = place(meter, chance, length)
     used = meter.use.between(at, at + length)
-    meter.step = next(step for step in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0) if step * 2**16 > used)
-    meter.modulus = meter.step * 2**16
+    step = next(step for step in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0) if step * 2**16 > used)
+    _shows(meter, step, step * 2**16)
     turn = int(at + chance.uniform(0.05, 0.95) * length)
-    meter.start = -meter.use.at(turn) % meter.modulus
+    meter.start = -meter.use.at(turn) % (step * 2**16)
     _silent(meter, at, at + length, lost=True)
     meter.blame("rollover_in_gap", at, at + length)
 
@@ -222,12 +224,13 @@ def _replaced_higher(meter: Meter, chance: Generator) -> None:
 
 def _transformers(kind: str, *, known: bool) -> Kind:
     def do(meter: Meter, chance: Generator) -> None:
-        meter.ct, meter.step = 40.0, 0.4
+        if meter.ct == 1:
+            meter.ct, meter.step = (40.0, 0.4) if meter.peak < LARGE / 5 else (150.0, 1.5)
         meter.start = float(np.floor(chance.uniform(1e4, 3e5)))
         at = place(meter, chance, 0)
         meter.jumps.append(Jump(at, times=1.5))
         if known:
-            meter.ratios.append((at, 60.0))
+            meter.ratios.append((at, 1.5 * meter.ct))
         meter.blame(kind, at, at, told=True)
 
     return Kind(do, ("office", "data_room"))
@@ -236,13 +239,21 @@ def _transformers(kind: str, *, known: bool) -> Kind:
 # -- displays -----------------------------------------------------------------------------------------------------------------------
 
 
+def _shows(meter: Meter, step: float, modulus: float | None = None) -> None:
+    """Another display; without transformers in the site's file, a large branch has its rating there."""
+    meter.step, meter.modulus, meter.ct = step, modulus, 1.0
+    if meter.energy == "electricity" and meter.peak > LARGE:
+        meter.max_rate = float(np.ceil(2 * meter.peak))
+
+
 def _display(meter: Meter, _: Generator) -> None:
-    meter.step = 1.0
+    _shows(meter, 1.0)
     meter.blame("display_1_kwh", FIRST, END, innocent=True, dense=False)
 
 
 def _float32(meter: Meter, chance: Generator) -> None:
-    meter.step, meter.narrow, meter.start = 1.0, True, float(chance.uniform(17.5e6, 18.5e6))
+    _shows(meter, 1.0)
+    meter.narrow, meter.start = True, float(chance.uniform(17.5e6, 18.5e6))
     meter.blame("float32_18_gwh", FIRST, END, innocent=True, dense=False)
 
 
@@ -258,7 +269,7 @@ def _flicker(meter: Meter, chance: Generator) -> None:
 
 def _turns(name: str, modulus: float, step: float) -> Kind:
     def do(meter: Meter, chance: Generator) -> None:
-        meter.step, meter.modulus = step, modulus
+        _shows(meter, step, modulus)
         at = place(meter, chance, 0)
         meter.start = -meter.use.at(at) % modulus
         meter.dense.append(at)

@@ -152,8 +152,8 @@ class Load:
 LOADS = {
     load.name: load
     for load in (
-        Load("office", "electricity", (8, 300), _office),
-        Load("plant", "electricity", (20, 250), _plant, (0.15, 0.15)),
+        Load("office", "electricity", (8, 200), _office),
+        Load("plant", "electricity", (4, 80), _plant, (0.15, 0.15)),
         Load("data_room", "electricity", (5, 60), _data_room, (0.03, 0.01)),
         Load("stairs", "electricity", (0.27, 0.33), _stairs),
         Load("water", "water", (0.6, 8), _water, (0.35, 0.1)),

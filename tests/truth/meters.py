@@ -153,6 +153,11 @@ class Meter:
     doubled: list[tuple[int, int]] = field(default_factory=list)
     shifted: list[Shifted] = field(default_factory=list)
 
+    @property
+    def peak(self) -> float:
+        """Largest use of a quarter of an hour, by the hour."""
+        return float(np.diff(self.use.total).max()) * (HOUR / QUARTER)
+
     def blame(self, kind: str, start: int, end: int, *, told: bool = False, innocent: bool = False, dense: bool = True) -> None:
         """Note a fault, and keep the samples around both its ends."""
         self.faults.append(Fault(kind, start, end, told, innocent))
