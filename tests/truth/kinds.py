@@ -231,7 +231,7 @@ def _transformers(kind: str, *, known: bool) -> Kind:
         meter.jumps.append(Jump(at, times=1.5))
         if known:
             meter.ratios.append((at, 1.5 * meter.ct))
-        meter.blame(kind, at, at, told=True)
+        meter.blame(kind, at, at, told=not known)
 
     return Kind(do, ("office", "data_room"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from cloud.indicators.figures import seed_factors, targets_of
 from cloud.indicators.model import Targets
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
-from cloud.ledger import book
+from cloud.ledger import book, findings
 from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import Change, RecordError, record_exchange
 from cloud.registry import clocks, tables
@@ -24,7 +23,6 @@ from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading
-from contract.site import Meter as SiteMeter
 from contract.site import Site
 from tests.truth import site as files
 from tests.truth.delivery import Piece
@@ -33,7 +31,6 @@ from tests.truth.loads import HOUR, text
 from tests.truth.meters import Meter, Record, Shifted
 
 LIMIT = 100_000
-DATES = {"commissioned", "taken_out"}
 Parts = dict[int, dict[str, float]]
 """What each hour has, by provenance, in the factor's unit."""
 
@@ -89,11 +86,8 @@ class Product:
 
     def enter(self, at: int) -> None:
         """Enter the site as its files say it at a moment."""
-        content = files.content(self.meters, at)
-        for meter in content["meters"]:
-            for field_name in DATES - SiteMeter.model_fields.keys():  # until a meter has dates
-                meter.pop(field_name, None)
-        enter_site(self.engine, Site.model_validate(content), By("truth", at, local_date(at)))
+        site = Site.model_validate(files.content(self.meters, at))
+        enter_site(self.engine, site, By("truth", at, local_date(at)))
 
     def take(self, pieces: Sequence[Piece]) -> None:
         """Store some pieces, as ingest does."""
@@ -166,13 +160,9 @@ class Product:
         return [Event(*row) for row in rows]
 
     def findings(self) -> list[Finding]:
-        """What it asks; nothing where this ledger asks nothing yet."""
-        try:
-            listed = importlib.import_module("cloud.ledger.findings").listed
-        except ModuleNotFoundError:
-            return []
+        """What it asks."""
         with self.engine.connect() as connection:
-            return [Finding(f.meter, str(f.kind), f.start, f.end, str(f.state)) for f in listed(connection, files.GROUP)]
+            return [Finding(f.meter, str(f.kind), f.start, f.end, str(f.state)) for f in findings.listed(connection, files.GROUP)]
 
 
 def _lines(meter: Meter, piece: Piece) -> list[Line]:
