@@ -106,6 +106,10 @@ class Document:
             raise ConfigError(f"{path}:{line}: {_QUOTED.sub('…', problem) if secret else problem}") from error
         except (yaml.YAMLError, ValueError) as error:  # a tag such as !!int before a text is a ValueError
             raise ConfigError(f"{path}: not YAML" + f": {error}" * (not secret)) from error
+        except (LookupError, TypeError, AttributeError, RecursionError) as error:  # what PyYAML stumbles over
+            raise ConfigError(
+                f"{path}: not YAML: a tag that does not fit what it stands before, or brackets in brackets without end"
+            ) from error
         if misread:
             raise ConfigError("\n".join(misread))
         if not isinstance(self.data, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -131,3 +131,44 @@ def test_a_whole_number_is_read_as_it_is_written(number: int, zeros: int) -> Non
 def test_the_nearest_names_are_suggested(name: str, hint: str) -> None:
     """At most three, best first; none where nothing is alike."""
     assert yamlfile.nearest(name, ["energy_import", "energy_export", "volume", "power"]) == hint
+
+
+ODD = [
+    "!!int ''",
+    "!!bool x",
+    "!!float ''",
+    "{[a]: b}",
+    "? {a: b}\n: c",
+    "!!set {a}",
+    "!!timestamp x",
+    "&a {*a : 1}",
+    "[" * 2000,
+    "1" * 5000,
+    "0" * 5000,
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        st.sampled_from(ODD),
+        st.text(),
+        st.text(alphabet="ab:-?{}[],&*!|>'\"%@ \n\t01.#"),
+        st.binary().map(lambda raw: raw.decode("latin-1")),
+    )
+)
+def test_whatever_stands_in_a_file_is_taken_or_refused_in_lines(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """No text makes more than a fault with the file's name; a traceback helps nobody."""
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    for whole in (text, f"text: {text}", f"many: [{text}"):
+        path.write_text(whole, encoding="utf-8", errors="surrogateescape")
+        assert refusal(path).startswith(str(path))
+
+
+def refusal(path: Path) -> str:
+    """What a file is refused with; its name where it is taken."""
+    try:
+        yamlfile.load(Bit, path)
+    except yamlfile.ConfigError as error:
+        return str(error)
+    return str(path)
