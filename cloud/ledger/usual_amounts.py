@@ -29,6 +29,8 @@ _MOST: Mapping[str, int] = MappingProxyType(
 )
 """In a month, in the factor's unit: a 10 MVA feeder, DN 300 at 3 m/s, 10 000 m3/h of gas, 10 MW of heat, and for fuels many
 times what a district's offices buy."""
+_WITHOUT_DEVICE = 100
+"""What is only entered may be the sum of a whole city's meters, such as a year of its statistics: so many times the above."""
 _TIMES = 10
 """An amount beyond so many times the meter's largest month is one digit too long rather than true."""
 _UNSEEN = Decimal("0.01")
@@ -50,8 +52,9 @@ def beyond(connection: sa.Connection, meter: str, month: str, amount: int, *, un
     row = connection.execute(sa.select(tables.meter).where(tables.meter.c.id == meter)).mappings().one()
     energy = row["energy"]
     most = _MOST[energy] * int(energy_of(energy).per_factor_unit)
-    if amount > most:
-        return f"expected at most {_shown(most, energy)}, which no meter of {energy} passes in a month, got {_shown(amount, energy)}"
+    ceiling = most * (_WITHOUT_DEVICE if row["device"] is None else 1)
+    if amount > ceiling:
+        return f"expected at most {_shown(ceiling, energy)}, which no meter of {energy} passes in a month, got {_shown(amount, energy)}"
     if row["max_rate"] is not None and row["point"] in POINTS:
         hours = 24 * calendar.monthrange(*map(int, month.split("-")))[1]
         rate = to_base(row["max_rate"], energy, POINTS[row["point"]].unit.value)
