@@ -238,6 +238,8 @@ class _Pass:
                 found.judgements[one.since, one.kind] = one
             if one.kind == UNDECIDED:
                 found.provisional.update(range(max(first, floor(one.since, "hour")), last + HOUR_MS, HOUR_MS))
+        for begin, end in self.counter.undecided:
+            found.provisional.update(range(max(first, floor(begin, "hour")), min(last, end) + 1, HOUR_MS))
 
     def _samples(self, start: int, end: int) -> list[Sample]:
         counter = self.counter

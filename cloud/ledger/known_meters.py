@@ -16,7 +16,7 @@ from cloud.ledger.levels import Limits, Sample
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.recorded import Recorded, load_recorded
 from cloud.registry import tables
-from cloud.registry.clocks import Offset, load_offsets
+from cloud.registry.clocks import Offset, load_offsets, undecided
 from contract.point import POINTS
 from contract.site import Site
 from contract.yamlfile import ConfigError
@@ -48,6 +48,8 @@ class Counter:
     rules: Rules
     float32: bool = False
     learnt: tuple[tuple[int, int, int], ...] = ()
+    undecided: tuple[tuple[int, int], ...] = ()
+    """First and last time (ms) of readings that came late and of whose clock nothing is decided."""
     offsets: tuple[Offset, ...] = ()
     """Through which its samples' times are read."""
     rate_point: str = ""
@@ -91,11 +93,16 @@ def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Know
     rows = connection.execute(query).mappings().all()
     recorded = load_recorded(connection, [row["id"] for row in rows])
     groups = {row["grp"] for row in rows}
-    clocks = {group: load_offsets(connection, group, [row["device"] for row in rows if row["grp"] == group]) for group in groups}
+    devices = {group: [row["device"] for row in rows if row["grp"] == group] for group in groups}
+    clocks = {group: load_offsets(connection, group, devices[group]) for group in groups}
+    late = {group: undecided(connection, group, devices[group]) for group in groups}
     found = {}
     for row in rows:
-        counter = _counter(row, recorded[row["id"]], clocks[row["grp"]].get(row["device"], ()))
-        found[row["id"]] = Known(row["id"], row["grp"], row["energy"], counter)
+        group, device_id = row["grp"], row["device"]
+        counter = _counter(row, recorded[row["id"]], clocks[group].get(device_id, ()))
+        if counter is not None:
+            counter = replace(counter, undecided=late[group].get(device_id, ()))
+        found[row["id"]] = Known(row["id"], group, row["energy"], counter)
     return found
 
 

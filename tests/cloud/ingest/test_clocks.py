@@ -62,6 +62,12 @@ def ledger(line: Line, meter: str = "em") -> dict[int, tuple[str, int]]:
     return {row["hour"]: (row["provenance"], row["amount"]) for row in line.rows(tables.ledger_hour, meter=meter)}
 
 
+def provisional(line: Line) -> dict[int, bool]:
+    """Whether each hour may still be decided otherwise, settled."""
+    ledger(line)
+    return {row["hour"]: bool(row["provisional"]) for row in line.rows(tables.ledger_hour, meter="em")}
+
+
 @pytest.mark.parametrize("own", [True, False])
 @pytest.mark.parametrize("off", [-8 * HOUR, 8 * HOUR, -200_000])
 def test_six_hours_of_a_wrong_clock_are_in_the_ledger_at_their_true_time(gateway: Line, off: int, own: bool) -> None:  # noqa: FBT001
@@ -118,15 +124,18 @@ def test_what_a_broker_kept_is_good_at_its_own_time(gateway: Line) -> None:
 
 def test_before_a_judgement_the_span_is_undecided_and_survives_a_restart(gateway: Line) -> None:
     """Three late readings: the ledger can call their hours provisional; after a day without another they are late."""
-    for n in range(3):
+    for n in range(-60, 1):
+        said(gateway, BEGIN - HOUR + n * MINUTE, 100.0 + n, own=True)
+    for n in range(1, 4):
         said(gateway, BEGIN + n * MINUTE, 100.0 + n, off=-HOUR, own=True)
     gateway.restart()
     with gateway.engine.connect() as connection:
-        assert undecided(connection, GROUP, ["em"]) == {"em": ((BEGIN - HOUR, BEGIN - HOUR + 2 * MINUTE),)}
-    ledger(gateway)
+        assert undecided(connection, GROUP, ["em"]) == {"em": ((BEGIN - HOUR + MINUTE, BEGIN - HOUR + 3 * MINUTE),)}
+    assert provisional(gateway) == {BEGIN - 2 * HOUR: False, BEGIN - HOUR: True}
     gateway.wait(BEGIN + 25 * HOUR)
     assert gateway.rows(tables.clock_offset) == []
     assert [row["hour"] for row in gateway.rows(tables.touched, meter="em")] == [BEGIN - HOUR]
+    assert provisional(gateway) == {BEGIN - 2 * HOUR: False, BEGIN - HOUR: False}
 
 
 def test_an_open_judgement_survives_a_restart(gateway: Line) -> None:
