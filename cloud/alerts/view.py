@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from cloud.indicators.figures import targets_of
 from cloud.indicators.model import Targets
+from cloud.ledger import findings
 from cloud.ledger.counters import Provenance
+from cloud.ledger.findings import Finding
 from cloud.ledger.periods import DAY_MS, local_date, local_time
 from cloud.registry import current, tables
 from cloud.registry.current import Row
@@ -101,6 +103,8 @@ class View:
     """Asks the ledger; only rules that are looked at rarely do."""
     targets: Callable[[int], Targets | None] = lambda _year: None
     """The district's targets of a year."""
+    findings: Callable[[], Sequence[Finding]] = tuple
+    """Asks the ledger for its open questions."""
     site_differs: bool = False
     """The site's files say something else than what was entered."""
 
@@ -192,7 +196,13 @@ def load(engine: sa.Engine, site: Site, now: int) -> View:
         meters=meters,
         hourly=lambda of, start, end: _hourly(engine, of, start, end),
         targets=lambda year: targets_of(engine, year, "district", now),
+        findings=lambda: _findings(engine, group, now),
     )
+
+
+def _findings(engine: sa.Engine, group: str, now: int) -> list[Finding]:
+    with engine.connect() as connection:
+        return [one for one in findings.listed(connection, group, now) if one.state == "open"]
 
 
 def of_rows(site: Site, now: int, devices: Iterable[Row], readings: Mapping[str, Mapping[str, Row]]) -> View:

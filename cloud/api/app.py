@@ -9,7 +9,7 @@ from cloud.api.auth import Guard
 from cloud.api.context import Context
 from cloud.api.limits import Limited
 from cloud.api.metrics import Measured
-from cloud.api.routes import alerts, commands, devices, figures, health, notices, readings, registry, reports, wall
+from cloud.api.routes import alerts, commands, devices, figures, findings, health, notices, readings, registry, reports, wall
 from cloud.api.wall.snapshot import Wall
 from cloud.web import pages
 
@@ -23,7 +23,7 @@ def create_app(context: Context) -> FastAPI:
     app.add_middleware(Limited)
     app.add_middleware(Guard, context=context, login_page=pages.login_needed)
     app.add_middleware(Measured)
-    for subject in (health, devices, readings, registry, figures, alerts, commands, notices, reports, wall):
+    for subject in (health, devices, readings, registry, figures, findings, alerts, commands, notices, reports, wall):
         app.include_router(subject.router)
     app.include_router(pages.router)
     return app

@@ -124,6 +124,25 @@ class Consumed(_Shape):
     value: float
     unit: str
     provenance: dict[str, float]
+    provisional: bool = False
+
+
+class Finding(_Shape):
+    """One question of the ledger; amounts in `unit`, `end` exclusive, `note`, `by` and `at` once somebody explained it."""
+
+    meter: str
+    kind: str
+    start: str
+    end: str
+    amount: float
+    counted: float
+    before: float | None
+    after: float | None
+    unit: str
+    state: str
+    note: str | None
+    by: str | None
+    at: str | None
 
 
 class Factor(_Shape):

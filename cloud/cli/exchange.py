@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cloud.cli.shared import Commands, add, add_by, at, database
-from cloud.ledger.recorded import Change, record_exchange
+from cloud.ledger.exchanges import Change, record_exchange
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser

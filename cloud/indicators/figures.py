@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypedDict
 
 import sqlalchemy as sa
@@ -19,8 +19,9 @@ from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import Definition, Side, targets
 from cloud.ledger.base_units import energy_of
-from cloud.ledger.book import totals
+from cloud.ledger.book import provisional, totals
 from cloud.ledger.counters import Provenance
+from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import DAY_MS, local_date, year_bounds
 from cloud.registry import tables
 from cloud.registry.database import writing
@@ -47,7 +48,22 @@ class _Sums:
 
     connection: sa.Connection
     meters: Sequence[str]
+    now: int = 0
     known: dict[Span, dict[str, dict[Provenance, int]]] = field(default_factory=dict)
+    open_hours: dict[Span, frozenset[str]] = field(default_factory=dict)
+
+    def provisional(self, span: Span) -> frozenset[str]:
+        """The meters of which an hour of a span may still be decided otherwise."""
+        if span not in self.open_hours:
+            self.open_hours[span] = provisional(self.connection, self.meters, span.start, span.end)
+        return self.open_hours[span]
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """The open questions about these meters."""
+        groups = self.connection.execute(sa.select(tables.meter.c.grp).distinct()).scalars().all()
+        found = [one for group in groups for one in listed(self.connection, group, self.now, self.meters)]
+        return [one for one in found if one.state == "open"]
 
     def over(self, span: Span) -> dict[str, dict[Provenance, int]]:
         """Base units by meter and provenance."""
@@ -70,7 +86,7 @@ def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
     """
     with engine.connect() as connection:
         found = scopes.scope_of(scopes.load(connection), scope)
-        sums = _Sums(connection, [meter.id for meter in found.meters])
+        sums = _Sums(connection, [meter.id for meter in found.meters], now)
         return _targets(found, scope, year, now, sums, factors_of(connection, year))
 
 
@@ -83,7 +99,7 @@ def all_targets(connection: sa.Connection, registry: scopes.Registry, years: Ite
         years: Of the targets.
         now: ms since 1970 in UTC.
     """
-    sums = _Sums(connection, [meter.id for meter, _ in registry.meters])
+    sums = _Sums(connection, [meter.id for meter, _ in registry.meters], now)
     for year in years:
         by_energy = factors_of(connection, year)
         for text in registry.all_scopes():
@@ -104,7 +120,11 @@ def _side(scope: Scope, sums: _Sums, definition: Definition, meters: Sequence[Co
             return Side({}, None, f"{meter.id}: no area known of a unit that shares it")
         for provenance, amount in share.items():
             used[meter.energy][provenance] += amount
-    return Side(used, scope.denominator(definition.denominator, span))
+    ids = {meter.id for meter in meters}
+    asked = sum(one.meter in ids and one.start < span.end and one.end >= span.start for one in sums.findings)
+    return Side(
+        used, scope.denominator(definition.denominator, span), provisional=not ids.isdisjoint(sums.provisional(span)), findings=asked
+    )
 
 
 def denominators_of(engine: sa.Engine, scope: str, start: int, end: int) -> dict[str, float | None]:

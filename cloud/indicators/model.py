@@ -69,6 +69,10 @@ class Indicator(_Answer):
     reason: str | None
     allowance: Allowance
     provenance: dict[str, float]
+    provisional: bool = False
+    """What follows may still decide an hour of one of its sides otherwise."""
+    findings: int = 0
+    """Open questions of the ledger that one of its sides rests on."""
 
 
 class Targets(_Answer):

@@ -65,11 +65,15 @@ class Side:
 
     Attributes:
         lacks: Why it cannot be said what was used; None if it can.
+        provisional: Whether what follows may still decide one of its hours otherwise.
+        findings: How many open questions of the ledger it rests on.
     """
 
     used: Used
     denominator: Decimal | None
     lacks: str | None = None
+    provisional: bool = False
+    findings: int = 0
 
 
 Lookup = Callable[[Definition, Sequence[CountedMeter], Span], Side]
@@ -136,7 +140,10 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
     change = _change(actual.value, baseline.value)
     unfounded = None if baseline.value else baseline.reason or "nothing was used in the same span of last year"
     why = [actual.reason, unfounded and f"baseline: {unfounded}", plan.cut_short and f"the year is over: {plan.cut_short}"]
+    both = [side for side in (sides.actual, sides.baseline) if side is not None]
+    asked = sum(side.findings for side in both)
     why += [whole.reason and f"baseline year: {whole.reason}", plan.silence, _estimated(actual, baseline)]
+    why += [f"open questions of the ledger: {asked}" if asked else None]
     return model.Indicator(
         id=definition.id,
         unit=definition.unit,
@@ -150,6 +157,8 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
         reason=next(filter(None, why), None),
         allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.amount_unit),
         provenance=shares(actual.amounts),
+        provisional=any(side.provisional for side in both),
+        findings=asked,
     )
 
 

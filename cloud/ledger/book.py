@@ -52,12 +52,16 @@ class UnknownMeterError(LookupError):
 
 
 class Consumption(TypedDict):
-    """What one meter used in one period; `value` in the factor's unit, `provenance` as shares from 0 to 1."""
+    """What one meter used in one period; `value` in the factor's unit, `provenance` as shares from 0 to 1.
+
+    `provisional`: what follows may still decide one of its hours otherwise.
+    """
 
     start: str
     value: float
     unit: str
     provenance: dict[str, float]
+    provisional: bool
 
 
 def backlog(engine: sa.Engine) -> int:
@@ -223,6 +227,12 @@ def totals(connection: sa.Connection, meters: Sequence[str], start: int, end: in
     return dict(found)
 
 
+def provisional(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> frozenset[str]:
+    """Those of some meters of which an hour of [start, end) may still be decided otherwise."""
+    within = sa.and_(_LEDGER.meter.in_(list(meters)), _LEDGER.hour >= start, _LEDGER.hour < end, _LEDGER.provisional.is_(True))
+    return frozenset(connection.execute(sa.select(_LEDGER.meter).where(within).distinct()).scalars())
+
+
 def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Every) -> list[Consumption]:
     """What a meter used in [start, end), by period; a period of which nothing is known is absent.
 
@@ -243,13 +253,15 @@ def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Ever
         if energy is None:
             raise UnknownMeterError(f"no meter {meter!r}")
         amounts = by_period(connection, [meter], start, end, every).get(meter, {})
+        mine = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= start, _LEDGER.hour < end, _LEDGER.provisional.is_(True))
+        waiting = {periods.floor(hour, every) for hour in connection.execute(sa.select(_LEDGER.hour).where(mine).distinct()).scalars()}
     unit = energy_of(energy).factor_unit
-    return [_period(at, by_provenance, energy, unit) for at, by_provenance in amounts.items()]
+    return [_period(at, by_provenance, energy, unit, provisional=at in waiting) for at, by_provenance in amounts.items()]
 
 
-def _period(at: int, amounts: Mapping[Provenance, int], energy: str, unit: str) -> Consumption:
+def _period(at: int, amounts: Mapping[Provenance, int], energy: str, unit: str, *, provisional: bool) -> Consumption:
     value = float(to_factor_unit(sum(amounts.values()), energy))
-    return {"start": iso(at), "value": value, "unit": unit, "provenance": shares(amounts)}
+    return {"start": iso(at), "value": value, "unit": unit, "provenance": shares(amounts), "provisional": provisional}
 
 
 def by_period(

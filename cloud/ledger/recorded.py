@@ -10,13 +10,13 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from cloud.ledger.base_units import INT64_MAX, to_base
+from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.breaks import Exchange, RatioChange
 from cloud.ledger.counters import Profile
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
 from cloud.registry.audit import audited
-from cloud.registry.database import upsert, writing
+from cloud.registry.database import writing
 from contract.clock import iso
 from contract.point import POINTS
 
@@ -83,54 +83,6 @@ def _learnt(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An exchange of a meter or of its transformers, as somebody reports it.
-
-    Attributes:
-        meter: Id of the meter.
-        at: When, ms since 1970 in UTC.
-        last: What the counter showed last, in the point's unit and with the old ratio.
-        first: What it showed first afterwards, with the new ratio.
-        why: The person's reason.
-    """
-
-    meter: str
-    at: int
-    last: float
-    first: float
-    why: str
-
-
-def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> None:
-    """Record an exchange; recorded again for the same moment, it is corrected. The hours around it are counted anew.
-
-    Args:
-        engine: Of the ledger.
-        change: What was done.
-        by: Who records it.
-        now: ms since 1970 in UTC.
-
-    Raises:
-        RecordError: What is wrong, and with which field.
-    """
-    if change.at > now:
-        raise RecordError(f"at: expected a time until {iso(now)}, got {iso(change.at)}")
-    if not change.why.strip():
-        raise RecordError("reason: expected why the meter or its transformers were changed")
-    with writing(engine).begin() as connection:
-        energy, unit = _counted_as(connection, change.meter)
-        try:
-            last, first = (to_base(value, energy, unit) for value in (change.last, change.first))
-        except ValueError as error:
-            raise RecordError(f"last, first: {error}") from error
-        row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
-        upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
-        hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
-        upsert(connection, tables.touched, [hour], add="generation")
-        audited(connection, "exchange", row | {"why": change.why}, by, now)
-
-
 def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now: int) -> None:
     """Record how gaps are spread from a moment on; a row that a gap may have used never changes.
 
@@ -146,7 +98,7 @@ def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now
     """
     ledger, spread = tables.ledger_hour.c, tables.spread_profile.c
     with writing(engine).begin() as connection:
-        _counted_as(connection, meter)
+        counted_as(connection, meter)
         later = sa.select(ledger.hour).where(ledger.meter == meter, ledger.hour >= profile.valid_from // HOUR_MS * HOUR_MS).limit(1)
         same = sa.select(spread.meter).where(spread.meter == meter, spread.valid_from == profile.valid_from)
         if connection.execute(later).first() or connection.execute(same).first():
@@ -156,7 +108,7 @@ def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now
         audited(connection, "spread_profile", row, by, now)
 
 
-def _counted_as(connection: sa.Connection, meter: str) -> tuple[str, str]:
+def counted_as(connection: sa.Connection, meter: str) -> tuple[str, str]:
     """The energy of a meter and the unit of its counter."""
     columns = tables.meter.c
     row = connection.execute(sa.select(columns.energy, columns.point).where(columns.id == meter)).one_or_none()

@@ -259,7 +259,9 @@ def test_the_answer_has_the_names_of_the_interface() -> None:
     assert list(data) == ["year", "scope", "as_of", "indicators"]
     assert (data["year"], data["scope"], data["as_of"]) == (2026, "unit:a", "2026-05-19T16:00:00.000Z")
     first = data["indicators"][0]
-    assert ",".join(first) == ("id,unit,target_change,baseline,baseline_year,actual,change,forecast,status,reason,allowance,provenance")
+    assert ",".join(first) == (
+        "id,unit,target_change,baseline,baseline_year,actual,change,forecast,status,reason,allowance,provenance,provisional,findings"
+    )
     assert [list(first[name]) for name in ("baseline", "baseline_year", "actual", "forecast", "allowance", "provenance")] == [
         ["value", "start", "end", "grain"],
         ["value"],

@@ -15,8 +15,9 @@ from cloud.indicators.model import Targets
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book, findings
+from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import local_date
-from cloud.ledger.recorded import Change, RecordError, record_exchange
+from cloud.ledger.recorded import RecordError
 from cloud.registry import clocks, tables
 from cloud.registry.database import migrate, open_database
 from cloud.registry.entering import By, enter_site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,12 +10,14 @@ from pydantic import AfterValidator, Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Observation, Word, condition
 from cloud.alerts.view import EVENTS_OF
+from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.periods import DAY_MS
-from cloud.texts import LANGUAGES, event_sentence, sentence
+from cloud.texts import LANGUAGES, event_sentence, say, sentence
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import View
+    from cloud.ledger.findings import Finding
 
 _KINDS: dict[str, dict[str, str]] = {
     "counter_reset": {"zh": "读数从头开始", "en": "the counter began anew"},
@@ -79,6 +82,20 @@ def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[st
     for device, found in view.rejected.items():
         if view.now - found.at <= given.within:
             yield Observation(device, 1.0, float(found.number), 0.0, {"why": _in_both(found.reason)})
+
+
+@condition("finding", words=("what", "amount", "number"), sparse=True)
+def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """The open questions of the ledger about a meter: they stand until a record or a note explains them, however old they are."""
+    by_meter: defaultdict[str, list[Finding]] = defaultdict(list)
+    for one in view.findings():
+        by_meter[one.meter].append(one)
+    for meter, asked in by_meter.items():
+        worst = max(asked, key=lambda one: one.amount)
+        what: Word = {language: say(f"finding.{worst.kind}", language) for language in LANGUAGES}
+        unit = energy_of(worst.energy).factor_unit
+        amount = f"{to_factor_unit(worst.amount, worst.energy).normalize():f} {unit}"
+        yield Observation(meter, float(len(asked)), words={"what": what, "amount": amount, "number": str(len(asked))})
 
 
 @condition("site_differs", sparse=True)

@@ -35,6 +35,7 @@ ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "denominators": ("/api/v1/denominators", {"scope": "unit:u1", "start": "2026-02-28T16:00:00Z", "end": "2026-03-10T16:00:00Z"}),
     "consumption": ("/api/v1/consumption", {"meter": "m1", "every": "day", **MARCH}),
     "factors": ("/api/v1/factors", {"on": "2026-03-10"}),
+    "findings": ("/api/v1/findings", {"state": "open"}),
     "targets": ("/api/v1/targets", {"year": "2026", "scope": "unit:u1"}),
     "wall": ("/api/v1/wall", {}),
     "alerts": ("/api/v1/alerts", {}),
@@ -63,6 +64,7 @@ def test_every_route_has_a_golden_answer(context: Context, golden: dict[str, Any
         "/api/v1/devices/x/commands",
         "/api/v1/nodes/x/rebirth",
         "/api/v1/alerts/x/acknowledge",
+        "/api/v1/findings/explain",
     ]
     missing = {path for path in described if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), of) for of in held)}
     assert missing == set()

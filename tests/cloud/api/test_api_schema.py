@@ -34,8 +34,13 @@ KNOWN |= {
     "end": "2026-04-01T00:00:00Z",
 }
 """What the small site has: a generated id is nearly always unknown, so each request is also made with these."""
-UNREACHED = {"GET /api/v1/commands/{command}", "POST /api/v1/devices/{device}/commands"}
-"""Answered with 404 or refused: there are no commands yet, and no generated order fits the point."""
+UNREACHED = {
+    "GET /api/v1/commands/{command}",
+    "POST /api/v1/devices/{device}/commands",
+    "POST /api/v1/findings/explain",
+    "POST /api/v1/nodes/{node}/rebirth",
+}
+"""Answered with 202, 204 or 404, or refused: there are no commands and findings yet, and no generated order fits the point."""
 
 
 @pytest.fixture

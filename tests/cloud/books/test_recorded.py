@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Profile
+from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.findings import listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.ledger.recorded import Change, RecordError, record_exchange, record_profile
+from cloud.ledger.recorded import RecordError, record_profile
 from cloud.registry import tables
 from cloud.registry.database import writing
 from contract.clock import parse_time

@@ -59,7 +59,7 @@ def test_a_year_that_a_device_did_not_finish_is_not_closed(books: Books) -> None
     """Neither met nor missed is said of a year whose last days are not known."""
     count(books, "far", parse_time("2026-12-20T12:00:00+08:00"))
     found = power(books, now=parse_time("2027-02-01T00:00:00+08:00"))
-    assert (found.actual.end, found.status) == ("2026-12-19T16:00:00.000Z", "at_risk")
+    assert (found.actual.end, found.status) == ("2026-12-19T16:00:00.000Z", "no_figure")
     last = power(books, 2027, parse_time("2027-02-01T00:00:00+08:00"))
     assert (last.actual.value, last.reason) == (None, "far: nothing known for 2027-01")
     assert last.baseline_year.value is None

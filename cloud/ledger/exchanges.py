@@ -1,0 +1,177 @@
+"""What people record that changes what a counter means: another meter or other transformers, and times out of use.
+
+An exchange is checked against what the ledger settled around it: a value that no counter showed would add a meter's life.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from cloud.ledger.base_units import energy_of, to_base, to_factor_unit
+from cloud.ledger.breaks import SNAP_MS
+from cloud.ledger.counters import UNDECIDED
+from cloud.ledger.known_meters import Known, load_meters
+from cloud.ledger.levels import Kind, Limits
+from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.recorded import RecordError, counted_as
+from cloud.ledger.settled import DECIDED, Level
+from cloud.registry import tables
+from cloud.registry.audit import audited
+from cloud.registry.database import upsert, writing
+from contract.clock import iso
+
+_BREAKING = {*DECIDED, Kind.EXCURSION, UNDECIDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An exchange of a meter or of its transformers, as somebody reports it.
+
+    Attributes:
+        meter: Id of the meter.
+        at: When, ms since 1970 in UTC.
+        last: What the counter showed last, in the point's unit and with the old ratio.
+        first: What it showed first afterwards, with the new ratio.
+        why: The person's reason.
+    """
+
+    meter: str
+    at: int
+    last: float
+    first: float
+    why: str
+
+
+def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> None:
+    """Record an exchange; recorded again for the same moment, it is corrected. The hours around it are counted anew.
+
+    Args:
+        engine: Of the ledger.
+        change: What was done.
+        by: Who records it.
+        now: ms since 1970 in UTC.
+
+    Raises:
+        RecordError: What is wrong, and with which field.
+    """
+    if change.at > now:
+        raise RecordError(f"at: expected a time until {iso(now)}, got {iso(change.at)}")
+    if not change.why.strip():
+        raise RecordError("reason: expected why the meter or its transformers were changed")
+    with writing(engine).begin() as connection:
+        energy, unit = counted_as(connection, change.meter)
+        try:
+            last, first = (to_base(value, energy, unit) for value in (change.last, change.first))
+        except ValueError as error:
+            raise RecordError(f"last, first: {error}") from error
+        row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
+        _check(connection, load_meters(connection, [change.meter])[change.meter], change, last, first)
+        upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
+        hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
+        upsert(connection, tables.touched, [hour], add="generation")
+        audited(connection, "exchange", row | {"why": change.why}, by, now)
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfUse:
+    """A time in which a meter was not used, as somebody reports it.
+
+    Attributes:
+        meter: Id of the meter.
+        start: From when, ms since 1970 in UTC.
+        end: Until when, exclusive; None until further notice.
+        why: The person's reason.
+    """
+
+    meter: str
+    start: int
+    end: int | None
+    why: str
+
+
+def record_out_of_use(engine: sa.Engine, time: OutOfUse, by: str, now: int) -> None:
+    """Record that a meter was out of use: a counter that stands then has truly counted 0. Recorded again, it is corrected.
+
+    Args:
+        engine: Of the ledger.
+        time: Which meter, from when and until when.
+        by: Who records it.
+        now: ms since 1970 in UTC.
+
+    Raises:
+        RecordError: What is wrong, and with which field.
+    """
+    if time.end is not None and time.end <= time.start:
+        raise RecordError(f"to: expected a time after {iso(time.start)}, got {iso(time.end)}")
+    if not time.why.strip():
+        raise RecordError("reason: expected why the meter was out of use")
+    with writing(engine).begin() as connection:
+        counted_as(connection, time.meter)
+        group = connection.execute(sa.select(tables.meter.c.grp).where(tables.meter.c.id == time.meter)).scalar_one()
+        row = {"grp": group, "meter": time.meter, "start": time.start, "end": time.end, "reason": time.why}
+        upsert(connection, tables.out_of_use, [row | {"recorded_by": by, "recorded_at": now}])
+        hours = range(time.start // HOUR_MS * HOUR_MS, min(time.end or now, now), HOUR_MS)
+        upsert(connection, tables.touched, [{"meter": time.meter, "hour": hour, "generation": 1} for hour in hours], add="generation")
+        audited(connection, "out_of_use", row, by, now)
+
+
+def _check(connection: sa.Connection, meter: Known, change: Change, last: int, first: int) -> None:
+    """Refuse values that the settled counter around the exchange contradicts.
+
+    Raises:
+        RecordError: What it showed, and when.
+    """
+    if meter.counter is None:
+        return
+    for field, value in (("last", last), ("first", first)):
+        if value < 0:
+            raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
+    before, after = _around(connection, meter.id, change.at)
+    limits = meter.counter.limits_of(before or (change.at, last))
+    if _fits_break(connection, meter, change.at, (last, first), limits):
+        return
+    if before is not None:
+        _compare("last", last - before[1], change.at - before[0] + HOUR_MS, before, meter, limits)
+    if after is not None and after[0] - change.at <= SNAP_MS:
+        _compare("first", after[1] - first, after[0] - change.at + HOUR_MS, after, meter, limits)
+
+
+def _around(connection: sa.Connection, meter: str, at: int) -> tuple[Level | None, Level | None]:
+    """The settled levels next to a moment, at or before it and after it."""
+    hour = tables.ledger_hour.c
+    known = sa.select(hour.level_at, hour.level).where(hour.meter == meter, hour.level_at.is_not(None))
+    before = connection.execute(known.where(hour.level_at <= at, hour.hour <= at).order_by(hour.hour.desc()).limit(1)).one_or_none()
+    after = connection.execute(known.where(hour.level_at > at, hour.hour >= at - HOUR_MS).order_by(hour.hour).limit(1)).one_or_none()
+    return (None if before is None else (before[0], before[1])), (None if after is None else (after[0], after[1]))
+
+
+def _fits_break(connection: sa.Connection, meter: Known, at: int, ends: tuple[int, int], limits: Limits) -> bool:
+    """Whether the counter broke near a moment just as it is said; near, and otherwise, is a fault that tells when it broke."""
+    judged = tables.judgement.c
+    near = sa.and_(judged.since <= at + SNAP_MS, judged.until >= at - SNAP_MS, judged.kind.in_([str(kind) for kind in _BREAKING]))
+    mine = sa.and_(judged.grp == meter.group, judged.meter == meter.id, near)
+    rows = connection.execute(sa.select(judged.since, judged.at, judged.before, judged.after).where(mine).order_by(judged.at)).all()
+    for since, shown_at, before, after in rows:
+        most = limits.most(shown_at - since + HOUR_MS)
+        if all(-limits.step <= rise and (most is None or rise <= most) for rise in (ends[0] - before, after - ends[1])):
+            return True
+    if rows and all(row.at - row.since <= SNAP_MS for row in rows):
+        _, shown_at, before, after = min(rows, key=lambda row: abs(row.at - at))
+        raise RecordError(
+            f"last, first: the counter broke at {iso(shown_at)}, from {_shown(before, meter)} to {_shown(after, meter)}; "
+            f"expected about these, got {_shown(ends[0], meter)} and {_shown(ends[1], meter)}"
+        )
+    return False
+
+
+def _compare(field: str, rise: int, lasted: int, level: Level, meter: Known, limits: Limits) -> None:
+    most = limits.most(max(lasted, HOUR_MS))
+    if rise < -limits.step or (most is not None and rise > most + limits.step):
+        value = level[1] + rise if field == "last" else level[1] - rise
+        raise RecordError(f"{field}: the counter showed {_shown(level[1], meter)} at {iso(level[0])}; {_shown(value, meter)} cannot be")
+
+
+def _shown(amount: int, meter: Known) -> str:
+    return f"{to_factor_unit(amount, meter.energy):f} {energy_of(meter.energy).factor_unit}"
