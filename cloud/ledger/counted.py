@@ -140,6 +140,9 @@ class _Pass:
 
     def run(self, start: int, end: int) -> None:
         """Count [start, end) and what follows from it."""
+        standing = self.settled.standing(start)
+        if standing is not None and self._still_stands(standing, start, end):
+            return
         begin, beyond = start, 0
         while True:
             begin = self.settled.begin(begin)
@@ -159,6 +162,22 @@ class _Pass:
                 last = max(end - HOUR_MS, (samples[-1][0] if samples else end - HOUR_MS) // HOUR_MS * HOUR_MS)
             self._take(path, judged, first, last)
             return
+
+    def _still_stands(self, standing: Judgement, start: int, end: int) -> bool:
+        """Whether a counter that was found frozen only goes on to stand; what came before needs no other look then."""
+        limits = self.counter.limits_of((start, standing.before))
+        samples = [sample for sample in self._samples(start, end) if sample[0] > standing.until]
+        if not samples or samples[-1][0] >= end or any(abs(value - standing.before) > limits.step for _, value in samples):
+            return False
+        if self.counter.rules.is_idle(standing.since, samples[-1][0]):
+            return False
+        evidence = Evidence(self.usual, self._drawn if self.counter.rate_point else None)
+        expected, basis = judging.expected_standing(standing.since, samples[-1][0], evidence)
+        if expected is None or not judging.is_suspected(expected, limits):
+            return False
+        self.found.ranges.append((start, end - HOUR_MS))
+        self.found.judgements[standing.since, standing.kind] = standing._replace(until=samples[-1][0], stake=expected, basis=basis)
+        return True
 
     def _read(self, begin: int, end: int) -> tuple[Level | None, int, list[Sample]]:
         """A settled level with enough points behind it, the first hour that the samples tell whole, and the samples.

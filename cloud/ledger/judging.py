@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cloud.ledger.counters import HELD, UNDECIDED, Interval, Judgement, Provenance, Rules
-from cloud.ledger.levels import Branch, Kind, Path, ReopenedError, Step
+from cloud.ledger.levels import Branch, Kind, Limits, Path, ReopenedError, Step
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.usual import Usual
 
@@ -180,7 +180,7 @@ def _thaw(path: Path, rules: Rules, evidence: Evidence, found: Judged) -> dict[i
         if following and end + 1 in path.steps:
             continue
         expected, basis = _expected(path, end, since, rules, evidence, following=following)
-        if expected is None or expected < FROZEN_STEPS * max(rules.limits.step, 1):
+        if expected is None or not is_suspected(expected, rules.limits):
             if basis is not None and following:
                 if since < path.times[0]:
                     raise ReopenedError(Branch(since, path.levels[0]))
@@ -218,21 +218,35 @@ def _expected(path: Path, end: int, since: int, rules: Rules, evidence: Evidence
     The amount is None where nothing speaks for more than a rest; the weeks' end is None where they were not asked.
     """
     until, usual = path.times[end], evidence.usual
+    if not following:
+        return expected_standing(since, until, evidence)
     drawn = None if evidence.drawn is None else evidence.drawn(since, until)
     if drawn is not None or usual is None:
         return drawn, None
-    caught_up = path.levels[end + 1] - path.levels[end] if following else None
-    if caught_up is None:
-        if until - since < FLAT_UNSEEN_MS:
-            return None, None
-    elif caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or not _steep(path, end):
+    caught_up = path.levels[end + 1] - path.levels[end]
+    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or not _steep(path, end):
         return None, None
+    expected = _usual(usual, since, until)
+    return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(until)
+
+
+def expected_standing(since: int, until: int, evidence: Evidence) -> tuple[int | None, int | None]:
+    """The same for a counter that still stands: without power or flow, only a long rest is asked about."""
+    drawn = None if evidence.drawn is None else evidence.drawn(since, until)
+    if drawn is not None or evidence.usual is None or until - since < FLAT_UNSEEN_MS:
+        return drawn, None
+    return _usual(evidence.usual, since, until), evidence.usual.basis(until)
+
+
+def _usual(usual: Usual, since: int, until: int) -> int | None:
+    """What the same weeks of the year before used, else what the weeks around usually do."""
     expected = usual.a_year_before(since, until)
-    if expected is None:
-        expected = usual.amount(since, until)
-    if expected is not None and caught_up is not None and 2 * caught_up < expected:
-        expected = None
-    return expected, usual.basis(until)
+    return usual.amount(since, until) if expected is None else expected
+
+
+def is_suspected(expected: int | None, limits: Limits) -> bool:
+    """Whether so much was to be expected that a counter that stands is suspected."""
+    return expected is not None and expected >= FROZEN_STEPS * max(limits.step, 1)
 
 
 def _steep(path: Path, end: int) -> bool:

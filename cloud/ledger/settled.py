@@ -75,6 +75,16 @@ class Settled:
                 return start
             start = earlier
 
+    def standing(self, start: int) -> Judgement | None:
+        """The judgement that a counter is frozen and has not moved again, of one that stood before a moment."""
+        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.since < start)
+        frozen = sa.and_(mine, _JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0)
+        later = sa.select(_HOUR.hour).where(_HOUR.meter == self.meter, _HOUR.hour >= start).limit(1)
+        if self.connection.execute(later).first():
+            return None
+        row = self.connection.execute(sa.select(*_COLUMNS).where(frozen).order_by(_JUDGED.since.desc()).limit(1)).one_or_none()
+        return None if row is None else Judgement(*row)
+
     def branches(self, before: int) -> list[Branch]:
         """Levels that were left in the time before a moment, and that the counter may come back to."""
         return [Branch(one.since, one.before, one.after) for one in self.judgements(before - RETURN_MS, before) if one.kind in DECIDED]
