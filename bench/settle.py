@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
@@ -22,7 +23,10 @@ from cloud.ledger import book
 from cloud.registry.database import open_database
 from cloud.telemetry.base import Line, Polled, Telemetry
 from cloud.telemetry.open import open_telemetry
-from contract.site import Meter, Site, load_site, shipped_site
+from contract.site import Site, load_site, shipped_site
+
+if TYPE_CHECKING:
+    from contract.meter import Meter  # an older product has it elsewhere
 
 HOUR = 3_600_000
 BEGIN, HOURS = 1_735_660_800_000, 2 * 365 * 24

@@ -9,7 +9,8 @@ from contract.profile import decimal_scale
 from contract.register import RegisterType
 
 if TYPE_CHECKING:
-    from contract.site import Meter, Site
+    from contract.meter import Meter
+    from contract.site import Site
 
 _PHASES, _VOLTS = 3, 230
 _SECONDARY_AMPERES = 6.0

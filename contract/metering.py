@@ -9,7 +9,8 @@ from contract.point import POINTS, Kind
 from contract.profile import Fault
 
 if TYPE_CHECKING:
-    from contract.site import Meter, Site
+    from contract.meter import Meter
+    from contract.site import Site
 
 
 def miscounted(site: Site) -> Iterator[Fault]:
@@ -33,6 +34,9 @@ def miscounted(site: Site) -> Iterator[Fault]:
             continue
         if meter.point in POINTS and POINTS[meter.point].kind is not Kind.COUNTER:
             yield Fault((*place, "point"), "expected a counter", meter.point)
+        mapped = site.device_by_id[meter.device].model.points.get(meter.point)
+        if meter.main and mapped is not None and mapped.counter == "net":
+            yield Fault((*place, "point"), "expected a counter that only rises; a net counter takes off what is fed in", meter.point)
         other = taken.setdefault((meter.device, meter.point), meter.id)
         if other != meter.id:
             yield Fault((*place, "point"), f"expected a counter that no other meter has; {other} counts it", meter.point)

@@ -62,6 +62,8 @@ class PointMap(_Strict):
     limits: Limits | None = None
     writable: bool = False
     write_function: Literal[5, 6, 16] = 6
+    counter: Literal["rising", "net"] = "rising"
+    """`net`: it also runs backwards (what is fed in is taken off), so no main meter counts by it."""
     modulus: float | None = None
     """A counter rolls over to 0 here; in the point's unit. With a ratio it depends on the site and stands at the site's meter."""
     path: str | None = None
@@ -164,6 +166,13 @@ def located(faults: Sequence[Fault]) -> ValidationError:
     return ValidationError.from_exception_data("config", details)
 
 
+def _kind_faults(mapped: PointMap, kind: Kind) -> Iterator[tuple[str, str, object]]:
+    if mapped.kind not in {None, kind}:
+        yield "kind", f"expected {kind}", str(mapped.kind)
+    if mapped.counter == "net" and kind is not Kind.COUNTER:
+        yield "counter", "expected a counter; this point is none", mapped.counter
+
+
 def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, str, object]]:
     """(field of the point, what was expected, what stands there)."""
     known = POINTS.get(name)
@@ -174,8 +183,7 @@ def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, s
         units.factor(mapped.unit, known.unit)
     except ValueError:
         yield "unit", f"expected {known.unit} or a unit of the same quantity", mapped.unit.value
-    if mapped.kind not in {None, known.kind}:
-        yield "kind", f"expected {known.kind}", str(mapped.kind)
+    yield from _kind_faults(mapped, known.kind)
     if not mapped.scale:
         yield "scale", "expected a number other than 0", float(mapped.scale)
     if protocol == "modbus":

@@ -19,9 +19,10 @@ import aiomqtt
 
 from contract import sparkplug, topics
 from contract.clock import Clock
+from contract.meter import Meter
 from contract.reading import Row
 from contract.secret import read_secret
-from contract.site import Device, Meter, Site
+from contract.site import Device, Site
 from contract.sparkplug import Born, DataType
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER, parse_ack
 from contract.topics import Topic

@@ -21,7 +21,8 @@ from cloud.registry.changes import Change, Document, differences, suspected
 from cloud.registry.database import upsert, writing
 from cloud.registry.renaming import reference, renamed
 from cloud.registry.seed import rows_of, served
-from contract.site import Meter, Site, Unit
+from contract.meter import Meter
+from contract.site import Site, Unit
 
 HOUR_MS = 3_600_000
 _TOLD = 200

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from cloud.registry import tables
 from contract.capacity import capacity, resolution
+from contract.meter import Meter
 from contract.operation import Text
 from contract.point import POINTS
 from contract.profile import decimal_scale
-from contract.site import Meter, Site
+from contract.site import Site
 
 
 def rows_of(site: Site) -> dict[sa.Table, list[dict[str, Any]]]:

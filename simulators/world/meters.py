@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
-from contract.site import Meter, Site
+from contract.meter import Meter
+from contract.site import Site
 from simulators.world.chance import draw
 from simulators.world.loads import Load, Node
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from contract import yamlfile
+from contract.profile import FIRMWARE_CONFIGS
 from contract.site import Device, Site, load_site, shipped_site
 
 SITE = load_site(shipped_site("lizhou"))
@@ -38,6 +40,7 @@ meters:
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir(exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
@@ -256,6 +259,21 @@ def test_a_serial_line_has_no_unit_0(tmp_path: Path) -> None:
     assert load_site(write(tmp_path, GOOD | {"things.yaml": things})).devices[1].unit_id == 0
     with pytest.raises(yamlfile.ConfigError, match=r"things.yaml:7: devices.1.unit_id: expected 1 to 247"):
         load_site(write(tmp_path, {"site.yaml": serial, "things.yaml": things}))
+
+
+def test_a_net_counter_is_no_main_meter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is fed in would be taken off what was used; as a sub-meter it may stand."""
+    shipped = FIRMWARE_CONFIGS / "profiles" / "electricity" / "chint-dtsu666.yaml"
+    own = tmp_path / "profiles" / "electricity" / "net.yaml"
+    own.parent.mkdir(parents=True)
+    text = shipped.read_text(encoding="utf-8")
+    own.write_text(re.sub(r"(energy_import: \{)", r"\1counter: net, ", text, count=1), encoding="utf-8")
+    monkeypatch.setenv("JIEYUE_PROFILES", str(own.parents[1]))
+    things = GOOD["things.yaml"].replace("electricity/chint-dtsu666", "electricity/net")
+    sub = write(tmp_path / "sub", GOOD | {"things.yaml": things.replace("main: true", "main: false")})
+    assert load_site(sub).meters[0].main is False
+    with pytest.raises(yamlfile.ConfigError, match=r"meters.0.point: expected a counter that only rises"):
+        load_site(write(tmp_path / "main", GOOD | {"things.yaml": things}))
 
 
 @pytest.mark.parametrize(("folder", "fault"), [("nowhere", "no such folder"), (".", r"no \*\.yaml in it")])
