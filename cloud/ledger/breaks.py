@@ -9,11 +9,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from operator import itemgetter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 
-Sample = tuple[int, int]
 SNAP_MS = 12 * HOUR_MS
 """An exchange belongs to a break of the samples within this time of what was recorded."""
 TAKEN_OVER_MS = 7 * DAY_MS
@@ -51,21 +51,7 @@ class Break(NamedTuple):
     first: int
 
 
-class Agreeing(Protocol):
-    """What judges whether a sample can follow from a level."""
-
-    @property
-    def step(self) -> int:
-        """A change of at most this is noise."""
-
-    def most(self, duration: int) -> int | None:
-        """Most that can be used in a time; None if anything can."""
-
-    def agrees(self, at: int, level: int, sample: Sample) -> bool:
-        """Whether a sample can follow from a level that was last reached at a moment."""
-
-
-def place(change: Exchange, samples: Sequence[Sample], limits: Agreeing) -> Break | None:
+def place(change: Exchange, samples: Sequence[Sample], limits: Limits) -> Break | None:
     """Where an exchange happened: at the break nearest to its time whose ends fit its values; None if there is none yet.
 
     Args:
@@ -85,7 +71,7 @@ def place(change: Exchange, samples: Sequence[Sample], limits: Agreeing) -> Brea
     return min(found)[2] if found else None
 
 
-def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Agreeing) -> Break | None:
+def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Limits) -> Break | None:
     """Where a new ratio took effect: the first break after its entry at which the counter became `factor` times itself."""
     first = max(bisect_right(samples, change.at - HOUR_MS, key=itemgetter(0)) - 1, 0)
     for index in range(first, len(samples) - 1):
@@ -99,13 +85,13 @@ def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Agreeing
     return None
 
 
-def nearest_break(at: int, samples: Sequence[Sample], limits: Agreeing) -> int | None:
+def nearest_break(at: int, samples: Sequence[Sample], limits: Limits) -> int | None:
     """The time of the first sample after the break nearest to a moment; None where the samples follow from each other."""
     found = [samples[index + 1][0] for index, inside in _candidates(at, samples, limits) if not inside]
     return min(found, key=lambda time: abs(time - at), default=None)
 
 
-def _candidates(at: int, samples: Sequence[Sample], limits: Agreeing) -> Iterator[tuple[int, bool]]:
+def _candidates(at: int, samples: Sequence[Sample], limits: Limits) -> Iterator[tuple[int, bool]]:
     """Indices of samples that a break may follow, and whether the moment lies in that interval itself."""
     begin = max(bisect_left(samples, at - SNAP_MS, key=itemgetter(0)) - 1, 0)
     end = min(bisect_right(samples, at + SNAP_MS, key=itemgetter(0)), len(samples) - 1)

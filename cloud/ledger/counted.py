@@ -17,7 +17,8 @@ from cloud.ledger.breaks import SNAP_MS, TAKEN_OVER_MS, Break
 from cloud.ledger.counters import UNDECIDED, Judgement, Provenance, Rules, by_hours, levels_by_hour
 from cloud.ledger.judging import Evidence, Judged
 from cloud.ledger.known_meters import Counter, Known
-from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, Limits, Path, ReopenedError, Sample, follow
+from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, Path, ReopenedError, follow
+from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.settled import DECIDED, Level, Settled
 from cloud.ledger.timed import Series, counter_samples

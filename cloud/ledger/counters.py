@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from cloud.ledger import periods
 from cloud.ledger.breaks import Exchange, RatioChange
-from cloud.ledger.levels import Branch, Kind, Limits, Path, Sample
+from cloud.ledger.levels import Path
+from cloud.ledger.limits import Limits
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.spread import split
 
-__all__ = ["Branch", "Exchange", "Kind", "Limits", "Path", "RatioChange", "Sample"]
 _HOURS_OF_WEEK = 168
 _MONDAY = periods.midnight(date(1970, 1, 5))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cloud.ledger.counters import HELD, UNDECIDED, Interval, Judgement, Provenance, Rules
-from cloud.ledger.levels import Branch, Kind, Limits, Path, ReopenedError, Step
+from cloud.ledger.levels import Branch, Kind, Path, ReopenedError, Step
+from cloud.ledger.limits import Limits
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.usual import Usual
 

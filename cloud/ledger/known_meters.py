@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from cloud.ledger.base_units import ENERGIES, scale, to_base
 from cloud.ledger.counters import Rules
-from cloud.ledger.levels import Limits, Sample
+from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.recorded import Recorded, load_recorded
 from cloud.registry import tables
@@ -64,7 +64,7 @@ class Counter:
         if known:
             step = max(step, known[-1][2])
             if limits.rate_is_default:
-                limits = replace(limits, rate=known[-1][1])
+                limits = replace(limits, rate=known[-1][1], ceiling=limits.rate)
         if self.float32 and sample[1]:
             exponent = math.frexp(abs(sample[1]) / self.per_unit)[1]
             step = max(step, math.ceil(self.per_unit * 2.0 ** (exponent - _FLOAT32_BITS)))

@@ -17,10 +17,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from cloud.ledger.breaks import Break
+from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-
-Sample = tuple[int, int]
-"""Time of measurement in ms, counter in base units."""
 
 RETURN_MS = 35 * DAY_MS
 """A counter that comes back to its level within this time was away on an excursion."""
@@ -99,37 +97,6 @@ class Branch(NamedTuple):
     point: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a counter can do.
-
-    Attributes:
-        step: A change of at most this is noise.
-        rate: Most that can be used in an hour; None if anything can.
-        modulus: Where the counter starts again at 0.
-        measured_gap: Longest interval (ms) that still counts as measured. The default takes counters read on the hour; the
-            collector guide asks for hourly statistics of 15-minute samples.
-        rate_is_default: The rate is that of the meter's class, so what its own months taught replaces it.
-    """
-
-    step: int = 0
-    rate: int | None = None
-    modulus: int | None = None
-    measured_gap: int = HOUR_MS
-    rate_is_default: bool = False
-
-    def most(self, duration: int) -> int | None:
-        """Most that can be used in `duration` ms, rounded up; None if anything can."""
-        return None if self.rate is None else -(-self.rate * duration // HOUR_MS)
-
-    def agrees(self, at: int, level: int, sample: Sample) -> bool:
-        """Whether a sample can follow from a level that was last reached at a moment."""
-        rise = sample[1] - level
-        if rise < -self.step:
-            return False
-        return self.rate is None or (rise - self.step) * HOUR_MS <= self.rate * (sample[0] - at) + HOUR_MS - 1
-
-
 class ReopenedError(Exception):
     """The counter came back to a level that lies before the samples; the path must begin there."""
 
@@ -195,7 +162,7 @@ class _Walk:
         """Keep a sample that disagrees with the level, and decide if enough of them agree with each other."""
         self.run.append(sample)
         limits = self.limits
-        fitting = [chain for chain in self.chains if limits.agrees(chain.at, chain.level, sample)]
+        fitting = [chain for chain in self.chains if limits.is_possible(chain.at, chain.level, sample)]
         if fitting:
             chain = max(fitting, key=lambda one: one.level)
             chain.samples.append(sample)
@@ -209,7 +176,7 @@ class _Walk:
     def goes_on(self, sample: Sample) -> bool:
         """Whether a sample that may follow from the level is nearer to suspected ones that it may follow from as well."""
         rise = sample[1] - self.path.levels[-1]
-        return any(sample[1] - chain.level < rise and self.limits.agrees(chain.at, chain.level, sample) for chain in self.chains)
+        return any(sample[1] - chain.level < rise and self.limits.is_possible(chain.at, chain.level, sample) for chain in self.chains)
 
     def may_return(self, sample: Sample) -> bool:
         """Whether a counter that counted nothing since it left a level is back at that level, though it might have climbed there."""
@@ -275,13 +242,13 @@ class _Walk:
             after = last - index
             if after >= CONFIRM_SAMPLES and path.times[last] - path.times[index + 1] >= CONFIRM_MS:
                 return None
-            if self.limits.agrees(path.times[index], path.levels[index], first):
+            if self.limits.is_possible(path.times[index], path.levels[index], first):
                 return Branch(path.times[index], path.levels[index], first[1], index)
         return None
 
     def _left(self, first: Sample) -> Branch | None:
         for branch in reversed(self.path.branches):
-            if first[0] - branch.at <= RETURN_MS and self.limits.agrees(branch.at, branch.level, first):
+            if first[0] - branch.at <= RETURN_MS and self.limits.is_possible(branch.at, branch.level, first):
                 return branch
         return None
 
@@ -292,6 +259,9 @@ class _Walk:
         begin = self.flat_since(len(path.times) - 1)
         if first[1] > level and since - begin > limits.measured_gap and limits.agrees(begin, level, first):
             self._catch_up(begin, first)
+            return
+        if first[1] > level and limits.is_possible(since, level, first):
+            self.accept(first)
             return
         path.branches.append(Branch(since, level, first[1], len(path.times) - 1))
         path.times.append(first[0])
