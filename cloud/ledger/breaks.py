@@ -65,10 +65,26 @@ def place(change: Exchange, samples: Sequence[Sample], limits: Limits) -> Break 
         for at, new in samples[index + 1 : index + 1 + _MEANWHILE]:
             most = limits.most(at - since)
             if _within(change.last - old, limits.step, most) and _within(new - change.first, limits.step, most):
-                moment = min(max(change.at, since), at)
-                found.append((0 if inside else abs(moment - change.at), at - since, Break(since, at, moment, change.last, change.first)))
+                moment = _moment(change.at, (since, at), (change.last - old, new - change.first), limits)
+                away = 0 if inside else max(since - change.at, change.at - at, 0)
+                found.append((away, at - since, Break(since, at, moment, change.last, change.first)))
                 break
     return min(found)[2] if found else None
+
+
+def _moment(recorded: int, ends: tuple[int, int], rises: tuple[int, int], limits: Limits) -> int:
+    """When the change was, between two samples: as recorded, if both meters then had the time for what they counted."""
+    hourly = limits.most(HOUR_MS)
+    before, after = (_least_time(rise - limits.step, hourly) if rise > 0 else 0 for rise in rises)
+    earliest, latest = ends[0] + before, ends[1] - after
+    if earliest > latest:
+        return ends[0] + (ends[1] - ends[0]) * before // (before + after)
+    return min(max(recorded, earliest), latest)
+
+
+def _least_time(rise: int, hourly: int | None) -> int:
+    """The least time (ms) in which a branch uses that much; at least 1, since an interval of no length belongs to no hour."""
+    return 1 if not hourly else max(-(-rise * HOUR_MS // hourly), 1)
 
 
 def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Limits) -> Break | None:

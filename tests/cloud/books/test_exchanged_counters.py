@@ -1,0 +1,170 @@
+"""Field faults A8 to A10 and A13: exchanged meters and transformers, and the ends of a meter's history, on real stores."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.indicators import figures
+from cloud.ledger.exchanges import Change, record_exchange
+from cloud.ledger.findings import Finding, listed
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.recorded import RecordError
+from cloud.registry import tables
+from cloud.registry.entering import By, enter_site
+from contract.clock import parse_time
+from contract.site import Site
+from tests.cloud.books.conftest import site_data
+
+if TYPE_CHECKING:
+    from tests.cloud.books.conftest import Books
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""What is judged is one for both databases; test_findings.py asks both."""
+KWH = 1000
+MINUTE = 60_000
+BEGIN = parse_time("2026-03-02T00:00:00+08:00")
+CHANGED = BEGIN + 4 * HOUR_MS
+NOW = BEGIN + 60 * DAY_MS
+
+
+def counting(start: int, hours: int, first: float, per_hour: float = 2.0, every: int = 15 * MINUTE) -> dict[int, float]:
+    return {at: round(first + per_hour * (at - start) / HOUR_MS, 3) for at in range(start, start + hours * HOUR_MS + 1, every)}
+
+
+def exchanged(new: float = 0.0) -> dict[int, float]:
+    """Four hours of an old meter at 100 000 kWh and four of the new one: 16 kWh."""
+    old, young = counting(BEGIN, 4, 100_000.0), counting(CHANGED, 4, new)
+    return old | {at: value for at, value in young.items() if at > CHANGED}
+
+
+def total(books: Books, meter: str = "far") -> int:
+    return sum(amount for _, _, amount in books.parts(meter))
+
+
+def findings(books: Books, now: int | None = None) -> list[Finding]:
+    with books.engine.connect() as connection:
+        return listed(connection, books.site.group, now)
+
+
+@pytest.mark.parametrize("late", [-11 * 60, -45, -10, 0, 10, 45, 11 * 60])
+@pytest.mark.parametrize("first_recorded", [False, True])
+def test_an_exchange_is_where_the_samples_break(books: Books, late: int, *, first_recorded: bool) -> None:
+    """An exchange recorded hours before or after it happened counts 16 kWh and not 100 024 (A8), in whatever order they come."""
+    change = Change("far", CHANGED + late * MINUTE, 100_008.0, 0.0, "new meter")
+    if first_recorded:
+        record_exchange(books.engine, change, "wang", NOW)
+    books.read("far", exchanged())
+    books.settle()
+    if not first_recorded:
+        record_exchange(books.engine, change, "wang", NOW)
+        books.settle()
+    assert total(books) == 16 * KWH
+    assert {provenance for _, provenance, _ in books.parts("far")} == {"measured"}
+    assert findings(books) == []
+    (placed,) = books.rows(sa.select(tables.exchange.c.placed_at))
+    assert placed == (CHANGED + 15 * MINUTE,)
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "said"),
+    [
+        (99_999_999.0, 0.0, "100008"),
+        (100_900.0, 0.0, "100008"),
+        (99_000.0, 0.0, "100008"),
+        (-5.0, 0.0, "last: expected a counter of at least 0"),
+        (100_008.0, 7_000.0, "100008"),
+        (100_008.0, -1.0, "first: expected a counter of at least 0"),
+    ],
+)
+def test_an_exchange_that_no_counter_showed_is_refused(books: Books, last: float, first: float, said: str) -> None:
+    """What was typed is held against what the counter showed; refused, nothing is kept and the figure stays (A9)."""
+    books.read("far", exchanged())
+    books.settle()
+    before = books.parts("far")
+    with pytest.raises(RecordError, match=said):
+        record_exchange(books.engine, Change("far", CHANGED + MINUTE, last, first, "x"), "wang", NOW)
+    assert books.rows(sa.select(tables.exchange.c.meter)) == []
+    assert books.settle() == 0
+    assert books.parts("far") == before
+
+
+@pytest.mark.parametrize(("last", "said"), [(99_999_999.0, "the counter showed 100015"), (90_000.0, "the counter showed 100015")])
+def test_an_exchange_before_its_samples_is_checked_too(books: Books, last: float, said: str) -> None:
+    """Where the new meter has not told yet, the old one's newest value says what can be (A9)."""
+    books.read("far", counting(BEGIN, 8, 100_000.0))
+    books.settle()
+    with pytest.raises(RecordError, match=said):
+        record_exchange(books.engine, Change("far", BEGIN + 8 * HOUR_MS - MINUTE, last, 0.0, "x"), "wang", NOW)
+
+
+def test_a_recorded_exchange_waits_for_its_samples(books: Books) -> None:
+    """Recorded before the new meter told, an exchange is pending; after seven days without a break, somebody is asked."""
+    books.read("far", counting(BEGIN, 4, 100_000.0))
+    books.settle()
+    record_exchange(books.engine, Change("far", CHANGED, 100_008.0, 0.0, "x"), "wang", CHANGED + HOUR_MS)
+    books.settle()
+    assert findings(books, CHANGED + HOUR_MS + 7 * DAY_MS - 1) == []
+    (found,) = findings(books, CHANGED + HOUR_MS + 7 * DAY_MS)
+    assert (found.meter, found.kind, found.start, found.state) == ("far", "exchange_pending", CHANGED, "open")
+    books.read("far", exchanged())
+    books.settle()
+    assert findings(books, NOW) == []
+    assert total(books) == 16 * KWH
+
+
+def test_a_meter_with_a_higher_counter_is_asked_about(books: Books) -> None:
+    """Replaced without a record by a meter that shows more, a branch used what it usually does; the record answers (A10)."""
+    start, moment = BEGIN - 30 * DAY_MS, BEGIN
+    old = counting(start, 30 * 24, 1000.0, every=HOUR_MS)
+    new = {at: value for at, value in counting(moment, 30 * 24, 9000.0, every=HOUR_MS).items() if at > moment}
+    books.read("far", old | new)
+    books.settle()
+    assert total(books) == 60 * 24 * 2 * KWH
+    (found,) = findings(books, NOW)
+    assert (found.kind, found.before, found.after, found.counted) == ("jump", 2440 * KWH, 9002 * KWH, 2 * KWH)
+    assert found.amount == (9002 - 2440) * KWH
+    assert [(p, a) for hour, p, a in books.parts("far") if hour == moment] == [("estimated", 2 * KWH)]
+    record_exchange(books.engine, Change("far", moment, 2440.0, 9000.0, "new meter"), "wang", NOW)
+    books.settle()
+    assert findings(books) == []
+    assert {(p, a) for _, p, a in books.parts("far")} == {("measured", 2 * KWH)}
+
+
+def changed_site(device: str, **fields: object) -> Site:
+    data: dict[str, Any] = site_data()
+    for row in data["devices"]:
+        if row["id"] == device:
+            row.update(fields, profile="electricity/acrel-adl400")
+    return Site.model_validate(data)
+
+
+@pytest.mark.parametrize("taken_over", [HOUR_MS, 3 * DAY_MS])
+def test_new_transformers_in_the_site_file_count_nothing(books: Books, taken_over: int) -> None:
+    """CT 40 becomes 60 in the site's file: all that the register ever counted is worth more at once, and none of it is use (A10)."""
+    enter_site(books.engine, changed_site("far", ct=40), By("wang", BEGIN - 40 * DAY_MS, date(2026, 1, 1)))
+    start = BEGIN - 20 * DAY_MS
+    register = counting(start, 40 * 24, 500.0, per_hour=0.2, every=HOUR_MS)
+    enter_site(books.engine, changed_site("far", ct=60), By("wang", BEGIN, date(2026, 3, 2)))
+    assert books.rows(sa.select(tables.ratio_change.c.meter, tables.ratio_change.c.factor)) == [("far", "1.5")]
+    ratio = {at: 60 if at > BEGIN + taken_over else 40 for at in register}
+    books.read("far", {at: round(value * ratio[at], 2) for at, value in register.items()})
+    books.settle()
+    hours = [at for at in register if at < max(register)]
+    assert total(books) == pytest.approx(sum(0.2 * ratio[at + HOUR_MS] * KWH for at in hours), abs=12 * KWH)
+    assert findings(books) == []
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 20, 50])
+def test_the_first_sample_of_a_history_may_be_late(books: Books, minutes: int) -> None:
+    """A history that begins at 00:20 on 1 January still gives its year as the baseline of the next (A13)."""
+    first, end = parse_time("2025-01-01T00:00:00+08:00"), parse_time("2026-03-01T00:00:00+08:00")
+    books.read("far", {at: 1000.0 + 2 * (at - first) / HOUR_MS for at in range(first + minutes * MINUTE, end + 1, 3 * HOUR_MS)})
+    books.settle()
+    found = figures.targets_of(books.engine, 2026, "compound:c2", end).indicators[1]
+    assert found.reason is None or "baseline" not in found.reason
+    assert found.baseline_year.value == pytest.approx(365 * 48 * 0.1229 / 2000, rel=1e-3)
+    assert found.change == pytest.approx(0.0, abs=2e-3)

@@ -1,0 +1,222 @@
+"""Field faults A5 to A7: a counter that stood, and what is used where nobody measured, on real stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.indicators import figures
+from cloud.indicators.model import Indicator
+from cloud.ledger.exchanges import OutOfUse, record_out_of_use
+from cloud.ledger.findings import Finding, listed
+from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
+from cloud.registry import tables
+from cloud.registry.database import writing
+from cloud.telemetry.base import Stored
+from contract.clock import iso, parse_time
+from contract.reading import Quality, Reading
+
+if TYPE_CHECKING:
+    from tests.cloud.books.conftest import Books
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""What is judged is one for both databases; test_findings.py asks both."""
+KWH = 1000
+Load = Callable[[int], float]
+"""What is used in an hour, in the point's unit, by its begin."""
+
+
+def at(text: str) -> int:
+    return parse_time(f"{text}T00:00:00+08:00")
+
+
+def office(hour: int) -> float:
+    """40 kWh on every day, most of it by day."""
+    return 3.0 if 8 <= (hour // HOUR_MS + 8) % 24 < 18 else 10 / 14
+
+
+def flat(_hour: int) -> float:
+    return 2.0
+
+
+def counter(start: int, end: int, load: Load = flat, first: float = 1000.0) -> dict[int, float]:
+    """What a sound counter shows on each full hour from `start` to `end`."""
+    found, value = {}, first
+    for hour in range(start, end + 1, HOUR_MS):
+        found[hour] = round(value, 2)
+        value += load(hour)
+    return found
+
+
+def stood(samples: dict[int, float], start: int, end: int) -> dict[int, float]:
+    """The same counter, which shows one value from `start` to `end` and then what it would have shown."""
+    return {when: samples[start] if start <= when <= end else value for when, value in samples.items()}
+
+
+def without(samples: dict[int, float], start: int, end: int) -> dict[int, float]:
+    return {when: value for when, value in samples.items() if not start < when < end}
+
+
+def used(books: Books, meter: str, start: int, end: int) -> dict[str, int]:
+    """Base units in [start, end), by provenance."""
+    sums: dict[str, int] = {}
+    for hour, provenance, amount in books.parts(meter):
+        if start <= hour < end:
+            sums[provenance] = sums.get(provenance, 0) + amount
+    return sums
+
+
+def findings(books: Books, now: int | None = None) -> list[Finding]:
+    with books.engine.connect() as connection:
+        return listed(connection, books.site.group, now)
+
+
+def energy(books: Books, now: int, year: int = 2026) -> Indicator:
+    return figures.targets_of(books.engine, year, "compound:c2", now).indicators[1]
+
+
+def test_a_counter_that_catches_up_is_a_gap(books: Books) -> None:
+    """20 days in which the counter stood and then 20 days' use in one step are spread over these days, and it is told (A5)."""
+    start, stop, go_on, end = at("2026-05-01"), at("2026-06-20"), at("2026-07-10"), at("2026-08-01")
+    sound = counter(start, end, office)
+    books.read("far", stood(sound, stop, go_on))
+    books.settle()
+    whole = used(books, "far", start, end)
+    assert sum(whole.values()) == round((sound[end] - sound[start]) * KWH)
+    assert used(books, "far", stop, go_on)["distributed"] == pytest.approx(20 * 40 * KWH, rel=0.01)
+    assert max(amount for _, provenance, amount in books.parts("far") if provenance == "measured") <= 3010
+    assert books.rows(sa.select(tables.event.c.kind)) == [("counter_frozen",)]
+
+
+def test_a_counter_that_stands_to_the_end_ends_the_span(books: Books) -> None:
+    """Frozen from 1 November to the year's end: no hour has a figure, nothing is met, somebody is asked what was used (A5)."""
+    start, stop, end = at("2025-01-01"), at("2026-11-01"), at("2027-01-01")
+    books.read("far", stood(counter(start, end, office), stop, end))
+    books.settle()
+    assert used(books, "far", stop, end) == {}
+    (found,) = findings(books, end)
+    assert (found.meter, found.kind, found.start, found.counted) == ("far", "frozen", stop, 0)
+    assert found.amount == pytest.approx(61 * 40 * KWH, rel=0.05)
+    indicator = energy(books, at("2027-01-05"))
+    assert (indicator.actual.end, indicator.status) == (iso(stop), "no_figure")
+    assert indicator.change == pytest.approx(0.0, abs=1e-3)
+
+
+def power_point(books: Books, meter: str, start: int, end: int, watts: float) -> None:
+    readings = [Reading(meter, "power", watts, when, Quality.GOOD) for when in range(start, end, 15 * 60_000)]
+    assert books.telemetry.write([Stored(books.site.group, "electricity", reading) for reading in readings]) == []
+
+
+@pytest.mark.parametrize(("watts", "frozen"), [(2000.0, True), (0.0, False)])
+def test_power_that_is_drawn_while_the_counter_stands(books: Books, watts: float, *, frozen: bool) -> None:
+    """Three hours are enough where the meter's power says that something is used; where it says 0, the counter rests (A5)."""
+    start, stop, end = at("2026-03-01"), at("2026-03-02"), at("2026-03-02") + 3 * HOUR_MS
+    power_point(books, "far", start, stop, 2000.0)
+    power_point(books, "far", stop, end, watts)
+    books.read("far", stood(counter(start, end), stop, end))
+    books.settle()
+    assert used(books, "far", stop, end) == ({} if frozen else {"measured": 0})
+    assert [(one.kind, one.start, one.amount) for one in findings(books, end)] == ([("frozen", stop, 6 * KWH)] if frozen else [])
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_out_of_use_is_truly_nothing(books: Books, *, known_before: bool) -> None:
+    """A counter that stands while the meter was out of use counts 0, measured, whenever that was recorded (A5)."""
+    start, stop, end = at("2026-01-01"), at("2026-03-01"), at("2026-04-01")
+    samples = stood(counter(start, end, office), stop, end)
+    record = OutOfUse("far", stop, None, "the building is empty")
+    if known_before:
+        record_out_of_use(books.engine, record, "wang", end)
+    books.read("far", samples)
+    books.settle()
+    if not known_before:
+        assert [one.kind for one in findings(books, end)] == ["frozen"]
+        record_out_of_use(books.engine, record, "wang", end)
+        books.settle()
+    assert used(books, "far", stop, end) == {"measured": 0}
+    assert findings(books, end) == []
+    assert len([hour for hour, _, _ in books.parts("far") if hour >= stop]) == 31 * 24
+
+
+def garden(hour: int) -> float:
+    """Water for a garden: morning and evening from April to October."""
+    return 1.5 if 4 <= local_date(hour).month <= 10 and (hour // HOUR_MS + 8) % 24 in {6, 7, 18} else 0.0
+
+
+def canteen(hour: int) -> float:
+    """Gas of a canteen that is closed in July and August."""
+    return 4.0 if local_date(hour).month not in {7, 8} and (hour // HOUR_MS + 8) % 24 in {10, 11, 16, 17} else 0.0
+
+
+@pytest.mark.parametrize(("meter", "load", "since", "until"), [("water", garden, 11, 3), ("gas", canteen, 7, 8)])
+def test_a_rest_of_every_year_is_truly_nothing(books: Books, meter: str, load: Load, since: int, until: int) -> None:
+    """A garden meter in winter and a canteen's gas in recess count 0, measured, once a year has shown that they rest (A5)."""
+    start, end = at("2024-12-01"), at("2026-12-20")
+    sound = counter(start, end, load)
+    books.read(meter, sound)
+    books.settle()
+    rest = (at("2026-07-02"), at("2026-08-30")) if since < until else (at("2026-11-02"), end)
+    assert used(books, meter, *rest) == {"measured": 0}
+    assert [one for one in findings(books, end) if one.end > at("2026-01-01")] == []
+    assert sum(used(books, meter, start, end).values()) == round((sound[end] - sound[start]) * KWH)
+
+
+def restarted(sound: dict[int, float], moment: int) -> dict[int, float]:
+    """The counter that begins anew at 0 at a moment."""
+    return {when: value if when < moment else round(value - sound[moment], 2) for when, value in sound.items()}
+
+
+def test_a_reset_inside_a_gap_is_estimated(books: Books) -> None:
+    """What was used before a reset within ten days of silence is estimated from the usual use, marked, and asked (A6)."""
+    start, silent, reset, back, end = (at(f"2026-{day}") for day in ("01-01", "03-02", "03-09", "03-12", "04-10"))
+    books.read("far", without(restarted(counter(start, end, office), reset), silent, back))
+    books.settle()
+    assert used(books, "far", silent, back) == {"estimated": pytest.approx(400 * KWH, rel=0.02)}
+    (found,) = findings(books, end)
+    assert (found.kind, found.start, found.end, found.counted) == ("reset", silent, back, found.amount)
+    assert used(books, "far", back, end) == {"measured": 29 * 40 * KWH}
+
+
+@pytest.mark.parametrize("first", [344.64, 600.0])
+def test_a_turn_inside_a_gap_is_found(books: Books, first: float) -> None:
+    """A counter of 16 bits in hundredths turned within 12 days: the usual use says how often (A6)."""
+    modulus = 655.36
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == "power").values(modulus=modulus, max_rate=None))
+    start, silent, back, end = (at(f"2026-{day}") for day in ("02-01", "03-02", "03-14", "04-10"))
+    sound = counter(start, end, office, first)
+    turning = {when: round(value % modulus, 2) for when, value in sound.items()}
+    books.read("power", without(turning, silent, back))
+    books.settle()
+    assert sum(used(books, "power", silent, back).values()) == pytest.approx(480 * KWH, rel=0.02)
+    assert sum(used(books, "power", start, end).values()) == pytest.approx((sound[end] - sound[start]) * KWH, rel=0.01)
+
+
+def test_a_reset_hidden_in_weeks_is_found(books: Books) -> None:
+    """The counter is higher again after eight weeks, though by less than half of what is usual: estimated, and asked (A7)."""
+    start, silent, back, end = (at(f"2026-{day}") for day in ("01-01", "03-02", "04-27", "05-25"))
+    reset = silent + 7 * DAY_MS
+    sound = counter(start, end, office, first=0.0)
+    shown = without(restarted(sound, reset), silent, back)
+    shown = {when: value if when <= silent else round(value + 600, 2) for when, value in shown.items()}
+    assert 0 < shown[back] - shown[silent] < 20 * 40
+    books.read("far", shown)
+    books.settle()
+    (found,) = findings(books, end)
+    assert (found.kind, found.start, found.end) == ("shortfall", silent, back)
+    assert used(books, "far", silent, back) == {"estimated": pytest.approx(56 * 40 * KWH, rel=0.03)}
+    assert found.amount == pytest.approx(found.counted - (shown[back] - shown[silent]) * KWH, abs=1)
+
+
+@pytest.mark.parametrize("part", [0.55, 0.8])
+def test_a_saving_over_a_gap_survives(books: Books, part: float) -> None:
+    """Weeks of silence in which truly less was used are what the counter says, and nobody is asked (A7)."""
+    start, silent, back, end = (at(f"2026-{day}") for day in ("01-01", "03-02", "04-27", "05-25"))
+    sound = counter(start, end, lambda hour: office(hour) * (part if silent <= hour < back else 1.0))
+    books.read("far", without(sound, silent, back))
+    books.settle()
+    assert used(books, "far", silent, back) == {"distributed": round((sound[back] - sound[silent]) * KWH)}
+    assert findings(books, end) == []
