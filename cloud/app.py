@@ -20,7 +20,7 @@ from cloud.api.context import Context
 from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
-from cloud.ledger import worker
+from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
 from cloud.opening import entered_site, opened_database
 from cloud.settings import Settings
@@ -94,6 +94,8 @@ class Service:
             self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
             work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger)]
             work.append(Publisher(self.engine, self.telemetry, self.clock, self._settled).run())
+            keep = keeping.Keep(self.settings.keep_counters_days, self.settings.keep_gauges_days)
+            work.append(keeping.run(self.engine, self.telemetry, self.clock, keep, self._settled))
             work.append(alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None))
         if serve:
             work.append(self._serve())

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     """Seconds that those births may take before what waits for them is taken by older ones, or counted as lost."""
     silence: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     """Seconds that a foreign node may say nothing before it is asked for its births; one that does not answer is offline."""
+    keep_counters_days: Annotated[int, Field(ge=0, le=36_500)] = 90
+    """Days until a counter's samples are thinned to 15 minutes; 0: never."""
+    keep_gauges_days: Annotated[int, Field(ge=0, le=36_500)] = 400
+    """Days until a gauge's readings go; 0: never."""
     bind: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     rules: Path | None = None

@@ -17,6 +17,8 @@ DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
 """Kinds by which a counter left a level that it may come back to."""
 _HOUR, _JUDGED = tables.ledger_hour.c, tables.judgement.c
 _COLUMNS = [_JUDGED[name] for name in Judgement._fields]
+_GOES_ON = sa.or_(_JUDGED.kind == UNDECIDED, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
+"""What nothing ended yet."""
 Level = tuple[int, int]
 """Time (ms) and level (base units) of the last point of an hour."""
 
@@ -69,7 +71,7 @@ class Settled:
         """Where to begin, so that nothing that was going on at a moment is cut in two."""
         while True:
             mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.since < start)
-            going_on = sa.or_(_JUDGED.kind == UNDECIDED, _JUDGED.until >= start, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
+            going_on = sa.or_(_JUDGED.until >= start, _GOES_ON)
             earlier: int | None = self.connection.execute(sa.select(sa.func.min(_JUDGED.since)).where(mine, going_on)).scalar()
             if earlier is None:
                 return start
@@ -95,3 +97,9 @@ class Settled:
         earlier = sa.and_(_JUDGED.since - YEAR_MS <= last, _JUDGED.until - YEAR_MS >= first)
         mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.basis.is_not(None), sa.or_(near, earlier))
         return [Judgement(*row) for row in self.connection.execute(sa.select(*_COLUMNS).where(mine))]
+
+    def reaching(self, start: int, end: int) -> list[Judgement]:
+        """The judgements that lie in [start, end) or reach into it, and those that nothing ended yet."""
+        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.since < end)
+        near = sa.or_(_JUDGED.until >= start, _GOES_ON)
+        return [Judgement(*row) for row in self.connection.execute(sa.select(*_COLUMNS).where(mine, near))]

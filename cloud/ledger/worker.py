@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -14,6 +16,7 @@ from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import Clock
 
 log = structlog.get_logger()
+_T = TypeVar("_T")
 
 LIMIT = 100_000
 """Touched hours of one pass; a stop waits for the pass that runs, at most a few seconds."""
@@ -63,7 +66,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
             await _calm(engine, shown)
             taken = LIMIT if shown.backlog else 0
             while taken == LIMIT:
-                taken = await _in_thread(engine, telemetry)
+                taken = await in_thread(lambda: book.settle(engine, telemetry, LIMIT))
                 shown.settled += taken
                 shown.backlog = await asyncio.to_thread(book.backlog, engine)
         except (StoreDown, sa.exc.OperationalError) as error:
@@ -92,9 +95,9 @@ async def _calm(engine: sa.Engine, state: State) -> None:
             return
 
 
-async def _in_thread(engine: sa.Engine, telemetry: Telemetry) -> int:
-    """One pass; when cancelled, it is waited for, since the stores are closed afterwards."""
-    task = asyncio.create_task(asyncio.to_thread(book.settle, engine, telemetry, LIMIT))
+async def in_thread(work: Callable[[], _T]) -> _T:
+    """One pass over the stores; when cancelled, it is waited for, since the stores are closed afterwards."""
+    task = asyncio.create_task(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -263,6 +263,14 @@ learnt = Table(
     Column("rate", BigInteger, nullable=False),  # most in an hour, base units
     Column("step", BigInteger, nullable=False),  # smallest step that the counter showed, base units
 )
+thinned = Table(
+    "thinned",  # how far the readings of a device were thinned
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("device", String, primary_key=True),
+    Column("kind", String, primary_key=True),  # counter | gauge
+    Column("until", BigInteger, nullable=False),
+)
 entry = Table(
     "entry",
     metadata,

@@ -15,7 +15,7 @@ backend can hold text (SQLite); elsewhere it is empty, and the quality is what c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from math import isfinite
@@ -168,6 +168,18 @@ class Telemetry(Protocol):
 
     def count(self, group: str, device_class: str, device: str, point: str) -> int:
         """Number of readings of one point, good or not."""
+
+    def forget(self, group: str, device_class: str, device: str, times: Mapping[str, Collection[int]]) -> int:
+        """Delete readings of one device, good or not, by point and time of measurement; they are gone when this returns.
+
+        A backend that keeps the readings of one time as one leaves those of which not all are named.
+
+        Returns:
+            How many readings are gone.
+
+        Raises:
+            StoreDown: Any part of them may be gone; ask for all of them again.
+        """
 
     def ping(self) -> None:
         """Return if the store answers; else raise `StoreDown`."""

@@ -7,7 +7,7 @@ told in `cloud.telemetry.line_protocol`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
@@ -132,7 +132,7 @@ class InfluxTelemetry:
         for name in there - newest.keys():
             for row in self._query(f"SELECT last({_name(name)}) AS value {source}"):
                 newest[name] = (row["time"], row["value"])
-        points = {name.removesuffix(DOUBTFUL_SUFFIX).removesuffix(QUALITY_SUFFIX) for name in newest}
+        points = set(map(_point, newest))
         return {point: _newest(device, point, newest) for point in points}
 
     def series(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Reading]:
@@ -184,6 +184,26 @@ class InfluxTelemetry:
         marked = self._query(f"SELECT {quality} AS quality, {_name(point)} AS good {source} AND {quality} >= 0")
         return good + sum("good" not in row for row in marked)
 
+    def forget(self, group: str, device_class: str, device: str, times: Mapping[str, Collection[int]]) -> int:
+        """See `Telemetry.forget`. A field cannot be deleted, so a line goes when all its readings may; neighbours in one statement."""
+        named = [at for of_point in times.values() for at in of_point]
+        if not named:
+            return 0
+        source = f"FROM {_name(device_class)} WHERE {_device(group, device)}"
+        runs: list[tuple[int, int]] = []
+        gone, ended = 0, True
+        for row in self._query(f"SELECT * {source} AND {_range(min(named), max(named) + 1)}"):
+            at = row["time"]
+            points = {_point(name) for name in row if name not in {"time", "group", "device"}}
+            if any(at not in times.get(point, ()) for point in points):
+                ended = True
+                continue
+            runs = [*runs, (at, at)] if ended else [*runs[:-1], (runs[-1][0], at)]
+            gone, ended = gone + len(points), False
+        for first, last in runs:
+            self._query(f"DELETE {source} AND {_range(first, last + 1)}", changes=True)
+        return gone
+
     def ping(self) -> None:
         """See `Telemetry.ping`."""
         self._ask("GET", "/ping")
@@ -198,11 +218,11 @@ class InfluxTelemetry:
         answer = self._ask("POST", "/write", {"db": self._address.database, "precision": "ms"}, content=text.encode())
         return answer.text.strip()[:500] or f"HTTP {answer.status_code}" if answer.is_error else ""
 
-    def _query(self, statement: str) -> list[dict[str, Any]]:
-        """The rows of a statement's only series, without absent values."""
+    def _query(self, statement: str, *, changes: bool = False) -> list[dict[str, Any]]:
+        """The rows of a statement's only series, without absent values; GET is refused where a statement changes something."""
         self._prepare()
         parameters = {"db": self._address.database, "epoch": "ms"}
-        if len(quote(statement)) <= _LONGEST_GET:
+        if len(quote(statement)) <= _LONGEST_GET and not changes:
             answer = self._ask("GET", "/query", {**parameters, "q": statement})
         else:
             answer = self._ask("POST", "/query", parameters, data={"q": statement})
@@ -265,6 +285,11 @@ def _newest(device: str, point: str, newest: dict[str, Sample]) -> Reading:
     at, number = quality or newest[point + DOUBTFUL_SUFFIX]
     doubtful_at, value = newest.get(point + DOUBTFUL_SUFFIX, (at, None))
     return Reading(device, point, _maybe(value) if doubtful_at == at else None, at, Quality(int(number)))
+
+
+def _point(field_name: str) -> str:
+    """The point that a field is about."""
+    return field_name.removesuffix(DOUBTFUL_SUFFIX).removesuffix(QUALITY_SUFFIX)
 
 
 def _row(columns: list[str], values: list[Any]) -> dict[str, Any]:

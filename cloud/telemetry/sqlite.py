@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -250,6 +250,17 @@ class SqliteTelemetry:
         """See `Telemetry.count`."""
         rows = self._read(f"SELECT count(*) FROM reading WHERE series = {_ID}", (group, device_class, device, point))  # noqa: S608
         return int(rows[0][0])
+
+    def forget(self, group: str, device_class: str, device: str, times: Mapping[str, Collection[int]]) -> int:
+        """See `Telemetry.forget`."""
+        gone = 0
+        with self._transaction():
+            for point, of_point in times.items():
+                found = self._writer.execute(f"SELECT {_ID}", (group, device_class, device, point)).fetchone()
+                rows = [(found[0], at) for at in sorted(of_point)]
+                gone += max(self._writer.executemany("DELETE FROM reading WHERE series = ? AND ts = ?", rows).rowcount, 0)
+                self._writer.executemany("DELETE FROM doubtful WHERE series = ? AND ts = ?", rows)
+        return gone
 
     def ping(self) -> None:
         """See `Telemetry.ping`."""

@@ -317,6 +317,24 @@ def test_a_long_name_is_asked_for_all_the_same(store: Telemetry) -> None:
     assert "longer than 200" in refused.reason
 
 
+def test_readings_that_are_to_go_are_gone_and_no_others(store: Telemetry) -> None:
+    """Those of the times that are named, good or not, of this device; what never was there is no error."""
+    device, other = fresh(), fresh()
+    times = [T0 + n for n in range(10)]
+    store.write([good(name, at, 1.0, point) for name in (device, other) for at in times for point in (POINT, "second")])
+    store.write([doubtful(device, T0 + 20, Quality.SUSPECT, 7.5), doubtful(device, T0 + 21, Quality.BAD)])
+    names = (GROUP, CLASS, device)
+    gone = [T0 + n for n in (0, 3, 4, 5, 9, 20, 33)]
+    assert store.forget(*names, {POINT: gone, "second": gone[:-2]}) == 11
+    left = [T0 + n for n in (1, 2, 6, 7, 8)]
+    assert [at for at, _, _ in held(store, device)] == [*left, T0 + 21]
+    assert [reading.at for reading in store.series(*names, "second", T0, T0 + 99)] == left
+    assert store.doubtful_samples(*names, POINT, T0, T0 + 99) == []
+    assert [at for at, _, _ in held(store, other)] == times
+    assert store.forget(*names, {POINT: gone, "third": [T0]}) == 0
+    assert store.forget(*names, {}) == store.forget(GROUP, CLASS, fresh(), {POINT: times}) == 0
+
+
 def test_groups_and_classes_keep_apart(store: Telemetry) -> None:
     """The same device id in another group or class is another series."""
     device = fresh()

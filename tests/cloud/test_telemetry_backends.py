@@ -67,6 +67,18 @@ def test_a_time_that_retention_has_dropped_is_refused(open_store: Opener, influx
     assert store.latest("g", "meter", "d")["p"].at == 4_102_444_800_000
 
 
+def test_a_line_goes_when_all_its_readings_may(open_store: Opener, influxd: Server) -> None:
+    """InfluxDB cannot delete a field: a line with a point that stays, or with a doubtful reading of one, stays whole."""
+    store = open_store(influxd.url("forgotten"))
+    store.write([line for n in range(6) for line in row("d", T0 + n, "a", "b")])
+    store.write([Stored("g", "meter", Reading("d", "c", 9.0, T0 + 2, Quality.SUSPECT))])
+    assert store.forget("g", "meter", "d", {"a": range(T0, T0 + 6)}) == 0
+    assert store.forget("g", "meter", "d", {"a": range(T0, T0 + 5), "b": range(T0, T0 + 6)}) == 8
+    assert [reading.at for reading in store.series("g", "meter", "d", "a", T0, T0 + 9)] == [T0 + 2, T0 + 5]
+    assert store.count("g", "meter", "d", "b") == 2
+    assert store.doubtful_samples("g", "meter", "d", "c", T0, T0 + 9) == [(T0 + 2, 9.0)]
+
+
 def test_a_killed_server_is_down_and_what_it_took_is_kept(open_store: Opener, mortal_influxd: Server) -> None:
     """Every call raises StoreDown once the server is dead, and the message holds no password."""
     store = open_store(mortal_influxd.url())
@@ -75,6 +87,7 @@ def test_a_killed_server_is_down_and_what_it_took_is_kept(open_store: Opener, mo
     calls = [
         lambda: store.write(row("d", T0 + 1, "p")),
         lambda: store.latest("g", "meter", "d"),
+        lambda: store.forget("g", "meter", "d", {"p": [T0]}),
         lambda: store.series("g", "meter", "d", "p", T0, T0 + 1),
         lambda: store.windows("g", "meter", "d", "p", T0, T0 + 1, [T0, T0 + 1], Aggregate.MEAN),
         lambda: store.write_figures("ledger_hour", [Figures({}, {"x": 1.0}, T0)]),

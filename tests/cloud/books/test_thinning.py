@@ -1,0 +1,272 @@
+"""What is thinned, and that nothing that was settled can tell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cloud.ledger import keeping
+from cloud.ledger.keeping import Keep, thin
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.registry import tables
+from cloud.registry.database import writing
+from cloud.telemetry.base import Polled, Stored
+from contract.clock import Clock, parse_time
+from contract.reading import Quality, Reading
+
+if TYPE_CHECKING:
+    from tests.cloud.books.conftest import Books
+
+BEGIN = parse_time("2026-03-01T00:00:00+08:00")
+MINUTE = 60_000
+LATER = BEGIN + 100 * DAY_MS
+"""Counters of the first days are older than 90 days then, gauges are not older than 400."""
+MUCH_LATER = BEGIN + 410 * DAY_MS
+GONE_OF_48 = 46 * 55 - 4
+"""Of two days of a steady counter: of each hour but the first and the last, less four minutes that show how it began."""
+SERIES = ("510802", "electricity", "power", "energy_import")
+FAULTS = ("zero", "up", "down", "frozen", "flicker", "reset", "jump")
+_FACTS = (tables.ledger_hour, tables.judgement, tables.touched, tables.event)
+
+
+def steady(start: int, hours: int, value: float = 100.0, every: int = MINUTE) -> dict[int, float]:
+    """A counter of 0.01 kWh a minute."""
+    return {at: round(value + 0.01 * (at - start) / MINUTE, 2) for at in range(start, start + hours * HOUR_MS, every)}
+
+
+def kept(books: Books, point: str = "energy_import") -> list[int]:
+    return [reading.at for reading in books.telemetry.series(*SERIES[:3], point, 0, LATER * 2)]
+
+
+def drawn(books: Books, samples: Iterable[int], watts: float) -> None:
+    books.telemetry.write([Polled(*SERIES[:3], at, {"power": watts}) for at in samples])
+
+
+def quarters(start: int, hours: int) -> list[int]:
+    """What stays of a steady counter: the first minute of each quarter and the last of each hour."""
+    return [hour + minute * MINUTE for hour in range(start, start + hours * HOUR_MS, HOUR_MS) for minute in (0, 15, 30, 45, 59)]
+
+
+def settled(books: Books) -> list[Any]:
+    """All that the ledger says of the meter."""
+    of_hour = sa.select(tables.ledger_hour).where(tables.ledger_hour.c.meter == "power")
+    judged = sa.select(tables.judgement).where(tables.judgement.c.meter == "power")
+    return [*books.rows(of_hour.order_by(*of_hour.selected_columns[:3])), *books.rows(judged.order_by(*judged.selected_columns[:4]))]
+
+
+def rebuild(books: Books, hours: Iterable[int]) -> list[Any]:
+    """Forget what was settled, count all hours anew, and tell."""
+    with writing(books.engine).begin() as connection:
+        for table in _FACTS:
+            connection.execute(sa.delete(table))
+        connection.execute(sa.insert(tables.touched), [{"meter": "power", "hour": hour, "generation": 1} for hour in hours])
+    books.settle()
+    return settled(books)
+
+
+def test_a_steady_counter_keeps_quarters_and_the_edges_of_its_hours(books: Books) -> None:
+    """Of three days, a minute apart, five samples an hour stay, all of the first and the last hour, and how it went on after the first."""
+    samples = steady(BEGIN, 72)
+    books.read("power", samples)
+    books.settle()
+    before = settled(books)
+    done = thin(books.engine, books.telemetry, Keep(), LATER)
+    whole = [at for at in samples if at < BEGIN + HOUR_MS + 5 * MINUTE or at >= BEGIN + 71 * HOUR_MS]
+    assert kept(books) == sorted({*whole, *quarters(BEGIN, 72)})
+    assert (done.counters, done.gauges, done.left) == (len(samples) - len(kept(books)), 0, False)
+    assert done.counters == 70 * 55 - 4
+    assert rebuild(books, range(BEGIN, BEGIN + 72 * HOUR_MS, HOUR_MS)) == before
+    assert thin(books.engine, books.telemetry, Keep(), LATER) == (0, 0, 0, False)
+
+
+@pytest.mark.parametrize(("age", "gone"), [(90, 0), (91, 1), (92, 2)])
+def test_a_day_is_thinned_when_it_is_90_days_old(books: Books, age: int, gone: int) -> None:
+    """Counted from the begin of today in Shanghai, whatever the hour; a younger day keeps every sample."""
+    books.read("power", steady(BEGIN, 72))
+    books.settle()
+    thin(books.engine, books.telemetry, Keep(), BEGIN + age * DAY_MS + 7 * HOUR_MS)
+    of_day = [sum(begin <= at < begin + DAY_MS for at in kept(books)) for begin in range(BEGIN, BEGIN + 3 * DAY_MS, DAY_MS)]
+    assert [number < 1440 for number in of_day] == [day < gone for day in range(3)]
+
+
+def test_nothing_goes_that_is_kept_for_ever(books: Books) -> None:
+    """0 days is for ever, of counters and gauges each."""
+    samples = steady(BEGIN, 48)
+    books.read("power", samples)
+    drawn(books, samples, 600.0)
+    books.settle()
+    assert thin(books.engine, books.telemetry, Keep(0, 0), MUCH_LATER) == (0, 0, 0, False)
+    assert kept(books) == kept(books, "power") == list(samples)
+
+
+def test_everything_stays_around_what_was_judged(books: Books) -> None:
+    """An excursion of three minutes: all samples from the hour before it to the hour after it, and both its ends, stay."""
+    samples = steady(BEGIN, 72)
+    away = BEGIN + 36 * HOUR_MS + 30 * MINUTE
+    samples |= {away + n * MINUTE: 7.0 for n in range(3)}
+    books.read("power", samples)
+    books.settle()
+    before = settled(books)
+    assert [row[3] for row in before if row[0] == "510802"] == ["excursion"]
+    thin(books.engine, books.telemetry, Keep(), LATER)
+    around = range(BEGIN + 35 * HOUR_MS, BEGIN + 38 * HOUR_MS, MINUTE)
+    assert set(around) <= set(kept(books))
+    assert len(kept(books)) < len(samples) / 4
+    assert rebuild(books, range(BEGIN, BEGIN + 72 * HOUR_MS, HOUR_MS)) == before
+
+
+def test_a_day_waits_for_hours_that_are_to_be_counted(books: Books) -> None:
+    """While an hour of the meter waits, nothing of its device goes; then all at once."""
+    samples = steady(BEGIN, 48)
+    books.read("power", samples)
+    assert thin(books.engine, books.telemetry, Keep(), LATER).days == 0
+    assert kept(books) == list(samples)
+    books.settle()
+    assert thin(books.engine, books.telemetry, Keep(), LATER).counters == GONE_OF_48
+
+
+def test_a_pass_is_bounded_and_the_next_goes_on(books: Books) -> None:
+    """Two days a pass: the first two of five days are thinned, and the pass says that days are left."""
+    books.read("power", steady(BEGIN, 120))
+    books.settle()
+    first = thin(books.engine, books.telemetry, Keep(), LATER, limit=2)
+    assert (first.days, first.left) == (2, True)
+    assert sum(at >= BEGIN + 2 * DAY_MS for at in kept(books)) == 3 * 1440
+    passes = [thin(books.engine, books.telemetry, Keep(), LATER, limit=2) for _ in range(5)]
+    assert first.counters + sum(one.counters for one in passes) == 118 * 55 - 4
+    assert not passes[-1].left
+
+
+def test_what_a_clock_explains_stays(books: Books) -> None:
+    """Readings of a span that an offset covers, and those at the time that they truly were, are not touched."""
+    samples = steady(BEGIN, 120)
+    books.read("power", samples)
+    books.settle()
+    start, end = BEGIN + 50 * HOUR_MS, BEGIN + 54 * HOUR_MS
+    row = {"grp": "510802", "source": "power", "valid_from": start, "valid_to": end, "by": "somebody", "whole": True, "good": "{}"}
+    row |= {"offset_from_ms": 10 * HOUR_MS, "offset_to_ms": 10 * HOUR_MS, "state": "closed", "why": "", "recorded_at": 0}
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.insert(tables.clock_offset), [row])
+    before = rebuild(books, range(BEGIN, BEGIN + 120 * HOUR_MS, HOUR_MS))
+    thin(books.engine, books.telemetry, Keep(), LATER)
+    assert set(range(start - 10 * HOUR_MS, end + MINUTE, MINUTE)) <= set(kept(books))
+    assert len(kept(books)) < len(samples) / 3
+    assert rebuild(books, range(BEGIN, BEGIN + 120 * HOUR_MS, HOUR_MS)) == before
+
+
+def test_a_doubtful_reading_beside_a_good_one_stays(books: Books) -> None:
+    """Nobody knows yet where it belongs: of its time neither goes, nor what was never good."""
+    samples = steady(BEGIN, 48)
+    twin, alone = BEGIN + 20 * HOUR_MS + 7 * MINUTE, BEGIN + 20 * HOUR_MS + 8 * MINUTE + 1
+    books.read("power", samples)
+    books.settle()
+    readings = [Reading("power", SERIES[3], 99.0, at, Quality.SUSPECT) for at in (twin, alone)]
+    books.telemetry.write([Stored(*SERIES[:2], reading) for reading in readings])
+    assert thin(books.engine, books.telemetry, Keep(), LATER).counters == GONE_OF_48 - 1
+    assert {twin, alone} <= set(kept(books))
+    assert books.telemetry.doubtful_samples(*SERIES, BEGIN, LATER) == [(twin, 99.0), (alone, 99.0)]
+
+
+def test_gauges_go_after_400_days_but_where_a_counter_stood(books: Books) -> None:
+    """Power goes while the counter rose; for the hours of a rest, and one to each side, it stays, since it says that nothing was drawn."""
+    samples = steady(BEGIN, 20)
+    rest = BEGIN + 20 * HOUR_MS
+    top = samples[max(samples)]
+    samples |= dict.fromkeys(range(rest, rest + 5 * HOUR_MS, MINUTE), top) | steady(rest + 5 * HOUR_MS, 23, top)
+    books.read("power", samples)
+    drawn(books, samples, 0.0)
+    books.settle()
+    before = settled(books)
+    thin(books.engine, books.telemetry, Keep(), LATER)
+    assert kept(books, "power") == list(samples)
+    done = thin(books.engine, books.telemetry, Keep(), MUCH_LATER)
+    ends = {hour * HOUR_MS + BEGIN for hour in (0, 47)}
+    stayed = {*ends, *range(rest - HOUR_MS, rest + 6 * HOUR_MS, HOUR_MS)}
+    assert {at // HOUR_MS * HOUR_MS for at in kept(books, "power")} == stayed
+    assert done.gauges == len(samples) - 60 * len(stayed)
+    assert rebuild(books, range(BEGIN, BEGIN + 48 * HOUR_MS, HOUR_MS)) == before
+
+
+async def test_the_worker_thins_once_a_day_by_the_clock(books: Books) -> None:
+    """It begins when the ledger has settled, and says in one line what went."""
+    books.read("power", steady(BEGIN, 48))
+    ready = False
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def caught_up() -> bool:
+        loop.call_soon_threadsafe(asked.set)
+        return ready
+
+    with structlog.testing.capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keeping, "SOON", 0.01)
+        running = asyncio.create_task(keeping.run(books.engine, books.telemetry, Clock(LATER / 1000), Keep(), caught_up))
+        async with asyncio.timeout(20):
+            await asked.wait()
+        assert lines == []
+        books.settle()
+        ready = True
+        async with asyncio.timeout(20):
+            while not lines:  # noqa: ASYNC110 (the log is for looking at)
+                await asyncio.sleep(0.01)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    assert [(line["event"], line["counters"], line["gauges"], line["left"]) for line in lines] == [
+        ("readings thinned", GONE_OF_48, 0, False)
+    ]
+
+
+def history(rng: random.Random) -> dict[int, float]:
+    """A counter with rests, bursts, gaps and the faults of the field, from a minute to a quarter of an hour apart."""
+    at, value, rate = BEGIN + rng.randrange(HOUR_MS), rng.choice([5.0, 999_990.0, 13_423.7]), rng.choice([0.05, 3, 20])
+    every, rest, busy, left = rng.choice([1, 1, 2, 5, 15]) * MINUTE, rng.choice([0, 0.3, 0.9]), 1.0, 0
+    found: list[tuple[int, float]] = []
+    for _ in range(rng.randint(150, 900)):
+        at += every + rng.randrange(20_000) + (rng.randint(1, 80) * HOUR_MS if rng.random() < 0.003 else 0)
+        busy, left = (rng.choice([0, 1, 4]), rng.randint(20, 400)) if left <= 0 and rng.random() < 0.02 else (busy, left - 1)
+        value += 0 if rng.random() < rest else rng.random() * rate * busy * every / HOUR_MS
+        found.append((at, round(value % 1e6, 2)))
+    for _ in range(rng.randint(0, 4)):
+        first, length, fault = rng.randrange(len(found)), rng.choice([1, 1, 2, 3, 20, 200]), rng.choice(FAULTS)
+        end = len(found) if fault in {"reset", "jump"} else first + length
+        base = found[first][1]
+        found[first:end] = [(at, faulty(fault, value, base, rng)) for at, value in found[first:end]]
+    return dict(found)
+
+
+def faulty(fault: str, value: float, base: float, rng: random.Random) -> float:
+    """What a counter shows instead of a value, from one where it showed `base`."""
+    flicker = 0.01 if rng.random() < 0.3 else 0.0
+    shown = {"zero": 0.0, "up": value + 655.36, "down": value - 3, "frozen": base, "flicker": value - flicker}
+    return max(round((shown | {"reset": value - base + 0.5, "jump": value + 500})[fault], 2), 0.0)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.randoms(use_true_random=False), st.sampled_from([None, 0.0, 800.0]))
+def test_counting_anew_after_thinning_says_the_same(books: Books, rng: random.Random, watts: float | None) -> None:
+    """Whatever the counter did: the same hours and the same judgements, after counters were thinned and after gauges went."""
+    with books.telemetry._lock:
+        for store in books.telemetry._all:
+            store.execute("DELETE FROM reading")
+    with writing(books.engine).begin() as connection:
+        for table in (tables.thinned, tables.learnt):
+            connection.execute(sa.delete(table))
+    samples = history(rng)
+    hours = sorted({at // HOUR_MS * HOUR_MS for at in samples})
+    books.read("power", samples)
+    if watts is not None:
+        drawn(books, samples, watts)
+    before = rebuild(books, hours)
+    for days in (120, 420):
+        thin(books.engine, books.telemetry, Keep(), max(samples) + days * DAY_MS, 10_000)
+        assert rebuild(books, hours) == before
