@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import prometheus_client
@@ -48,7 +48,7 @@ class Keep(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What a pass did: days of devices that it looked at, readings that are gone, and whether days are left to look at."""
+    """What a pass did: days of devices that it looked at, readings that are gone, and whether days may be left to look at."""
 
     days: int
     counters: int
@@ -80,7 +80,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, keep: Keep,
 
 
 def thin(engine: sa.Engine, telemetry: Telemetry, keep: Keep, now: int, limit: int = LIMIT) -> Pass:
-    """Let go what is older than it is kept; what an interrupted pass had done is not lost.
+    """Let go what is older than it is kept; an interrupted pass is taken up where it was, or a little before.
 
     Args:
         engine: Of the registry and ledger.
@@ -97,16 +97,18 @@ def thin(engine: sa.Engine, telemetry: Telemetry, keep: Keep, now: int, limit: i
     for kind, kept in ((Kind.COUNTER, keep.counters), (Kind.GAUGE, keep.gauges)):
         end = floor(now, "day") - kept * DAY_MS
         for device in _devices(engine, telemetry) if kept else ():
+            if days == limit:
+                break
+            done: int | None = None
             for day in device.days(kind, end):
-                if days == limit:
-                    return Pass(days, gone[Kind.COUNTER], gone[Kind.GAUGE], left=True)
-                if device.waits(day):
+                if days == limit or device.waits(day):
                     break
                 number = device.thin(kind, day)
                 THINNED.labels(kind.value).inc(number)
-                gone[kind] += number
-                days += 1
-    return Pass(days, gone[Kind.COUNTER], gone[Kind.GAUGE], left=False)
+                gone[kind], days, done = gone[kind] + number, days + 1, day + DAY_MS
+            if done is not None:
+                device.mark(kind, done)
+    return Pass(days, gone[Kind.COUNTER], gone[Kind.GAUGE], left=days == limit)
 
 
 def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
@@ -172,11 +174,14 @@ class _Device:
         times = {name: self._counter(name, day, quiet) for name in self.points[Kind.COUNTER]}
         if kind is Kind.GAUGE:
             times |= {name: self._gauge(name, day, quiet) for name in self.points[Kind.GAUGE]}
-        gone = self.telemetry.forget(*self.names, {name: of_point for name, of_point in times.items() if of_point})
-        row = {"grp": self.names[0], "device": self.names[2], "kind": kind.value, "until": day + DAY_MS}
+        times = {name: of_point for name, of_point in times.items() if of_point}
+        return self.telemetry.forget(*self.names, times) if times else 0
+
+    def mark(self, kind: Kind, until: int) -> None:
+        """Keep how far the readings of a kind are done; without it they are looked at again, and nothing more goes."""
+        row = {"grp": self.names[0], "device": self.names[2], "kind": kind.value, "until": until}
         with writing(self.engine).begin() as connection:
             upsert(connection, tables.thinned, [row])
-        return gone
 
     def _counter(self, point: str, day: int, quiet: Mapping[str, _Around]) -> list[int]:
         """Times of a day at which a counter's good readings go; a doubtful one beside it belongs to a clock, and keeps its time."""
@@ -233,4 +238,6 @@ class _Around:
         spans = spans_of(judged, [one.at for one in rules.exchanges], [one.at for one in rules.ratios])
         rates = [rules.limits.rate, *(row[1] for row in counter.learnt if rules.limits.rate_is_default)]
         rate = min((one for one in rates if one is not None), default=None)
-        self.quiet = Quiet({begin: one for begin, one in levels.items() if begin not in open_hours}, [*spans, *moved], rate)
+        self.quiet = Quiet(
+            {begin: one for begin, one in levels.items() if begin not in open_hours}, [*spans, *moved], replace(rules.limits, rate=rate)
+        )

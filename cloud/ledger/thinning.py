@@ -12,12 +12,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from cloud.ledger.counters import UNDECIDED, Judgement
 from cloud.ledger.judging import FOLLOWING
-from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, Kind, Sample
+from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, Kind
+from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.settled import DECIDED, Level
 
@@ -41,12 +41,12 @@ class Quiet(NamedTuple):
     Attributes:
         levels: The last point of each hour that is settled for good, by begin of the hour.
         whole: Times that keep all samples.
-        rate: Least that the branch was ever believed to draw at most in an hour; None if it may draw anything.
+        limits: The strictest that were ever held against its samples.
     """
 
     levels: Mapping[int, Level]
     whole: Sequence[Span]
-    rate: int | None
+    limits: Limits
 
 
 def spans_of(judgements: Sequence[Judgement], exchanges: Sequence[int], ratios: Sequence[int]) -> list[Span]:
@@ -90,6 +90,7 @@ def staying(samples: Sequence[Sample], quiet: Quiet) -> set[int]:
     first, last = (times[0] // HOUR_MS * HOUR_MS, times[-1] // HOUR_MS * HOUR_MS) if times else (0, 0)
     bounds = {hour: (bisect_left(times, hour), bisect_left(times, hour + HOUR_MS)) for hour in range(first, last + HOUR_MS, HOUR_MS)}
     grids = {hour: grid(samples[low:high]) for hour, (low, high) in bounds.items() if low < high}
+    steady = {hour for hour, (low, high) in bounds.items() if low < high and _follows(hour, samples[low:high], quiet)}
     thinned: dict[int, set[int]] = {}
     pinned: set[int] = set()
     for hour, (low, high) in bounds.items():
@@ -99,13 +100,14 @@ def staying(samples: Sequence[Sample], quiet: Quiet) -> set[int]:
         if rise is not None:
             pinned.update(times[max(low + rise - 1, 0) : low + rise + FOLLOWING + 2])
         beside = (grids.get(hour - HOUR_MS, ()), grids.get(hour + HOUR_MS, ()))
-        if all(_is_dense(sorted(one)) for one in beside) and _counts_only(hour, samples[low:high], quiet):
+        undoubted = hour in steady and hour - HOUR_MS in steady
+        if undoubted and all(_is_dense(sorted(one)) for one in beside) and _counts_only(hour, samples[low:high], quiet):
             thinned[hour] = grids[hour]
     stays = set(pinned)
     for hour, (low, high) in bounds.items():
         inside = times[low:high]
         kept = [sample for sample in samples[low:high] if sample[0] in pinned or sample[0] in thinned.get(hour, ())]
-        stays.update((at for at, _ in kept) if hour in thinned and _can_rise(hour, kept, quiet) else inside)
+        stays.update((at for at, _ in kept) if hour in thinned and _follows(hour, kept, quiet) else inside)
     return stays
 
 
@@ -130,16 +132,18 @@ def _first_rise(hour: int, samples: Sequence[Sample], levels: Mapping[int, Level
     return next((index for index, (_, value) in enumerate(samples) if value > before[1]), None)
 
 
-def _can_rise(hour: int, kept: Sequence[Sample], quiet: Quiet) -> bool:
-    """Whether each sample that stays follows from the one before it at the least rate: noise of a digit must not add up to a jump."""
-    if quiet.rate is None:
-        return True
-    level = quiet.levels[hour - HOUR_MS][1]
-    points = [quiet.levels[hour - HOUR_MS]]
-    for at, value in kept:
-        level = max(level, value)
-        points.append((at, level))
-    return all((b[1] - a[1]) * HOUR_MS <= quiet.rate * (b[0] - a[0]) for a, b in pairwise(points))
+def _follows(hour: int, samples: Sequence[Sample], quiet: Quiet) -> bool:
+    """Whether each of an hour's samples, or of those that stay, may follow from the level before it."""
+    before = quiet.levels.get(hour - HOUR_MS)
+    if before is None:
+        return False
+    at, level = before
+    for sample in samples:
+        # What stays falls no deeper than all of it did, so the rise alone is asked about.
+        if not quiet.limits.agrees(at, min(level, sample[1]), sample):
+            return False
+        at, level = sample[0], max(level, sample[1])
+    return True
 
 
 def restless(hours: Collection[int], measured: Collection[int], whole: Sequence[Span]) -> set[int]:

@@ -31,8 +31,8 @@ MINUTE = 60_000
 LATER = BEGIN + 100 * DAY_MS
 """Counters of the first days are older than 90 days then, gauges are not older than 400."""
 MUCH_LATER = BEGIN + 410 * DAY_MS
-GONE_OF_48 = 46 * 55 - 4
-"""Of two days of a steady counter: of each hour but the first and the last, less four minutes that show how it began."""
+GONE_OF_48 = 45 * 55
+"""Of two days of a steady counter: of each hour but the first two and the last."""
 SERIES = ("510802", "electricity", "power", "energy_import")
 FAULTS = ("zero", "up", "down", "frozen", "flicker", "reset", "jump")
 _FACTS = (tables.ledger_hour, tables.judgement, tables.touched, tables.event)
@@ -74,16 +74,16 @@ def rebuild(books: Books, hours: Iterable[int]) -> list[Any]:
 
 
 def test_a_steady_counter_keeps_quarters_and_the_edges_of_its_hours(books: Books) -> None:
-    """Of three days, a minute apart, five samples an hour stay, all of the first and the last hour, and how it went on after the first."""
+    """Of three days, a minute apart, five samples an hour stay, all of the first two hours and of the last."""
     samples = steady(BEGIN, 72)
     books.read("power", samples)
     books.settle()
     before = settled(books)
     done = thin(books.engine, books.telemetry, Keep(), LATER)
-    whole = [at for at in samples if at < BEGIN + HOUR_MS + 5 * MINUTE or at >= BEGIN + 71 * HOUR_MS]
+    whole = [at for at in samples if at < BEGIN + 2 * HOUR_MS or at >= BEGIN + 71 * HOUR_MS]
     assert kept(books) == sorted({*whole, *quarters(BEGIN, 72)})
     assert (done.counters, done.gauges, done.left) == (len(samples) - len(kept(books)), 0, False)
-    assert done.counters == 70 * 55 - 4
+    assert done.counters == 69 * 55
     assert rebuild(books, range(BEGIN, BEGIN + 72 * HOUR_MS, HOUR_MS)) == before
     assert thin(books.engine, books.telemetry, Keep(), LATER) == (0, 0, 0, False)
 
@@ -142,7 +142,7 @@ def test_a_pass_is_bounded_and_the_next_goes_on(books: Books) -> None:
     assert (first.days, first.left) == (2, True)
     assert sum(at >= BEGIN + 2 * DAY_MS for at in kept(books)) == 3 * 1440
     passes = [thin(books.engine, books.telemetry, Keep(), LATER, limit=2) for _ in range(5)]
-    assert first.counters + sum(one.counters for one in passes) == 118 * 55 - 4
+    assert first.counters + sum(one.counters for one in passes) == 117 * 55
     assert not passes[-1].left
 
 
