@@ -80,7 +80,7 @@ class Judgement(NamedTuple):
 
 UNDECIDED = "undecided"
 HELD = "held"
-"""A gap or a rest that was held against the usual use and found to be in order."""
+"""A rest that was held against the usual use and found to be in order."""
 
 
 @dataclass(frozen=True, slots=True)

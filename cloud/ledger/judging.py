@@ -15,6 +15,8 @@ from cloud.ledger.usual import Usual
 
 HELD_MS = DAY_MS
 """A longer gap in which a reset was possible is held against the usual use."""
+_SLACK = 0.05
+"""The usual use is known to about this part."""
 FLAT_MS = 2 * HOUR_MS
 """A counter that stands for less is never called frozen."""
 FLAT_UNSEEN_MS = 7 * DAY_MS
@@ -151,17 +153,27 @@ def _count_gap(since: int, at: int, ends: tuple[int, int], rules: Rules, evidenc
     """A rise over a gap: measured as a whole, unless it is so small that the counter must have begun anew or turned unseen."""
     before, after = ends
     used, most, modulus = after - before, rules.limits.most(at - since), rules.limits.modulus
+    basis = None
     if at - since > HELD_MS and evidence.usual is not None and not rules.is_idle(since, at):
         anew = before > 0 and (most is None or after <= most)
         turned = modulus is not None and (most is None or used + modulus <= most)
         if anew or turned:
             usual, basis = evidence.usual.amount(since, at), evidence.usual.basis(at)
-            if usual is not None and 2 * used < usual and (turned or after <= 2 * usual):
+            if usual is not None and ((anew and _hides_reset(used, after, usual)) or (turned and 2 * used < usual)):
                 found.intervals.append(Interval(since, at, usual, Provenance.ESTIMATED))
                 found.judgements.append(Judgement(Kind.SHORTFALL, since, at, at, before, after, usual, usual - used, basis))
                 return
-            found.judgements.append(Judgement(HELD, since, at, at, before, after, used, 0, basis))
+    if at - since > HELD_MS:
+        found.judgements.append(Judgement(Kind.GAP, since, at, at, before, after, used, 0, basis))
     found.intervals.append(Interval(since, at, used, Provenance.DISTRIBUTED))
+
+
+def _hides_reset(used: int, after: int, usual: int) -> bool:
+    """Whether a rise is too small, and all that the counter shows may have been used in the gap.
+
+    A counter that began anew lost at least what it showed before, so one that shows more than the usual use did not begin anew.
+    """
+    return used < (1 - _SLACK) * usual and after <= (1 + _SLACK) * usual
 
 
 def _thaw(path: Path, rules: Rules, evidence: Evidence, found: Judged) -> dict[int, int | None]:

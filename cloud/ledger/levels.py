@@ -40,6 +40,8 @@ class Kind(StrEnum):
     """Was away from its level and came back; what it showed meanwhile counts nothing."""
     FROZEN = "frozen"
     """Stood while something was used, and caught up in one step."""
+    GAP = "gap"
+    """Nothing was heard for more than a day; what it rose by is spread over the time."""
     SHORTFALL = "shortfall"
     """Rose over a gap by less than half of its usual use, where it may have begun anew or turned unseen."""
 
