@@ -64,11 +64,13 @@ def place(change: Exchange, samples: Sequence[Sample], limits: Limits) -> Break 
         since, old = samples[index]
         for at, new in samples[index + 1 : index + 1 + _MEANWHILE]:
             most = limits.most(at - since)
-            if _within(change.last - old, limits.step, most) and _within(new - change.first, limits.step, most):
+            if not _within(new - change.first, limits.step, most):
+                continue  # neither meter's
+            if _within(change.last - old, limits.step, most):
                 moment = _moment(change.at, (since, at), (change.last - old, new - change.first), limits)
                 away = 0 if inside else max(since - change.at, change.at - at, 0)
                 found.append((away, at - since, Break(since, at, moment, change.last, change.first)))
-                break
+            break  # what the new meter shows is not passed over to make room for a wrong last value
     return min(found)[2] if found else None
 
 

@@ -55,7 +55,7 @@ class Counted:
     levels: dict[int, Level] = field(default_factory=dict)
     provisional: set[int] = field(default_factory=set)
     judgements: dict[tuple[int, str], Judgement] = field(default_factory=dict)
-    placed: dict[int, int] = field(default_factory=dict)
+    placed: dict[int, int | None] = field(default_factory=dict)
     unusable: dict[int, str] = field(default_factory=dict)
 
     def replaces(self, hour: int) -> bool:
@@ -218,13 +218,15 @@ class _Pass:
         for exchange in self.counter.rules.exchanges:
             if samples[0][0] <= exchange.at + SNAP_MS and exchange.at - SNAP_MS <= samples[-1][0]:
                 placed = breaks.place(exchange, samples, limits)
+                if placed is not None and any((one.since, one.at) == (placed.since, placed.at) for one in found):
+                    placed = None  # one break takes one record
+                self.found.placed[exchange.at] = None if placed is None else placed.at
                 if placed is not None:
                     found.append(placed)
-                    self.found.placed[exchange.at] = placed.at
         for change in self.counter.rules.ratios:
             if samples[0][0] <= change.at + TAKEN_OVER_MS and change.at - HOUR_MS <= samples[-1][0]:
                 placed = breaks.place_ratio(change, samples, limits)
-                if placed is not None:
+                if placed is not None and all((one.since, one.at) != (placed.since, placed.at) for one in found):
                     found.append(placed)
         return sorted(found, key=lambda one: (one.at, one.moment))
 

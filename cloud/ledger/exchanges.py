@@ -69,7 +69,8 @@ def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> Non
             raise RecordError(f"last, first: {error}") from error
         row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
         _check(connection, load_meters(connection, [change.meter])[change.meter], change, last, first)
-        upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
+        _check_single(connection, change)
+        upsert(connection, tables.exchange, [row | {"placed_at": None, "reason": change.why, "recorded_by": by, "recorded_at": now}])
         hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
         upsert(connection, tables.touched, [hour], add="generation")
         audited(connection, "exchange", row | {"why": change.why}, by, now)
@@ -113,8 +114,13 @@ def record_out_of_use(engine: sa.Engine, time: OutOfUse, by: str, now: int) -> N
         group = connection.execute(sa.select(tables.meter.c.grp).where(tables.meter.c.id == time.meter)).scalar_one()
         row = {"grp": group, "meter": time.meter, "start": time.start, "end": time.end, "reason": time.why}
         upsert(connection, tables.out_of_use, [row | {"recorded_by": by, "recorded_at": now}])
-        hours = range(time.start // HOUR_MS * HOUR_MS, min(time.end or now, now), HOUR_MS)
-        upsert(connection, tables.touched, [{"meter": time.meter, "hour": hour, "generation": 1} for hour in hours], add="generation")
+        hour = tables.ledger_hour.c
+        mine = sa.and_(hour.meter == time.meter, hour.hour >= time.start // HOUR_MS * HOUR_MS, hour.hour < min(time.end or now, now))
+        judged = tables.judgement.c
+        asked = sa.select(judged.since).where(judged.grp == group, judged.meter == time.meter, judged.until >= time.start)
+        counted = [*connection.execute(sa.select(hour.hour).where(mine).distinct()).scalars()]
+        counted += [since // HOUR_MS * HOUR_MS for since in connection.execute(asked).scalars()]
+        upsert(connection, tables.touched, [{"meter": time.meter, "hour": at, "generation": 1} for at in set(counted)], add="generation")
         audited(connection, "out_of_use", row, by, now)
 
 
@@ -137,6 +143,19 @@ def _check(connection: sa.Connection, meter: Known, change: Change, last: int, f
         _compare("last", last - before[1], change.at - before[0] + HOUR_MS, before, meter, limits)
     if after is not None and after[0] - change.at <= SNAP_MS:
         _compare("first", after[1] - first, after[0] - change.at + HOUR_MS, after, meter, limits)
+
+
+def _check_single(connection: sa.Connection, change: Change) -> None:
+    """Refuse a second record of one exchange: its break is taken.
+
+    Raises:
+        RecordError: When it was recorded for, so that it can be corrected there.
+    """
+    row = tables.exchange.c
+    near = sa.and_(row.meter == change.meter, row.at != change.at, row.at.between(change.at - SNAP_MS, change.at + SNAP_MS))
+    other = connection.execute(sa.select(row.at).where(near).limit(1)).scalar()
+    if other is not None:
+        raise RecordError(f"at: an exchange of {change.meter} is recorded for {iso(other)}; expected that time to correct it")
 
 
 def _around(connection: sa.Connection, meter: str, at: int) -> tuple[Level | None, Level | None]:

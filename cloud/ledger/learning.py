@@ -21,6 +21,8 @@ from cloud.telemetry.base import Aggregate, Telemetry
 
 MARGIN = 3
 """A branch may draw so many times what it drew in the busiest hour of a month."""
+_LOOKED_AT = 3
+"""In this hour of the day it is looked whether a month taught something; once a day is enough for what holds a month."""
 _LEAST_MEASURED = 0.9
 """The part of a month's hours that must be measured."""
 _LEAST_VALUES = 24
@@ -31,7 +33,7 @@ def untaught(connection: sa.Connection, meter: Known) -> int | None:
     """The newest settled hour (ms) of a meter, if nothing was learnt yet in its month."""
     hour, learnt = tables.ledger_hour.c, tables.learnt.c
     newest: int | None = connection.execute(sa.select(hour.hour).where(hour.meter == meter.id).order_by(hour.hour.desc()).limit(1)).scalar()
-    if newest is None:
+    if newest is None or periods.local_time(newest).hour != _LOOKED_AT:
         return None
     since = sa.and_(learnt.grp == meter.group, learnt.meter == meter.id, learnt.valid_from > periods.floor(newest, "month"))
     return None if connection.execute(sa.select(learnt.rate).where(since).limit(1)).first() else newest

@@ -249,8 +249,11 @@ class _Walk:
         return None
 
     def _left(self, first: Sample) -> Branch | None:
+        """A level that was left by a decision and that a run is back at by a step; what climbs on from above it is no return."""
+        since, level = self.path.times[-1], self.path.levels[-1]
         for branch in reversed(self.path.branches):
-            if first[0] - branch.at <= RETURN_MS and self.limits.is_possible(branch.at, branch.level, first):
+            climbs = level > branch.level and self.limits.is_possible(since, level, first)
+            if not climbs and first[0] - branch.at <= RETURN_MS and self.limits.is_possible(branch.at, branch.level, first):
                 return branch
         return None
 

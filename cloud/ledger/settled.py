@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.counters import UNDECIDED, Judgement
 from cloud.ledger.levels import RETURN_MS, Branch, Kind
 from cloud.ledger.periods import HOUR_MS
@@ -17,30 +18,38 @@ DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
 """Kinds by which a counter left a level that it may come back to."""
 _HOUR, _JUDGED = tables.ledger_hour.c, tables.judgement.c
 _COLUMNS = [_JUDGED[name] for name in Judgement._fields]
-_GOES_ON = sa.or_(_JUDGED.kind == UNDECIDED, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
-"""What nothing ended yet."""
 Level = tuple[int, int]
 """Time (ms) and level (base units) of the last point of an hour."""
+_GOES_ON = sa.or_(_JUDGED.kind == UNDECIDED, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
+"""What nothing ended yet."""
 
 
-@dataclass(frozen=True, slots=True)
+def _goes_on(one: Judgement) -> bool:
+    """The same of a judgement that was read."""
+    return one.kind == UNDECIDED or (one.kind == Kind.FROZEN and not one.amount)
+
+
+@dataclass(slots=True)
 class Settled:
-    """The ledger's rows of one meter, read on one connection."""
+    """The ledger's rows of one meter, read on one connection; judgements are read once for a time and kept."""
 
     connection: sa.Connection
     group: str
     meter: str
+    _since: int = INT64_MAX
+    _known: list[Judgement] = field(default_factory=list)
 
     def levels_before(self, hour: int, number: int) -> list[Level]:
         """The last points of the newest hours before one, newest first; none if hours in between still wait to be counted."""
         rows = sa.select(_HOUR.level_at, _HOUR.level).where(_HOUR.meter == self.meter, _HOUR.hour < hour, _HOUR.level_at.is_not(None))
-        found = self.connection.execute(rows.distinct().order_by(_HOUR.level_at.desc()).limit(number)).all()
+        found = self.connection.execute(rows.order_by(_HOUR.hour.desc()).limit(2 * number)).all()
+        levels = list(dict.fromkeys((at, level) for at, level in found))[:number]
         touched = tables.touched.c
-        if found:
-            between = sa.and_(touched.meter == self.meter, touched.hour >= found[-1][0] // HOUR_MS * HOUR_MS, touched.hour < hour)
+        if levels:
+            between = sa.and_(touched.meter == self.meter, touched.hour >= levels[-1][0] // HOUR_MS * HOUR_MS, touched.hour < hour)
             if self.connection.execute(sa.select(touched.hour).where(between).limit(1)).first():
                 return []
-        return [(at, level) for at, level in found]
+        return levels
 
     def levels(self, start: int, end: int) -> dict[int, Level]:
         """The last point of each hour of [start, end) that has one, by begin of the hour."""
@@ -61,31 +70,21 @@ class Settled:
 
     def judgements(self, start: int, end: int) -> list[Judgement]:
         """The judgements that begin in [start, end)."""
-        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter)
-        within = sa.and_(mine, _JUDGED.since >= start, _JUDGED.since < end)
-        return [
-            Judgement(*row) for row in self.connection.execute(sa.select(*_COLUMNS).where(within).order_by(_JUDGED.since, _JUDGED.kind))
-        ]
+        return [one for one in self._from(start) if start <= one.since < end]
 
     def begin(self, start: int) -> int:
         """Where to begin, so that nothing that was going on at a moment is cut in two."""
         while True:
-            mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.since < start)
-            going_on = sa.or_(_JUDGED.until >= start, _GOES_ON)
-            earlier: int | None = self.connection.execute(sa.select(sa.func.min(_JUDGED.since)).where(mine, going_on)).scalar()
-            if earlier is None:
+            going_on = [one.since for one in self._from(start) if one.since < start and (one.until >= start or _goes_on(one))]
+            if not going_on:
                 return start
-            start = earlier
+            start = min(going_on)
 
     def standing(self, start: int) -> Judgement | None:
         """The judgement that a counter is frozen and has not moved again, of one that stood before a moment."""
-        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.since < start)
-        frozen = sa.and_(mine, _JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0)
+        frozen = [one for one in self._from(start) if one.kind == Kind.FROZEN and not one.amount and one.since < start]
         later = sa.select(_HOUR.hour).where(_HOUR.meter == self.meter, _HOUR.hour >= start).limit(1)
-        if self.connection.execute(later).first():
-            return None
-        row = self.connection.execute(sa.select(*_COLUMNS).where(frozen).order_by(_JUDGED.since.desc()).limit(1)).one_or_none()
-        return None if row is None else Judgement(*row)
+        return None if not frozen or self.connection.execute(later).first() else frozen[-1]
 
     def branches(self, before: int) -> list[Branch]:
         """Levels that were left in the time before a moment, and that the counter may come back to."""
@@ -93,10 +92,22 @@ class Settled:
 
     def consulting(self, first: int, last: int) -> Sequence[Judgement]:
         """Judgements that rest on the usual use of weeks, or of a year before, which the hours from `first` to `last` touch."""
-        near = sa.and_(_JUDGED.since - WEEKS_MS - HOUR_MS <= last, _JUDGED.until + WEEKS_MS + HOUR_MS >= first)
-        earlier = sa.and_(_JUDGED.since - YEAR_MS <= last, _JUDGED.until - YEAR_MS >= first)
-        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.basis.is_not(None), sa.or_(near, earlier))
-        return [Judgement(*row) for row in self.connection.execute(sa.select(*_COLUMNS).where(mine))]
+        low, high = first - WEEKS_MS - HOUR_MS, last + WEEKS_MS + HOUR_MS
+        return [
+            one
+            for one in self._from(low)
+            if one.basis is not None
+            and ((one.since <= high and one.until >= low) or (one.since - YEAR_MS <= last and one.until - YEAR_MS >= first))
+        ]
+
+    def _from(self, start: int) -> list[Judgement]:
+        """The judgements that end after a moment, with room for what a return reopens, and those that nothing ended yet, by time."""
+        if start - RETURN_MS < self._since:
+            self._since = start - 2 * RETURN_MS
+            mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, sa.or_(_JUDGED.until >= self._since, _GOES_ON))
+            query = sa.select(*_COLUMNS).where(mine).order_by(_JUDGED.since, _JUDGED.kind)
+            self._known = [Judgement(*row) for row in self.connection.execute(query)]
+        return self._known
 
     def reaching(self, start: int, end: int) -> list[Judgement]:
         """The judgements that lie in [start, end) or reach into it, and those that nothing ended yet."""
