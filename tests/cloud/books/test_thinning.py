@@ -124,6 +124,43 @@ def test_everything_stays_around_what_was_judged(books: Books) -> None:
     assert rebuild(books, range(BEGIN, BEGIN + 72 * HOUR_MS, HOUR_MS)) == before
 
 
+def test_the_highest_sample_of_an_hour_stays(books: Books) -> None:
+    """A last digit that was a step higher for one minute is the level from then on, though the samples that follow show less."""
+    higher = BEGIN + 30 * HOUR_MS + 52 * MINUTE
+    end = BEGIN + 48 * HOUR_MS
+    samples = steady(BEGIN, 31) | dict.fromkeys(range(higher + MINUTE, end, MINUTE), 118.51)
+    assert samples[higher] == 118.52
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == "power").values(resolution=0.01))
+    books.read("power", samples)
+    books.settle()
+    before = settled(books)
+    assert {row[-1] for row in before if row[1] > higher} == {118_520}
+    thin(books.engine, books.telemetry, Keep(), LATER)
+    assert [(at - higher) // MINUTE for at in kept(books) if higher - 52 * MINUTE <= at < higher + 8 * MINUTE] == [-52, -37, -22, -7, 0, 7]
+    assert rebuild(books, range(BEGIN, end, HOUR_MS)) == before
+
+
+def test_the_samples_after_a_rest_stay(books: Books) -> None:
+    """Two steep rises after a rest are a busy morning; with quarters of an hour alone they would be a frozen counter that caught up."""
+    samples = steady(BEGIN, 240, every=5 * MINUTE)
+    rest = BEGIN + 121 * HOUR_MS
+    top = samples[rest]
+    busy = rest + 3 * HOUR_MS
+    shown = dict.fromkeys(range(rest, busy + 5 * MINUTE, 5 * MINUTE), top) | {busy + 5 * MINUTE: top + 0.5}
+    shown |= dict.fromkeys(range(busy + 10 * MINUTE, busy + HOUR_MS, 5 * MINUTE), top + 1.0)
+    lost = samples[busy + HOUR_MS] - (top + 1.0)
+    samples = {at: round(shown.get(at, value if at < rest else value - lost), 2) for at, value in samples.items()}
+    books.read("power", samples)
+    books.settle()
+    before = settled(books)
+    assert all(row[0] == "power" for row in before)
+    thin(books.engine, books.telemetry, Keep(), LATER + 20 * DAY_MS)
+    assert rebuild(books, range(BEGIN, BEGIN + 240 * HOUR_MS, HOUR_MS)) == before
+    assert set(range(busy, busy + 30 * MINUTE, 5 * MINUTE)) <= set(kept(books))
+    assert len(kept(books)) < len(samples) / 2
+
+
 def test_a_day_waits_for_hours_that_are_to_be_counted(books: Books) -> None:
     """While an hour of the meter waits, nothing of its device goes; then all at once."""
     samples = steady(BEGIN, 48)
