@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counted import Counted, Parts, count
-from cloud.ledger.counters import UNDECIDED, Provenance, shares
+from cloud.ledger.counters import HELD, UNDECIDED, Provenance, shares
 from cloud.ledger.known_meters import Known, load_meters
 from cloud.ledger.learning import learn, untaught
 from cloud.ledger.levels import Kind
@@ -189,7 +189,7 @@ def _tell(connection: sa.Connection, meter: Known, counted: Counted) -> None:
             {"since": iso(one.since), "before": one.before, "after": one.after, "counted": one.amount, "unit": unit},
         )
         for one in counted.judgements.values()
-        if one.kind != UNDECIDED
+        if one.kind not in {UNDECIDED, HELD}
     ]
     found += [(UNUSABLE, at, {"reason": why}) for at, why in counted.unusable.items()]
     rows = [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": json.dumps(detail)} for k, at, detail in found]

@@ -92,15 +92,18 @@ def judge(path: Path, rules: Rules, evidence: Evidence) -> Judged:
 
 
 def _add_excursions(path: Path, found: Judged) -> None:
-    """One judgement for all excursions that begin in one hour: a counter that flickers says it once."""
-    joined: dict[int, Judgement] = {}
+    """One judgement for all excursions that begin in one hour: a counter that flickers says it once.
+
+    The hour is that of the first sample that was away, since a pass knows it whole; it may begin at the point just before.
+    """
+    joined: list[Judgement] = []
     for one in path.excursions:
-        hour = one.since // HOUR_MS
-        if hour in joined:
-            joined[hour] = joined[hour]._replace(until=max(one.until, joined[hour].until))
+        last = joined[-1] if joined else None
+        if last is not None and (last.at // HOUR_MS == one.at // HOUR_MS or last.since == one.since):
+            joined[-1] = last._replace(until=max(one.until, last.until))
         else:
-            joined[hour] = Judgement(Kind.EXCURSION, one.since, one.at, one.until, one.level, one.shown, 0)
-    found.judgements += joined.values()
+            joined.append(Judgement(Kind.EXCURSION, one.since, one.at, one.until, one.level, one.shown, 0))
+    found.judgements += joined
 
 
 def _count_step(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged) -> None:
