@@ -45,9 +45,8 @@ def test_a_command_and_each_of_its_arguments_are_described(parser: argparse.Argu
             continue
         assert action.help, action.dest
         if action.nargs != 0 and not action.choices:
-            shown = action.metavar
-            assert isinstance(shown, str), action.dest
-            assert shown == shown.upper(), action.dest
+            shown = action.metavar if isinstance(action.metavar, tuple) else (action.metavar,)
+            assert all(isinstance(word, str) and word == word.upper() for word in shown), action.dest
 
 
 @pytest.mark.parametrize("parser", ALL, ids=lambda p: p.prog)
