@@ -224,7 +224,9 @@ def _check_counted(connection: sa.Connection, meter: str, month: str, now: int, 
     hours = (end - begin) // periods.HOUR_MS
     if end > now:
         raise EntryError("month", f"a device counts {meter} in {month}, which is not over; expected an entry after it")
-    if counted == hours:
+    estimated = sa.and_(mine, ledger.provenance == Provenance.ESTIMATED.value, ledger.amount > 0)
+    guessed = connection.execute(sa.select(ledger.hour).where(estimated).limit(1)).first()
+    if counted == hours and guessed is None:  # a bill knows better than an estimate
         why = f"a device counted {meter} in the whole of {month}; an entry would hide what it counted"
         raise EntryError("month", f"{why}. A bill beside it belongs to a meter of its own")
     if not agreed.replace:

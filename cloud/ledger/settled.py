@@ -74,11 +74,13 @@ class Settled:
 
     def begin(self, start: int) -> int:
         """Where to begin, so that nothing that was going on at a moment is cut in two."""
+        reaches = start
         while True:
-            going_on = [one.since for one in self._from(start) if one.since < start and (one.until >= start or _goes_on(one))]
+            going_on = [one.since for one in self._from(start) if one.since < start and (one.until >= reaches or _goes_on(one))]
             if not going_on:
                 return start
             start = min(going_on)
+            reaches = start + 1  # where one excursion ends and the next begins, the counter was at its level
 
     def standing(self, start: int) -> Judgement | None:
         """The judgement that a counter is frozen and has not moved again, of one that stood before a moment."""

@@ -165,3 +165,21 @@ def test_a_file_that_is_no_table_is_refused(books: Books, tmp_path: Path, conten
     assert f"{path}{expected}" in str(caught.value)
     with pytest.raises(EntriesError, match="cannot be read"):
         entries.import_csv(books.engine, tmp_path / "missing.csv", "wang", NOW)
+
+
+def test_a_bill_may_take_the_place_of_an_estimate(books: Books) -> None:
+    """A month of which hours are only estimated takes an entry where somebody says so; one that was measured as a whole does not."""
+    now = parse_time("2026-07-20T00:00:00+08:00")
+    begin, died, back = (parse_time(f"2026-0{day}T00:00:00+08:00") for day in ("4-01", "5-20", "6-10"))
+    rising = {at: 1000.0 + (at - begin) / HOUR_MS for at in range(begin, died, HOUR_MS)}
+    anew = {at: 1.0 + (at - back) / HOUR_MS for at in range(back, now, HOUR_MS)}
+    books.read("far", rising | anew)
+    books.settle()
+    with pytest.raises(EntryError, match="a device counted far in the whole of 2026-04"):
+        entries.enter(books.engine, "far", "2026-04", 700, "wang", now, Agreed(replace=True))
+    with pytest.raises(EntryError, match="import --replace"):
+        entries.enter(books.engine, "far", "2026-05", 700, "wang", now)
+    entries.enter(books.engine, "far", "2026-05", 700, "wang", now, Agreed(replace=True))
+    books.settle()
+    may = book.consumption(books.engine, "far", month_start(2026, 5), month_start(2026, 6), "month")
+    assert [(month["value"], month["provenance"]["manual"]) for month in may] == [(700.0, 1.0)]
