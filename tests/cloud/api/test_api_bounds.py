@@ -123,10 +123,10 @@ def _grow(context: Context, number: int) -> None:
 @pytest.mark.parametrize(
     ("path", "params", "most"),
     [
-        ("targets", {}, 12),
-        ("targets", {"scope": "unit:u1"}, 12),
-        ("targets", {"scope": "compound:c1", "year": "2025"}, 12),
-        ("consumption", {"meter": "m1", "every": "hour"} | YEAR, 2),
+        ("targets", {}, 16),
+        ("targets", {"scope": "unit:u1"}, 16),
+        ("targets", {"scope": "compound:c1", "year": "2025"}, 16),
+        ("consumption", {"meter": "m1", "every": "hour"} | YEAR, 3),
         ("denominators", YEAR, 6),
         ("devices", {}, 3),
         ("vehicles", {}, 3),
