@@ -321,7 +321,7 @@ WRONG_PLACES = [
     ("{name: a, url: !SECRET}", ":2: expected …"),
     ("{name: a, url: !s3cretpw x}", ":2: could not determine a constructor for the tag …"),
     ("{name: a, url: *SECRET }", ":2: "),
-    ("{name: a, url: !!int SECRET }", ": not YAML"),
+    ("{name: a, url: !!int SECRET }", ":2: channels.0.url: expected a plain name or number"),
 ]
 
 
