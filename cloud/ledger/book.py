@@ -19,10 +19,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counted import Counted, Parts, count
-from cloud.ledger.counters import HELD, UNDECIDED, Provenance, shares
+from cloud.ledger.counters import HELD, RESTING, UNDECIDED, Provenance, shares
 from cloud.ledger.known_meters import Known, load_meters
 from cloud.ledger.learning import learn, untaught
-from cloud.ledger.levels import Kind
+from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS, Every
 from cloud.ledger.settled import Settled
 from cloud.ledger.written import write_back
@@ -189,7 +189,7 @@ def _tell(connection: sa.Connection, meter: Known, counted: Counted) -> None:
             {"since": iso(one.since), "before": one.before, "after": one.after, "counted": one.amount, "unit": unit},
         )
         for one in counted.judgements.values()
-        if one.kind not in {UNDECIDED, HELD}
+        if one.kind not in {UNDECIDED, HELD, RESTING}
     ]
     found += [(UNUSABLE, at, {"reason": why}) for at, why in counted.unusable.items()]
     rows = [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": json.dumps(detail)} for k, at, detail in found]

@@ -14,13 +14,15 @@ from operator import itemgetter
 from cloud.ledger import breaks, judging
 from cloud.ledger.base_units import scale, to_base
 from cloud.ledger.breaks import SNAP_MS, TAKEN_OVER_MS, Break
-from cloud.ledger.counters import UNDECIDED, Judgement, Provenance, Rules, by_hours, levels_by_hour
-from cloud.ledger.judging import Evidence, Judged
+from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, Rules, by_hours, levels_by_hour
+from cloud.ledger.judging import Judged
 from cloud.ledger.known_meters import Counter, Known
-from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, Path, ReopenedError, follow
+from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, follow, still_open
 from cloud.ledger.limits import Limits, Sample
+from cloud.ledger.path import Open, Path, ReopenedError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from cloud.ledger.settled import DECIDED, Level, Settled
+from cloud.ledger.settled import DECIDED, Level, Settled, goes_on
+from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected
 from cloud.ledger.timed import Series, counter_samples
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS, Usual
 from cloud.telemetry.base import Aggregate, Telemetry
@@ -105,9 +107,11 @@ def _depending(settled: Settled, touched: Sequence[int]) -> list[int]:
     for one in settled.consulting(touched[0], touched[-1]):
         end, known = one.until + WEEKS_MS, one.basis or 0
         of_year = range(one.since - YEAR_MS, one.until - YEAR_MS)
+        is_daily = goes_on(one) or one.kind == RESTING
         for hour in touched:
             late = one.since - WEEKS_MS - HOUR_MS <= hour < known and not one.since <= hour < one.until - HOUR_MS
-            if late or hour in of_year or (known < end and known < floor(hour, "day") and hour <= end):
+            another_day = known < floor(hour, "day") and known < end and hour <= end and not is_daily
+            if late or hour in of_year or another_day:
                 found += [floor(one.since, "hour"), floor(one.until - 1, "hour")]
                 break
     return found
@@ -141,8 +145,10 @@ class _Pass:
 
     def run(self, start: int, end: int) -> None:
         """Count [start, end) and what follows from it."""
-        standing = self.settled.standing(start)
+        standing, undecided = self.settled.standing(start), self.settled.undecided(start)
         if standing is not None and self._still_stands(standing, start, end):
+            return
+        if undecided is not None and self._still_open(undecided, start, end):
             return
         begin, beyond = start, 0
         while True:
@@ -166,18 +172,40 @@ class _Pass:
 
     def _still_stands(self, standing: Judgement, start: int, end: int) -> bool:
         """Whether a counter that was found frozen only goes on to stand; what came before needs no other look then."""
-        limits = self.counter.limits_of((start, standing.before))
-        samples = [sample for sample in self._samples(start, end) if sample[0] > standing.until]
-        if not samples or samples[-1][0] >= end or any(abs(value - standing.before) > limits.step for _, value in samples):
+        since, level, limits = standing.since, standing.before, self.counter.limits_of((start, standing.before))
+        samples = [sample for sample in self._samples(start, end) if sample[0] > since]
+        if not samples or not standing.until < samples[-1][0] < end or any(abs(value - level) > limits.step for _, value in samples):
             return False
-        if self.counter.rules.is_idle(standing.since, samples[-1][0]):
+        until = samples[-1][0]
+        if self.counter.rules.is_idle(since, until):
             return False
-        evidence = Evidence(self.usual, self._drawn if self.counter.rate_point else None)
-        expected, basis = judging.expected_standing(standing.since, samples[-1][0], evidence)
-        if expected is None or not judging.is_suspected(expected, limits):
+        looked_at = held_until(since, standing.until)
+        if looked_at == held_until(since, until) and looked_at <= start:
+            expected, basis = standing.stake, standing.basis
+        else:
+            evidence = Evidence(self.usual, self._drawn if self.counter.rate_point else None)
+            found, basis = expected_standing(since, until, evidence)
+            if found is None or not is_suspected(found, limits):
+                return False
+            expected = found
+        self.found.ranges.append((start, end - HOUR_MS))
+        self.found.judgements[since, standing.kind] = standing._replace(until=until, stake=expected, basis=basis)
+        return True
+
+    def _still_open(self, known: Judgement, start: int, end: int) -> bool:
+        """Whether a counter that nothing decides goes on to disagree; what it showed long ago needs no other look then."""
+        resume, rules = known.resume or known.at, self.counter.rules
+        recorded = [one.at + SNAP_MS for one in rules.exchanges] + [one.at + TAKEN_OVER_MS for one in rules.ratios]
+        samples = [sample for sample in self._samples(resume, end) if sample[0] >= resume]
+        if not samples or samples[-1][0] >= end or any(at + DAY_MS >= resume for at in recorded):
+            return False
+        run = Open(known.since, known.before, known.at, known.after, known.until, resume)
+        limits = self.counter.limits_of((start, known.before))
+        going_on = still_open(run, samples, limits, self.settled.branches(known.since))
+        if going_on is None:
             return False
         self.found.ranges.append((start, end - HOUR_MS))
-        self.found.judgements[standing.since, standing.kind] = standing._replace(until=samples[-1][0], stake=expected, basis=basis)
+        self.found.judgements[known.since, UNDECIDED] = judging.undecided(going_on)
         return True
 
     def _read(self, begin: int, end: int) -> tuple[Level | None, int, list[Sample]]:
@@ -193,7 +221,7 @@ class _Pass:
             anchor = levels[index]
             samples = [anchor, *(sample for sample in self._samples(anchor[0], end) if sample[0] > anchor[0])]
             behind = bisect_left(samples, begin, key=itemgetter(0)) - 1
-            if behind >= CONFIRM_SAMPLES + judging.FOLLOWING + 1 and samples[behind][0] - samples[1][0] >= CONFIRM_MS:
+            if behind >= CONFIRM_SAMPLES + FOLLOWING + 1 and samples[behind][0] - samples[1][0] >= CONFIRM_MS:
                 return anchor, floor(anchor[0], "hour") + HOUR_MS, samples
         first = floor(levels[-1][0] if levels else begin, "hour")
         samples = self._samples(first, end)
@@ -209,7 +237,7 @@ class _Pass:
         limits = counter.limits_of((start, samples[0][1]))
         lower_at, stood = (None, False) if anchor is None else self.settled.lower_before(anchor)
         path = follow(samples, limits, self._breaks(samples, limits), self.settled.branches(samples[0][0]), lower_at)
-        evidence = Evidence(self.usual, self._drawn if counter.rate_point else None, lower_at, stood)
+        evidence = Evidence(self.usual, self._drawn if counter.rate_point else None, lower_at, stood, self.settled.resting(start))
         return path, judging.judge(path, counter.rules_with(limits), evidence)
 
     def _breaks(self, samples: Sequence[Sample], limits: Limits) -> list[Break]:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from cloud.ledger import periods
 from cloud.ledger.breaks import Exchange, RatioChange
-from cloud.ledger.levels import Path
 from cloud.ledger.limits import Limits
+from cloud.ledger.path import Path
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.spread import split
 
@@ -65,6 +65,7 @@ class Judgement(NamedTuple):
         amount: What was counted from `since` to `until`.
         stake: The amount that a person may know better; 0 where nobody is asked.
         basis: End of the weeks that the usual use was taken from; None where it was not asked for.
+        resume: Of what is not decided: the samples from then on are held against what follows; None if that is all.
     """
 
     kind: str
@@ -76,11 +77,14 @@ class Judgement(NamedTuple):
     amount: int
     stake: int = 0
     basis: int | None = None
+    resume: int | None = None
 
 
 UNDECIDED = "undecided"
 HELD = "held"
 """A rest that was held against the usual use and found to be in order."""
+RESTING = "resting"
+"""The same of a counter that still rests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from cloud.ledger.base_units import energy_of, to_base, to_factor_unit
 from cloud.ledger.breaks import SNAP_MS
 from cloud.ledger.counters import UNDECIDED
 from cloud.ledger.known_meters import Known, load_meters
-from cloud.ledger.levels import Kind
 from cloud.ledger.limits import Limits
+from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.recorded import RecordError, counted_as
 from cloud.ledger.settled import DECIDED, Level

@@ -13,7 +13,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from cloud.ledger.counters import UNDECIDED
-from cloud.ledger.levels import Kind
+from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS
 from cloud.registry import tables
 from cloud.registry.audit import audited

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 from cloud.ledger.breaks import Break
 from cloud.ledger.limits import Limits, Sample
+from cloud.ledger.path import Branch, Excursion, Kind, Open, Path, ReopenedError, Step
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 
 RETURN_MS = 35 * DAY_MS
@@ -25,107 +24,10 @@ RETURN_MS = 35 * DAY_MS
 CONFIRM_SAMPLES, CONFIRM_MS = 3, 10 * 60_000
 """So many samples over at least this time, which agree with each other, decide about a suspected run."""
 _MOST_CHAINS = 8
-
-
-class Kind(StrEnum):
-    """What a counter did that is not counting."""
-
-    ROLLOVER = "rollover"
-    RESET = "reset"
-    FALL = "fall"
-    """Fell, but neither over its end nor to near nothing; its usual use is counted, somebody must look."""
-    JUMP = "jump"
-    """Rose faster than its branch can draw; its usual use is counted, somebody must look."""
-    EXCURSION = "excursion"
-    """Was away from its level and came back; what it showed meanwhile counts nothing."""
-    FROZEN = "frozen"
-    """Stood while something was used, and caught up in one step."""
-    GAP = "gap"
-    """Nothing was heard for more than a day; what it rose by is spread over the time."""
-    SHORTFALL = "shortfall"
-    """Rose over a gap by less than half of its usual use, where it may have begun anew or turned unseen."""
-
-
-class Step(NamedTuple):
-    """An interval whose use is not the difference of its ends.
-
-    Attributes:
-        kind: What the counter did in it; None at a recorded change.
-        amount: What is counted, if that can be said from the two samples; None asks for the usual use of the interval.
-        least: What was used at least, where the usual use is asked for.
-        certain: Whether the amount is measured.
-    """
-
-    kind: Kind | None
-    amount: int | None
-    least: int = 0
-    certain: bool = False
-
-
-class Excursion(NamedTuple):
-    """A time in which a counter showed what it had not counted: the level before it and after it, and what was shown first."""
-
-    since: int
-    at: int
-    until: int
-    level: int
-    shown: int
-    samples: int
-
-
-class Open(NamedTuple):
-    """Samples at the end that disagree with the level and that nothing has decided yet."""
-
-    since: int
-    level: int
-    at: int
-    shown: int
-    last: int
-
-
-class Branch(NamedTuple):
-    """A level that was left by a decision; a return to it within `RETURN_MS` reopens the decision.
-
-    Attributes:
-        at: When the level was last reached.
-        level: That level.
-        after: What the counter showed first after it.
-        point: Index of its point in the path; -1 for one that lies before the path.
-    """
-
-    at: int
-    level: int
-    after: int = 0
-    point: int = -1
-
-
-class ReopenedError(Exception):
-    """The counter came back to a level that lies before the samples; the path must begin there."""
-
-    def __init__(self, branch: Branch) -> None:
-        super().__init__(f"back at the level of {branch.at}")
-        self.branch = branch
-
-
-@dataclass(slots=True)
-class Path:
-    """What a counter's samples say: points that count, in order of time, and what happened between them.
-
-    Attributes:
-        times: Of the points, ms; two points share a time at a recorded change.
-        levels: The level at each.
-        steps: By the index of the point that an interval ends at.
-        excursions: In order of time.
-        open: What is not decided at the end.
-        branches: Levels that a later sample may come back to.
-    """
-
-    times: list[int] = field(default_factory=list)
-    levels: list[int] = field(default_factory=list)
-    steps: dict[int, Step] = field(default_factory=dict)
-    excursions: list[Excursion] = field(default_factory=list)
-    open: Open | None = None
-    branches: list[Branch] = field(default_factory=list)
+FORGET_SAMPLES, FORGET_MS = 24, DAY_MS
+"""Suspected samples that decided nothing, so many and over so long, are no longer held against what follows: a counter whose
+values never agree again costs a day of reading and not its life. After so many of them, one that could follow from the level is
+no return, since any value could at some time: it must be confirmed too."""
 
 
 @dataclass(slots=True)
@@ -149,6 +51,8 @@ class _Walk:
         self.path = Path(branches=list(branches))
         self.chains: list[_Chain] = []
         self.run: list[Sample] = []
+        self.forgotten = 0
+        self.resume: int | None = None
         self.lower_at = lower_at
 
     def begin(self, sample: Sample) -> None:
@@ -162,9 +66,13 @@ class _Walk:
 
     def suspect(self, sample: Sample) -> None:
         """Keep a sample that disagrees with the level, and decide if enough of them agree with each other."""
+        self._forget(sample)
         self.run.append(sample)
         limits = self.limits
-        fitting = [chain for chain in self.chains if limits.is_possible(chain.at, chain.level, sample)]
+        path = self.path
+        least = path.levels[-1] if limits.agrees(path.times[-1], path.levels[-1], sample) else None
+        known = (chain for chain in self.chains if least is None or chain.level >= least)
+        fitting = [chain for chain in known if limits.is_possible(chain.at, chain.level, sample)]
         if fitting:
             chain = max(fitting, key=lambda one: one.level)
             chain.samples.append(sample)
@@ -175,12 +83,34 @@ class _Walk:
         if chain.decides:
             self._decide(chain)
 
-    def goes_on(self, sample: Sample) -> bool:
+    def _forget(self, sample: Sample) -> None:
+        """Let go of chains that decided nothing in a day: this sample begins a new one."""
+        hour = sample[0] // HOUR_MS * HOUR_MS
+        if len(self.run) - self.forgotten >= FORGET_SAMPLES:
+            since = self.run[0][0] // HOUR_MS * HOUR_MS if self.resume is None else self.resume
+            if hour - since >= FORGET_MS:
+                self.forget(hour)
+
+    def forget(self, hour: int) -> None:
+        """Hold only what is suspected from an hour on against what follows."""
+        self.chains, self.forgotten, self.resume = [], len(self.run), hour
+
+    def _end_run(self) -> None:
+        self.run, self.chains, self.forgotten, self.resume = [], [], 0, None
+
+    def doubts(self, sample: Sample) -> bool:
+        """Whether a sample that may follow from the level may also belong to what left it, or to a level that was left before."""
+        if self.resume is not None or len(self.run) >= FORGET_SAMPLES:
+            return True
+        rise = sample[1] - self.path.levels[-1]
+        return (bool(self.run) and self._goes_on(sample)) or (rise > self.limits.step and self._may_return(sample))
+
+    def _goes_on(self, sample: Sample) -> bool:
         """Whether a sample that may follow from the level is nearer to suspected ones that it may follow from as well."""
         rise = sample[1] - self.path.levels[-1]
         return any(sample[1] - chain.level < rise and self.limits.is_possible(chain.at, chain.level, sample) for chain in self.chains)
 
-    def may_return(self, sample: Sample) -> bool:
+    def _may_return(self, sample: Sample) -> bool:
         """Whether a counter that counted nothing since it left a level is back at that level, though it might have climbed there."""
         level, limits = self.path.levels[-1], self.limits
         return any(
@@ -192,7 +122,13 @@ class _Walk:
         """The level was reached again: what was suspected was an excursion."""
         if self.run:
             self._excursion(len(self.path.times) - 1, self.run, until)
-            self.run, self.chains = [], []
+            self._end_run()
+
+    @property
+    def open(self) -> Open:
+        """What nothing decided yet."""
+        run = self.run
+        return Open(self.path.times[-1], self.path.levels[-1], run[0][0], run[0][1], run[-1][0], self.resume)
 
     def _excursion(self, index: int, samples: Sequence[Sample], until: int) -> None:
         path = self.path
@@ -203,7 +139,7 @@ class _Walk:
         first = chain.samples[0]
         agreeing = set(chain.samples)
         outside = [sample for sample in self.run if sample not in agreeing]
-        self.run, self.chains = [], []
+        self._end_run()
         if not self._returns(first, outside):
             before = [sample for sample in outside if sample[0] < first[0]]
             if before:
@@ -262,6 +198,9 @@ class _Walk:
         path, limits = self.path, self.limits
         since, level = path.times[-1], path.levels[-1]
         begin = self.flat_since(len(path.times) - 1)
+        if limits.agrees(since, level, first):
+            self.accept(first)
+            return
         if first[1] > level and since - begin > limits.measured_gap and limits.agrees(begin, level, first):
             self._catch_up(begin, first)
             return
@@ -352,7 +291,7 @@ def follow(
             continue  # shown while the meter was changed
         rise = sample[1] - levels[-1]
         agrees = -step <= rise and (rate is None or (rise - step) * HOUR_MS < rate * (sample[0] - times[-1]) + HOUR_MS)
-        if not agrees or (walk.run and walk.goes_on(sample)) or (walk.path.branches and rise > step and walk.may_return(sample)):
+        if not agrees or ((walk.run or walk.path.branches) and walk.doubts(sample)):
             walk.suspect(sample)
             continue
         if walk.run:
@@ -360,8 +299,33 @@ def follow(
         times.append(sample[0])
         levels.append(levels[-1] if rise < 0 else sample[1])
     if walk.run:
-        walk.path.open = Open(times[-1], levels[-1], walk.run[0][0], walk.run[0][1], walk.run[-1][0])
+        walk.path.open = walk.open
     return walk.path
+
+
+def still_open(run: Open, samples: Sequence[Sample], limits: Limits, branches: Sequence[Branch]) -> Open | None:
+    """What nothing decided yet, with the samples that followed; None if one of them counts or decides: then all is walked along.
+
+    Args:
+        run: With a time to resume at.
+        samples: All from that time on.
+        limits: What the counter can do.
+        branches: Levels before the run that the counter may come back to.
+    """
+    walk = _Walk(limits, branches, None)
+    walk.begin((run.since, run.level))
+    walk.run.append((run.at, run.shown))
+    walk.forget(run.resume or run.at)
+    for sample in samples:
+        if limits.agrees(run.since, run.level, sample) and not walk.doubts(sample):
+            return None
+        try:
+            walk.suspect(sample)
+        except ReopenedError:
+            return None
+        if not walk.run:
+            return None
+    return walk.open
 
 
 def _change(walk: _Walk, change: Break) -> None:

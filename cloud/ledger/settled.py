@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from cloud.ledger.base_units import INT64_MAX
-from cloud.ledger.counters import UNDECIDED, Judgement
-from cloud.ledger.levels import RETURN_MS, Branch, Kind
+from cloud.ledger.counters import RESTING, UNDECIDED, Judgement
+from cloud.ledger.levels import RETURN_MS
+from cloud.ledger.path import Branch, Kind
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.standing import held_until
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS
 from cloud.registry import tables
 
@@ -24,8 +26,8 @@ _GOES_ON = sa.or_(_JUDGED.kind == UNDECIDED, sa.and_(_JUDGED.kind == Kind.FROZEN
 """What nothing ended yet."""
 
 
-def _goes_on(one: Judgement) -> bool:
-    """The same of a judgement that was read."""
+def goes_on(one: Judgement) -> bool:
+    """Whether nothing ended yet what a judgement is about."""
     return one.kind == UNDECIDED or (one.kind == Kind.FROZEN and not one.amount)
 
 
@@ -76,7 +78,7 @@ class Settled:
         """Where to begin, so that nothing that was going on at a moment is cut in two."""
         reaches = start
         while True:
-            going_on = [one.since for one in self._from(start) if one.since < start and (one.until >= reaches or _goes_on(one))]
+            going_on = [one.since for one in self._from(start) if one.since < start and (one.until >= reaches or goes_on(one))]
             if not going_on:
                 return start
             start = min(going_on)
@@ -87,6 +89,16 @@ class Settled:
         frozen = [one for one in self._from(start) if one.kind == Kind.FROZEN and not one.amount and one.since < start]
         later = sa.select(_HOUR.hour).where(_HOUR.meter == self.meter, _HOUR.hour >= start).limit(1)
         return None if not frozen or self.connection.execute(later).first() else frozen[-1]
+
+    def resting(self, start: int) -> Judgement | None:
+        """The judgement that a counter rests, of one that did before the day of a moment."""
+        found = [one for one in self._from(start) if one.kind == RESTING and held_until(one.since, one.until) <= start]
+        return found[-1] if found else None
+
+    def undecided(self, start: int) -> Judgement | None:
+        """The judgement that nothing decided yet, if what was suspected before a moment says no more about what follows."""
+        found = (one for one in self._from(start) if one.kind == UNDECIDED and one.resume is not None and one.resume <= start)
+        return next(found, None)
 
     def branches(self, before: int) -> list[Branch]:
         """Levels that were left in the time before a moment, and that the counter may come back to."""

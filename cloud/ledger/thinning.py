@@ -14,12 +14,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from cloud.ledger.counters import UNDECIDED, Judgement
-from cloud.ledger.judging import FOLLOWING
-from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, Kind
+from cloud.ledger.counters import RESTING, UNDECIDED, Judgement
+from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS
 from cloud.ledger.limits import Limits, Sample
+from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.settled import DECIDED, Level
+from cloud.ledger.standing import FOLLOWING
 
 QUARTER_MS = 15 * 60_000
 AROUND_MS = 3 * HOUR_MS
@@ -57,6 +58,8 @@ def spans_of(judgements: Sequence[Judgement], exchanges: Sequence[int], ratios: 
     found = [(at - _EXCHANGE_MS[0], at + _EXCHANGE_MS[1]) for at in exchanges]
     found += [(at - _RATIO_MS[0], at + _RATIO_MS[1]) for at in ratios]
     for one in judgements:
+        if one.kind == RESTING:
+            continue  # it counts only that
         until = one.until + (RETURN_MS if one.kind in DECIDED else 0)
         if one.kind == UNDECIDED or (one.kind == Kind.FROZEN and one.amount == 0):
             until = one.until + 100 * 366 * DAY_MS

@@ -230,6 +230,7 @@ judgement = Table(
     Column("amount", BigInteger, nullable=False),
     Column("stake", BigInteger, nullable=False),
     Column("basis", BigInteger),  # end of the weeks its usual use was taken from, while these are not over
+    Column("resume", BigInteger),  # of what is not decided: samples before it say no more about what follows
     Index("ix_judgement_stake", "grp", "stake"),
 )
 finding_note = Table(

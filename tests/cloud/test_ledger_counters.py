@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from cloud.ledger import counters, judging, periods
 from cloud.ledger.counters import DEFAULT_RULES, HourPart, Profile, Provenance, Rules, by_hours
-from cloud.ledger.judging import Evidence
-from cloud.ledger.levels import Kind, follow
+from cloud.ledger.levels import follow
 from cloud.ledger.limits import Limits, Sample
+from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.standing import Evidence
 from contract.clock import parse_time
 
 MINUTE = 60_000

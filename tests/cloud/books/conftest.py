@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ from cloud.ingest.commit import store
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
+from cloud.registry.database import writing
 from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
@@ -87,6 +88,26 @@ class Books:
         """The ledger of a meter: hour, provenance, base units."""
         columns = (tables.ledger_hour.c.hour, tables.ledger_hour.c.provenance, tables.ledger_hour.c.amount)
         return self.rows(sa.select(*columns).where(tables.ledger_hour.c.meter == meter).order_by(*columns[:2]))
+
+    def whole(self, meter: str) -> list[list[Any]]:
+        """All that the ledger holds of a meter: hours with their levels, judgements and events."""
+        hour, judged, event = tables.ledger_hour, tables.judgement, tables.event
+        queries = [
+            sa.select(hour).where(hour.c.meter == meter).order_by(hour.c.hour, hour.c.provenance),
+            sa.select(judged).where(judged.c.meter == meter).order_by(judged.c.since, judged.c.kind),
+            sa.select(event.c.kind, event.c.at, event.c.detail).where(event.c.subject == meter).order_by(event.c.at, event.c.kind),
+        ]
+        return [self.rows(query) for query in queries]
+
+    def empty(self) -> None:
+        """Back to readings that nobody counted."""
+        with writing(self.engine).begin() as connection:
+            for table in (tables.ledger_hour, tables.touched, tables.event, tables.judgement):
+                connection.execute(sa.delete(table))
+
+    def touch(self, meter: str, hours: Iterable[int]) -> None:
+        """Let hours be counted anew."""
+        store(Batch(touched={(meter, hour) for hour in hours}), self.engine, self.telemetry)
 
     def rows(self, query: sa.Select[Any]) -> list[Any]:
         """All rows of a query, as tuples."""

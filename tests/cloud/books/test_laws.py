@@ -49,17 +49,10 @@ def histories(draw: st.DrawFn) -> dict[int, float]:
 
 def clear(books: Books) -> None:
     """Back to a site without a reading: examples share their files."""
-    empty_ledger(books)
+    books.empty()
     with books.telemetry._lock:
         for store in books.telemetry._all:
             store.execute("DELETE FROM reading")
-
-
-def empty_ledger(books: Books) -> None:
-    """Back to readings that nobody counted."""
-    with writing(books.engine).begin() as connection:
-        for table in (tables.ledger_hour, tables.touched, tables.event, tables.judgement):
-            connection.execute(sa.delete(table))
 
 
 def units(books: Books, start: int, end: int, every: Every) -> int:
@@ -111,21 +104,11 @@ FAULTS: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
         "frozen": lambda _shown, begin: begin,
         "reset": lambda shown, begin: shown - begin + 0.5,
         "jump": lambda shown, _begin: shown + 500,
+        "wild": lambda shown, _begin: shown * 7919.7 % 50_000,
     }
 )
 """What a counter shows instead, by what it should show and what it should have shown first."""
-LASTING = frozenset({"reset", "jump"})
-
-
-def book_of(books: Books, meter: str) -> list[list[Any]]:
-    """All that the ledger holds of a meter: hours with their levels, judgements and events."""
-    hour, judged, event = tables.ledger_hour, tables.judgement, tables.event
-    queries = [
-        sa.select(hour).where(hour.c.meter == meter).order_by(hour.c.hour, hour.c.provenance),
-        sa.select(judged).where(judged.c.meter == meter).order_by(judged.c.since, judged.c.kind),
-        sa.select(event.c.kind, event.c.at, event.c.detail).where(event.c.subject == meter).order_by(event.c.at, event.c.kind),
-    ]
-    return [books.rows(query) for query in queries]
+LASTING = frozenset({"reset", "jump", "wild"})
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the values decide, not the database; and to shrink takes minutes
@@ -146,11 +129,11 @@ def test_what_came_in_any_order_is_what_is_counted_anew(books: Books, samples: d
         del coming[:number]
         while book.settle(books.engine, books.telemetry, chance.choice([3, 100_000])):
             pass
-    live = book_of(books, "far")
-    empty_ledger(books)
+    live = books.whole("far")
+    books.empty()
     books.read("far", samples)
     books.settle()
-    assert book_of(books, "far") == live
+    assert books.whole("far") == live
 
 
 def test_a_doubtful_reading_is_not_in_the_ledger(books: Books) -> None:

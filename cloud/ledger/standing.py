@@ -1,0 +1,233 @@
+"""A counter that stands: whether it rests, or is frozen while something is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from cloud.ledger.counters import HELD, RESTING, Judgement, Rules
+from cloud.ledger.limits import Limits
+from cloud.ledger.path import Branch, Kind, Path, ReopenedError, Step
+from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
+from cloud.ledger.usual import Usual
+
+FLAT_MS = 2 * HOUR_MS
+"""A counter that stands for less is never called frozen."""
+FLAT_UNSEEN_MS = 7 * DAY_MS
+"""The same, while it stands and no power or flow says that something is used."""
+STANDING_MS = 2 * DAY_MS
+"""What stands for longer is held against the use of whole days, so that this is asked once a day."""
+FROZEN_STEPS = 20
+"""A counter is suspected where so many of its steps were to be expected while it stood."""
+_STEEP = 4
+"""Catching up is so many times as steep as what follows."""
+FOLLOWING = 3
+
+Drawn = Callable[[int, int], int | None]
+"""What power or flow says was used in [start, end), base units; None where it says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known beside the samples.
+
+    Attributes:
+        usual: The meter's usual use.
+        drawn: What its power or flow says; None for a meter without.
+        lower_at: When the counter was last below its first sample's value; None if that is not known.
+        stood: It showed that value already before its first sample.
+        resting: What was said last of a counter that still rests.
+    """
+
+    usual: Usual | None = None
+    drawn: Drawn | None = None
+    lower_at: int | None = None
+    stood: bool = False
+    resting: Judgement | None = None
+
+
+class _Flat(NamedTuple):
+    """A time in which the counter stood.
+
+    Attributes:
+        first: Index of its first point in the path.
+        last: Of its last.
+        since: When it began, which may lie before the path; ms.
+        until: When it was last seen to stand.
+        level: What it showed.
+        at_end: Nothing follows.
+    """
+
+    first: int
+    last: int
+    since: int
+    until: int
+    level: int
+    at_end: bool
+
+    def must_be_whole(self, path: Path) -> None:
+        """Refuse a path that does not hold its begin.
+
+        Raises:
+            ReopenedError: Begin there.
+        """
+        if self.since < path.times[0]:
+            raise ReopenedError(Branch(self.since, path.levels[0]))
+
+
+def _flat(path: Path, index: int, end: int, evidence: Evidence) -> _Flat:
+    since, lower_at = path.times[index], evidence.lower_at
+    if index == 0 and lower_at is not None and (end > 0 or evidence.stood):
+        since = min(since, lower_at)
+    return _Flat(index, end, since, path.times[end], path.levels[end], end + 1 == len(path.times))
+
+
+def thaw(path: Path, rules: Rules, evidence: Evidence, found: list[Judgement]) -> dict[int, int | None]:
+    """Make gaps of the times in which the counter was frozen, and end the path where it still is.
+
+    Args:
+        path: It is changed.
+        rules: What is known about the counter.
+        evidence: What is known beside the samples.
+        found: Judgements of times in which it stands, or stood, are added.
+
+    Returns:
+        The end of the weeks that the usual use was taken from, by the begin of the gaps.
+
+    Raises:
+        ReopenedError: The counter stood since before the path: begin there.
+    """
+    consulted: dict[int, int | None] = {}
+    for index, end in reversed(list(_flats(path))):
+        flat = _flat(path, index, end, evidence)
+        if flat.at_end:
+            _stands(path, flat, rules, evidence, found)
+        elif end + 1 not in path.steps and _is_asked(flat, rules):
+            _stood(path, flat, rules, evidence, found, consulted)
+    return consulted
+
+
+def _is_asked(flat: _Flat, rules: Rules) -> bool:
+    return flat.until - flat.since >= FLAT_MS and not rules.is_idle(flat.since, flat.until)
+
+
+def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement], consulted: dict[int, int | None]) -> None:
+    """A counter that has moved again: a gap, if something was used while it stood."""
+    expected, basis = _expected(path, flat, rules, evidence)
+    if expected is not None and is_suspected(expected, rules.limits):
+        flat.must_be_whole(path)
+        _collapse(path, flat.first, flat.last + 1, expected)
+        consulted[path.times[flat.first]] = basis
+    elif basis is not None:
+        flat.must_be_whole(path)
+        found.append(Judgement(HELD, flat.since, flat.until, flat.until, flat.level, flat.level, 0, 0, basis))
+
+
+def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement]) -> None:
+    """A counter that has not moved again: frozen, or at rest."""
+    known = None if flat.first else _known_rest(path, evidence)
+    if known is not None and held_until(known.since, known.until) == held_until(known.since, flat.until):
+        found.append(known._replace(until=flat.until))
+        return
+    if known is not None:
+        flat = flat._replace(since=known.since)
+    if not _is_asked(flat, rules):
+        return
+    since, until, level = flat.since, flat.until, flat.level
+    expected, basis = expected_standing(since, until, evidence)
+    if expected is not None and is_suspected(expected, rules.limits):
+        flat.must_be_whole(path)
+        found.append(Judgement(Kind.FROZEN, since, path.times[flat.first + 1], until, level, level, 0, expected, basis))
+        del path.times[flat.first + 1 :], path.levels[flat.first + 1 :]
+    elif until - since >= (FLAT_UNSEEN_MS if evidence.drawn is None else STANDING_MS):
+        if known is None:
+            flat.must_be_whole(path)
+        found.append(Judgement(RESTING, since, since, until, level, level, 0, 0, basis))
+
+
+def _known_rest(path: Path, evidence: Evidence) -> Judgement | None:
+    """What was said last of the rest that a path lies in."""
+    known, lower_at = evidence.resting, evidence.lower_at
+    if known is None or lower_at is None or path.levels[0] != known.before:
+        return None
+    return known if lower_at <= known.since <= path.times[0] else None
+
+
+def held_until(since: int, until: int) -> int:
+    """Up to when a counter that stands is held against its use."""
+    return until if until - since < STANDING_MS else floor(until, "day")
+
+
+def _flats(path: Path) -> Iterator[tuple[int, int]]:
+    """First and last index of the points over which the counter stood for long enough to be looked at."""
+    times, levels = np.asarray(path.times, dtype=np.int64), np.asarray(path.levels, dtype=np.int64)
+    if len(times) == 0:
+        return
+    moves = np.flatnonzero(np.diff(levels)) + 1
+    stepped = np.fromiter(sorted(path.steps), dtype=np.int64, count=len(path.steps))
+    starts = np.union1d(np.union1d(moves, stepped), [0])
+    ends = np.append(starts[1:] - 1, len(times) - 1)
+    long = np.flatnonzero((times[ends] - times[starts] >= FLAT_MS) | (starts == 0))
+    for one in long:
+        yield int(starts[one]), int(ends[one])
+
+
+def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tuple[int | None, int | None]:
+    """What was to be expected while the counter stood, and the end of the weeks that say so.
+
+    The amount is None where nothing speaks for more than a rest; the weeks' end is None where they were not asked.
+    """
+    last, usual = flat.last, evidence.usual
+    drawn = None if evidence.drawn is None else evidence.drawn(flat.since, flat.until)
+    if drawn is not None or usual is None:
+        return drawn, None
+    caught_up = path.levels[last + 1] - path.levels[last]
+    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or not _steep(path, last):
+        return None, None
+    expected = _usual(usual, flat.since, flat.until)
+    return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
+
+
+def expected_standing(since: int, until: int, evidence: Evidence) -> tuple[int | None, int | None]:
+    """The same for a counter that still stands: without power or flow, only a long rest is asked about."""
+    until = held_until(since, until)
+    drawn = None if evidence.drawn is None else evidence.drawn(since, until)
+    if drawn is not None or evidence.usual is None or until - since < FLAT_UNSEEN_MS:
+        return drawn, None
+    return _usual(evidence.usual, since, until), evidence.usual.basis(until)
+
+
+def _usual(usual: Usual, since: int, until: int) -> int | None:
+    """What the same weeks of the year before used, else what the weeks around usually do."""
+    expected = usual.a_year_before(since, until)
+    return usual.amount(since, until) if expected is None else expected
+
+
+def is_suspected(expected: int | None, limits: Limits) -> bool:
+    """Whether so much was to be expected that a counter that stands is suspected."""
+    return expected is not None and expected >= FROZEN_STEPS * max(limits.step, 1)
+
+
+def _steep(path: Path, end: int) -> bool:
+    """Whether the rise after a rest is much steeper than the rises that follow it."""
+    times, levels = path.times, path.levels
+    if end + 1 + FOLLOWING >= len(times):
+        return False
+    rise, lasted = levels[end + 1] - levels[end], times[end + 1] - times[end]
+    for index in range(end + 2, end + 2 + FOLLOWING):
+        if index in path.steps or (levels[index] - levels[index - 1]) * lasted * _STEEP > rise * max(times[index] - times[index - 1], 1):
+            return False
+    return True
+
+
+def _collapse(path: Path, index: int, end: int, expected: int) -> None:
+    """One gap from where the counter stopped to where it went on; what it missed for good is estimated."""
+    caught_up = path.levels[end] - path.levels[index]
+    lost = expected - caught_up if 2 * caught_up < expected else 0
+    taken = end - index - 1
+    path.steps = {at if at <= index else at - taken: step for at, step in path.steps.items()}
+    del path.times[index + 1 : end], path.levels[index + 1 : end]
+    path.steps[index + 1] = Step(Kind.FROZEN, caught_up + lost, lost)
