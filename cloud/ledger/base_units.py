@@ -7,13 +7,18 @@ A base unit is small enough that no meter shows less (a thousandth of the factor
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from types import MappingProxyType
 
+import numpy as np
+
 INT64_MAX = 2**63 - 1
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Room for an int64 times a factor of 30 digits; a caller's own decimal context must not change what the ledger says."""
+_SURE_BELOW, _MARGIN = 2.0**40, 1e-3
+"""Below the first, a product of two floats is off by less than half of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,27 @@ def to_base(value: float | Decimal, energy: str, unit: str) -> int:
     if abs(base) > INT64_MAX:
         raise ValueError(f"{energy}: {value} {unit} does not fit the ledger (int64 of {energy_of(energy).base_unit})")
     return base
+
+
+def all_to_base(values: Sequence[float], energy: str, unit: str) -> list[int | str]:
+    """Many counter values in base units, each as `to_base` gives it; of one that does not fit, why.
+
+    Raises:
+        ValueError: No such energy or unit.
+    """
+    factor = float(scale(energy, unit))
+    with np.errstate(invalid="ignore", over="ignore"):
+        product = np.asarray(values, dtype=np.float64) * factor
+        whole = np.rint(product)
+        # A product is off by less than the margin, so away from the half between two whole numbers its nearest one is exact.
+        sure = (np.abs(product) < _SURE_BELOW) & (np.abs(np.abs(product - whole) - 0.5) > _MARGIN)
+        found: list[int | str] = np.where(sure, whole, 0).astype(np.int64).tolist()
+    for index in np.flatnonzero(~sure).tolist():
+        try:
+            found[index] = to_base(values[index], energy, unit)
+        except ValueError as error:
+            found[index] = str(error)
+    return found
 
 
 def to_factor_unit(amount: int, energy: str) -> Decimal:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from cloud.ledger import breaks, judging
-from cloud.ledger.base_units import scale, to_base
+from cloud.ledger.base_units import all_to_base
 from cloud.ledger.breaks import SNAP_MS, TAKEN_OVER_MS, Break
 from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, Rules, by_hours, levels_by_hour
 from cloud.ledger.judging import Judged
@@ -280,7 +280,7 @@ class _Pass:
     def _take(self, path: Path, judged: Judged, first: int, last: int) -> None:
         found = self.found
         found.ranges.append((first, last))
-        for hour, amount, provenance in by_hours(judged.intervals, first, last, self.counter.rules):
+        for hour, amount, provenance in by_hours(judged.intervals, first, last, self.counter.rules, judged.steady):
             found.parts[hour, provenance] = amount
         found.levels.update({hour: level for hour, level in levels_by_hour(path).items() if first <= hour <= last})
         for one in judged.judgements:
@@ -295,26 +295,24 @@ class _Pass:
         counter = self.counter
         series = Series(counter.group, counter.device_class, counter.device, counter.point)
         samples = counter_samples(self.telemetry, series, start, end, counter.offsets)
-        scale(self.energy, counter.unit)  # an energy that is not counted in this unit is an error; a single value below is not
-        usable = []
-        for at, value in samples:
-            try:
-                usable.append((at, to_base(value, self.energy, counter.unit)))
-            except ValueError as error:
-                self.found.unusable[at] = str(error)
+        usable: list[Sample] = []
+        amounts = all_to_base([value for _, value in samples], self.energy, counter.unit)
+        for (at, _), amount in zip(samples, amounts, strict=True):
+            if isinstance(amount, str):
+                self.found.unusable[at] = amount
+            else:
+                usable.append((at, amount))
         return usable
 
     def _hourly(self, start: int, end: int) -> list[Sample]:
         """The counter's last value of each hour."""
         edges = range(start, end + HOUR_MS, HOUR_MS)
-        counter, found = self.counter, []
+        counter = self.counter
         names = (counter.group, counter.device_class, counter.device, counter.point)
-        for at, value in self.telemetry.windows(*names, start, end, edges, Aggregate.LAST):
-            try:
-                found.append((at, to_base(value, self.energy, counter.unit)))
-            except ValueError:
-                continue  # told where it is counted
-        return found
+        shown = self.telemetry.windows(*names, start, end, edges, Aggregate.LAST)
+        amounts = all_to_base([value for _, value in shown], self.energy, counter.unit)
+        # Of one that does not fit is told where it is counted.
+        return [(at, amount) for (at, _), amount in zip(shown, amounts, strict=True) if not isinstance(amount, str)]
 
     def _drawn(self, start: int, end: int) -> int | None:
         """What the device's power or flow says was used, base units; None where it said nothing for half of the time."""

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
+
+import numpy as np
 
 from cloud.ledger import periods
 from cloud.ledger.breaks import Exchange, RatioChange
@@ -142,16 +145,28 @@ class Rules:
 
 
 DEFAULT_RULES = Rules()
+_TEXTS = [(provenance, provenance.value) for provenance in Provenance]
 Amounts = dict[int, int]
 """Base units by begin of an hour."""
+_NONE: Mapping[int, int] = MappingProxyType({})
 
 
-def by_hours(intervals: Sequence[Interval], first_hour: int, last_hour: int, rules: Rules) -> list[HourPart]:
+def by_hours(
+    intervals: Sequence[Interval], first_hour: int, last_hour: int, rules: Rules, steady: Mapping[int, int] = _NONE
+) -> list[HourPart]:
     """The intervals' amounts by the hours from `first_hour` to `last_hour` (begins, ms), both included.
 
     An hour that no interval touches has no part; one that was measured as unused has a part of 0.
+
+    Args:
+        intervals: Each is split over the hours it touches.
+        first_hour: ms.
+        last_hour: ms.
+        rules: How a gap is spread.
+        steady: What was measured within hours beside them, by begin of the hour.
     """
     amounts: dict[Provenance, Amounts] = {provenance: {} for provenance in Provenance}
+    amounts[Provenance.MEASURED] = {hour: amount for hour, amount in steady.items() if first_hour <= hour <= last_hour}
     end = last_hour + HOUR_MS
     for since, at, amount, provenance in intervals:
         if at <= first_hour or since >= end:
@@ -186,7 +201,9 @@ def _split(since: int, at: int, amount: int, rules: Rules) -> list[tuple[int, in
 
 def levels_by_hour(path: Path) -> dict[int, tuple[int, int]]:
     """The last point of each hour that has one, by begin of the hour: its time and level."""
-    return {at - at % HOUR_MS: (at, level) for at, level in zip(path.times, path.levels, strict=True)}
+    hours = np.asarray(path.times, dtype=np.int64) // HOUR_MS * HOUR_MS
+    last = np.flatnonzero(np.diff(hours, append=-1)).tolist()
+    return {hour: (path.times[index], path.levels[index]) for hour, index in zip(hours[last].tolist(), last, strict=True)}
 
 
 def month_entry(amount: int, year: int, month: int) -> list[HourPart]:
@@ -207,5 +224,5 @@ def month_entry(amount: int, year: int, month: int) -> list[HourPart]:
 
 def shares(amounts: Mapping[Provenance, int | Decimal]) -> dict[str, float]:
     """The part (0 to 1) that each provenance has in a figure; all 0 where nothing was used."""
-    total = sum((Decimal(amount) for amount in amounts.values()), Decimal(0))
-    return {p.value: float(Decimal(amounts.get(p, 0)) / total) if total else 0.0 for p in Provenance}
+    total = sum(amounts.values())
+    return {text: float(amounts.get(p, 0) / total) if total else 0.0 for p, text in _TEXTS}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from cloud.ledger.counters import UNDECIDED, Interval, Judgement, Provenance, Rules
 from cloud.ledger.path import Kind, Open, Path, Step
 from cloud.ledger.periods import DAY_MS, HOUR_MS
@@ -20,10 +22,12 @@ class Judged:
     """What a path means.
 
     Attributes:
-        intervals: In order of time.
+        steady: Measured from one point to the next within an hour, base units by begin of the hour.
+        intervals: All others, in order of time.
         judgements: In order of time.
     """
 
+    steady: dict[int, int] = field(default_factory=dict)
     intervals: list[Interval] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
 
@@ -37,13 +41,13 @@ def judge(path: Path, rules: Rules, evidence: Evidence) -> Judged:
     found = Judged()
     consulted = thaw(path, rules, evidence, found.judgements)
     times, levels, gap = path.times, path.levels, rules.limits.measured_gap
-    measured, append = Provenance.MEASURED, found.intervals.append
-    for index in range(1, len(times)):
+    found.steady, others = _steady(path, gap)
+    for index in others:
         since, at = times[index - 1], times[index]
         if index in path.steps:
             _count_step(path, index, rules, evidence, found)
         elif at - since <= gap:
-            append(Interval(since, at, levels[index] - levels[index - 1], measured))
+            found.intervals.append(Interval(since, at, levels[index] - levels[index - 1], Provenance.MEASURED))
         else:
             _count_gap(since, at, (levels[index - 1], levels[index]), rules, evidence, found)
     for number, one in enumerate(found.judgements):
@@ -54,6 +58,20 @@ def judge(path: Path, rules: Rules, evidence: Evidence) -> Judged:
         found.judgements.append(undecided(path.open))
     found.judgements.sort(key=lambda one: (one.since, one.kind))
     return found
+
+
+def _steady(path: Path, gap: int) -> tuple[dict[int, int], list[int]]:
+    """What was measured within hours, and the indices of the points that end any other interval: nearly all are of the first kind."""
+    if len(path.times) < 2:  # noqa: PLR2004 (an interval has two ends)
+        return {}, []
+    times, levels = np.asarray(path.times, dtype=np.int64), np.asarray(path.levels, dtype=np.int64)
+    hours = times[:-1] // HOUR_MS * HOUR_MS
+    plain = (np.diff(times) <= gap) & (times[1:] <= hours + HOUR_MS)
+    plain[[index - 1 for index in path.steps]] = False
+    hours, rises = hours[plain], np.diff(levels)[plain]
+    starts = np.flatnonzero(np.diff(hours, prepend=-1))
+    sums = np.add.reduceat(rises, starts) if len(starts) else rises
+    return dict(zip(hours[starts].tolist(), sums.tolist(), strict=True)), (np.flatnonzero(~plain) + 1).tolist()
 
 
 def undecided(run: Open) -> Judgement:

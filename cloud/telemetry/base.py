@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from math import isfinite
 from typing import NamedTuple, Protocol
@@ -228,9 +229,14 @@ def figures_fault(measurement: str, row: Figures) -> str:
     if not row.fields:
         return f"{measurement}: no field"
     wrong = next((f"{name} is {value}" for name, value in row.fields.items() if not isfinite(value)), "")
-    names = (measurement, *row.tags, *filter(None, row.tags.values()), *row.fields)
-    wrong = wrong or next(filter(None, map(name_fault, names)), "")
+    wrong = wrong or _names_fault((measurement, *row.tags, *filter(None, row.tags.values()), *row.fields))
     return f"{measurement}: {wrong}" if wrong else ""
+
+
+@lru_cache(maxsize=1024)
+def _names_fault(names: tuple[str, ...]) -> str:
+    """Why one of some names of figures cannot be stored; they are of our own and few, and their rows are many."""
+    return next(filter(None, map(name_fault, names)), "")
 
 
 class Run(NamedTuple):

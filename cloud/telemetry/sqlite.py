@@ -195,11 +195,13 @@ class SqliteTelemetry:
 
     def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
         """See `Telemetry.write_figures`."""
-        lines = []
+        lines, of, tags = [], None, ""
         for row in rows:
             if fault := figures_fault(measurement, row):
                 raise FiguresError(fault)
-            tags = json.dumps({name: row.tags[name] for name in sorted(row.tags) if row.tags[name]}, ensure_ascii=False)
+            if row.tags is not of:  # neighbours mostly have the same
+                of = row.tags
+                tags = json.dumps({name: of[name] for name in sorted(of) if of[name]}, ensure_ascii=False)
             lines += [(measurement, tags, row.at, name, value) for name, value in row.fields.items()]
         with self._transaction():
             self._writer.executemany(_FIGURE, lines)

@@ -1,6 +1,8 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloud.ledger import base_units
 
@@ -47,3 +49,19 @@ def test_what_cannot_be_counted_is_refused(value: float, energy: str, unit: str,
     """A value that is no amount of the energy is refused with what was expected."""
     with pytest.raises(ValueError, match=said):
         base_units.to_base(value, energy, unit)
+
+
+@given(
+    st.lists(st.one_of(st.floats(), st.floats(-1e7, 1e7).map(lambda value: round(value, 4)), st.sampled_from([0.0005, 2.5e-3, 1e300]))),
+    st.sampled_from([(energy, unit) for energy in base_units.ENERGIES for unit in base_units.ENERGIES[energy].scales]),
+)
+def test_many_values_are_each_what_one_is(values: list[float], counted: tuple[str, str]) -> None:
+    """Of any values at once, each in base units is what it is alone, to the unit and to the half, and what does not fit says why."""
+
+    def alone(value: float) -> int | str:
+        try:
+            return base_units.to_base(value, *counted)
+        except ValueError as error:
+            return str(error)
+
+    assert base_units.all_to_base(values, *counted) == [alone(value) for value in values]

@@ -28,7 +28,8 @@ def judged(samples: list[Sample], rules: Rules = DEFAULT_RULES) -> judging.Judge
 
 def parts(samples: list[Sample], rules: Rules = DEFAULT_RULES) -> Parts:
     first, last = periods.floor(samples[0][0], "hour"), periods.floor(samples[-1][0] - 1, "hour")
-    return by_hours(judged(samples, rules).intervals, first, last, rules)
+    found = judged(samples, rules)
+    return by_hours(found.intervals, first, last, rules, found.steady)
 
 
 def used(samples: list[Sample], rules: Rules = BRANCH) -> int:
@@ -157,10 +158,9 @@ def test_what_a_counter_did(before: int, after: int, rules: Rules, said: tuple[i
     """Rollover, reset, fall and jump are told apart once three samples agree; what nobody knows is not counted."""
     amount, provenance, kind = said
     samples = [(T0, before), *((T0 + n * HOUR_MS, after) for n in (1, 2, 3))]
-    found = judged(samples, rules)
-    assert [(one.amount, one.provenance) for one in found.intervals[:1]] == [(amount, provenance)]
-    assert [one.kind for one in found.judgements] == ([kind] if kind else [])
-    assert sum(one.amount for one in found.intervals) == amount
+    by_hour = parts(samples, rules)
+    assert by_hour == [HourPart(T0, amount, provenance), *(HourPart(T0 + n * HOUR_MS, 0, M) for n in (1, 2))]
+    assert [one.kind for one in judged(samples, rules).judgements] == ([kind] if kind else [])
 
 
 def test_nothing_is_decided_by_two_samples() -> None:
@@ -190,10 +190,10 @@ def test_a_branch_may_draw_more_than_it_taught() -> None:
     samples = [*counting(40, every=15 * MINUTE, step=100)]
     for n in range(60):
         samples.append((samples[-1][0] + 15 * MINUTE, samples[-1][1] + 15_000 + 100 * (n % 7)))
-    found = judged(samples, rules)
-    assert sum(one.amount for one in found.intervals) == samples[-1][1] - samples[0][1]
-    assert {one.provenance for one in found.intervals} == {M}
-    assert [one for one in found.judgements if one.stake] == []
+    by_hour = parts(samples, rules)
+    assert sum(one.amount for one in by_hour) == samples[-1][1] - samples[0][1]
+    assert {one.provenance for one in by_hour} == {M}
+    assert [one for one in judged(samples, rules).judgements if one.stake] == []
     torn = shown(samples, range(60, 61), more=100_000)
     assert used(torn, rules) == samples[-1][1] - samples[0][1]
 
