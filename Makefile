@@ -48,12 +48,15 @@ build/wheel/.made: $(PACKED)
 
 wheel: build/wheel/.made ## the wheel, in an environment of its own
 
-# Tests of commands, files and profiles mostly wait for programs to start: they run beside the others, and are told after them.
-BESIDE := tests/house tests/deploy tests/profiles
+# Two runs side by side, about as long as each other, and then the journeys, whose programs need the whole machine.
+BESIDE := $(addprefix tests/,house deploy profiles contract edge simulators grafana truth)
+JOURNEY := tests/journey
 define suite
 	@mkdir -p build; $(1) $(2) $(addprefix $(3),$(BESIDE)) > build/beside.log 2>&1 & beside=$$!; \
-	$(1) $(2) $(3)tests $(addprefix --ignore=$(3),$(BESIDE)); rest=$$?; \
-	wait $$beside; beside=$$?; cat build/beside.log; exit $$((rest > beside ? rest : beside))
+	$(1) $(2) $(3)tests $(addprefix --ignore=$(3),$(BESIDE) $(JOURNEY)); rest=$$?; \
+	wait $$beside; beside=$$?; cat build/beside.log; \
+	$(1) $(2) $(3)$(JOURNEY); journey=$$?; \
+	exit $$((rest || beside || journey))
 endef
 
 ifdef WHEEL

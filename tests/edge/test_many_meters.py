@@ -238,7 +238,7 @@ def test_a_register_is_no_message(load: Loader, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_documents_examples_are_read_as_they_say(load: Loader) -> None:
     """Profile, devices and message of docs/json-devices.md, as they stand there."""
-    page = Path("docs/json-devices.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "json-devices.md").read_text(encoding="utf-8")
     profile, devices, below = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     said = re.search(r"# (\{.*\})", profile)
     assert said is not None
