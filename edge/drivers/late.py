@@ -6,7 +6,7 @@ owes; what then comes late is known by its unit id and its shape, and shows how 
 
 from __future__ import annotations
 
-from edge.drivers.frames import Frame, Shape
+from edge.drivers.frames import READS, Frame, Shape
 
 REMEMBERED = 600.0
 """Seconds for which a slave that answered late is waited for longer."""
@@ -41,10 +41,13 @@ class Late:
         self._answering.discard(unit)
 
     def may_come(self, unit: int, shape: Shape, now: float) -> bool:
-        """Whether an answer of this shape to an older request may still come."""
+        """Whether an answer to an older request may still come that could be taken for one of this shape.
+
+        A late exception to another write by the same function could: it names no address, and would refuse what the slave then does.
+        """
         if unit in self._since and now - self._since[unit] > self._past:
             self.settled(unit)
-        return shape in self._owed.get(unit, ())
+        return shape in self._owed.get(unit, ()) or (shape.function not in READS and self.owes(unit, shape.function))
 
     def owes(self, unit: int, function: int | None = None) -> bool:
         """Whether anything may still come; or anything of one function, which an exception might be the answer to."""

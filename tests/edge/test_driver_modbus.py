@@ -508,6 +508,33 @@ async def test_a_write_that_is_not_confirmed_says_how_far_it_came(make_slave: ty
             await driver.write(device(1), "setpoint", 20)
 
 
+@NO_ID
+async def test_a_late_refusal_of_a_write_refuses_no_other(framing: str, make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that comes only when the next point is written is the earlier write's: the slave is read first, and nobody is told wrong."""
+    writable = {"unit": "degC", "writable": True, "limits": {"min": 5, "max": 35}, "write_function": 6}
+    slave, owed = make_slave(framing), list[bytes]()
+    held = {7: 20, 9: 20}
+
+    def script(asked: Asked) -> bytes:
+        if asked.function == 6 and asked.address == 7:
+            owed.append(slave.exception(asked, 4))
+            return b""
+        late, owed[:] = b"".join(owed), []
+        if asked.function == 6:
+            held[asked.address] = asked.count
+            return late + slave.answer(asked)
+        words = [held.get(asked.address + i, 0) for i in range(asked.count)]
+        return late + slave.frame(asked, struct.pack(f">BB{len(words)}H", asked.function, 2 * len(words), *words))
+
+    slave.script = script
+    model = profile({"setpoint": {"address": 7} | writable, "supply_temperature": {"address": 9} | writable})
+    async with driven(slave, model, monkeypatch) as driver:
+        with pytest.raises(NoAnswerError, match="no answer in time"):
+            await driver.write(device(1), "setpoint", 25)
+        assert await driver.write(device(1), "supply_temperature", 30) == 30
+    assert [(function, address) for function, address, _ in requests(slave)] == [(6, 7), (3, 7), (6, 9), (3, 7)]
+
+
 async def test_a_value_that_does_not_fit_the_register_is_not_sent(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be written is refused before anything is on the wire."""
     mapped = PointMap.model_validate({"address": 7, "scale": 0.0001, "unit": "degC", "writable": True, "limits": {"min": 0, "max": 50}})

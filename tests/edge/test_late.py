@@ -36,6 +36,14 @@ def test_only_the_shape_that_was_given_up_may_come() -> None:
     assert (late.owes(1), late.owes(2)) == (True, False)
 
 
+def test_a_write_waits_for_an_older_one_by_the_same_function() -> None:
+    """A late exception names no address: it may refuse one write as well as the other. Writes by another function are told apart."""
+    late = owing(WRITE)
+    assert [late.may_come(1, s, 1.0) for s in (WRITE, Shape(6, 8), Shape(16, 8), Shape(5, 7))] == [True, True, False, False]
+    assert late.came(refusal(6), 1, 1.5)
+    assert not late.may_come(1, Shape(6, 8), 2.0)
+
+
 def test_a_settled_slave_owes_nothing() -> None:
     """An answer that could be none of the owed ones clears them all, since slaves answer in order."""
     late = owing(TWO, ONE, WRITE)
