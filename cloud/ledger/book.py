@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
+from cloud.ledger.breaks import Exchange
 from cloud.ledger.counted import Counted, Parts, count
 from cloud.ledger.counters import HELD, RESTING, UNDECIDED, Provenance, shares
 from cloud.ledger.known_meters import Known, load_meters
@@ -166,7 +167,7 @@ def _replace(connection: sa.Connection, meter: str, counted: Counted) -> None:
 
 def _record(connection: sa.Connection, meter: Known, counted: Counted) -> None:
     """Keep what was judged; judged again, it is the same row, and what late readings or a record explained is withdrawn."""
-    event, judged, exchange = tables.event.c, tables.judgement.c, tables.exchange.c
+    event, judged = tables.event.c, tables.judgement.c
     for first, last in counted.ranges:
         within = sa.and_(event.grp == meter.group, event.subject == meter.id, event.at > first, event.at <= last + HOUR_MS)
         connection.execute(sa.delete(tables.event).where(event.kind.in_(_KINDS), within))
@@ -175,8 +176,9 @@ def _record(connection: sa.Connection, meter: Known, counted: Counted) -> None:
     rows = [{"grp": meter.group, "meter": meter.id} | one._asdict() for one in counted.judgements.values()]
     upsert(connection, tables.judgement, rows)
     _tell(connection, meter, counted)
-    for at, placed in counted.placed.items():
-        connection.execute(sa.update(tables.exchange).where(exchange.meter == meter.id, exchange.at == at).values(placed_at=placed))
+    for record, placed in counted.placed:
+        table = tables.exchange if isinstance(record, Exchange) else tables.ratio_change
+        connection.execute(sa.update(table).where(table.c.meter == meter.id, table.c.at == record.at).values(placed_at=placed))
 
 
 def _tell(connection: sa.Connection, meter: Known, counted: Counted) -> None:

@@ -6,8 +6,9 @@ People write down a time that is an hour off, and a new ratio holds from when a 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -17,28 +18,42 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS
 SNAP_MS = 12 * HOUR_MS
 """An exchange belongs to a break of the samples within this time of what was recorded."""
 TAKEN_OVER_MS = 7 * DAY_MS
-"""A gateway takes over a new ratio within this time of its entry."""
+"""A gateway takes over a new ratio within this time of its entry, before or after it: it reads the site's files by itself."""
 _MEANWHILE = 240
 """Most samples that may come from neither meter while one is changed for the other."""
+_MEANWHILE_MS = 11 * DAY_MS
+"""The time that so many samples take, at one an hour."""
 
 
 class Exchange(NamedTuple):
     """A recorded change of meter or of CT/PT ratio: the counter's last value before it and its first after it.
 
     For a new ratio both are the same display, once with the old ratio and once with the new. A sample of the same
-    moment belongs to the old meter.
+    moment belongs to the old meter. `placed_at` is where the ledger found it last, None while it has not.
     """
 
     at: int
     last: int
     first: int
+    placed_at: int | None = None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """First and last time (ms) of the samples that say where it was."""
+        return self.at - SNAP_MS, self.at + SNAP_MS + _MEANWHILE_MS
 
 
 class RatioChange(NamedTuple):
-    """A ratio or scale that a changed configuration brought: `factor` = new / old, entered at `at`."""
+    """A ratio or scale that a changed configuration brought: `factor` = new / old, entered at `at`, found at `placed_at`."""
 
     at: int
     factor: Decimal
+    placed_at: int | None = None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """First and last time (ms) of the samples that say when it was taken over."""
+        return self.at - TAKEN_OVER_MS, self.at + TAKEN_OVER_MS
 
 
 class Break(NamedTuple):
@@ -89,24 +104,29 @@ def _least_time(rise: int, hourly: int | None) -> int:
     return 1 if not hourly else max(-(-rise * HOUR_MS // hourly), 1)
 
 
-def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Limits) -> Break | None:
-    """Where a new ratio took effect: the first break after its entry at which the counter became `factor` times itself."""
-    first = max(bisect_right(samples, change.at - HOUR_MS, key=itemgetter(0)) - 1, 0)
-    for index in range(first, len(samples) - 1):
-        (since, old), (at, new) = samples[index], samples[index + 1]
-        if since > change.at + TAKEN_OVER_MS:
-            return None
+def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Limits, taken: Collection[int] = ()) -> Break | None:
+    """Where a new ratio took effect: the break nearest to its entry at which the counter became `factor` times itself.
+
+    A gateway may take a ratio over before somebody enters it, or days later, so both sides are looked at. Samples that follow from
+    each other are no break: what a young counter or a long gap shows might be either, and a ratio that finds no break is asked about.
+
+    Args:
+        change: As recorded.
+        samples: Ascending; they reach to both ends of its window, or to the next samples beyond.
+        limits: What the counter can do.
+        taken: Times of the first sample behind breaks that belong to another record.
+    """
+    low, high = change.window
+    slack = limits.step * max(1, round(change.factor)) + 1
+    found: list[tuple[int, int, Break]] = []
+    for (since, old), after in pairwise(samples):
+        at, new = after
+        if at < low or since > high or at in taken or (limits.rate is not None and limits.agrees(since, old, after)):
+            continue
         begin = round(old * change.factor)
-        slack = limits.step * max(1, round(change.factor)) + 1
         if abs(begin - old) > slack and _within(new - begin, slack, limits.most(at - since)):
-            return Break(since, at, since, old, begin)
-    return None
-
-
-def nearest_break(at: int, samples: Sequence[Sample], limits: Limits) -> int | None:
-    """The time of the first sample after the break nearest to a moment; None where the samples follow from each other."""
-    found = [samples[index + 1][0] for index, inside in _candidates(at, samples, limits) if not inside]
-    return min(found, key=lambda time: abs(time - at), default=None)
+            found.append((max(since - change.at, change.at - at, 0), since, Break(since, at, since, old, begin)))
+    return min(found)[2] if found else None
 
 
 def _candidates(at: int, samples: Sequence[Sample], limits: Limits) -> Iterator[tuple[int, bool]]:

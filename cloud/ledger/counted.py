@@ -9,18 +9,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 
-from cloud.ledger import breaks, judging
+from cloud.ledger import judging
 from cloud.ledger.base_units import all_to_base
-from cloud.ledger.breaks import SNAP_MS, TAKEN_OVER_MS, Break
-from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, Rules, by_hours, levels_by_hour
+from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, by_hours, levels_by_hour
 from cloud.ledger.judging import Judged
 from cloud.ledger.known_meters import Counter, Known
 from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, follow, still_open
-from cloud.ledger.limits import Limits, Sample
+from cloud.ledger.limits import Sample
 from cloud.ledger.path import Open, Path, ReopenedError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
+from cloud.ledger.placing import Placing, Record
 from cloud.ledger.settled import DECIDED, Level, Settled, goes_on
 from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected
 from cloud.ledger.timed import Series, counter_samples
@@ -48,7 +49,7 @@ class Counted:
         levels: The last point of each of these hours that has one.
         provisional: Hours that what follows may decide otherwise.
         judgements: What the counter did beside counting, in these hours.
-        placed: Where recorded exchanges were placed, by the time they were recorded for.
+        placed: Recorded changes that have another place now, and the first sample (ms) after it; None where they have none.
         unusable: Samples that do not fit the ledger, by time, and why; nothing is counted from them.
     """
 
@@ -57,7 +58,7 @@ class Counted:
     levels: dict[int, Level] = field(default_factory=dict)
     provisional: set[int] = field(default_factory=set)
     judgements: dict[tuple[int, str], Judgement] = field(default_factory=dict)
-    placed: dict[int, int | None] = field(default_factory=dict)
+    placed: list[tuple[Record, int | None]] = field(default_factory=list)
     unusable: dict[int, str] = field(default_factory=dict)
 
     def replaces(self, hour: int) -> bool:
@@ -81,11 +82,15 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
     if meter.counter is None:
         found.ranges += [(start, end - HOUR_MS) for start, end in _ranges(touched)]
         return found
-    wanted = sorted({*touched, *_depending(settled, touched), *_around_records(meter.counter.rules, touched)})
-    for start, end in _ranges(wanted, [row[0] for row in meter.counter.learnt]):
+    counter = meter.counter
+    read = partial(_samples, meter.energy, counter, telemetry, {})
+    placing = Placing(counter.rules, counter.limits_of, read, settled, touched)
+    found.placed = placing.moved()
+    wanted = sorted({*touched, *_depending(settled, touched), *placing.depending()})
+    for start, end in _ranges(wanted, [row[0] for row in counter.learnt]):
         if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
             continue
-        _Pass(meter.energy, meter.counter, telemetry, settled, found).run(start, end)
+        _Pass(meter.energy, counter, telemetry, settled, placing, found).run(start, end)
     return found
 
 
@@ -117,16 +122,18 @@ def _depending(settled: Settled, touched: Sequence[int]) -> list[int]:
     return found
 
 
-def _around_records(rules: Rules, touched: Sequence[int]) -> list[int]:
-    """Hours in which a record may find its break, where one of them was touched."""
-    windows = [(one.at - SNAP_MS, one.at + SNAP_MS) for one in rules.exchanges]
-    windows += [(one.at - HOUR_MS, one.at + TAKEN_OVER_MS) for one in rules.ratios]
-    found = []
-    for low, high in windows:
-        index = bisect_left(touched, low - HOUR_MS)
-        if index < len(touched) and touched[index] < high:
-            found += [floor(low, "hour"), min(floor(high, "hour"), touched[-1])]
-    return found
+def _samples(energy: str, counter: Counter, telemetry: Telemetry, unusable: dict[int, str], start: int, end: int) -> list[Sample]:
+    """The counter's samples in [start, end) and their neighbours in base units; those that do not fit the ledger go to `unusable`."""
+    series = Series(counter.group, counter.device_class, counter.device, counter.point)
+    samples = counter_samples(telemetry, series, start, end, counter.offsets)
+    usable: list[Sample] = []
+    amounts = all_to_base([value for _, value in samples], energy, counter.unit)
+    for (at, _), amount in zip(samples, amounts, strict=True):
+        if isinstance(amount, str):
+            unusable[at] = amount
+        else:
+            usable.append((at, amount))
+    return usable
 
 
 @dataclass(slots=True)
@@ -137,6 +144,7 @@ class _Pass:
     counter: Counter
     telemetry: Telemetry
     settled: Settled
+    placing: Placing
     found: Counted
     usual: Usual = field(init=False)
 
@@ -194,10 +202,11 @@ class _Pass:
 
     def _still_open(self, known: Judgement, start: int, end: int) -> bool:
         """Whether a counter that nothing decides goes on to disagree; what it showed long ago needs no other look then."""
-        resume, rules = known.resume or known.at, self.counter.rules
-        recorded = [one.at + SNAP_MS for one in rules.exchanges] + [one.at + TAKEN_OVER_MS for one in rules.ratios]
+        if self.placing.depending() or self.placing.within(known.since, end):
+            return False
+        resume = known.resume or known.at
         samples = [sample for sample in self._samples(resume, end) if sample[0] >= resume]
-        if not samples or samples[-1][0] >= end or any(at + DAY_MS >= resume for at in recorded):
+        if not samples or samples[-1][0] >= end:
             return False
         run = Open(known.since, known.before, known.at, known.after, known.until, resume)
         limits = self.counter.limits_of((start, known.before))
@@ -236,27 +245,10 @@ class _Pass:
             return Path(), Judged()
         limits = counter.limits_of((start, samples[0][1]))
         lower_at, stood = (None, False) if anchor is None else self.settled.lower_before(anchor)
-        path = follow(samples, limits, self._breaks(samples, limits), self.settled.branches(samples[0][0]), lower_at)
+        recorded = self.placing.within(samples[0][0], samples[-1][0])
+        path = follow(samples, limits, recorded, self.settled.branches(samples[0][0]), lower_at)
         evidence = Evidence(self.usual, self._drawn if counter.rate_point else None, lower_at, stood, self.settled.resting(start))
         return path, judging.judge(path, counter.rules_with(limits), evidence)
-
-    def _breaks(self, samples: Sequence[Sample], limits: Limits) -> list[Break]:
-        """The recorded changes that find their place among the samples."""
-        found: list[Break] = []
-        for exchange in self.counter.rules.exchanges:
-            if samples[0][0] <= exchange.at + SNAP_MS and exchange.at - SNAP_MS <= samples[-1][0]:
-                placed = breaks.place(exchange, samples, limits)
-                if placed is not None and any((one.since, one.at) == (placed.since, placed.at) for one in found):
-                    placed = None  # one break takes one record
-                self.found.placed[exchange.at] = None if placed is None else placed.at
-                if placed is not None:
-                    found.append(placed)
-        for change in self.counter.rules.ratios:
-            if samples[0][0] <= change.at + TAKEN_OVER_MS and change.at - HOUR_MS <= samples[-1][0]:
-                placed = breaks.place_ratio(change, samples, limits)
-                if placed is not None and all((one.since, one.at) != (placed.since, placed.at) for one in found):
-                    found.append(placed)
-        return sorted(found, key=lambda one: (one.at, one.moment))
 
     def _meets(self, path: Path, judged: Judged, end: int, first: int) -> int | None:
         """The hour behind the touched ones from which the settled levels are met again; None if there is none yet."""
@@ -292,17 +284,7 @@ class _Pass:
             found.provisional.update(range(max(first, floor(begin, "hour")), min(last, end) + 1, HOUR_MS))
 
     def _samples(self, start: int, end: int) -> list[Sample]:
-        counter = self.counter
-        series = Series(counter.group, counter.device_class, counter.device, counter.point)
-        samples = counter_samples(self.telemetry, series, start, end, counter.offsets)
-        usable: list[Sample] = []
-        amounts = all_to_base([value for _, value in samples], self.energy, counter.unit)
-        for (at, _), amount in zip(samples, amounts, strict=True):
-            if isinstance(amount, str):
-                self.found.unusable[at] = amount
-            else:
-                usable.append((at, amount))
-        return usable
+        return _samples(self.energy, self.counter, self.telemetry, self.found.unusable, start, end)
 
     def _hourly(self, start: int, end: int) -> list[Sample]:
         """The counter's last value of each hour."""

@@ -70,7 +70,7 @@ def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> Non
         row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
         _check(connection, load_meters(connection, [change.meter])[change.meter], change, last, first)
         _check_single(connection, change)
-        upsert(connection, tables.exchange, [row | {"placed_at": None, "reason": change.why, "recorded_by": by, "recorded_at": now}])
+        upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
         hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
         upsert(connection, tables.touched, [hour], add="generation")
         audited(connection, "exchange", row | {"why": change.why}, by, now)

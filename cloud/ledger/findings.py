@@ -7,22 +7,25 @@ says why it stands.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 import sqlalchemy as sa
 
 from cloud.ledger.counters import UNDECIDED
 from cloud.ledger.path import Kind
-from cloud.ledger.periods import DAY_MS
+from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry import tables
 from cloud.registry.audit import audited
 from cloud.registry.database import upsert, writing
 
 PENDING = "exchange_pending"
 """A recorded exchange that no break in the samples fits."""
+RATIO_PENDING = "ratio_pending"
+"""A ratio that was entered and that no gateway was seen to take over."""
 _UNDECIDED_AFTER, _PENDING_AFTER = DAY_MS, 7 * DAY_MS
-KINDS = (Kind.RESET, Kind.ROLLOVER, Kind.FALL, Kind.JUMP, Kind.FROZEN, Kind.SHORTFALL, UNDECIDED, PENDING)
+KINDS = (Kind.RESET, Kind.ROLLOVER, Kind.FALL, Kind.JUMP, Kind.FROZEN, Kind.SHORTFALL, UNDECIDED, PENDING, RATIO_PENDING)
 _MAX_NOTE = 500
 
 
@@ -71,11 +74,12 @@ def listed(connection: sa.Connection, group: str, now: int | None = None, meters
     Args:
         connection: To the registry and ledger.
         group: The district's code.
-        now: ms since 1970 in UTC; without it, samples that nothing followed yet and exchanges that wait count as well.
+        now: ms since 1970 in UTC; without it, samples that nothing followed yet and records that wait count as well.
         meters: Only of these; all if None.
     """
-    found = [*_judged(connection, group, now), *_pending(connection, group, now)]
-    return sorted((one for one in found if meters is None or one.meter in meters), key=lambda one: (one.start, one.meter, one.kind))
+    found = [*_judged(connection, group, now), *_exchanges(connection, group, now), *_ratios(connection, group, now)]
+    found = [one for one in found if meters is None or one.meter in meters]
+    return sorted(_noted(connection, group, found), key=lambda one: (one.start, one.meter, one.kind))
 
 
 def open_for(connection: sa.Connection, group: str, meters: Sequence[str], start: int, end: int, now: int | None = None) -> list[Finding]:
@@ -109,11 +113,10 @@ def explain(engine: sa.Engine, group: str, finding: tuple[str, int, str], note: 
 
 
 def _judged(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
-    judged, note, meter = tables.judgement, tables.finding_note, tables.meter
-    same = sa.and_(note.c.grp == judged.c.grp, *(note.c[key] == judged.c[key] for key in ("meter", "since", "kind")))
-    joined = judged.outerjoin(note, same).join(meter, meter.c.id == judged.c.meter)
-    columns = (judged, meter.c.energy, note.c.note, note.c.by, note.c.at.label("noted_at"))
-    query = sa.select(*columns).select_from(joined).where(judged.c.grp == group, judged.c.stake > 0)
+    """What the ledger could not decide from the samples."""
+    judged, meter = tables.judgement, tables.meter
+    joined = judged.join(meter, meter.c.id == judged.c.meter)
+    query = sa.select(judged, meter.c.energy).select_from(joined).where(judged.c.grp == group, judged.c.stake > 0)
     return [
         Finding(
             row["meter"],
@@ -125,24 +128,18 @@ def _judged(connection: sa.Connection, group: str, now: int | None) -> list[Find
             row["amount"],
             row["before"],
             row["after"],
-            "open" if row["note"] is None else "explained",
-            row["note"],
-            row["by"],
-            row["noted_at"],
         )
         for row in connection.execute(query).mappings()
         if row["kind"] != UNDECIDED or now is None or now - row["at"] >= _UNDECIDED_AFTER
     ]
 
 
-def _pending(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
+def _exchanges(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
     """Exchanges that were recorded and that the samples do not show."""
-    exchange, meter = tables.exchange.c, tables.meter.c
-    waiting = sa.and_(exchange.placed_at.is_(None), meter.grp == group)
-    if now is not None:
-        waiting = sa.and_(waiting, exchange.recorded_at <= now - _PENDING_AFTER)
-    joined = tables.exchange.join(tables.meter, meter.id == exchange.meter)
-    rows = connection.execute(sa.select(tables.exchange, meter.energy).select_from(joined).where(waiting)).mappings()
+    exchange, meter = tables.exchange, tables.meter.c
+    joined = exchange.join(tables.meter, meter.id == exchange.c.meter)
+    waiting = sa.and_(meter.grp == group, *_waits(exchange, now))
+    rows = connection.execute(sa.select(exchange, meter.energy).select_from(joined).where(waiting)).mappings()
     return [
         Finding(
             meter=row["meter"],
@@ -156,3 +153,34 @@ def _pending(connection: sa.Connection, group: str, now: int | None) -> list[Fin
         )
         for row in rows
     ]
+
+
+def _ratios(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
+    """Ratios that were entered and that the samples do not show: what was counted since may be wrong by the factor."""
+    ratio, meter, hour = tables.ratio_change, tables.meter.c, tables.ledger_hour.c
+    since = sa.and_(hour.meter == ratio.c.meter, hour.hour >= ratio.c.at)
+    counted = sa.select(sa.func.coalesce(sa.func.sum(hour.amount), 0)).where(since).scalar_subquery()
+    last = sa.select(sa.func.max(hour.hour)).where(since).scalar_subquery()
+    joined = ratio.join(tables.meter, meter.id == ratio.c.meter)
+    columns = (ratio.c.meter, meter.energy, ratio.c.at, ratio.c.factor, counted, last)
+    rows = connection.execute(sa.select(*columns).select_from(joined).where(ratio.c.grp == group, *_waits(ratio, now)))
+    found = []
+    for name, energy, at, factor, used, newest in rows:
+        stake = max(round(abs(Decimal(factor) - 1) * int(used)), 1)
+        found.append(Finding(name, energy, RATIO_PENDING, at, at if newest is None else newest + HOUR_MS, stake, int(used)))
+    return found
+
+
+def _waits(table: sa.Table, now: int | None) -> list[sa.ColumnElement[bool]]:
+    """That a record is not placed, and since long."""
+    due = [] if now is None else [table.c.recorded_at <= now - _PENDING_AFTER]
+    return [table.c.placed_at.is_(None), *due]
+
+
+def _noted(connection: sa.Connection, group: str, found: Sequence[Finding]) -> list[Finding]:
+    """The findings with what people wrote about them."""
+    note = tables.finding_note.c
+    query = sa.select(note.meter, note.since, note.kind, note.note, note.by, note.at).where(note.grp == group)
+    notes = {tuple(row[:3]): tuple(row[3:]) for row in connection.execute(query)} if found else {}
+    said = [(one, notes.get((one.meter, one.start, one.kind))) for one in found]
+    return [one if of is None else replace(one, state="explained", note=of[0], by=of[1], at=of[2]) for one, of in said]

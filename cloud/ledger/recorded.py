@@ -43,9 +43,9 @@ def load_recorded(connection: sa.Connection, meters: Sequence[str]) -> dict[str,
     exchange, spread = tables.exchange.c, tables.spread_profile.c
     exchanges: defaultdict[str, list[Exchange]] = defaultdict(list)
     profiles: defaultdict[str, list[Profile]] = defaultdict(list)
-    columns = (exchange.meter, exchange.at, exchange.old_last, exchange.new_first)
-    for meter, at, last, first in connection.execute(sa.select(*columns).where(exchange.meter.in_(meters)).order_by(exchange.at)):
-        exchanges[meter].append(Exchange(at, last, first))
+    columns = (exchange.meter, exchange.at, exchange.old_last, exchange.new_first, exchange.placed_at)
+    for meter, *row in connection.execute(sa.select(*columns).where(exchange.meter.in_(meters)).order_by(exchange.at)):
+        exchanges[meter].append(Exchange(*row))
     rows = sa.select(spread.meter, spread.valid_from, spread.weights).where(spread.meter.in_(meters)).order_by(spread.valid_from)
     for meter, valid_from, weights in connection.execute(rows):
         profiles[meter].append(Profile(valid_from, tuple(json.loads(weights))))
@@ -59,9 +59,9 @@ def load_recorded(connection: sa.Connection, meters: Sequence[str]) -> dict[str,
 def _ratios(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[RatioChange]]:
     row = tables.ratio_change.c
     found: defaultdict[str, list[RatioChange]] = defaultdict(list)
-    query = sa.select(row.meter, row.at, row.factor).where(row.meter.in_(meters)).order_by(row.at)
-    for meter, at, factor in connection.execute(query):
-        found[meter].append(RatioChange(at, Decimal(factor)))
+    query = sa.select(row.meter, row.at, row.factor, row.placed_at).where(row.meter.in_(meters)).order_by(row.at)
+    for meter, at, factor, placed_at in connection.execute(query):
+        found[meter].append(RatioChange(at, Decimal(factor), placed_at))
     return found
 
 

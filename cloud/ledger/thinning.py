@@ -29,8 +29,8 @@ _BESIDE_MS = HOUR_MS
 """Around what was judged all samples stay for so long, and then whole hours."""
 _EXCHANGE_MS = (DAY_MS, 12 * DAY_MS)
 """Before and after a recorded exchange: its place is looked for within 12 hours, and among 240 samples that follow."""
-_RATIO_MS = (DAY_MS, 8 * DAY_MS)
-"""The same of a ratio, which a gateway takes over within 7 days."""
+_RATIO_MS = (8 * DAY_MS, 8 * DAY_MS)
+"""The same of a ratio, which a gateway takes over within 7 days before or after its entry."""
 
 Span = tuple[int, int]
 """From when and until when, ms, both included."""

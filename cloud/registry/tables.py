@@ -303,6 +303,7 @@ ratio_change = Table(
     Column("reason", Text, nullable=False),
     Column("recorded_by", String, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+    Column("placed_at", BigInteger),  # where the samples break; none while no gateway was seen to take it over
 )
 spread_profile = Table(
     "spread_profile",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -14,10 +13,7 @@ from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.registry import tables
-from cloud.registry.entering import By, enter_site
 from contract.clock import parse_time
-from contract.site import Site
-from tests.cloud.books.conftest import site_data
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -132,30 +128,6 @@ def test_a_meter_with_a_higher_counter_is_asked_about(books: Books) -> None:
     books.settle()
     assert findings(books) == []
     assert {(p, a) for _, p, a in books.parts("far")} == {("measured", 2 * KWH)}
-
-
-def changed_site(device: str, **fields: object) -> Site:
-    data: dict[str, Any] = site_data()
-    for row in data["devices"]:
-        if row["id"] == device:
-            row.update(fields, profile="electricity/acrel-adl400")
-    return Site.model_validate(data)
-
-
-@pytest.mark.parametrize("taken_over", [HOUR_MS, 3 * DAY_MS])
-def test_new_transformers_in_the_site_file_count_nothing(books: Books, taken_over: int) -> None:
-    """CT 40 becomes 60 in the site's file: all that the register ever counted is worth more at once, and none of it is use (A10)."""
-    enter_site(books.engine, changed_site("far", ct=40), By("wang", BEGIN - 40 * DAY_MS, date(2026, 1, 1)))
-    start = BEGIN - 20 * DAY_MS
-    register = counting(start, 40 * 24, 500.0, per_hour=0.2, every=HOUR_MS)
-    enter_site(books.engine, changed_site("far", ct=60), By("wang", BEGIN, date(2026, 3, 2)))
-    assert books.rows(sa.select(tables.ratio_change.c.meter, tables.ratio_change.c.factor)) == [("far", "1.5")]
-    ratio = {at: 60 if at > BEGIN + taken_over else 40 for at in register}
-    books.read("far", {at: round(value * ratio[at], 2) for at, value in register.items()})
-    books.settle()
-    hours = [at for at in register if at < max(register)]
-    assert total(books) == pytest.approx(sum(0.2 * ratio[at + HOUR_MS] * KWH for at in hours), abs=12 * KWH)
-    assert findings(books) == []
 
 
 @pytest.mark.parametrize("minutes", [0, 1, 20, 50])
