@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ingest.batch import Batch
+from cloud.ingest.judging import SET
 from cloud.registry import tables
 from cloud.registry.clocks import JUDGED, Offset, State, as_row
 from cloud.registry.database import upsert, writing
@@ -66,7 +67,11 @@ def _gone(connection: sa.Connection, batch: Batch) -> None:
 
 
 def _clocks(connection: sa.Connection, batch: Batch) -> None:
-    """Of each source the judgements that ended stay; of the one that has not, what is known now takes the place of what was."""
+    """Of each source the judgements that ended stay; of the one that has not, what is known now takes the place of what was.
+
+    Judged again after a crash, a judgement takes its own place. After another power cut the clock says the same times once more,
+    with another offset: that is a judgement of its own.
+    """
     column = tables.clock_offset.c
     for (group, name), (closed, source) in batch.clocks.items():
         live = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.state != State.CLOSED)
@@ -75,6 +80,9 @@ def _clocks(connection: sa.Connection, batch: Batch) -> None:
         found = []
         for row in rows:
             offset = Offset(row.start, row.end, row.offset_from, row.offset_to)
+            again = column.offset_from_ms.between(row.offset_from - SET, row.offset_from + SET)
+            mine = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.valid_from == row.start)
+            connection.execute(sa.delete(tables.clock_offset).where(mine, again))
             good = json.dumps({device: sorted(times) for device, times in row.good.items()})
             found.append(as_row(group, name, offset, row.state, JUDGED, "", batch.received_at or source.noted_at, good))
         upsert(connection, tables.clock_offset, found)

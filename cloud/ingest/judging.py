@@ -18,6 +18,8 @@ TOLERANCE = 120_000
 """A lag beyond this (ms) is no delay of a network."""
 STEADY = 10_000
 """Lags of one wrong clock lie within this (ms) of each other."""
+SET = 2 * STEADY
+"""An offset that moved by more (ms) did not drift there: the clock was set, or began anew."""
 ENOUGH = 5
 """Different measurement times that decide."""
 DRIFT = 30_000
@@ -179,7 +181,7 @@ class Source:
         row = self.row
         if row is not None and row.state is State.OPEN and abs(offset - row.offset_from) <= STEADY:
             return
-        if row is not None and abs(offset - row.offset_from) <= 2 * STEADY:  # it drifted there; a clock that was set jumps
+        if row is not None and abs(offset - row.offset_from) <= SET:
             row.offset_to = offset
         self._close()
         self.row = Row(State.OPEN, 0, -1, offset, offset)

@@ -118,7 +118,7 @@ def known_offsets(engine: sa.Engine) -> list[dict[str, Any]]:
     """All that is known of clocks, for people: by source and time, offsets in seconds."""
     table = tables.clock_offset
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(table).order_by(table.c.grp, table.c.source, table.c.valid_from, table.c.by)).mappings().all()
+        rows = connection.execute(sa.select(table).order_by(*table.primary_key.columns)).mappings().all()
     return [
         {
             "group": row["grp"],
@@ -143,7 +143,7 @@ def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, deci
     by_source: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
     query = sa.select(tables.clock_offset).where(column.grp == group, kept)
     judged = column.by == JUDGED
-    order = (judged, sa.case((judged, column.valid_to - column.valid_from), else_=-column.recorded_at), column.valid_from)
+    order = (judged, sa.case((judged, column.valid_to - column.valid_from), else_=-column.recorded_at), column.valid_from, column.began_at)
     for row in connection.execute(query.order_by(*order)).mappings():
         by_source[row["source"]].append(row)
     if not by_source:
@@ -236,12 +236,17 @@ def _groups(connection: sa.Connection, source: str) -> set[str]:
 
 
 def as_row(group: str, source: str, offset: Offset, state: State, by: str, why: str, now: int, good: str = "{}") -> dict[str, Any]:
-    """An offset as a row of its table; `good` is JSON: times by device."""
+    """An offset as a row of its table; `good` is JSON: times by device.
+
+    A clock that lost its battery begins at the same time after each power cut, so what is judged is told apart by when it truly
+    began. What a person records takes the place of what was recorded from the same time on.
+    """
     return {
         "grp": group,
         "source": source,
         "valid_from": offset.start,
         "by": by,
+        "began_at": offset.true_time(offset.start) if by == JUDGED else 0,
         "valid_to": offset.end,
         "offset_from_ms": offset.offset_from,
         "offset_to_ms": offset.offset_to,

@@ -186,6 +186,7 @@ clock_offset = Table(  # how far a source's clock was off; telemetry keeps what 
     Column("source", String, primary_key=True),  # device, terminal, bridge or gateway
     Column("valid_from", BigInteger, primary_key=True),  # first time by that clock
     Column("by", String, primary_key=True),  # judged, or who recorded it
+    Column("began_at", BigInteger, primary_key=True, server_default="0"),  # in truth, of a judged one; 0 of a recorded one
     Column("valid_to", BigInteger, nullable=False),  # last time by that clock, included
     Column("offset_from_ms", BigInteger, nullable=False),  # clock minus truth; linear between both ends
     Column("offset_to_ms", BigInteger, nullable=False),

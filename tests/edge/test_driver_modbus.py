@@ -510,7 +510,7 @@ async def test_a_write_that_is_not_confirmed_says_how_far_it_came(make_slave: ty
 
 @NO_ID
 async def test_a_late_refusal_of_a_write_refuses_no_other(framing: str, make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that comes only when the next point is written is the earlier write's: the slave is read first, and nobody is told wrong."""
+    """An exception that comes only when the next point is written is the earlier write's; the slave is read first."""
     writable = {"unit": "degC", "writable": True, "limits": {"min": 5, "max": 35}, "write_function": 6}
     slave, owed = make_slave(framing), list[bytes]()
     held = {7: 20, 9: 20}

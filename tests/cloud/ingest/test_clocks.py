@@ -12,6 +12,7 @@ from cloud.ledger import book
 from cloud.registry import tables
 from cloud.registry.clocks import load_offsets, undecided
 from contract import sparkplug
+from contract.clock import parse_time
 from contract.reading import Row
 from contract.topics import Topic
 from simulators.foreign_node import metric as foreign
@@ -24,6 +25,7 @@ GROUP, NODE, BOX, NOW = "510802", "gw-1", "box", 1_790_000_000_000
 MINUTE, HOUR = 60_000, 3_600_000
 BEGIN = NOW // HOUR * HOUR
 POINT = "energy_import"
+Y2000 = parse_time("2000-01-01T00:00:00Z")
 
 
 @pytest.fixture
@@ -82,6 +84,37 @@ def test_six_hours_of_a_wrong_clock_are_in_the_ledger_at_their_true_time(gateway
     assert kinds(gateway) == {"em" if own else NODE}
     assert {row["state"] for row in gateway.rows(tables.clock_offset)} == {"closed"}
     assert gateway.rows(tables.latest, device="em")[0]["at"] == BEGIN + 10 * HOUR
+
+
+def test_each_power_cut_keeps_its_own_judgement(gateway: Line) -> None:
+    """A meter's clock begins at 2000-01-01 00:00 after each of two power cuts, an hour and a half apart: both stay on record.
+
+    What it said in the first two hours is said once more after the second cut, and kept under the same times; the third and fourth
+    hour of the first one count at their true time.
+    """
+    cuts = ((60, 300), (390, 450))
+    for n in range(9 * 60 + 1):
+        cut = next((first for first, last in cuts if first < n <= last), None)
+        off = 0 if cut is None else Y2000 - (BEGIN + cut * MINUTE)
+        said(gateway, BEGIN + n * MINUTE, 100.0 + n, off=off, own=True)
+    rows = gateway.rows(tables.clock_offset)
+    first = Y2000 + 5 * MINUTE
+    assert [(row["state"], row["valid_from"], row["valid_to"] - Y2000, Y2000 - row["offset_from_ms"] - BEGIN) for row in rows] == [
+        ("closed", first, (last - begun) * MINUTE, begun * MINUTE) for begun, last in cuts
+    ]
+    found = ledger(gateway)
+    assert [found[BEGIN + n * HOUR] for n in (0, 3, 4, 5, 8)] == [("measured", 60_000)] * 5
+    assert sum(amount for _, amount in found.values()) == 9 * 60_000
+
+
+def test_a_judgement_that_is_made_again_takes_its_own_place(gateway: Line) -> None:
+    """What a gateway sends again, half a second slower, is one power cut and not two."""
+    for slower in (0, 500):
+        for n in range(8):
+            said(gateway, BEGIN + n * MINUTE + slower, 100.0 + n, off=Y2000 - BEGIN - slower if n else 0, own=True)
+        said(gateway, BEGIN + 8 * MINUTE, 108.0, own=True)
+        gateway.restart()
+    assert len(gateway.rows(tables.clock_offset)) == 1
 
 
 def test_a_device_s_clock_says_nothing_of_its_neighbour_s(gateway: Line) -> None:
