@@ -255,8 +255,12 @@ class _Pass:
         if not path.times or path.times[-1] < end:
             return None
         old, new = self.settled.levels(end, path.times[-1] + 1), levels_by_hour(path)
-        hours = sorted(hour for hour in {*old, *new} if hour >= end)[:-1]
-        known = {one.since for one in self.settled.judgements(first, path.times[-1] + 1) if one.kind in DECIDED}
+        judgements = self.settled.judgements(first, path.times[-1] + 1)
+        again = {(one.kind, one.since) for one in judged.judgements}
+        longer = [one.since for one in judgements if one.until > path.times[-1] and (one.kind, one.since) not in again]
+        beyond = min(longer, default=path.times[-1] + 1)  # from there on, more samples would judge what the ledger has so already
+        hours = sorted(hour for hour in {*old, *new} if end <= hour < beyond)[:-1]
+        known = {one.since for one in judgements if one.kind in DECIDED}
         decided = {one.since for one in judged.judgements if one.kind in DECIDED and one.since >= first}
         least = max(known ^ decided, default=end - RETURN_MS) + RETURN_MS
         quiet = max((one.until for one in judged.judgements if one.kind not in DECIDED and one.at < path.times[-1]), default=end)
