@@ -1,4 +1,4 @@
-"""`jieyue-cloud import`: enter amounts that no device counts."""
+"""`jieyue-cloud import`: enter amounts that no device counts, and bills to compare with what one counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contract.commandline import Parser
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
-    parser = add(commands, "import", "enter amounts that no device counts, from a CSV file with the columns meter, month and amount", run)
+    parser = add(commands, "import", "enter amounts and bills from a CSV file with the columns meter, month and amount", run)
     parser.add_argument("file", type=Path, metavar="FILE", help="amounts in the unit of the factor table, months as YYYY-MM")
     parser.add_argument(
         "--replace", action="store_true", help="where a device counted a part of a month, enter the whole month in its place"
@@ -28,6 +28,8 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Enter all or none, and say how many."""
     with database(settings) as engine:
         agreed = Agreed(arguments.replace, arguments.unusual)
-        number = import_csv(engine, arguments.file, arguments.by, clock.now_ms(), agreed)
-    sys.stdout.write(f"{number} amounts entered\n")
+        done = import_csv(engine, arguments.file, arguments.by, clock.now_ms(), agreed)
+    sys.stdout.write(f"{done.entered} amounts entered\n")
+    if done.beside:
+        sys.stdout.write(f"{done.beside} bills kept beside what a device counted; see: jieyue-cloud bills\n")
     return 0

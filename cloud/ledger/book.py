@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
+from cloud.ledger.bills import recount
 from cloud.ledger.breaks import Exchange
 from cloud.ledger.counted import Counted, Parts, count
 from cloud.ledger.counters import HELD, RESTING, UNDECIDED, Provenance, shares
@@ -116,6 +117,7 @@ def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generat
     with writing(engine).begin() as connection:
         counted.parts = _without_entered(connection, meter.id, counted.parts)  # a month may have been entered meanwhile
         _replace(connection, meter.id, counted)
+        recount(connection, meter.id, counted.ranges)
         _record(connection, meter, counted)
         _clear(connection, meter.id, generations)
     _learn(engine, telemetry, meter)

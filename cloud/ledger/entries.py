@@ -1,4 +1,4 @@
-"""Amounts entered for a month: fuel, and bills of meters that no device counts yet."""
+"""Amounts entered for a month: fuel, and bills, which count where no device did and else are compared with what it counted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods
+from cloud.ledger import bills, periods
 from cloud.ledger.base_units import ENERGIES, energy_of, to_base, to_factor_unit
 from cloud.ledger.counters import Provenance, month_entry
 from cloud.ledger.usual_amounts import beyond
@@ -64,18 +64,29 @@ class Agreed:
 _NOTHING = Agreed()
 
 
+class Imported(NamedTuple):
+    """How many months were entered to count, and how many bills are kept beside a counter that counted their month."""
+
+    entered: int
+    beside: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """`beside`: a bill of a month that a counter counted."""
+
     meter: str
     month: str
     amount: int
+    beside: bool
 
 
 def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by: str, now: int, agreed: Agreed = _NOTHING) -> None:
     """Enter what a meter used in a month; entered again, the new amount replaces the old one.
 
     The amount is spread over the month's days. Its hours are marked as touched, so that the settler writes their figures
-    and takes out what a device counted in the same month.
+    and takes out what a device counted in the same month. Where a device counted the whole month, its figure stays, and the
+    amount is kept beside it as a bill (`cloud.ledger.bills`).
 
     Args:
         engine: Of the ledger.
@@ -111,7 +122,7 @@ def months(engine: sa.Engine, meter: str) -> list[Entered]:
     ]
 
 
-def import_csv(engine: sa.Engine, path: Path, by: str, now: int, agreed: Agreed = _NOTHING) -> int:
+def import_csv(engine: sa.Engine, path: Path, by: str, now: int, agreed: Agreed = _NOTHING) -> Imported:
     """Enter the months of a CSV file with the columns meter, month and amount (in the factor's unit).
 
     Args:
@@ -143,7 +154,8 @@ def import_csv(engine: sa.Engine, path: Path, by: str, now: int, agreed: Agreed 
             raise EntriesError("\n".join(faults))
         for entry in entries:
             _write(connection, entry, by, now)
-    return len(entries)
+    beside = sum(entry.beside for entry in entries)
+    return Imported(len(entries) - beside, beside)
 
 
 def _lines(path: Path) -> list[tuple[int, Sequence[str]]]:
@@ -191,11 +203,10 @@ def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal,
         base = to_base(amount, energy, energy_of(energy).factor_unit)
     except ValueError as error:
         raise EntryError("amount", str(error)) from error
-    if _amount(connection, meter, month) is None:
-        _check_counted(connection, meter, month, now, agreed)
+    beside = _amount(connection, meter, month) is None and _is_counted(connection, meter, month, now, agreed)
     if why := beyond(connection, meter, month, base, unusual=agreed.unusual):
         raise EntryError("amount", why)
-    return _Entry(meter, month, base)
+    return _Entry(meter, month, base, beside)
 
 
 def _begin(month: str) -> int:
@@ -212,30 +223,38 @@ def _amount(connection: sa.Connection, meter: str, month: str) -> int | None:
     return found
 
 
-def _check_counted(connection: sa.Connection, meter: str, month: str, now: int, agreed: Agreed) -> None:
-    """Refuse an entry that would hide what a device counted: of a month there is one source."""
+def _is_counted(connection: sa.Connection, meter: str, month: str, now: int, agreed: Agreed) -> bool:
+    """Whether a device counted the whole of a month; one that it counted in part takes an entry only where that was agreed to.
+
+    Raises:
+        EntryError: The entry would hide what a device counted: of a month there is one source.
+    """
     begin = _begin(month)
     end = periods.following(begin, "month")
     ledger = tables.ledger_hour.c
     mine = sa.and_(ledger.meter == meter, ledger.provenance != _MANUAL, ledger.hour >= begin, ledger.hour < end)
     counted, last = connection.execute(sa.select(sa.func.count(sa.distinct(ledger.hour)), sa.func.max(ledger.hour)).where(mine)).one()
     if not counted:
-        return
+        return False
     hours = (end - begin) // periods.HOUR_MS
     if end > now:
         raise EntryError("month", f"a device counts {meter} in {month}, which is not over; expected an entry after it")
     estimated = sa.and_(mine, ledger.provenance == Provenance.ESTIMATED.value, ledger.amount > 0)
     guessed = connection.execute(sa.select(ledger.hour).where(estimated).limit(1)).first()
     if counted == hours and guessed is None:  # a bill knows better than an estimate
-        why = f"a device counted {meter} in the whole of {month}; an entry would hide what it counted"
-        raise EntryError("month", f"{why}. A bill beside it belongs to a meter of its own")
+        return True
     if not agreed.replace:
         until = f"{periods.local_time(last + periods.HOUR_MS):%Y-%m-%d %H:%M}"
         why = f"a device counted {meter} for {counted} of {hours} hours of {month}, the last until {until}"
         raise EntryError("month", f"{why}; to enter the whole month in their place, say so (import --replace)")
+    return False
 
 
 def _write(connection: sa.Connection, entry: _Entry, by: str, now: int) -> None:
+    if entry.beside:
+        bills.keep(connection, entry.meter, entry.month, entry.amount, by, now)
+        return
+    bills.drop(connection, entry.meter, entry.month)  # it counts now
     ledger, before = tables.ledger_hour, _amount(connection, entry.meter, entry.month)
     row = {"meter": entry.meter, "month": entry.month, "amount": entry.amount, "entered_by": by, "entered_at": now}
     upsert(connection, tables.entry, [row])

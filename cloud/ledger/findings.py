@@ -13,6 +13,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from cloud.ledger.bills import BILL_DIFFERS, kept
 from cloud.ledger.counters import UNDECIDED
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
@@ -25,7 +26,7 @@ PENDING = "exchange_pending"
 RATIO_PENDING = "ratio_pending"
 """A ratio that was entered and that no gateway was seen to take over."""
 _UNDECIDED_AFTER, _PENDING_AFTER = DAY_MS, 7 * DAY_MS
-KINDS = (Kind.RESET, Kind.ROLLOVER, Kind.FALL, Kind.JUMP, Kind.FROZEN, Kind.SHORTFALL, UNDECIDED, PENDING, RATIO_PENDING)
+KINDS = (Kind.RESET, Kind.ROLLOVER, Kind.FALL, Kind.JUMP, Kind.FROZEN, Kind.SHORTFALL, UNDECIDED, PENDING, RATIO_PENDING, BILL_DIFFERS)
 _MAX_NOTE = 500
 
 
@@ -77,7 +78,12 @@ def listed(connection: sa.Connection, group: str, now: int | None = None, meters
         now: ms since 1970 in UTC; without it, samples that nothing followed yet and records that wait count as well.
         meters: Only of these; all if None.
     """
-    found = [*_judged(connection, group, now), *_exchanges(connection, group, now), *_ratios(connection, group, now)]
+    found = [
+        *_judged(connection, group, now),
+        *_exchanges(connection, group, now),
+        *_ratios(connection, group, now),
+        *_bills(connection, group),
+    ]
     found = [one for one in found if meters is None or one.meter in meters]
     return sorted(_noted(connection, group, found), key=lambda one: (one.start, one.meter, one.kind))
 
@@ -169,6 +175,14 @@ def _ratios(connection: sa.Connection, group: str, now: int | None) -> list[Find
         stake = max(round(abs(Decimal(factor) - 1) * int(used)), 1)
         found.append(Finding(name, energy, RATIO_PENDING, at, at if newest is None else newest + HOUR_MS, stake, int(used)))
     return found
+
+
+def _bills(connection: sa.Connection, group: str) -> list[Finding]:
+    """Bills that differ from what their counter counted in the same month."""
+    return [
+        Finding(one.meter, one.energy, BILL_DIFFERS, *one.span, amount=abs(one.amount - one.counted), counted=one.counted)
+        for one in kept(connection, group, differing=True)
+    ]
 
 
 def _waits(table: sa.Table, now: int | None) -> list[sa.ColumnElement[bool]]:

@@ -282,6 +282,17 @@ entry = Table(
     Column("entered_by", String, nullable=False),
     Column("entered_at", BigInteger, nullable=False),
 )
+bill = Table(
+    "bill",  # of a month that a counter counted; beside its figure, never added to it
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("month", String, primary_key=True),  # YYYY-MM
+    Column("amount", BigInteger, nullable=False),
+    Column("counted", BigInteger, nullable=False),  # what the ledger has of the month; the settler keeps it
+    Column("entered_by", String, nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
+)
 exchange = Table(
     "exchange",  # of a meter or of its transformers
     metadata,

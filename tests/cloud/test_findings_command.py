@@ -90,3 +90,27 @@ def test_a_wrong_answer_ends_with_one_line(data: Path, arguments: list[str], sai
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr
     assert rows(data, tables.finding_note) == rows(data, tables.out_of_use) == []
+
+
+def test_a_bill_is_compared_and_withdrawn(data: Path, tmp_path: Path) -> None:
+    """`import` says that it is kept beside the counter, `bills` lists both, `findings` asks; withdrawn, nothing is left of it."""
+    begin = parse_time("2026-01-01T00:00:00+08:00")
+    row = {"meter": "c1-e-main", "provenance": "measured", "amount": 1000, "provisional": False}
+    engine = open_database(f"sqlite:///{data / 'registry.db'}")
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(tables.ledger_hour), [row | {"hour": begin + n * 3_600_000} for n in range(31 * 24)])
+    engine.dispose()
+    path = tmp_path / "bill.csv"
+    path.write_text("meter,month,amount\nc1-e-main,2026-01,800.5\n", encoding="utf-8")
+    done = run(data, "import", str(path))
+    assert (done.stdout, done.stderr) == (
+        "0 amounts entered\n1 bills kept beside what a device counted; see: jieyue-cloud bills\n",
+        "",
+    )
+    assert run(data, "bills").stdout == "c1-e-main 2026-01: 800.5 kWh billed, 744 counted, +56.5\n"
+    asked = "c1-e-main 2025-12-31T16:00:00.000Z bill_differs: 56.5 kWh at stake, 744 counted"
+    assert run(data, "findings").stdout.splitlines()[0] == asked
+    assert run(data, "bills", "--withdraw", "c1-e-main", "2026-01").returncode == 0
+    assert run(data, "bills").stdout == ""
+    again = run(data, "bills", "--withdraw", "c1-e-main", "2026-01")
+    assert (again.returncode, "month: no bill of c1-e-main for 2026-01" in again.stderr) == (2, True)

@@ -123,9 +123,9 @@ def _grow(context: Context, number: int) -> None:
 @pytest.mark.parametrize(
     ("path", "params", "most"),
     [
-        ("targets", {}, 17),
-        ("targets", {"scope": "unit:u1"}, 17),
-        ("targets", {"scope": "compound:c1", "year": "2025"}, 17),
+        ("targets", {}, 18),
+        ("targets", {"scope": "unit:u1"}, 18),
+        ("targets", {"scope": "compound:c1", "year": "2025"}, 18),
         ("consumption", {"meter": "m1", "every": "hour"} | YEAR, 3),
         ("denominators", YEAR, 6),
         ("devices", {}, 3),

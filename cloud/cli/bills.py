@@ -1,0 +1,45 @@
+"""`jieyue-cloud bills`: bills beside the counters of their months, with the difference."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cloud.cli.shared import Commands, add, add_by, database
+from cloud.ledger import bills
+from cloud.ledger.base_units import energy_of, to_factor_unit
+from cloud.opening import entered_site
+from cloud.settings import Settings
+from contract.clock import Clock
+from contract.commandline import Parser
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    parser = add(
+        commands,
+        "bills",
+        "list bills beside what their counters counted, or withdraw one",
+        run,
+        "Lists the bills of months that a counter counted as a whole (entered with import), with what it counted and the difference. "
+        "They are compared with the counter and never added to it; a bill entered again is corrected.",
+    )
+    parser.add_argument("--withdraw", nargs=2, metavar=("METER", "MONTH"), help="withdraw this one; the counter's figure stays")
+    add_by(parser, "withdraws it")
+
+
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """List or withdraw."""
+    with database(settings) as engine:
+        if arguments.withdraw:
+            meter, month = arguments.withdraw
+            bills.withdraw(engine, meter, month, arguments.by, clock.now_ms())
+            return 0
+        group = entered_site(engine).group
+        with engine.connect() as connection:
+            found = bills.kept(connection, group)
+    for one in found:
+        billed, counted, apart = (to_factor_unit(n, one.energy).normalize() for n in (one.amount, one.counted, one.amount - one.counted))
+        unit = energy_of(one.energy).factor_unit
+        sys.stdout.write(f"{one.meter} {one.month}: {billed:f} {unit} billed, {counted:f} counted, {apart:+f}\n")
+    return 0
