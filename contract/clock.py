@@ -7,8 +7,10 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""China has kept UTC+8 all year since 1992, so no zone database is needed."""
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
 EARLIEST, LATEST = 946_684_800_000, 4_102_444_800_000
 """2000-01-01 and 2100-01-01: no reading of a site is older, and no list of intervals may grow without end."""

@@ -131,7 +131,8 @@ def _told(site: Site, looked: _Looked) -> Iterator[str]:
     yield from (str(change) for change in _listed(looked.plan))
     yield from (f"note: {doubt}" for doubt in looked.plan.doubts)
     if looked.plan.changes and not looked.plan.first:
-        yield f"figures restated: {len(looked.moved) or 'none'}"
+        later = any(change.done == "recounted" for change in looked.plan.changes)
+        yield f"figures restated: {len(looked.moved) or 'none'}" + (" at once; others when the meters are counted anew" if later else "")
     yield from (f"  {moved}" for moved in looked.moved)
 
 

@@ -13,16 +13,14 @@ import sqlalchemy as sa
 from cloud.ledger.base_units import ENERGIES, scale, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
-from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.recorded import Recorded, load_recorded
 from cloud.registry import tables
 from cloud.registry.clocks import Offset, load_offsets, undecided
+from cloud.registry.stated import stated
 from contract.point import POINTS
 from contract.site import Site
 from contract.yamlfile import ConfigError
 
-LEAST_MEASURED_GAP = HOUR_MS + 60_000
-"""History is kept by the hour, and a sample may be late by a minute; such hours are measured."""
 _RATE_POINTS = MappingProxyType({"energy_import": ("power", 1.0), "volume": ("flow", 1000.0)})
 """Of a counter: the point that says how fast it counts, and base units in an hour at 1 of its unit (W: Wh, m3/h: L or dm3)."""
 _FLOAT32_BITS = 24
@@ -128,11 +126,10 @@ def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]
     energy, unit = row["energy"], point.unit.value
     if energy not in ENERGIES or unit not in ENERGIES[energy].scales:
         return None
-    names = ("modulus", "max_rate", "capacity", "resolution")
-    modulus, max_rate, capacity, resolution = (None if row[name] is None else to_base(row[name], energy, unit) for name in names)
-    rate = capacity if max_rate is None else max_rate
-    by_class = max_rate is None and row["capacity_from"] == "class"
-    limits = Limits(resolution or 0, rate, modulus, max(int(2000 * (row["interval"] or 0)), LEAST_MEASURED_GAP), by_class)
+    said = stated(row, row["interval"])
+    amounts = (said.resolution, said.most, said.modulus)
+    step, rate, modulus = (None if value is None else to_base(value, energy, unit) for value in amounts)
+    limits = Limits(step or 0, rate, modulus, said.measured_gap, said.by_class)
     rules = Rules(limits, recorded.profiles, recorded.exchanges, recorded.ratios, recorded.idle)
     rate_point, per_rate = _RATE_POINTS.get(row["point"], ("", 1.0))
     per_unit = int(ENERGIES[energy].scales[unit])
@@ -143,7 +140,7 @@ def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]
         point=row["point"],
         unit=unit,
         rules=rules,
-        float32=row["float32"],
+        float32=said.float32,
         learnt=recorded.learnt,
         offsets=offsets,
         rate_point=rate_point,

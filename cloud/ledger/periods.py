@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import calendar
 from bisect import bisect_right
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
+
+from contract.clock import SHANGHAI
 
 Every = Literal["hour", "day", "month", "quarter", "year"]
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _OFFSET_MS = 8 * HOUR_MS
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 _MONTHS: dict[Every, int] = {"month": 1, "quarter": 3, "year": 12}
 _DECEMBER = 12
 _FEBRUARY = 2

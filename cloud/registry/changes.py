@@ -26,7 +26,7 @@ class Change:
         detail: Which field, old and new, in words.
     """
 
-    done: Literal["added", "changed", "retired", "renamed", "recorded"]
+    done: Literal["added", "changed", "retired", "renamed", "recorded", "recounted"]
     what: str
     id: str
     detail: str = ""

@@ -21,6 +21,7 @@ from cloud.registry.changes import Change, Document, differences, suspected
 from cloud.registry.database import upsert, writing
 from cloud.registry.renaming import reference, renamed
 from cloud.registry.seed import rows_of, served
+from cloud.registry.stated import recounted
 from contract.meter import Meter
 from contract.site import Site, Unit
 
@@ -139,6 +140,7 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
     changes = [Change("renamed", kind, name, f"was {was}") for kind, found in names.items() for was, name in found.items()]
     changes += () if before is None else differences(before, new)
     changes += _ratios(connection, site, by)
+    changes += recounted(connection, site)
     known = set(connection.execute(sa.select(tables.meter.c.id)).scalars())
     _rows(connection, site, by.day)
     added = [] if before is None else [m.id for m in site.meters if m.id not in known and m.device is not None]

@@ -286,6 +286,34 @@ def test_a_ratio_that_changes_is_recorded_by_itself(engine: sa.Engine, small: Ca
     assert [(t["meter"], t["hour"]) for t in rows(engine, tables.touched)] == [("m1", 7_200_000)]
 
 
+def test_limits_that_change_touch_what_was_counted_by_them(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """CT 40 -> 60 changes what the branch can draw and the smallest step: counted and judged hours are touched, entered ones not."""
+    seed(engine, small())
+    hour, more = {"meter": "m1", "provenance": "measured", "amount": 7}, small(devices={"em": {"ct": 60}})
+    judged = {"grp": "510802", "meter": "m1", "kind": "frozen", "since": 18_000_001, "at": 18_000_002, "until": 21_600_000}
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(tables.ledger_hour), [hour | {"hour": n * 3_600_000} for n in (2, 3)])
+        connection.execute(sa.insert(tables.ledger_hour), [hour | {"hour": 3_600_000, "provenance": "manual"}])
+        connection.execute(sa.insert(tables.judgement), [judged | dict.fromkeys(("before", "after", "amount", "stake"), 0)])
+    limits = "most in an hour 165.6 kWh -> 248.4 kWh, smallest step 0.4 kWh -> 0.6 kWh"
+    assert said(seed(engine, more, now=7_200_001))[2:] == [f"recounted meter m1: {limits}; its figures from 1970-01-01 on are counted anew"]
+    assert [(t["meter"], t["hour"] // 3_600_000, t["generation"]) for t in rows(engine, tables.touched)] == [
+        ("m1", 2, 2), ("m1", 3, 1), ("m1", 5, 1), ("m1", 6, 1),
+    ]  # fmt: skip
+    assert said(seed(engine, more, now=9_000_000)) == []
+    assert max(t["generation"] for t in rows(engine, tables.touched)) == 2
+
+
+def test_another_device_behind_a_meter_is_not_counted_anew(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """What the old device counted stays, since the new one's series says nothing about it."""
+    other = {"name": TEXT, "profile": "electricity/chint-dtsu666", "bus": "b", "unit_id": 2}
+    seed(engine, small(devices={"em2": other}))
+    filled(engine)
+    before = rows(engine, tables.touched)
+    assert said(seed(engine, small(devices={"em2": other}, meters={"m1": {"device": "em2", "max_rate": 5}})))
+    assert rows(engine, tables.touched) == before
+
+
 def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """A meter that another model counts was exchanged, which somebody records; no factor is made up."""
     seed(engine, small())

@@ -79,6 +79,19 @@ def test_a_plan_names_each_figure_that_moves_with_old_and_new(engine: sa.Engine,
     assert new == pytest.approx(used / (100 + 50 * 184 / 365))
 
 
+def test_a_plan_says_that_figures_follow_when_hours_are_counted_anew(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """A maximum that changes moves no figure before the ledger has counted; the plan says from which day it does, closed years too."""
+    changed = small(meters={"oil": None, "m1": {"max_rate": 50}})
+    looked = command._look(engine, changed, By("wang", NOW, date(2026, 7, 1)))
+    assert list(command._told(changed, looked)) == [
+        "changed meter m1: max_rate null -> 50.0",
+        "recounted meter m1: most in an hour 165.6 kWh -> 50 kWh; its figures from 2025-01-01 on are counted anew",
+        "figures restated: none at once; others when the meters are counted anew",
+    ]
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(tables.touched)).all() == []
+
+
 def test_a_renamed_institution_and_meter_move_no_figure(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """With `was` (H2) the figures of the renamed unit are those it had, and the district's stay."""
     renamed = small(units={"u1": {"id": "n1", "was": "u1"}}, meters={"m1": {"id": "main", "was": "m1", "units": ["n1", "u2"]}, "oil": None})
