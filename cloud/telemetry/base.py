@@ -139,6 +139,22 @@ class Telemetry(Protocol):
             FiguresError: A number is not finite, or a name cannot be stored. Nothing is known about the other rows.
         """
 
+    def forget_figures(self, measurement: str, tags: Mapping[str, str], start: int, end: int) -> bool:
+        """Delete computed figures in [start, end), all fields of them.
+
+        Args:
+            measurement: As they were written.
+            tags: All that they were written with; none is empty.
+            start: ms since 1970 in UTC.
+            end: ms, exclusive.
+
+        Returns:
+            True when they are gone; False where the store has no way to delete (InfluxDB 3.x), and they stay as they are.
+
+        Raises:
+            StoreDown: Any part of them may be gone; ask again.
+        """
+
     def latest(self, group: str, device_class: str, device: str) -> dict[str, Reading]:
         """The newest reading of each point by time of measurement, good or not."""
 

@@ -76,6 +76,7 @@ class InfluxTelemetry:
         self._lines = LineBuilder()
         self._lock = Lock()
         self._prepared = False
+        self._keeps_all = False
 
     def write(self, batch: Sequence[Line]) -> list[Refused]:
         """See `Telemetry.write`."""
@@ -117,6 +118,16 @@ class InfluxTelemetry:
         for start in range(0, len(lines), _FIGURES_PER_REQUEST):
             if why := self._post("\n".join(lines[start : start + _FIGURES_PER_REQUEST])):
                 raise FiguresError(f"{measurement}: {why}")
+
+    def forget_figures(self, measurement: str, tags: Mapping[str, str], start: int, end: int) -> bool:
+        """See `Telemetry.forget_figures`. 3.x documents no DELETE in InfluxQL."""
+        self._prepare()
+        if self._keeps_all:
+            return False
+        these = " AND ".join(f"{_name(name)} = {_text(value)}" for name, value in tags.items())
+        statement = f"DELETE FROM {_name(measurement)} WHERE {these} AND {_range(start, end)}"  # noqa: S608 - names are quoted
+        self._query(statement, changes=True)
+        return True
 
     def latest(self, group: str, device_class: str, device: str) -> dict[str, Reading]:
         """See `Telemetry.latest`."""
@@ -266,6 +277,7 @@ class InfluxTelemetry:
             if self._prepared:
                 return
             version = self._ask("GET", "/ping").headers.get("X-Influxdb-Version", "")
+            self._keeps_all = re.match(r"v?3\.", version) is not None
             if re.match(r"v?1\.", version):
                 statement = {"q": f"CREATE DATABASE {_name(self._address.database)}"}
                 try:

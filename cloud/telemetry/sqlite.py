@@ -200,11 +200,17 @@ class SqliteTelemetry:
             if fault := figures_fault(measurement, row):
                 raise FiguresError(fault)
             if row.tags is not of:  # neighbours mostly have the same
-                of = row.tags
-                tags = json.dumps({name: of[name] for name in sorted(of) if of[name]}, ensure_ascii=False)
+                of, tags = row.tags, _tags(row.tags)
             lines += [(measurement, tags, row.at, name, value) for name, value in row.fields.items()]
         with self._transaction():
             self._writer.executemany(_FIGURE, lines)
+
+    def forget_figures(self, measurement: str, tags: Mapping[str, str], start: int, end: int) -> bool:
+        """See `Telemetry.forget_figures`."""
+        sql = "DELETE FROM figure WHERE measurement = ? AND tags = ? AND ts >= ? AND ts < ?"
+        with self._transaction():
+            self._writer.execute(sql, (measurement, _tags(tags), start, end))
+        return True
 
     def latest(self, group: str, device_class: str, device: str) -> dict[str, Reading]:
         """See `Telemetry.latest`."""
@@ -273,6 +279,10 @@ class SqliteTelemetry:
         with self._lock:
             for connection in self._all:
                 connection.close()
+
+
+def _tags(tags: Mapping[str, str]) -> str:
+    return json.dumps({name: tags[name] for name in sorted(tags) if tags[name]}, ensure_ascii=False)
 
 
 def _place(row: _Row) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
@@ -26,6 +27,8 @@ from cloud.telemetry.base import (
     equal_runs,
     single,
 )
+from cloud.telemetry.influx import InfluxTelemetry
+from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.reading import Quality, Reading
 
 GROUP, CLASS, POINT = "510802", "electricity_meter", "energy_import"
@@ -367,6 +370,32 @@ def test_figures_that_cannot_be_are_an_error(store: Telemetry) -> None:
     with pytest.raises(FiguresError, match="no field"):
         store.write_figures("ledger_hour", [Figures({}, {}, T0)])
     store.write_figures("ledger_hour", [])
+
+
+def figures(store: Telemetry, measurement: str) -> list[tuple[int, str, float]]:
+    """Time, tag `meter` and field `value` of all rows of a measurement."""
+    if isinstance(store, SqliteTelemetry):
+        rows = store._read("SELECT ts, tags, value FROM figure WHERE measurement = ? AND field = 'value' ORDER BY ts, tags", (measurement,))
+        return [(at, json.loads(tags)["meter"], value) for at, tags, value in rows]
+    assert isinstance(store, InfluxTelemetry)
+    return sorted((row["time"], row["meter"], row["value"]) for row in store._query(f'SELECT * FROM "{measurement}"'))  # noqa: S608
+
+
+def test_figures_that_are_to_go_are_gone_and_no_others(store: Telemetry) -> None:
+    """Those of one meter in [start, end), in this measurement; what never was there is no error, and written again they are back."""
+    here, there, odd = fresh(), fresh(), "财政局's, 1=2"
+    rows = [Figures({"meter": meter, "energy": "water"}, {"value": float(n)}, T0 + n) for n in range(6) for meter in (odd, "b")]
+    for measurement in (here, there):
+        store.write_figures(measurement, rows)
+    assert store.forget_figures(here, {"meter": odd, "energy": "water"}, T0 + 1, T0 + 4)
+    assert [row for row in figures(store, here) if row[1] == odd] == [(T0 + n, odd, float(n)) for n in (0, 4, 5)]
+    assert len([row for row in figures(store, here) if row[1] == "b"]) == 6
+    assert len(figures(store, there)) == 12
+    assert store.forget_figures(here, {"meter": odd, "energy": "gas"}, T0, T0 + 9)
+    assert store.forget_figures(fresh(), {"meter": odd, "energy": "water"}, T0, T0 + 9)
+    assert len(figures(store, here)) == 9
+    store.write_figures(here, [Figures({"meter": odd, "energy": "water"}, {"value": 9.0}, T0 + 2)])
+    assert (T0 + 2, odd, 9.0) in figures(store, here)
 
 
 def test_a_store_that_answers_answers_ping(store: Telemetry) -> None:

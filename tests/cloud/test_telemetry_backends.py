@@ -91,6 +91,7 @@ def test_a_killed_server_is_down_and_what_it_took_is_kept(open_store: Opener, mo
         lambda: store.series("g", "meter", "d", "p", T0, T0 + 1),
         lambda: store.windows("g", "meter", "d", "p", T0, T0 + 1, [T0, T0 + 1], Aggregate.MEAN),
         lambda: store.write_figures("ledger_hour", [Figures({}, {"x": 1.0}, T0)]),
+        lambda: store.forget_figures("ledger_hour", {"meter": "m"}, T0, T0 + 1),
         store.ping,
     ]
     for call in calls:
@@ -185,6 +186,7 @@ class _Recorder(BaseHTTPRequestHandler):
 
     stored: set[str]
     seen: list[tuple[str, str, str]]
+    version = "v2.7.1"
 
     def do_GET(self) -> None:
         self._answer(204)
@@ -202,7 +204,7 @@ class _Recorder(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes = b"") -> None:
         self.send_response(status)
-        self.send_header("X-Influxdb-Version", "v2.7.1")
+        self.send_header("X-Influxdb-Version", self.version)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -235,6 +237,15 @@ def test_a_server_that_refuses_whole_bodies_still_gets_all_good_lines(open_store
     assert set(recorder.seen) == {("POST", "/write", "Token t0ken")}
     with pytest.raises(StoreDown, match="HTTP 503"):
         store.write(row("d", T0, "unavailable"))
+
+
+def test_a_server_that_cannot_delete_is_not_asked_to(open_store: Opener, newer: tuple[int, type[_Recorder]]) -> None:
+    """InfluxDB 3.x has no DELETE: that figures stay is told, and is no store that is down, which would stop the ledger."""
+    port, recorder = newer
+    recorder.version = "3.1.0"
+    store = open_store(f"influx+http://any:t0ken@127.0.0.1:{port}/bucket?auth=token")
+    assert store.forget_figures("ledger_hour", {"meter": "m"}, T0, T0 + 1) is False
+    assert recorder.seen == []
 
 
 @pytest.mark.parametrize(
