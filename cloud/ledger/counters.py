@@ -125,7 +125,7 @@ class Rules:
         profiles: Rows by `valid_from`, ascending; a gap older than all of them is spread evenly.
         exchanges: Recorded exchanges, ascending.
         ratios: Recorded changes of ratio or scale, ascending.
-        idle: Times ([start, end), ms) in which the meter was recorded as out of use, ascending.
+        idle: Times ([start, end), ms) in which the meter was recorded as out of use, ascending; no two of them touch.
     """
 
     limits: Limits = field(default_factory=Limits)

@@ -5,6 +5,7 @@ An exchange is checked against what the ledger settled around it: a value that n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -113,15 +114,28 @@ def record_out_of_use(engine: sa.Engine, time: OutOfUse, by: str, now: int) -> N
         counted_as(connection, time.meter)
         group = connection.execute(sa.select(tables.meter.c.grp).where(tables.meter.c.id == time.meter)).scalar_one()
         row = {"grp": group, "meter": time.meter, "start": time.start, "end": time.end, "reason": time.why}
+        end = max(_ends(connection, group, time, now))
         upsert(connection, tables.out_of_use, [row | {"recorded_by": by, "recorded_at": now}])
-        hour = tables.ledger_hour.c
-        mine = sa.and_(hour.meter == time.meter, hour.hour >= time.start // HOUR_MS * HOUR_MS, hour.hour < min(time.end or now, now))
-        judged = tables.judgement.c
-        asked = sa.select(judged.since).where(judged.grp == group, judged.meter == time.meter, judged.until >= time.start)
-        counted = [*connection.execute(sa.select(hour.hour).where(mine).distinct()).scalars()]
-        counted += [since // HOUR_MS * HOUR_MS for since in connection.execute(asked).scalars()]
-        upsert(connection, tables.touched, [{"meter": time.meter, "hour": at, "generation": 1} for at in set(counted)], add="generation")
+        _touch(connection, group, time, end)
         audited(connection, "out_of_use", row, by, now)
+
+
+def _ends(connection: sa.Connection, group: str, time: OutOfUse, now: int) -> Iterator[int]:
+    """Until when a record is about hours that were counted, ms: as it says, and as it said before it was corrected."""
+    known = tables.out_of_use.c
+    same = sa.and_(known.grp == group, known.meter == time.meter, known.start == time.start)
+    for end in (time.end, *connection.execute(sa.select(known.end).where(same)).scalars()):
+        yield now if end is None else min(end, now)
+
+
+def _touch(connection: sa.Connection, group: str, time: OutOfUse, end: int) -> None:
+    """Touch what was counted from the begin of a record until an end, and the begin of what was judged since then."""
+    hour, judged = tables.ledger_hour.c, tables.judgement.c
+    mine = sa.and_(hour.meter == time.meter, hour.hour >= time.start // HOUR_MS * HOUR_MS, hour.hour < end)
+    asked = sa.select(judged.since).where(judged.grp == group, judged.meter == time.meter, judged.until >= time.start)
+    counted = [*connection.execute(sa.select(hour.hour).where(mine).distinct()).scalars()]
+    counted += [since // HOUR_MS * HOUR_MS for since in connection.execute(asked).scalars()]
+    upsert(connection, tables.touched, [{"meter": time.meter, "hour": at, "generation": 1} for at in set(counted)], add="generation")
 
 
 def _check(connection: sa.Connection, meter: Known, change: Change, last: int, first: int) -> None:

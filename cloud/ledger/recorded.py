@@ -33,7 +33,7 @@ class Recorded:
     profiles: tuple[Profile, ...] = ()
     ratios: tuple[RatioChange, ...] = ()
     idle: tuple[tuple[int, int], ...] = ()
-    """Times ([start, end), ms) out of use."""
+    """Times ([start, end), ms) out of use; no two of them touch."""
     learnt: tuple[tuple[int, int, int], ...] = ()
     """From when (ms), the most in an hour and the smallest step shown, base units."""
 
@@ -66,11 +66,16 @@ def _ratios(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str
 
 
 def _idle(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[tuple[int, int]]]:
+    """Times out of use; records that touch or overlap are one time, since a counter stands through all of them at once."""
     row = tables.out_of_use.c
     found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     query = sa.select(row.meter, row.start, row.end).where(row.meter.in_(meters)).order_by(row.start)
     for meter, start, end in connection.execute(query):
-        found[meter].append((start, INT64_MAX if end is None else end))
+        times, until = found[meter], INT64_MAX if end is None else end
+        if times and start <= times[-1][1]:
+            times[-1] = (times[-1][0], max(times[-1][1], until))
+        else:
+            times.append((start, until))
     return found
 
 

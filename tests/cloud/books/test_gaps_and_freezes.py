@@ -141,6 +141,51 @@ def test_out_of_use_is_truly_nothing(books: Books, *, known_before: bool) -> Non
     assert len([hour for hour, _, _ in books.parts("far") if hour >= stop]) == 31 * 24
 
 
+@pytest.mark.parametrize("known_before", [True, False])
+@pytest.mark.parametrize(
+    ("records", "covered"),
+    [
+        ([("03-01", "03-10"), ("03-10", None)], True),
+        ([("03-01", "03-20"), ("03-05", "03-06"), ("03-12", None)], True),
+        ([("03-12", None), ("03-01", "03-12")], True),
+        ([("03-01", "03-10"), ("03-11", None)], False),
+    ],
+)
+def test_records_that_touch_are_one_time_out_of_use(
+    books: Books, records: list[tuple[str, str | None]], *, covered: bool, known_before: bool
+) -> None:
+    """A rest that two records cover without a hole between them counts 0, measured; with a day between them it is asked about."""
+    start, stop, end = at("2026-01-01"), at("2026-03-01"), at("2026-04-01")
+    made = [
+        OutOfUse("far", at(f"2026-{since}"), at(f"2026-{until}") if until else None, "the building is empty") for since, until in records
+    ]
+    samples = stood(counter(start, end, office), stop, end)
+    if not known_before:
+        books.read("far", samples)
+        books.settle()
+    for record in made:
+        record_out_of_use(books.engine, record, "wang", end)
+        books.settle()
+    if known_before:
+        books.read("far", samples)
+        books.settle()
+    assert used(books, "far", stop, end) == ({"measured": 0} if covered else {})
+    assert [one.kind for one in findings(books, end)] == ([] if covered else ["frozen"])
+
+
+@pytest.mark.parametrize("until", ["03-02", "03-10", "03-29"])
+def test_a_time_out_of_use_that_is_shortened_is_asked_about_again(books: Books, until: str) -> None:
+    """A record until further notice that is corrected to one day leaves the rest of the standstill to be asked about."""
+    start, stop, end = at("2026-01-01"), at("2026-03-01"), at("2026-04-01")
+    books.read("far", stood(counter(start, end, office), stop, end))
+    books.settle()
+    for corrected in (None, at(f"2026-{until}")):
+        record_out_of_use(books.engine, OutOfUse("far", stop, corrected, "the building is empty"), "wang", end)
+        books.settle()
+    assert used(books, "far", stop, end) == {}
+    assert [one.kind for one in findings(books, end)] == ["frozen"]
+
+
 def garden(hour: int) -> float:
     """Water for a garden: morning and evening from April to October."""
     return 1.5 if 4 <= local_date(hour).month <= 10 and (hour // HOUR_MS + 8) % 24 in {6, 7, 18} else 0.0
