@@ -151,12 +151,13 @@ def _check(connection: sa.Connection, meter: Known, change: Change, last: int, f
             raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
     before, after = _around(connection, meter.id, change.at)
     limits = meter.counter.limits_of(before or (change.at, last))
-    if _fits_break(connection, meter, change.at, (last, first), limits):
+    near = _Near(meter, limits, meter.counter.interval)
+    if _fits_break(connection, near, change.at, (last, first)):
         return
-    if before is not None:
-        _compare("last", last - before[1], change.at - before[0] + HOUR_MS, before, meter, limits)
-    if after is not None and after[0] - change.at <= SNAP_MS:
-        _compare("first", after[1] - first, after[0] - change.at + HOUR_MS, after, meter, limits)
+    if before is not None and not near.follows(before, (change.at, last)):
+        raise near.refusal("last", before, last)
+    if after is not None and after[0] - change.at <= SNAP_MS and not near.follows((change.at, first), after):
+        raise near.refusal("first", after, first)
 
 
 def _check_single(connection: sa.Connection, change: Change) -> None:
@@ -181,15 +182,41 @@ def _around(connection: sa.Connection, meter: str, at: int) -> tuple[Level | Non
     return (None if before is None else (before[0], before[1])), (None if after is None else (after[0], after[1]))
 
 
-def _fits_break(connection: sa.Connection, meter: Known, at: int, ends: tuple[int, int], limits: Limits) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """What a counter can do near an exchange.
+
+    Attributes:
+        meter: Whose counter.
+        limits: What it can do.
+        interval: Between two polls, ms. A recorded time is as good as that at best, since no sample tells what was in between.
+    """
+
+    meter: Known
+    limits: Limits
+    interval: int
+
+    def follows(self, earlier: Level, later: Level) -> bool:
+        """Whether one meter can have shown both: what it counted in between is what its branch can draw in that time."""
+        at, level = earlier
+        return self.limits.agrees(at, level, (max(later[0], at + self.interval), later[1]))
+
+    def refusal(self, field: str, level: Level, value: int) -> RecordError:
+        """Why a value is refused: what the counter showed, and when."""
+        shown, wrong = _shown(level[1], self.meter), _shown(value, self.meter)
+        return RecordError(f"{field}: the counter showed {shown} at {iso(level[0])}; {wrong} cannot be")
+
+
+def _fits_break(connection: sa.Connection, counter: _Near, at: int, ends: tuple[int, int]) -> bool:
     """Whether the counter broke near a moment just as it is said; near, and otherwise, is a fault that tells when it broke."""
-    judged = tables.judgement.c
+    judged, meter = tables.judgement.c, counter.meter
     near = sa.and_(judged.since <= at + SNAP_MS, judged.until >= at - SNAP_MS, judged.kind.in_([str(kind) for kind in _BREAKING]))
     mine = sa.and_(judged.grp == meter.group, judged.meter == meter.id, near)
     rows = connection.execute(sa.select(judged.since, judged.at, judged.before, judged.after).where(mine).order_by(judged.at)).all()
     for since, shown_at, before, after in rows:
-        most = limits.most(shown_at - since + HOUR_MS)
-        if all(-limits.step <= rise and (most is None or rise <= most) for rise in (ends[0] - before, after - ends[1])):
+        old, new = ends[0] - before, after - ends[1]
+        both = max(old, 0) + max(new, 0)  # the two meters share the time of the break
+        if min(old, new) >= -counter.limits.step and counter.follows((since, before), (shown_at, before + both)):
             return True
     if rows and all(row.at - row.since <= SNAP_MS for row in rows):
         _, shown_at, before, after = min(rows, key=lambda row: abs(row.at - at))
@@ -198,13 +225,6 @@ def _fits_break(connection: sa.Connection, meter: Known, at: int, ends: tuple[in
             f"expected about these, got {_shown(ends[0], meter)} and {_shown(ends[1], meter)}"
         )
     return False
-
-
-def _compare(field: str, rise: int, lasted: int, level: Level, meter: Known, limits: Limits) -> None:
-    most = limits.most(max(lasted, HOUR_MS))
-    if rise < -limits.step or (most is not None and rise > most + limits.step):
-        value = level[1] + rise if field == "last" else level[1] - rise
-        raise RecordError(f"{field}: the counter showed {_shown(level[1], meter)} at {iso(level[0])}; {_shown(value, meter)} cannot be")
 
 
 def _shown(amount: int, meter: Known) -> str:

@@ -36,6 +36,7 @@ class Counter:
         float32: Its steps grow with its value.
         rate_point: The device's point that says how fast the counter counts; empty if it has none.
         per_rate: Base units in an hour at 1 of that point's unit.
+        interval: Time between two polls of its device, ms; 0 if that is not known.
     """
 
     group: str
@@ -53,6 +54,7 @@ class Counter:
     rate_point: str = ""
     per_rate: float = 1.0
     per_unit: int = 1
+    interval: int = 0
 
     def limits_of(self, sample: Sample) -> Limits:
         """What the counter can do from a sample on: with what was learnt until then, and what a float32 of its size shows."""
@@ -146,4 +148,5 @@ def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]
         rate_point=rate_point,
         per_rate=per_rate,
         per_unit=per_unit,
+        interval=int(1000 * (row["interval"] or 0)),
     )

@@ -13,6 +13,7 @@ from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.registry import tables
+from cloud.registry.database import writing
 from contract.clock import parse_time
 
 if TYPE_CHECKING:
@@ -95,6 +96,50 @@ def test_an_exchange_before_its_samples_is_checked_too(books: Books, last: float
     books.settle()
     with pytest.raises(RecordError, match=said):
         record_exchange(books.engine, Change("far", BEGIN + 8 * HOUR_MS - MINUTE, last, 0.0, "x"), "wang", NOW)
+
+
+def rate(books: Books, most: float) -> None:
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == "far").values(max_rate=most))
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "refused"),
+    [(100_012.4, 10.0, False), (100_012.6, 10.0, True), (100_008.0, 5.6, False), (100_008.0, 5.4, True), (100_011.0, 8.0, True)],
+)
+def test_ends_of_a_break_are_held_against_its_own_time(books: Books, last: float, first: float, *, refused: bool) -> None:
+    """The meter broke within 15 minutes, in which 20 kWh an hour are 5 kWh: both meters together cannot have counted more (A9)."""
+    rate(books, 20)
+    books.read("far", exchanged(10.0))
+    books.settle()
+    change = Change("far", CHANGED + MINUTE, last, first, "x")
+    if refused:
+        with pytest.raises(RecordError, match="last, first: the counter broke at"):
+            record_exchange(books.engine, change, "wang", NOW)
+        return
+    record_exchange(books.engine, change, "wang", NOW)
+    books.settle()
+    assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(CHANGED + 15 * MINUTE,)]
+    assert total(books) == round((last - 100_000 + 18 - first) * KWH)
+
+
+@pytest.mark.parametrize(
+    ("after", "last", "refused"),
+    [(0, 100_012.4, False), (0, 100_012.6, True), (45, 100_022.4, False), (45, 100_022.6, True), (0, 100_007.4, True)],
+)
+def test_the_last_value_is_held_against_the_time_since_the_newest(books: Books, after: int, last: float, *, refused: bool) -> None:
+    """Where the new meter has not told yet, one poll or the time since the last sample is what 20 kWh an hour are held against (A9)."""
+    rate(books, 20)
+    newest = CHANGED - 15 * MINUTE
+    books.read("far", {at: value for at, value in counting(BEGIN, 4, 100_000.0).items() if at <= newest})
+    books.settle()
+    change = Change("far", newest + after * MINUTE, last, 0.0, "x")
+    if refused:
+        with pytest.raises(RecordError, match=r"last: the counter showed 100007\.500 kWh at 2026-03-01T19:45:00\.000Z"):
+            record_exchange(books.engine, change, "wang", NOW)
+    else:
+        record_exchange(books.engine, change, "wang", NOW)
+    assert len(books.rows(sa.select(tables.exchange.c.meter))) == (not refused)
 
 
 def test_a_recorded_exchange_waits_for_its_samples(books: Books) -> None:
