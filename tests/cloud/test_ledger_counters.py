@@ -77,13 +77,13 @@ def test_a_counter_that_only_rises_uses_last_minus_first(samples: list[Sample], 
 @given(st.data())
 def test_excursions_and_noise_leave_every_window_within_the_resolution(data: st.DataObject) -> None:
     """Excursions shorter than the confirmation, of any size, and noise of less than a step never move a window by more than a step."""
-    number, every = data.draw(st.integers(20, 90)), data.draw(st.sampled_from([15_000, MINUTE, 15 * MINUTE]))
+    number, every = data.draw(st.integers(20, 260)), data.draw(st.sampled_from([15_000, MINUTE, 15 * MINUTE]))
     rises = data.draw(st.lists(st.integers(0, 60), min_size=number, max_size=number))
     truth = [(T0 + n * every, 10**6 + sum(rises[: n + 1])) for n in range(number)]
     samples = [(at, level - data.draw(st.integers(0, 10))) for at, level in truth]
-    longest = max(min(10 * MINUTE // every - 1, 10), 2) if every < 5 * MINUTE else 2
+    longest, confirmed = max(10 * MINUTE // every - 1, 2), max(10 * MINUTE // every, 2) + 1
     at = 3
-    while at + longest + 4 < number:
+    while at + longest + confirmed < number:
         length = data.draw(st.integers(1, longest))
         wrong = data.draw(st.sampled_from([0, 10**6 - 3000, 10**6 + 655_360, 42_949_672_950]))
         samples = shown(samples, range(at, at + length), wrong)
