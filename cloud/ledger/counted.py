@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from operator import itemgetter
 
 from cloud.ledger import judging
@@ -34,6 +35,9 @@ _ANCHORS = (1, 3, 8, 11)
 """Which of the newest settled hours to begin at; the next one where too few points lie behind it."""
 _BEYOND = (2 * HOUR_MS, DAY_MS, RETURN_MS + DAY_MS)
 """How far to look for the settled levels behind what was touched, before all is read."""
+
+AVERAGED_MS = 15 * 60_000
+"""A meter may show its power as the mean of so long a time, so that much after the counter stood it says nothing of that."""
 
 Parts = dict[tuple[int, Provenance], int]
 """Base units by hour (ms) and provenance."""
@@ -301,13 +305,14 @@ class _Pass:
         return [(at, amount) for (at, _), amount in zip(shown, amounts, strict=True) if not isinstance(amount, str)]
 
     def _drawn(self, start: int, end: int) -> int | None:
-        """What the device's power or flow says was used, base units; None where it said nothing for half of the time."""
-        counter = self.counter
-        begin, hours = floor(start, "hour"), range(floor(start, "hour"), end, HOUR_MS)
-        edges = [*hours, hours[-1] + HOUR_MS]
+        """What the device's power or flow says was used while the counter stood; None where it said nothing for half of the time."""
+        counter, begin = self.counter, start + AVERAGED_MS + 1
+        edges = [begin, *range(floor(begin, "hour") + HOUR_MS, end, HOUR_MS), end]
         names = (counter.group, counter.device_class, counter.device, counter.rate_point)
-        means = self.telemetry.windows(*names, begin, edges[-1], edges, Aggregate.MEAN)
-        if 2 * len(means) < len(hours):
+        means = dict(self.telemetry.windows(*names, begin, end, edges, Aggregate.MEAN))
+        known = [(means[low], high - low) for low, high in pairwise(edges) if low in means]
+        lasted = sum(length for _, length in known)
+        if 2 * lasted < end - begin:
             return None
-        used = sum(max(mean, 0.0) * (min(end, at + HOUR_MS) - max(start, at)) / HOUR_MS for at, mean in means)
-        return round(used * counter.per_rate * len(hours) / len(means))
+        used: float = sum(max(mean, 0.0) * length for mean, length in known) / HOUR_MS * counter.per_rate
+        return round(used * ((end - start) / lasted))

@@ -124,7 +124,8 @@ def test_a_counter_at_rest_is_held_against_its_power_once_a_day(books: Books, re
     assert sum(1 for hours in asked if hours) <= len(asked) // 4 + 2
     with books.engine.connect() as connection:
         (found,) = listed(connection, books.site.group)
-    assert (found.kind, found.start, found.amount) == ("frozen", rest, 48_000)
+    assert (found.kind, found.start) == ("frozen", rest)
+    assert found.amount == pytest.approx(48_000, rel=1e-3)
     live = books.whole("far")
     books.empty()
     books.touch("far", (at // HOUR_MS * HOUR_MS for at in samples))

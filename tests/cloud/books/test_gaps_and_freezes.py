@@ -122,6 +122,24 @@ def test_power_that_is_drawn_while_the_counter_stands(books: Books, watts: float
     assert [(one.kind, one.start, one.amount) for one in findings(books, end)] == ([("frozen", stop, 6 * KWH)] if frozen else [])
 
 
+def test_power_of_before_and_after_a_rest_says_nothing_of_it(books: Books) -> None:
+    """A canteen's counter rests from within one hour to within another; power that is the mean of a quarter is no use in between (A5)."""
+    start, stop, go_on, end = at("2026-03-02"), at("2026-03-03") + 15 * HOUR_MS // 2, at("2026-03-03") + 33 * HOUR_MS // 2, at("2026-03-04")
+    minutes = [range(start, end, 15 * 60_000), range(stop - 60_000, stop + 20 * 60_000, 15_000)]
+    used_until = {when: (min(when, stop) - start + max(when - go_on, 0)) / HOUR_MS * 40 for times in minutes for when in times}
+    shown = {when: round(1000.0 + value, 2) for when, value in sorted(used_until.items())}
+    mean = [
+        (when, 40_000.0 * (1 - min(max((min(when, go_on) - stop) / 900_000, 0), 1) + min(max(when - go_on, 0) / 900_000, 1)))
+        for when in shown
+    ]
+    readings = [Reading("far", "power", watts, when, Quality.GOOD) for when, watts in mean]
+    assert books.telemetry.write([Stored(books.site.group, "electricity", reading) for reading in readings]) == []
+    books.read("far", shown)
+    books.settle()
+    assert books.rows(sa.select(tables.judgement)) == []
+    assert used(books, "far", start, end) == {"measured": pytest.approx((shown[max(shown)] - 1000.0) * KWH, abs=1)}
+
+
 @pytest.mark.parametrize("known_before", [True, False])
 def test_out_of_use_is_truly_nothing(books: Books, *, known_before: bool) -> None:
     """A counter that stands while the meter was out of use counts 0, measured, whenever that was recorded (A5)."""
