@@ -307,12 +307,12 @@ class _Pass:
     def _drawn(self, start: int, end: int) -> int | None:
         """What the device's power or flow says was used while the counter stood; None where it said nothing for half of the time."""
         counter, begin = self.counter, start + AVERAGED_MS + 1
-        edges = [begin, *range(floor(begin, "hour") + HOUR_MS, end, HOUR_MS), end]
+        edges: list[int] = [begin, *range(floor(begin, "hour") + HOUR_MS, end, HOUR_MS), end]
         names = (counter.group, counter.device_class, counter.device, counter.rate_point)
         means = dict(self.telemetry.windows(*names, begin, end, edges, Aggregate.MEAN))
         known = [(means[low], high - low) for low, high in pairwise(edges) if low in means]
         lasted = sum(length for _, length in known)
         if 2 * lasted < end - begin:
             return None
-        used: float = sum(max(mean, 0.0) * length for mean, length in known) / HOUR_MS * counter.per_rate
+        used = sum(max(mean, 0.0) * length for mean, length in known) / HOUR_MS * counter.per_rate
         return round(used * ((end - start) / lasted))
