@@ -18,6 +18,8 @@ WEEKS_MS = 21 * DAY_MS
 """How far the weeks before and after reach."""
 YEAR_MS = 364 * DAY_MS
 """Back to the same weekdays of an earlier year."""
+_HALVED_MS = 7 * DAY_MS // 2
+"""An hour so much farther away counts half: plant follows the season, and people one another's days."""
 _LEAST_HOURS = 72
 """Fewer known hours on a side say nothing."""
 _OUTLIER = 8
@@ -43,8 +45,9 @@ class Usual:
 
     def amount(self, since: int, at: int) -> int | None:
         """What is usually used from one moment to another, base units; None where too little is known around them."""
-        before = self._means(periods.floor(since, "hour") - WEEKS_MS, periods.floor(since, "hour"))
-        after = self._means(periods.floor(at - 1, "hour") + HOUR_MS, periods.floor(at - 1, "hour") + HOUR_MS + WEEKS_MS)
+        first, behind = periods.floor(since, "hour"), periods.floor(at - 1, "hour") + HOUR_MS
+        before = self._means(first - WEEKS_MS, first, near=first)
+        after = self._means(behind, behind + WEEKS_MS, near=behind)
         if before is None and after is None:
             return None
         total = 0.0
@@ -69,19 +72,20 @@ class Usual:
         found = [used for hour in hours if (used := self._use(hour)) is not None]
         return round(sum(found) * len(hours) / len(found)) if found and len(found) * 5 >= len(hours) * 4 else None
 
-    def _means(self, start: int, end: int) -> Mapping[_Key | None, float] | None:
-        """The mean hour of each kind in a time, and of all kinds by None; only days that are over count."""
+    def _means(self, start: int, end: int, near: int) -> Mapping[_Key | None, float] | None:
+        """The mean hour of each kind in a time, and of all kinds by None; only days that are over count, near ones more."""
         self._load(start - HOUR_MS, end)
         known = [hour for hour in range(start, end, HOUR_MS) if hour in self._known]
         if known and known[-1] < end - HOUR_MS:
             whole = periods.floor(known[-1], "day")
             known = [hour for hour in known if hour < whole]
-        by_kind: defaultdict[_Key | None, list[int]] = defaultdict(list)
+        by_kind: defaultdict[_Key | None, list[tuple[int, float]]] = defaultdict(list)
         for hour in known:
             used = self._use(hour)
             if used is not None:
-                by_kind[_kind(hour)].append(used)
-                by_kind[None].append(used)
+                weighted = (used, 0.5 ** (abs(hour - near) / _HALVED_MS))
+                by_kind[_kind(hour)].append(weighted)
+                by_kind[None].append(weighted)
         if len(by_kind[None]) < _LEAST_HOURS:
             return None
         return {kind: _mean(values) for kind, values in by_kind.items()}
@@ -114,10 +118,10 @@ def _kind(hour: int) -> _Key:
     return workdays.official(periods.local_date(hour)), periods.local_time(hour).hour
 
 
-def _mean(values: Sequence[int]) -> float:
-    middle = median(values)
-    usual = [value for value in values if value <= _OUTLIER * middle] if middle > 0 else values
-    return fmean(usual)
+def _mean(values: Sequence[tuple[int, float]]) -> float:
+    middle = median(value for value, _ in values)
+    usual = [one for one in values if one[0] <= _OUTLIER * middle] if middle > 0 else values
+    return fmean((value for value, _ in usual), [weight for _, weight in usual])
 
 
 def _of(means: Mapping[_Key | None, float] | None, hour: int) -> float | None:

@@ -12,6 +12,7 @@ from tests.truth.kinds import LAST
 from tests.truth.loads import HOUR, text
 from tests.truth.meters import Meter
 from tests.truth.story import Look, Story
+from tests.truth.verdict import grain
 
 KGCE = {"electricity": 0.1229, "natural_gas": 1.33}
 SURE, DOUBTFUL = 0.01, 0.05
@@ -27,6 +28,7 @@ class Change:
         truth: The true change; None where the interface gives none.
         estimated: The larger estimated share of both sides, as the hours say.
         of_actual: That of this year's side.
+        shown: Points that the last digits of the counters' displays are worth, at most one on each side.
     """
 
     now: int
@@ -35,6 +37,7 @@ class Change:
     truth: float | None
     estimated: float
     of_actual: float
+    shown: float = 0.0
 
     @property
     def better(self) -> float | None:
@@ -46,7 +49,7 @@ class Change:
     @property
     def limit(self) -> float:
         """Points by which it may."""
-        return POINT if self.estimated <= SURE else A_TENTH * 100 * self.estimated
+        return self.shown + (POINT if self.estimated <= SURE else A_TENTH * 100 * self.estimated)
 
     def __str__(self) -> str:
         i, better = self.indicator, self.better
@@ -107,7 +110,8 @@ def _change(look: Look, scope: str, indicator: Indicator, counted: list[Meter]) 
         sides.append(sum(KGCE.get(m.energy, 1.0) * m.use.between(start, end) for m in counted))
         shares.append(_estimated(look, counted, start, end))
     truth = sides[0] / sides[1] - 1 if sides[1] else None
-    return Change(look.now, scope, indicator, truth, max(shares), shares[0])
+    shown = 100 * 2 * sum(KGCE.get(m.energy, 1.0) * grain(m, look.now) for m in counted) / sides[1] if sides[1] else 0.0
+    return Change(look.now, scope, indicator, truth, max(shares), shares[0], shown)
 
 
 def _estimated(look: Look, counted: list[Meter], start: int, end: int) -> float:
