@@ -88,11 +88,6 @@ def listed(connection: sa.Connection, group: str, now: int | None = None, meters
     return sorted(_noted(connection, group, found), key=lambda one: (one.start, one.meter, one.kind))
 
 
-def open_for(connection: sa.Connection, group: str, meters: Sequence[str], start: int, end: int, now: int | None = None) -> list[Finding]:
-    """The open findings about some meters that touch [start, end)."""
-    return [one for one in listed(connection, group, now, meters) if one.state == "open" and one.start < end and one.end >= start]
-
-
 def explain(engine: sa.Engine, group: str, finding: tuple[str, int, str], note: str, by: str, now: int) -> None:
     """Say why a figure stands as it is; the finding is no longer open.
 
