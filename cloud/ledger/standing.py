@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -100,27 +100,59 @@ def thaw(path: Path, rules: Rules, evidence: Evidence, found: list[Judgement]) -
     Raises:
         ReopenedError: The counter stood since before the path: begin there.
     """
-    consulted: dict[int, int | None] = {}
+    frozen = _Frozen()
     for index, end in reversed(list(_flats(path))):
         flat = _flat(path, index, end, evidence)
         if flat.at_end:
             _stands(path, flat, rules, evidence, found)
         elif end + 1 not in path.steps and _is_asked(flat, rules):
-            _stood(path, flat, rules, evidence, found, consulted)
-    return consulted
+            _stood(path, flat, rules, evidence, found, frozen)
+    frozen.collapse(path)
+    return frozen.consulted
+
+
+@dataclass(slots=True)
+class _Frozen:
+    """Times in which the counter was frozen.
+
+    Attributes:
+        gone: Indices of the points in them.
+        steps: What the step was by which it went on, by the index of the point behind it.
+        consulted: The end of the weeks that the usual use was taken from, by begin.
+    """
+
+    gone: set[int] = field(default_factory=set)
+    steps: dict[int, Step] = field(default_factory=dict)
+    consulted: dict[int, int | None] = field(default_factory=dict)
+
+    def add(self, path: Path, flat: _Flat, expected: int, basis: int | None) -> None:
+        """One gap from where the counter stopped to where it went on; what it missed for good is estimated."""
+        end = flat.last + 1
+        caught_up = path.levels[end] - path.levels[flat.first]
+        lost = expected - caught_up if 2 * caught_up < expected else 0
+        self.gone.update(range(flat.first + 1, end))
+        self.steps[end] = Step(Kind.FROZEN, caught_up + lost, lost)
+        self.consulted[path.times[flat.first]] = basis
+
+    def collapse(self, path: Path) -> None:
+        """Take the points in these times out of a path, all at once: a coarse display stands thousands of times a year."""
+        if self.steps:
+            kept = [index for index in range(len(path.times)) if index not in self.gone]
+            number = {index: place for place, index in enumerate(kept)}
+            path.times, path.levels = [path.times[index] for index in kept], [path.levels[index] for index in kept]
+            path.steps = {number[index]: step for index, step in (path.steps | self.steps).items()}
 
 
 def _is_asked(flat: _Flat, rules: Rules) -> bool:
     return flat.until - flat.since >= FLAT_MS and not rules.is_idle(flat.since, flat.until)
 
 
-def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement], consulted: dict[int, int | None]) -> None:
+def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement], frozen: _Frozen) -> None:
     """A counter that has moved again: a gap, if something was used while it stood."""
-    expected, basis = _expected(path, flat, rules, evidence)
+    expected, basis = _expected(path, flat, rules, evidence, frozen.gone)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
-        _collapse(path, flat.first, flat.last + 1, expected)
-        consulted[path.times[flat.first]] = basis
+        frozen.add(path, flat, expected, basis)
     elif basis is not None:
         flat.must_be_whole(path)
         found.append(Judgement(HELD, flat.since, flat.until, flat.until, flat.level, flat.level, 0, 0, basis))
@@ -175,7 +207,7 @@ def _flats(path: Path) -> Iterator[tuple[int, int]]:
         yield int(starts[one]), int(ends[one])
 
 
-def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tuple[int | None, int | None]:
+def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, gone: Container[int]) -> tuple[int | None, int | None]:
     """What was to be expected while the counter stood, and the end of the weeks that say so.
 
     The amount is None where nothing speaks for more than a rest; the weeks' end is None where they were not asked.
@@ -185,7 +217,7 @@ def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tupl
     if drawn is not None or usual is None:
         return drawn, None
     caught_up = path.levels[last + 1] - path.levels[last]
-    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or not _steep(path, last):
+    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or not _steep(path, last, gone):
         return None, None
     expected = _usual(usual, flat.since, flat.until)
     return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
@@ -211,23 +243,17 @@ def is_suspected(expected: int | None, limits: Limits) -> bool:
     return expected is not None and expected >= FROZEN_STEPS * max(limits.step, 1)
 
 
-def _steep(path: Path, end: int) -> bool:
+def _steep(path: Path, end: int, gone: Container[int]) -> bool:
     """Whether the rise after a rest is much steeper than the rises that follow it."""
     times, levels = path.times, path.levels
     if end + 1 + FOLLOWING >= len(times):
         return False
     rise, lasted = levels[end + 1] - levels[end], times[end + 1] - times[end]
     for index in range(end + 2, end + 2 + FOLLOWING):
-        if index in path.steps or (levels[index] - levels[index - 1]) * lasted * _STEEP > rise * max(times[index] - times[index - 1], 1):
+        if (
+            index in path.steps
+            or index in gone
+            or (levels[index] - levels[index - 1]) * lasted * _STEEP > rise * max(times[index] - times[index - 1], 1)
+        ):
             return False
     return True
-
-
-def _collapse(path: Path, index: int, end: int, expected: int) -> None:
-    """One gap from where the counter stopped to where it went on; what it missed for good is estimated."""
-    caught_up = path.levels[end] - path.levels[index]
-    lost = expected - caught_up if 2 * caught_up < expected else 0
-    taken = end - index - 1
-    path.steps = {at if at <= index else at - taken: step for at, step in path.steps.items()}
-    del path.times[index + 1 : end], path.levels[index + 1 : end]
-    path.steps[index + 1] = Step(Kind.FROZEN, caught_up + lost, lost)
