@@ -78,6 +78,20 @@ def open_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+def bare_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """A database without a schema, of each kind in turn."""
+    url = f"sqlite:///{tmp_path / 'bare.db'}"
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        name = f"t{uuid4().hex}"
+        _administer(server, f"CREATE DATABASE {name}")
+        url = server.url(name)
+    engine = open_database(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, open_registry: Callable[[str], sa.Engine]) -> sa.Engine:
     """An empty registry, in each database in turn."""
     return open_registry(request.param)

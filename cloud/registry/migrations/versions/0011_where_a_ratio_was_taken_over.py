@@ -12,7 +12,7 @@ down_revision = "0010"
 def upgrade() -> None:
     """Apply. Of ratios that were entered before, the ledger finds the place anew where their hour is touched."""
     op.add_column("ratio_change", sa.Column("placed_at", sa.BigInteger()))
-    op.execute(
-        "INSERT INTO touched (meter, hour, generation) SELECT meter, at - at % 3600000, 1 FROM ratio_change WHERE true "
+    op.execute(  # an hour may have several, and PostgreSQL updates no row twice in one statement
+        "INSERT INTO touched (meter, hour, generation) SELECT DISTINCT meter, at - at % 3600000, 1 FROM ratio_change WHERE true "
         "ON CONFLICT (meter, hour) DO UPDATE SET generation = touched.generation + 1"
     )

@@ -1,0 +1,69 @@
+"""Upgrades of a database that holds data."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from cloud.registry import tables
+from cloud.registry.database import MIGRATIONS, migrate, schema_fault, writing
+
+HOUR = 3_600_000
+BEGIN = 1_790_000_000_000 // HOUR * HOUR
+JUDGED: dict[str, object] = {"grp": "510802", "source": "em", "by": "judged", "state": "closed", "recorded_at": 1}
+JUDGED |= {"whole": False, "good": "{}", "why": ""}
+
+
+@pytest.fixture
+def at_0009(bare_database: sa.Engine) -> sa.Engine:
+    """A database of each kind with the schema 0009."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with writing(bare_database).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0009")
+    return bare_database
+
+
+def insert(engine: sa.Engine, name: str, *rows: dict[str, object]) -> None:
+    """Rows of a table as the database has it."""
+    table = sa.Table(name, sa.MetaData(), autoload_with=engine)
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(table), list(rows))
+
+
+def rows(engine: sa.Engine, *columns: sa.ColumnElement[object]) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*columns))]
+
+
+def test_hours_with_several_ratios_are_counted_anew_once(at_0009: sa.Engine) -> None:
+    """Two ratios of one meter within an hour that is touched already, and one of another meter: each hour is touched once more."""
+    ratio: dict[str, object] = {"grp": "510802", "factor": "2", "reason": "", "recorded_by": "wang", "recorded_at": 1}
+    times = (("em", BEGIN + 1), ("em", BEGIN + 1_200_000), ("other", BEGIN + HOUR))
+    insert(at_0009, "ratio_change", *({"meter": meter, "at": at} | ratio for meter, at in times))
+    insert(at_0009, "touched", {"meter": "em", "hour": BEGIN, "generation": 4})
+    migrate(at_0009)
+    touched = tables.touched.c
+    assert rows(at_0009, touched.meter, touched.hour, touched.generation) == [("em", BEGIN, 5), ("other", BEGIN + HOUR, 1)]
+    assert rows(at_0009, tables.ratio_change.c.at, tables.ratio_change.c.placed_at) == [(at, None) for _, at in times]
+    assert schema_fault(at_0009) is None
+
+
+def test_what_is_known_of_clocks_stays_and_a_second_power_cut_finds_room(at_0009: sa.Engine) -> None:
+    """A judged row learns when it truly began, a recorded one has 0; after the upgrade the same time may be judged twice."""
+    span: dict[str, object] = {"valid_from": BEGIN, "valid_to": BEGIN + HOUR, "offset_from_ms": HOUR, "offset_to_ms": HOUR}
+    insert(at_0009, "clock_offset", JUDGED | span, JUDGED | span | {"by": "wang"})
+    numbers: dict[str, object] = dict.fromkeys(("since", "at", "until", "before", "after", "amount", "stake"), 1)
+    insert(at_0009, "judgement", {"grp": "510802", "meter": "em", "kind": "jump"} | numbers)
+    migrate(at_0009)
+    insert(at_0009, "clock_offset", JUDGED | span | {"began_at": BEGIN + HOUR})
+    offset = tables.clock_offset.c
+    assert rows(at_0009, offset.by, offset.began_at, offset.valid_to) == [
+        ("judged", BEGIN - HOUR, BEGIN + HOUR), ("judged", BEGIN + HOUR, BEGIN + HOUR), ("wang", 0, BEGIN + HOUR),
+    ]  # fmt: skip
+    with pytest.raises(sa.exc.IntegrityError):
+        insert(at_0009, "clock_offset", JUDGED | span | {"began_at": BEGIN + HOUR})
+    assert rows(at_0009, tables.judgement.c.resume) == [(None,)]
