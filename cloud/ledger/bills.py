@@ -111,11 +111,18 @@ def withdraw(engine: sa.Engine, meter: str, month: str, by: str, now: int) -> No
 
 
 def recount(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> None:
-    """Take over what the ledger has now of the months of bills, where first to last hours (ms, both included) were counted anew."""
-    for month in connection.execute(sa.select(_BILL.month).where(_of(meter))).scalars().all():
+    """Take over what the ledger has now of the months of bills, where first to last hours (ms, both included) were counted anew.
+
+    What was said of a difference does not explain another one, so a figure that changed is a question anew.
+    """
+    for month, before in connection.execute(sa.select(_BILL.month, _BILL.counted).where(_of(meter))).all():
         begin, end = _span(month)
-        if any(first < end and last >= begin for first, last in ranges):
-            connection.execute(sa.update(tables.bill).where(_of(meter, month)).values(counted=_counted(connection, meter, month)))
+        if not any(first < end and last >= begin for first, last in ranges):
+            continue
+        counted = _counted(connection, meter, month)
+        if counted != before:
+            connection.execute(sa.update(tables.bill).where(_of(meter, month)).values(counted=counted))
+            _forget_note(connection, meter, month)
 
 
 def _of(meter: str, month: str | None = None) -> sa.ColumnElement[bool]:

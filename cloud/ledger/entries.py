@@ -240,12 +240,13 @@ def _is_counted(connection: sa.Connection, meter: str, month: str, now: int, agr
     if end > now:
         raise EntryError("month", f"a device counts {meter} in {month}, which is not over; expected an entry after it")
     estimated = sa.and_(mine, ledger.provenance == Provenance.ESTIMATED.value, ledger.amount > 0)
-    guessed = connection.execute(sa.select(ledger.hour).where(estimated).limit(1)).first()
-    if counted == hours and guessed is None:  # a bill knows better than an estimate
+    guessed = connection.execute(sa.select(sa.func.count(sa.distinct(ledger.hour))).where(estimated)).scalar_one()
+    if counted == hours and not guessed:  # a bill knows better than an estimate
         return True
     if not agreed.replace:
         until = f"{periods.local_time(last + periods.HOUR_MS):%Y-%m-%d %H:%M}"
-        why = f"a device counted {meter} for {counted} of {hours} hours of {month}, the last until {until}"
+        part = f" ({guessed} of them only estimated)" if guessed else ""
+        why = f"a device counted {meter} for {counted} of {hours} hours of {month}{part}, the last until {until}"
         raise EntryError("month", f"{why}; to enter the whole month in their place, say so (import --replace)")
     return False
 

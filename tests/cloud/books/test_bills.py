@@ -103,6 +103,19 @@ def test_the_difference_follows_the_counter(counting: Books) -> None:
     assert [(one.kind, one.amount) for one in asked(counting)] == [("bill_differs", 38_000)]
 
 
+def test_a_figure_that_changed_is_a_question_anew(counting: Books) -> None:
+    """A note explains a difference of 3 %; counted anew alike it stands, and when late readings make it 9 % somebody has to look again."""
+    bill(counting, 1443.36)
+    explain(counting.engine, "510802", ("far", MARCH, "bill_differs"), "read on the 5th", "li", NOW)
+    counting.read("far", {MARCH + HOUR_MS: 1000.0 + 2 * (28 * 24 + 1)})
+    counting.settle()
+    assert [(one.state, one.amount) for one in asked(counting)] == [("explained", 44_640)]
+    rest = range(APRIL - 20 * HOUR_MS, NOW, HOUR_MS)
+    counting.read("far", {at: 1090.0 + 2 * (at - month_start(2026, 2)) / HOUR_MS for at in rest})
+    counting.settle()
+    assert [(one.state, one.amount, one.note) for one in asked(counting)] == [("open", 134_640, None)]
+
+
 def test_a_month_that_is_not_over_or_counted_in_part_takes_no_bill(counting: Books) -> None:
     """May is not over; and a bill with a digit too much is none."""
     with pytest.raises(EntryError, match="which is not over"):

@@ -177,7 +177,8 @@ def test_a_bill_may_take_the_place_of_an_estimate(books: Books) -> None:
     books.settle()
     entries.enter(books.engine, "far", "2026-04", 700, "wang", now, Agreed(replace=True))
     assert entries.months(books.engine, "far") == []
-    with pytest.raises(EntryError, match="import --replace"):
+    said = r"744 of 744 hours of 2026-05 \(289 of them only estimated\), the last until 2026-06-01 00:00; to enter .*import --replace"
+    with pytest.raises(EntryError, match=said):
         entries.enter(books.engine, "far", "2026-05", 700, "wang", now)
     entries.enter(books.engine, "far", "2026-05", 700, "wang", now, Agreed(replace=True))
     books.settle()
