@@ -114,12 +114,13 @@ def _depending(settled: Settled, touched: Sequence[int]) -> list[int]:
     """Hours of judgements that rest on the usual use of weeks in which something was touched: late, or another whole day."""
     found = []
     for one in settled.consulting(touched[0], touched[-1]):
-        end, known = one.until + WEEKS_MS, one.basis or 0
+        end, last, known = one.until + WEEKS_MS, floor(one.until - 1, "hour") + WEEKS_MS, one.basis or 0
         of_year = range(one.since - YEAR_MS, one.until - YEAR_MS)
         is_daily = goes_on(one) or one.kind == RESTING
         for hour in touched:
             late = one.since - WEEKS_MS - HOUR_MS <= hour < known and not one.since <= hour < one.until - HOUR_MS
-            another_day = known < floor(hour, "day") and known < end and hour <= end and not is_daily
+            more = known < floor(hour, "day") or hour == last
+            another_day = more and known < end and hour <= end and not is_daily
             if late or hour in of_year or another_day:
                 found += [floor(one.since, "hour"), floor(one.until - 1, "hour")]
                 break

@@ -79,7 +79,8 @@ class _Walk:
             chain.at, chain.level = (sample[0], sample[1]) if sample[1] >= chain.level else (chain.at, chain.level)
         else:
             chain = _Chain([sample], *sample)
-            self.chains = [*self.chains[1 - _MOST_CHAINS :], chain]
+        others = [one for one in self.chains if one is not chain]
+        self.chains = [*others[1 - _MOST_CHAINS :], chain]  # the one that was added to longest ago goes
         if chain.decides:
             self._decide(chain)
 
@@ -149,7 +150,7 @@ class _Walk:
             self.accept(sample)
         inside = [sample for sample in outside if sample[0] > first[0]]
         if inside:
-            self._excursion(len(self.path.times) - 1, inside, chain.samples[-1][0])
+            self._excursion(bisect_left(self.path.times, inside[0][0]) - 1, inside, chain.samples[-1][0])
 
     def _returns(self, first: Sample, outside: Sequence[Sample]) -> bool:
         """Whether a decided run is a way back: to the points just before it, or to a level that was left by a decision."""

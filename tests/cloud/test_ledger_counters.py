@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -267,3 +269,28 @@ def test_a_profile_has_a_week() -> None:
         Profile(0, (1,) * 24)
     with pytest.raises(ValueError, match="168"):
         Profile(0, (1,) * 167 + (-1,))
+
+
+@pytest.mark.parametrize("share", [0.35, 0.5, 1.0])
+def test_a_burst_of_junk_does_not_end_a_flickering_counter(share: float) -> None:
+    """After ten minutes in which nothing agrees, good samples between stray ones still find each other, and all of it is measured."""
+    chance = Random(11)  # noqa: S311 (values, not secrets)
+    sound = counting(2 * 5760, step=12)
+    burst = range(1440, 1480)
+    stray = [n in burst or (n % 2 == 1 if share == 1.0 else chance.random() < share) for n in range(len(sound))]
+    samples = [(at, chance.randrange(2 * 10**7, 4 * 10**10) if wrong else level) for (at, level), wrong in zip(sound, stray, strict=True)]
+    found = parts(samples, BRANCH)
+    assert sum(part.amount for part in found) == pytest.approx(sound[-1][1] - sound[0][1], abs=5000)
+    assert sum(part.amount for part in found if part.provenance is M) >= 0.97 * (sound[-1][1] - sound[0][1])
+
+
+def test_an_excursion_begins_before_its_samples() -> None:
+    """Of stray samples among those that decide, the level before them is told, not one after them."""
+    junk = [(T0 + 4 * MINUTE + n * 15_000, 10**9 * (n % 7 + 2)) for n in range(30)]
+    sound = [(T0 + n * MINUTE, 13_423_700 + 40 * n) for n in range(60) if not 4 <= n < 12] + [
+        (T0 + 14 * MINUTE + 7_000, 9**9),
+        (T0 + 18 * MINUTE + 7_000, 8**9),
+    ]
+    path = follow(sorted([*junk, *sound]), BRANCH.limits)
+    assert path.excursions
+    assert all(one.since < one.at < one.until for one in path.excursions)

@@ -136,6 +136,32 @@ def test_what_came_in_any_order_is_what_is_counted_anew(books: Books, samples: d
     assert books.whole("far") == live
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind", ["jump", "reset"])
+def test_the_last_hours_of_the_weeks_around_count_as_they_come(books: Books, kind: str) -> None:
+    """What rests on the usual use of three weeks is judged again when these end within a day: live and counted anew are one."""
+    start, broke, back = SPRING, SPRING + 10 * DAY_MS, SPRING + 10 * DAY_MS + 30 * HOUR_MS
+    samples, value = {}, 1000.0
+    for at in range(start, start + 34 * DAY_MS, 30 * MINUTE):
+        rate = 1.0 + (at // HOUR_MS % 24) / 10 + (at // HOUR_MS % 7) / 50
+        value = (value + 5000 if kind == "jump" else 0.0) if at == broke else value + rate / 2
+        samples[at] = round(value, 2)
+    if kind == "reset":
+        samples = {at: shown for at, shown in samples.items() if not broke - HOUR_MS < at < back}
+    coming = list(samples.items())
+    while coming:
+        number = 2 if coming[0][0] > start + 31 * DAY_MS else 48
+        books.read("far", dict(coming[:number]))
+        books.settle()
+        del coming[:number]
+    live = books.whole("far")
+    assert [kind] == [one[3] for one in live[1] if one[3] == kind]
+    books.empty()
+    books.read("far", samples)
+    books.settle()
+    assert books.whole("far") == live
+
+
 def test_a_doubtful_reading_is_not_in_the_ledger(books: Books) -> None:
     """Suspect and bad counter readings between good ones change nothing, whatever they say."""
     good = {BEGIN: 100.0, BEGIN + 2 * HOUR_MS: 110.0}
