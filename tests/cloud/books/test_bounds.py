@@ -154,3 +154,20 @@ def test_a_rest_that_goes_on_is_told_to_nobody(books: Books) -> None:
     books.touch("far", range(START, wake + DAY_MS, HOUR_MS))
     books.settle()
     assert books.whole("far") == live
+
+
+def test_a_coarse_display_costs_no_walk_back(books: Books, read: Read) -> None:
+    """A counter that shows whole kWh and stands for hours between them is read a day back at most, however long it has done so."""
+    days = 12
+    draw(books, START, START + days * DAY_MS, 300.0)
+    samples = {START + n * QUARTER: float(1000 + int(n * 0.075)) for n in range(days * A_DAY)}
+    for some in by_hours(samples):
+        books.read("far", some)
+        most, _ = read.by(books)
+        assert most <= 6 * A_DAY
+    live = books.whole("far")
+    assert sum(amount for *_, amount in books.parts("far")) == pytest.approx(300 * 24 * days, abs=1000)
+    books.empty()
+    books.touch("far", (at // HOUR_MS * HOUR_MS for at in samples))
+    books.settle()
+    assert books.whole("far") == live
