@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ingest.batch import Batch
-from cloud.ingest.judging import SET
 from cloud.registry import tables
-from cloud.registry.clocks import JUDGED, Offset, State, as_row
+from cloud.registry.clocks import JUDGED, SET, Offset, State, as_row, touch
 from cloud.registry.database import upsert, writing
 from cloud.telemetry.base import MAX_NAME, Refused, Telemetry
 from contract.reading import Quality
@@ -74,18 +74,39 @@ def _clocks(connection: sa.Connection, batch: Batch) -> None:
     """
     column = tables.clock_offset.c
     for (group, name), (closed, source) in batch.clocks.items():
+        before = _judged(connection, group, name)
         live = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.state != State.CLOSED)
         connection.execute(sa.delete(tables.clock_offset).where(live))
         rows = [*closed, source.row] if source.row is not None and source.row.end >= source.row.start else closed
         found = []
         for row in rows:
             offset = Offset(row.start, row.end, row.offset_from, row.offset_to)
-            again = column.offset_from_ms.between(row.offset_from - SET, row.offset_from + SET)
+            if row.state is not State.UNDECIDED and (again := _shown_again(offset, before)):
+                touch(connection, group, name, again)
+            alike = column.offset_from_ms.between(row.offset_from - SET, row.offset_from + SET)
             mine = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.valid_from == row.start)
-            connection.execute(sa.delete(tables.clock_offset).where(mine, again))
+            connection.execute(sa.delete(tables.clock_offset).where(mine, alike))
             good = json.dumps({device: sorted(times) for device, times in row.good.items()})
             found.append(as_row(group, name, offset, row.state, JUDGED, "", batch.received_at or source.noted_at, good))
         upsert(connection, tables.clock_offset, found)
+
+
+def _judged(connection: sa.Connection, group: str, name: str) -> list[Offset]:
+    """What is judged of a source so far."""
+    column = tables.clock_offset.c
+    columns = (column.valid_from, column.valid_to, column.offset_from_ms, column.offset_to_ms)
+    mine = (column.grp == group, column.source == name, column.by == JUDGED, column.state != State.UNDECIDED)
+    return [Offset(*row) for row in connection.execute(sa.select(*columns).where(*mine))]
+
+
+def _shown_again(now: Offset, before: Sequence[Offset]) -> list[Offset]:
+    """Those parts of other judgements whose times a judgement covers newly: what was counted through them does not count any more."""
+    over = [one for one in before if one.start <= now.end and one.end >= now.start]
+    same = [one for one in over if abs(one.offset_from - now.offset_from) <= SET]
+    first, last = min((one.start for one in same), default=now.end + 1), max((one.end for one in same), default=now.end)
+    new = [(now.start, first - 1), (last + 1, now.end)]
+    spans = [(one, max(one.start, begin), min(one.end, end)) for one in over if one not in same for begin, end in new]
+    return [Offset(start, end, start - one.true_time(start), end - one.true_time(end)) for one, start, end in spans if start <= end]
 
 
 def _latest(connection: sa.Connection, batch: Batch) -> None:

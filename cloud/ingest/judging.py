@@ -12,14 +12,12 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cloud.registry.clocks import Offset, State
+from cloud.registry.clocks import SET, Offset, State
 
 TOLERANCE = 120_000
 """A lag beyond this (ms) is no delay of a network."""
 STEADY = 10_000
 """Lags of one wrong clock lie within this (ms) of each other."""
-SET = 2 * STEADY
-"""An offset that moved by more (ms) did not drift there: the clock was set, or began anew."""
 ENOUGH = 5
 """Different measurement times that decide."""
 DRIFT = 30_000

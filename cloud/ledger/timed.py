@@ -24,7 +24,8 @@ class Series(NamedTuple):
 def counter_samples(telemetry: Telemetry, series: Series, start: int, end: int, offsets: Sequence[Offset]) -> list[Sample]:
     """What `Telemetry.counter_samples` says, by true times: samples in [start, end) and their neighbours, ascending.
 
-    A doubtful reading whose clock is explained by an offset counts at its true time, others do not count. Of two samples
+    A doubtful reading whose clock is explained by an offset counts at its true time; others, and those that may be of
+    either of two times, do not count. Of two samples
     of one true time the one that was good by itself counts.
 
     Args:
@@ -114,7 +115,8 @@ class _Moved(NamedTuple):
             moved = [(at, good_corrected(at, self.offsets), value) for at, value in good if first <= at <= last]
             found = {true: value for at, true, value in moved if true != at}
         doubtful = self.telemetry.doubtful_samples(*self.series, first, last + 1)
-        return found | {corrected(at, self.offsets): value for at, value in doubtful}
+        timed = ((corrected(at, self.offsets), value) for at, value in doubtful)
+        return found | {true: value for true, value in timed if true is not None}
 
     def before(self, start: int, limit: Sample | None) -> Sample | None:
         """The last before a time, if it is later than `limit`."""

@@ -25,6 +25,8 @@ from contract.clock import iso
 HOUR_MS = 3_600_000
 LONGEST = 400 * 24 * HOUR_MS
 """Of a row that a person records; gauges are not kept longer, and each hour of it is counted anew."""
+SET = 20_000
+"""An offset that moved by more (ms) did not drift there: the clock was set, or began anew."""
 JUDGED = "judged"
 """In `by`: the service found it out by itself."""
 
@@ -54,6 +56,7 @@ class Offset:
         offset_to: The same at `end`.
         good: Times of readings that were stored as good before the clock was judged; of good ones only these are corrected.
         whole: Whether all good readings from `start` to `end` are corrected too.
+        judged: Id of the source whose clock was judged so; empty of what a person recorded.
     """
 
     start: int
@@ -62,6 +65,7 @@ class Offset:
     offset_to: int
     good: frozenset[int] = frozenset()
     whole: bool = False
+    judged: str = ""
 
     def true_time(self, at: int) -> int:
         """When that was, which the clock called `at`."""
@@ -70,18 +74,29 @@ class Offset:
         return at - self.offset_from - drift
 
 
-def corrected(at: int, offsets: Sequence[Offset]) -> int:
+def corrected(at: int, offsets: Sequence[Offset]) -> int | None:
     """The true time of a doubtful reading, by the first row that covers its time; without one the time that it has.
+
+    A clock that began anew shows times that it showed before, and nothing tells which readings are of which time: where judgements
+    of one clock disagree by more than `SET`, the true time is None.
 
     Args:
         at: Time of measurement as the source gave it, ms since 1970 in UTC.
         offsets: What `load_offsets` has of the device, in its order.
     """
-    return next((row.true_time(at) for row in offsets if row.start <= at <= row.end), at)
+    covering = [row for row in offsets if row.start <= at <= row.end]
+    if not covering:
+        return at
+    first, true = covering[0], covering[0].true_time(at)
+    rivals = [row for row in covering if row.judged == first.judged] if first.judged else []
+    return None if any(abs(row.true_time(at) - true) > SET for row in rivals) else true
 
 
 def good_corrected(at: int, offsets: Sequence[Offset]) -> int:
-    """The same of a reading that is stored as good: only rows that name it, or all of their span, hold for it."""
+    """The same of a reading that is stored as good: only rows that name it, or all of their span, hold for it.
+
+    One that two judgements name is the later one's: it took the other's place in telemetry.
+    """
     return next((row.true_time(at) for row in offsets if row.start <= at <= row.end and (row.whole or at in row.good)), at)
 
 
@@ -89,8 +104,8 @@ def load_offsets(connection: sa.Connection, group: str, sources: Iterable[str]) 
     """What is known of some clocks; a source of which nothing is known is absent.
 
     Of a device its gateway's rows follow its own, since most devices are dated by their gateway. What a person recorded
-    precedes what was judged, and there what was recorded later what was recorded earlier; of what was judged, the shorter
-    precedes the longer, since a clock may have come to the same times twice.
+    precedes what was judged, and there what was recorded later what was recorded earlier; of what was judged, what truly began
+    later precedes what began earlier.
     """
     found: dict[str, tuple[Offset, ...]] = {}
     for source, rows in _rows(connection, group, sources, decided=True).items():
@@ -102,6 +117,7 @@ def load_offsets(connection: sa.Connection, group: str, sources: Iterable[str]) 
                 row["offset_to_ms"],
                 frozenset(json.loads(row["good"]).get(source, ())),
                 row["whole"],
+                row["source"] if row["by"] == JUDGED else "",
             )
             for row in rows
         )
@@ -143,7 +159,7 @@ def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, deci
     by_source: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
     query = sa.select(tables.clock_offset).where(column.grp == group, kept)
     judged = column.by == JUDGED
-    order = (judged, sa.case((judged, column.valid_to - column.valid_from), else_=-column.recorded_at), column.valid_from, column.began_at)
+    order = (judged, sa.case((judged, -column.began_at), else_=-column.recorded_at), column.valid_from, column.by)
     for row in connection.execute(query.order_by(*order)).mappings():
         by_source[row["source"]].append(row)
     if not by_source:

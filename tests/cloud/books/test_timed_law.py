@@ -29,12 +29,13 @@ def store(tmp_path: Path) -> Iterator[SqliteTelemetry]:
 
 @st.composite
 def offset_rows(draw: st.DrawFn, good: list[int]) -> Offset:
-    """A row of some hours, minutes to days off, that may drift, name good readings, or hold for all."""
+    """A row of some hours, minutes to days off, that may drift, name good readings, hold for all, or be judged."""
     start = T0 + draw(st.integers(0, 150)) * STEP
     end = start + draw(st.integers(0, 60)) * STEP
     offset = draw(st.integers(-48, 48)) * HOUR_MS + draw(st.integers(1, 999))
     named = frozenset(draw(st.lists(st.sampled_from(good), max_size=3)) if good else [])
-    return Offset(start, end, offset, offset + draw(st.integers(-9000, 9000)), named, draw(st.booleans()))
+    moved = offset + draw(st.integers(-9000, 9000))
+    return Offset(start, end, offset, moved, named, draw(st.booleans()), draw(st.sampled_from(("", "em"))))
 
 
 def by_hand(good: list[int], doubtful: list[int], offsets: list[Offset], start: int, end: int) -> list[Sample]:
@@ -43,7 +44,8 @@ def by_hand(good: list[int], doubtful: list[int], offsets: list[Offset], start: 
     for row in offsets:
         within = [at for at in good if row.start <= at <= row.end and good_corrected(at, offsets) != at]
         moved.update((good_corrected(at, offsets), float(at)) for at in within)
-        moved.update((corrected(at, offsets), float(at) + 0.5) for at in doubtful if row.start <= at <= row.end)
+        timed = ((corrected(at, offsets), float(at) + 0.5) for at in doubtful if row.start <= at <= row.end)
+        moved.update((true, value) for true, value in timed if true is not None)
     whole = sorted((moved | {at: float(at) for at in good if good_corrected(at, offsets) == at}).items())
     before, after = [s for s in whole if s[0] < start][-1:], [s for s in whole if s[0] >= end][:1]
     return [*before, *(s for s in whole if start <= s[0] < end), *after]

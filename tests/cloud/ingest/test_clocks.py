@@ -19,6 +19,8 @@ from simulators.foreign_node import metric as foreign
 from simulators.foreign_node import nbirth, payload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.cloud.ingest.conftest import Line
 
 GROUP, NODE, BOX, NOW = "510802", "gw-1", "box", 1_790_000_000_000
@@ -64,6 +66,12 @@ def ledger(line: Line, meter: str = "em") -> dict[int, tuple[str, int]]:
     return {row["hour"]: (row["provenance"], row["amount"]) for row in line.rows(tables.ledger_hour, meter=meter)}
 
 
+def parts(line: Line) -> list[tuple[int, str, int]]:
+    """Hours with provenance and Wh, settled."""
+    ledger(line)
+    return sorted((row["hour"], row["provenance"], row["amount"]) for row in line.rows(tables.ledger_hour, meter="em"))
+
+
 def provisional(line: Line) -> dict[int, bool]:
     """Whether each hour may still be decided otherwise, settled."""
     ledger(line)
@@ -86,17 +94,26 @@ def test_six_hours_of_a_wrong_clock_are_in_the_ledger_at_their_true_time(gateway
     assert gateway.rows(tables.latest, device="em")[0]["at"] == BEGIN + 10 * HOUR
 
 
+def run_through(line: Line, cuts: Sequence[tuple[int, int]], *, later: int = 0, hours: int = 9) -> None:
+    """Hours of 1 kWh a minute, settled by the hour; the meter's clock begins at 2000-01-01 after each cut (first and last minute).
+
+    `later`: by how many ms the times that it shows after the second cut differ from those after the first.
+    """
+    for n in range(hours * 60 + 1):
+        number, cut = next(((number, first) for number, (first, last) in enumerate(cuts) if first < n <= last), (0, None))
+        off = 0 if cut is None else Y2000 + number * later - (BEGIN + cut * MINUTE)
+        said(line, BEGIN + n * MINUTE, 100.0 + n, off=off, own=True)
+        if n % 60 == 0:
+            ledger(line)
+
+
 def test_each_power_cut_keeps_its_own_judgement(gateway: Line) -> None:
     """A meter's clock begins at 2000-01-01 00:00 after each of two power cuts, an hour and a half apart: both stay on record.
 
-    What it said in the first two hours is said once more after the second cut, and kept under the same times; the third and fourth
-    hour of the first one count at their true time.
+    What it said in the first hour after the second cut has the times of the first one's first hour; the others count at their true time.
     """
     cuts = ((60, 300), (390, 450))
-    for n in range(9 * 60 + 1):
-        cut = next((first for first, last in cuts if first < n <= last), None)
-        off = 0 if cut is None else Y2000 - (BEGIN + cut * MINUTE)
-        said(gateway, BEGIN + n * MINUTE, 100.0 + n, off=off, own=True)
+    run_through(gateway, cuts)
     rows = gateway.rows(tables.clock_offset)
     first = Y2000 + 5 * MINUTE
     assert [(row["state"], row["valid_from"], row["valid_to"] - Y2000, Y2000 - row["offset_from_ms"] - BEGIN) for row in rows] == [
@@ -105,6 +122,34 @@ def test_each_power_cut_keeps_its_own_judgement(gateway: Line) -> None:
     found = ledger(gateway)
     assert [found[BEGIN + n * HOUR] for n in (0, 3, 4, 5, 8)] == [("measured", 60_000)] * 5
     assert sum(amount for _, amount in found.values()) == 9 * 60_000
+
+
+def rebuilt(line: Line) -> list[tuple[int, str, int]]:
+    """The parts when all nine hours are counted anew."""
+    for n in range(9):
+        line.insert(tables.touched, meter="em", hour=BEGIN + n * HOUR, generation=1)
+    return parts(line)
+
+
+@pytest.mark.parametrize("later", [0, 20_000])
+@pytest.mark.parametrize("cuts", [((60, 120), (210, 450)), ((60, 300), (390, 450)), ((60, 180), (240, 360))])
+def test_times_that_a_clock_showed_twice_are_no_measurement(gateway: Line, cuts: Sequence[tuple[int, int]], later: int) -> None:
+    """Whichever boot lasted longer, and whether its times are those of the other or lie between them: no hour gets what another used."""
+    run_through(gateway, cuts, later=later)
+    found = parts(gateway)
+    assert {n: sum(amount for hour, _, amount in found if hour == BEGIN + n * HOUR) for n in range(9)} == dict.fromkeys(range(9), 60_000)
+    assert rebuilt(gateway) == found
+
+
+def test_what_a_clock_shows_again_is_counted_anew_at_once(gateway: Line) -> None:
+    """The first boot was measured; when the second has shown its first hour again, that is a gap, as in a ledger that is rebuilt."""
+    run_through(gateway, ((60, 180), (235, 360)), hours=5)
+    found = parts(gateway)
+    third = BEGIN + 2 * HOUR
+    assert found[1:4] == [(BEGIN + HOUR, "distributed", 60_000), (third, "distributed", 6000), (third, "measured", 54_000)]
+    assert rebuilt(gateway) == found
+    said(gateway, BEGIN + 301 * MINUTE, 401.0, off=Y2000 - (BEGIN + 235 * MINUTE), own=True)
+    assert {row["hour"] for row in gateway.rows(tables.touched)} == {Y2000 + HOUR, third, BEGIN + 5 * HOUR}
 
 
 def test_a_judgement_that_is_made_again_takes_its_own_place(gateway: Line) -> None:
