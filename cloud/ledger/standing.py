@@ -233,9 +233,14 @@ def expected_standing(since: int, until: int, evidence: Evidence) -> tuple[int |
 
 
 def _usual(usual: Usual, since: int, until: int) -> int | None:
-    """What the same weeks of the year before used, else what the weeks around usually do."""
-    expected = usual.a_year_before(since, until)
-    return usual.amount(since, until) if expected is None else expected
+    """What the same weeks of the year before used, else what the weeks around usually do.
+
+    Where the year before used less than half of what these weeks do, its rest began near this time too: nothing is to be expected.
+    """
+    expected, around = usual.a_year_before(since, until), usual.amount(since, until)
+    if expected is None:
+        return around
+    return 0 if around is not None and 2 * expected < around else expected
 
 
 def is_suspected(expected: int | None, limits: Limits) -> bool:

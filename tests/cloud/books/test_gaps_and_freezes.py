@@ -227,6 +227,23 @@ def test_a_rest_of_every_year_is_truly_nothing(books: Books, meter: str, load: L
     assert sum(used(books, meter, start, end).values()) == round((sound[end] - sound[start]) * KWH)
 
 
+def test_a_season_that_ends_some_days_earlier_is_no_freeze(books: Books) -> None:
+    """A garden was watered once more in the autumn before; that it rests since the end of October is asked of nobody (A5)."""
+    start, last, end = at("2025-01-01"), at("2026-10-29"), at("2027-01-01")
+
+    def watered(hour: int) -> float:
+        month = 4 <= local_date(hour).month <= 10 and not last < hour
+        return 4.0 if month and (hour - start) // DAY_MS % 2 == 0 and (hour // HOUR_MS + 8) % 24 in {4, 5, 6} else 0.0
+
+    books.read("water", counter(start, end, watered))
+    for until in range(last, end, 7 * DAY_MS):
+        books.settle()
+        books.touch("water", [until])
+    books.settle()
+    assert [one for one in findings(books, end) if one.start >= last - 3 * DAY_MS] == []
+    assert used(books, "water", at("2026-11-01"), end) == {"measured": 0}
+
+
 def restarted(sound: dict[int, float], moment: int) -> dict[int, float]:
     """The counter that begins anew at 0 at a moment."""
     return {when: value if when < moment else round(value - sound[moment], 2) for when, value in sound.items()}
