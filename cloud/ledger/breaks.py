@@ -6,7 +6,7 @@ People write down a time that is an hour off, and a new ratio holds from when a 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from operator import itemgetter
@@ -69,24 +69,41 @@ class Break(NamedTuple):
 def place(change: Exchange, samples: Sequence[Sample], limits: Limits) -> Break | None:
     """Where an exchange happened: at the break nearest to its time whose ends fit its values; None if there is none yet.
 
+    A sample that follows from the old meter's level is never passed over. Where no two samples show a break, a new meter that
+    went on from about the old one's value is still found.
+
     Args:
         change: As recorded.
         samples: Ascending; they reach `SNAP_MS` to both sides of it, or to the next samples beyond.
         limits: What the counter can do.
     """
-    found: list[tuple[int, int, Break]] = []
-    for index, inside in _candidates(change.at, samples, limits):
-        since, old = samples[index]
-        for at, new in samples[index + 1 : index + 1 + _MEANWHILE]:
-            most = limits.most(at - since)
-            if not _within(new - change.first, limits.step, most):
-                continue  # neither meter's
-            if _within(change.last - old, limits.step, most):
-                moment = _moment(change.at, (since, at), (change.last - old, new - change.first), limits)
-                away = 0 if inside else max(since - change.at, change.at - at, 0)
-                found.append((away, at - since, Break(since, at, moment, change.last, change.first)))
-            break  # what the new meter shows is not passed over to make room for a wrong last value
-    return min(found)[2] if found else None
+    found: list[tuple[bool, int, int, Break]] = []
+    begin = max(bisect_left(samples, change.at - SNAP_MS, key=itemgetter(0)) - 1, 0)
+    end = min(bisect_right(samples, change.at + SNAP_MS, key=itemgetter(0)), len(samples) - 1)
+    for index in range(begin, end):
+        (since, old), new = samples[index], _first_of_new(change, samples, index, limits)
+        if new is not None and _within(change.last - old, limits.step, limits.most(new[0] - since)):
+            moment = _moment(change.at, (since, new[0]), (change.last - old, new[1] - change.first), limits)
+            there = Break(since, new[0], moment, change.last, change.first)
+            away = max(since - change.at, change.at - there.at, 0)
+            found.append((limits.agrees(since, old, new), away, there.at - since, there))  # what the samples show comes first
+    return min(found)[-1] if found else None
+
+
+def _first_of_new(change: Exchange, samples: Sequence[Sample], index: int, limits: Limits) -> Sample | None:
+    """The new meter's first sample, if the one at an index is the old meter's last; what follows from neither is passed over.
+
+    A sample that follows from both is the old meter's if that has counted less for it: then there was no exchange yet.
+    """
+    since, old = samples[index]
+    for later in range(index + 1, min(index + 1 + _MEANWHILE, len(samples))):
+        at, value = samples[later]
+        fits = _within(value - change.first, limits.step, limits.most(at - since))
+        if limits.agrees(since, old, (at, value)) and not (fits and change.first >= old - limits.step):
+            return None
+        if fits:
+            return at, value
+    return None
 
 
 def _moment(recorded: int, ends: tuple[int, int], rises: tuple[int, int], limits: Limits) -> int:
@@ -127,18 +144,6 @@ def place_ratio(change: RatioChange, samples: Sequence[Sample], limits: Limits, 
         if abs(begin - old) > slack and _within(new - begin, slack, limits.most(at - since)):
             found.append((max(since - change.at, change.at - at, 0), since, Break(since, at, since, old, begin)))
     return min(found)[2] if found else None
-
-
-def _candidates(at: int, samples: Sequence[Sample], limits: Limits) -> Iterator[tuple[int, bool]]:
-    """Indices of samples that a break may follow, and whether the moment lies in that interval itself."""
-    begin = max(bisect_left(samples, at - SNAP_MS, key=itemgetter(0)) - 1, 0)
-    end = min(bisect_right(samples, at + SNAP_MS, key=itemgetter(0)), len(samples) - 1)
-    for index in range(begin, end):
-        (since, old), after = samples[index], samples[index + 1]
-        if since <= at < after[0]:
-            yield index, True
-        elif not limits.agrees(since, old, after):
-            yield index, False
 
 
 def _within(rise: int, step: int, most: int | None) -> bool:
