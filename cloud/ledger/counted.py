@@ -228,7 +228,7 @@ class _Pass:
         Without such a level all from the last sample before is read, or from the first that is settled. The samples reach to the
         first at or after the end.
         """
-        levels = self.settled.levels_before(floor(begin, "hour"), _ANCHORS[-1] + 1)
+        levels = [one for one in self.settled.levels_before(floor(begin, "hour"), _ANCHORS[-1] + 1) if self._is_outside(one)]
         for index in _ANCHORS:
             if index >= len(levels):
                 break
@@ -239,10 +239,15 @@ class _Pass:
                 return anchor, floor(anchor[0], "hour") + HOUR_MS, samples
         first = floor(levels[-1][0] if levels else begin, "hour")
         samples = self._samples(first, end)
-        if samples and samples[0][0] < first:
-            first = floor(samples[0][0], "hour")
+        earliest = floor(self.placing.begin(samples[0][0]), "hour") if samples else first
+        if earliest < first:
+            first = earliest
             samples = self._samples(first, end)
         return None, first, samples
+
+    def _is_outside(self, level: Level) -> bool:
+        """Whether a settled level is a sample's, and not one that a recorded change brought between two of them."""
+        return self.placing.begin(level[0]) == level[0]
 
     def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int) -> tuple[Path, Judged]:
         counter = self.counter

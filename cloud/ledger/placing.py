@@ -54,15 +54,34 @@ class Placing:
         return [(one, at) for one, at in found if at != one.placed_at]
 
     def depending(self) -> list[int]:
-        """Hours (begins, ms) that count otherwise, since a record moved there or away, or was itself entered or corrected."""
+        """Hours (begins, ms) that count otherwise, since a record moved there or away, or was itself entered or corrected.
+
+        They begin with the last sample before the change: what was shown from there on counts otherwise too.
+        """
         if not self._moving:
             return []
         found: set[int] = set()
         for one, there in self._all().items():
-            places = {one.placed_at, None if there is None else there.at}
-            if len(places) > 1 or floor(one.at, "hour") in self.touched:
-                found |= {floor(at, "hour") for at in places if at is not None}
+            hours = [] if there is None else [floor(there.since, "hour"), floor(there.at, "hour")]
+            is_moved = one.placed_at != (None if there is None else there.at)
+            hours += [] if one.placed_at is None else [self._before(one, one.placed_at), floor(one.placed_at, "hour")]
+            around = bool(hours) and any(min(hours) <= hour <= max(hours) for hour in self.touched)
+            if is_moved or around or floor(one.at, "hour") in self.touched:
+                found.update(hours)
         return sorted(found)
+
+    def _before(self, record: Record, placed_at: int) -> int:
+        """The hour that the last sample before a kept place lies in, or an earlier one: there may be the record's own level between."""
+        hour, low = floor(placed_at, "hour"), record.window[0]
+        earliest = min([low, *(at for at, _ in self.read(low, low))])
+        levels = sorted(self.settled.levels(floor(earliest, "hour"), hour))
+        return levels[max(-2, -len(levels))] if levels else hour
+
+    def begin(self, at: int) -> int:
+        """A moment; within a recorded change, the last sample before it: what is shown during the change is no level to begin at."""
+        if not self._moving and not any(one.placed_at is not None and at < one.placed_at for one in self._records):
+            return at
+        return min((one.since for one in self._all().values() if one is not None and one.since <= at < one.at), default=at)
 
     def within(self, start: int, end: int) -> list[Break]:
         """The recorded changes between the samples of two times (ms, both included), in order."""
