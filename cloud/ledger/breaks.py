@@ -19,7 +19,7 @@ SNAP_MS = 12 * HOUR_MS
 """An exchange belongs to a break of the samples within this time of what was recorded."""
 TAKEN_OVER_MS = 7 * DAY_MS
 """A gateway takes over a new ratio within this time of its entry, before or after it: it reads the site's files by itself."""
-_MEANWHILE = 240
+MEANWHILE = 240
 """Most samples that may come from neither meter while one is changed for the other."""
 _MEANWHILE_MS = 11 * DAY_MS
 """The time that so many samples take, at one an hour."""
@@ -96,7 +96,7 @@ def _first_of_new(change: Exchange, samples: Sequence[Sample], index: int, limit
     A sample that follows from both is the old meter's if that has counted less for it: then there was no exchange yet.
     """
     since, old = samples[index]
-    for later in range(index + 1, min(index + 1 + _MEANWHILE, len(samples))):
+    for later in range(index + 1, min(index + 1 + MEANWHILE, len(samples))):
         at, value = samples[later]
         fits = _within(value - change.first, limits.step, limits.most(at - since))
         if limits.agrees(since, old, (at, value)) and not (fits and change.first >= old - limits.step):

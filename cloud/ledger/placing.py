@@ -6,17 +6,21 @@ and is kept with it; while nothing that could move it was touched, the kept one 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from cloud.ledger.breaks import Break, Exchange, RatioChange, place, place_ratio
+from cloud.ledger.breaks import MEANWHILE, Break, Exchange, RatioChange, place, place_ratio
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import HOUR_MS, floor
 from cloud.ledger.settled import Settled
 
 Record = Exchange | RatioChange
+_SURE = 2
+"""Of so many settled levels one is a sample's; another may be a recorded change's own."""
+_WIDER = 4
+"""The search for enough samples begins with an hour and takes so many times more at each step."""
 
 
 @dataclass(slots=True)
@@ -102,10 +106,19 @@ class Placing:
 
     def _place(self, record: Record, taken: set[int]) -> Break | None:
         low, high = record.window
-        samples = self.read(low, high + 1)
-        if not samples:
+        if not self._moving:  # what is placed stays, so that nothing behind it is asked, and what waits goes on to
+            if record.placed_at is None:
+                return None
+            low, high = (low if isinstance(record, Exchange) else record.placed_at), record.placed_at
+        return self._find(record, self.read(low, high + 1), taken)
+
+    def _find(self, record: Record, samples: Sequence[Sample], taken: Collection[int] = ()) -> Break | None:
+        """A record's place among some samples; what the counter can do is taken from the begin of the window, whichever these are."""
+        low = record.window[0]
+        first = self.read(low, low)
+        if not first or not samples:
             return None
-        limits = self.limits_of((low, samples[0][1]))
+        limits = self.limits_of((low, first[0][1]))
         if isinstance(record, RatioChange):
             return place_ratio(record, samples, limits, taken)
         found = place(record, samples, limits)
@@ -115,17 +128,44 @@ class Placing:
         """Whether what was touched may place a record otherwise than the ledger has it.
 
         Once it is placed, only a break that is nearer to the record could take it: what comes in live, further away each hour, moves
-        nothing. Beyond these times samples matter as far as the next settled level, where a break over a gap could begin or end.
+        nothing. While it waits, the ledger has found no break elsewhere, so the samples around what was touched are looked at alone.
         """
-        away = None if record.placed_at is None else abs(record.placed_at - record.at)
-        low, high = record.window if away is None else (record.at - away, record.at + away)
-        index = bisect_right(self.touched, low - HOUR_MS)
-        if index < len(self.touched):
-            after = self.touched[index]
-            levels = [] if after <= high else self.settled.levels_before(after, 1)
-            if not levels or levels[0][0] <= high:
-                return True
-        if index > 0:
-            levels = self.settled.levels_before(floor(low, "hour"), 1)
-            return not levels or levels[0][0] < self.touched[index - 1] + HOUR_MS
-        return False
+        low, high = record.window
+        if record.placed_at is not None:
+            away = abs(record.placed_at - record.at)
+            low, high = (low if isinstance(record, Exchange) else record.at - away), record.at + away
+        hours = self._reaching(low, high)
+        if not hours or record.placed_at is not None or floor(record.at, "hour") in hours:
+            return bool(hours)
+        samples = self._around(record, hours[0], hours[-1] + HOUR_MS)
+        return self._find(record, samples) is not None
+
+    def _reaching(self, low: int, high: int) -> Sequence[int]:
+        """The touched hours that hold samples from `low` to `high` (ms), or the next ones beyond, where a break over a gap could end."""
+        begin, end = bisect_right(self.touched, low - HOUR_MS), bisect_right(self.touched, high)
+        if begin > 0:
+            before = [at for at, _ in self.read(low, low) if at < low]
+            if not before or before[0] < self.touched[begin - 1] + HOUR_MS:
+                begin -= 1
+        if end < len(self.touched):
+            after = self.touched[end]
+            levels = self.settled.levels_before(after, _SURE)
+            if len(levels) < _SURE or levels[-1][0] <= high:
+                beyond = [at for at, _ in self.read(high + 1, high + 1) if at > high]
+                if not beyond or after <= beyond[0]:
+                    end += 1
+        return self.touched[begin:end]
+
+    def _around(self, record: Record, first: int, last: int) -> list[Sample]:
+        """The samples in [first, last) (ms) of a record's window, and as many to both sides as a break may reach over."""
+        low, high = record.window
+        most = MEANWHILE if isinstance(record, Exchange) else 0
+        before = after = HOUR_MS if most else 0
+        while True:
+            start, end = (min(max(at, low), high + 1) for at in (first - before, last + after))
+            samples = self.read(start, end)
+            is_early = start == low or bisect_left(samples, (first,)) > most
+            is_late = end == high + 1 or len(samples) - bisect_left(samples, (last,)) > most
+            if not most or (is_early and is_late):
+                return samples
+            before, after = before * (1 if is_early else _WIDER), after * (1 if is_late else _WIDER)

@@ -11,13 +11,18 @@ import sqlalchemy as sa
 from cloud.ledger import book
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.findings import listed
-from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.timed import Series, counter_samples
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
 from contract.clock import parse_time
 from tests.cloud.books.test_exchanged_counters import KWH, MINUTE, NOW, counting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloud.registry.clocks import Offset
+    from cloud.telemetry.base import Telemetry
     from tests.cloud.books.conftest import Books
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -123,3 +128,50 @@ def entered(books: Books, at: int, last: float) -> None:
     with writing(books.engine).begin() as connection:
         upsert(connection, tables.exchange, [row | {"reason": "x", "recorded_by": "li", "recorded_at": NOW}])
         upsert(connection, tables.touched, [{"meter": "lights", "hour": at // HOUR_MS * HOUR_MS, "generation": 1}], add="generation")
+
+
+@pytest.mark.parametrize("is_settling", [True, False])
+@pytest.mark.parametrize(("kind", "most"), [("exchange", 750), ("ratio", 150)])
+def test_a_record_that_waits_is_not_looked_for_in_all_it_could_be_in(
+    books: Books, monkeypatch: pytest.MonkeyPatch, kind: str, most: int, *, is_settling: bool
+) -> None:
+    """While an exchange or a ratio waits, a live pass reads what lies near what came in, and not all days around the record."""
+    at = BEGIN + 6 * DAY_MS
+    samples = counting(BEGIN, 15 * 24, 5000.0)
+    chance = Random(1)  # noqa: S311 (the same story at each run)
+    samples = {
+        moment: value if is_settling or moment < at else chance.choice([1e6, 4e6, 9e6]) + chance.random() * 1e6
+        for moment, value in samples.items()
+    }
+    books.read("lights", {moment: value for moment, value in samples.items() if moment < at})
+    entered(books, at - HOUR_MS, 7000.0)
+    if kind == "ratio":
+        with writing(books.engine).begin() as connection:
+            connection.execute(sa.delete(tables.exchange))
+            row = {
+                "grp": "510802",
+                "meter": "lights",
+                "at": at - HOUR_MS,
+                "factor": "1.7",
+                "reason": "x",
+                "recorded_by": "li",
+                "recorded_at": NOW,
+            }
+            connection.execute(sa.insert(tables.ratio_change), [row])
+    books.settle()
+    read: list[int] = []
+
+    def watched(store: Telemetry, series: Series, start: int, end: int, offsets: Sequence[Offset]) -> list[tuple[int, float]]:
+        found = counter_samples(store, series, start, end, offsets)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr("cloud.ledger.counted.counter_samples", watched)
+    for day in range(8):
+        start = at + day * DAY_MS
+        books.read("lights", {moment: value for moment, value in samples.items() if start <= moment < start + DAY_MS - HOUR_MS})
+        books.settle()
+        read.clear()
+        books.read("lights", {moment: value for moment, value in samples.items() if start + DAY_MS - HOUR_MS <= moment < start + DAY_MS})
+        books.settle()
+        assert sum(read) < most
