@@ -10,21 +10,16 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cloud.ledger.base_units import energy_of, to_base, to_factor_unit
+from cloud.ledger.base_units import to_base
 from cloud.ledger.breaks import SNAP_MS
-from cloud.ledger.counters import UNDECIDED
-from cloud.ledger.known_meters import Known, load_meters
-from cloud.ledger.limits import Limits
-from cloud.ledger.path import Kind
+from cloud.ledger.exchange_checks import check_exchange
+from cloud.ledger.known_meters import load_meters
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.recorded import RecordError, counted_as
-from cloud.ledger.settled import DECIDED, Level
 from cloud.registry import tables
 from cloud.registry.audit import audited
 from cloud.registry.database import upsert, writing
 from contract.clock import iso
-
-_BREAKING = {*DECIDED, Kind.EXCURSION, UNDECIDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> Non
         except ValueError as error:
             raise RecordError(f"last, first: {error}") from error
         row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
-        _check(connection, load_meters(connection, [change.meter])[change.meter], change, last, first)
+        check_exchange(connection, load_meters(connection, [change.meter])[change.meter], change.at, last, first)
         _check_single(connection, change)
         upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
         hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
@@ -138,28 +133,6 @@ def _touch(connection: sa.Connection, group: str, time: OutOfUse, end: int) -> N
     upsert(connection, tables.touched, [{"meter": time.meter, "hour": at, "generation": 1} for at in set(counted)], add="generation")
 
 
-def _check(connection: sa.Connection, meter: Known, change: Change, last: int, first: int) -> None:
-    """Refuse values that the settled counter around the exchange contradicts.
-
-    Raises:
-        RecordError: What it showed, and when.
-    """
-    if meter.counter is None:
-        return
-    for field, value in (("last", last), ("first", first)):
-        if value < 0:
-            raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
-    before, after = _around(connection, meter.id, change.at)
-    limits = meter.counter.limits_of(before or (change.at, last))
-    near = _Near(meter, limits, meter.counter.interval)
-    if _fits_break(connection, near, change.at, (last, first)):
-        return
-    if before is not None and not near.follows(before, (change.at, last)):
-        raise near.refusal("last", before, last)
-    if after is not None and after[0] - change.at <= SNAP_MS and not near.follows((change.at, first), after):
-        raise near.refusal("first", after, first)
-
-
 def _check_single(connection: sa.Connection, change: Change) -> None:
     """Refuse a second record of one exchange: its break is taken.
 
@@ -171,61 +144,3 @@ def _check_single(connection: sa.Connection, change: Change) -> None:
     other = connection.execute(sa.select(row.at).where(near).limit(1)).scalar()
     if other is not None:
         raise RecordError(f"at: an exchange of {change.meter} is recorded for {iso(other)}; expected that time to correct it")
-
-
-def _around(connection: sa.Connection, meter: str, at: int) -> tuple[Level | None, Level | None]:
-    """The settled levels next to a moment, at or before it and after it."""
-    hour = tables.ledger_hour.c
-    known = sa.select(hour.level_at, hour.level).where(hour.meter == meter, hour.level_at.is_not(None))
-    before = connection.execute(known.where(hour.level_at <= at, hour.hour <= at).order_by(hour.hour.desc()).limit(1)).one_or_none()
-    after = connection.execute(known.where(hour.level_at > at, hour.hour >= at - HOUR_MS).order_by(hour.hour).limit(1)).one_or_none()
-    return (None if before is None else (before[0], before[1])), (None if after is None else (after[0], after[1]))
-
-
-@dataclass(frozen=True, slots=True)
-class _Near:
-    """What a counter can do near an exchange.
-
-    Attributes:
-        meter: Whose counter.
-        limits: What it can do.
-        interval: Between two polls, ms. A recorded time is as good as that at best, since no sample tells what was in between.
-    """
-
-    meter: Known
-    limits: Limits
-    interval: int
-
-    def follows(self, earlier: Level, later: Level) -> bool:
-        """Whether one meter can have shown both: what it counted in between is what its branch can draw in that time."""
-        at, level = earlier
-        return self.limits.agrees(at, level, (max(later[0], at + self.interval), later[1]))
-
-    def refusal(self, field: str, level: Level, value: int) -> RecordError:
-        """Why a value is refused: what the counter showed, and when."""
-        shown, wrong = _shown(level[1], self.meter), _shown(value, self.meter)
-        return RecordError(f"{field}: the counter showed {shown} at {iso(level[0])}; {wrong} cannot be")
-
-
-def _fits_break(connection: sa.Connection, counter: _Near, at: int, ends: tuple[int, int]) -> bool:
-    """Whether the counter broke near a moment just as it is said; near, and otherwise, is a fault that tells when it broke."""
-    judged, meter = tables.judgement.c, counter.meter
-    near = sa.and_(judged.since <= at + SNAP_MS, judged.until >= at - SNAP_MS, judged.kind.in_([str(kind) for kind in _BREAKING]))
-    mine = sa.and_(judged.grp == meter.group, judged.meter == meter.id, near)
-    rows = connection.execute(sa.select(judged.since, judged.at, judged.before, judged.after).where(mine).order_by(judged.at)).all()
-    for since, shown_at, before, after in rows:
-        old, new = ends[0] - before, after - ends[1]
-        both = max(old, 0) + max(new, 0)  # the two meters share the time of the break
-        if min(old, new) >= -counter.limits.step and counter.follows((since, before), (shown_at, before + both)):
-            return True
-    if rows and all(row.at - row.since <= SNAP_MS for row in rows):
-        _, shown_at, before, after = min(rows, key=lambda row: abs(row.at - at))
-        raise RecordError(
-            f"last, first: the counter broke at {iso(shown_at)}, from {_shown(before, meter)} to {_shown(after, meter)}; "
-            f"expected about these, got {_shown(ends[0], meter)} and {_shown(ends[1], meter)}"
-        )
-    return False
-
-
-def _shown(amount: int, meter: Known) -> str:
-    return f"{to_factor_unit(amount, meter.energy):f} {energy_of(meter.energy).factor_unit}"

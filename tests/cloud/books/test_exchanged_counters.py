@@ -125,10 +125,10 @@ def test_ends_of_a_break_are_held_against_its_own_time(books: Books, last: float
 
 @pytest.mark.parametrize(
     ("after", "last", "refused"),
-    [(0, 100_012.4, False), (0, 100_012.6, True), (45, 100_022.4, False), (45, 100_022.6, True), (0, 100_007.4, True)],
+    [(0, 100_247.4, False), (0, 100_247.6, True), (45, 100_262.4, False), (45, 100_262.6, True), (0, 100_007.4, True)],
 )
 def test_the_last_value_is_held_against_the_time_since_the_newest(books: Books, after: int, last: float, *, refused: bool) -> None:
-    """Where the new meter has not told yet, one poll or the time since the last sample is what 20 kWh an hour are held against (A9)."""
+    """Where the new meter has not told yet, the old one may have gone on for 12 hours after the recorded time at 20 kWh an hour (A9)."""
     rate(books, 20)
     newest = CHANGED - 15 * MINUTE
     books.read("far", {at: value for at, value in counting(BEGIN, 4, 100_000.0).items() if at <= newest})
@@ -140,6 +140,35 @@ def test_the_last_value_is_held_against_the_time_since_the_newest(books: Books, 
     else:
         record_exchange(books.engine, change, "wang", NOW)
     assert len(books.rows(sa.select(tables.exchange.c.meter))) == (not refused)
+
+
+@pytest.mark.parametrize(("early", "is_silent"), [(5, True), (60, True), (180, False)])
+def test_values_of_another_time_within_twelve_hours_wait_for_their_break(books: Books, early: int, *, is_silent: bool) -> None:
+    """The old meter's values are right, and the time is early by minutes or hours: the exchange is found when the new meter tells."""
+    rate(books, 20)
+    silent = CHANGED - 15 * MINUTE
+    known = CHANGED - early * MINUTE if not is_silent else silent
+    samples = {at: value for at, value in exchanged().items() if at <= silent or at > CHANGED}
+    books.read("far", {at: value for at, value in samples.items() if at <= known})
+    books.settle()
+    record_exchange(books.engine, Change("far", silent - early * MINUTE, 100_008.0, 0.0, "new meter"), "wang", NOW)
+    books.settle()
+    assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(None,)]
+    books.read("far", samples)
+    books.settle()
+    assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(CHANGED + 15 * MINUTE,)]
+    assert total(books) == 16 * KWH
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_wrong_time_is_named_and_no_right_value(books: Books, *, told: bool) -> None:
+    """Where the values fit a day later, the refusal tells when, and not that one of them cannot be."""
+    start, moment = CHANGED - 30 * HOUR_MS, CHANGED - 20 * HOUR_MS
+    samples = counting(start, 30, 100_000.0) | ({CHANGED + n * 15 * MINUTE: n / 2 for n in range(1, 9)} if told else {})
+    books.read("far", samples)
+    books.settle()
+    with pytest.raises(RecordError, match=r"^at: the values fit after 2026-03-01T19:45:00\.000Z; expected a time within 12 hours"):
+        record_exchange(books.engine, Change("far", moment, 100_060.0, 0.0, "x"), "wang", NOW)
 
 
 def test_a_recorded_exchange_waits_for_its_samples(books: Books) -> None:

@@ -1,0 +1,146 @@
+"""Whether a recorded exchange can be true: its values are held against what the ledger settled around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import sqlalchemy as sa
+
+from cloud.ledger.base_units import energy_of, to_factor_unit
+from cloud.ledger.breaks import SNAP_MS
+from cloud.ledger.counters import UNDECIDED
+from cloud.ledger.known_meters import Known
+from cloud.ledger.limits import Limits
+from cloud.ledger.path import Kind
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.recorded import RecordError
+from cloud.ledger.settled import DECIDED, Level
+from cloud.registry import tables
+from contract.clock import iso
+
+_BREAKING = {*DECIDED, Kind.EXCURSION, UNDECIDED}
+_LOOKED_MS = 7 * DAY_MS
+"""A time that was written down wrong is looked for so far around it."""
+
+
+def check_exchange(connection: sa.Connection, meter: Known, at: int, last: int, first: int) -> None:
+    """Refuse values that the settled counter around an exchange contradicts at all times to which it may belong.
+
+    Args:
+        connection: Of the ledger.
+        meter: What was exchanged.
+        at: When, as recorded, ms since 1970 in UTC.
+        last: What the old counter showed last, base units.
+        first: What the new one showed first.
+
+    Raises:
+        RecordError: What it showed, and when.
+    """
+    if meter.counter is None:
+        return
+    for field, value in (("last", last), ("first", first)):
+        if value < 0:
+            raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
+    before, after = _around(connection, meter.id, at)
+    near = _Near(meter, meter.counter.limits_of(before or (at, last)), meter.counter.interval)
+    if _fits_break(connection, near, at, (last, first)):
+        return
+    fault = None
+    if before is not None and not near.follows(before, (at, last)):
+        fault = near.refusal("last", before, last)
+    elif after is not None and after[0] - at <= SNAP_MS and not near.follows((at, first), after):
+        fault = near.refusal("first", after, first)
+    if fault is None or any(_possible(connection, near, (at - SNAP_MS, at + SNAP_MS), (last, first), SNAP_MS)):
+        return
+    others = _possible(connection, near, (at - _LOOKED_MS, at + _LOOKED_MS), (last, first), 0)
+    elsewhere = min(others, key=lambda since: abs(since - at), default=None)
+    if elsewhere is not None:
+        fault = RecordError(
+            f"at: the values fit after {iso(elsewhere)}; expected a time within {SNAP_MS // HOUR_MS} hours of that, got {iso(at)}"
+        )
+    raise fault
+
+
+def _possible(connection: sa.Connection, near: _Near, window: tuple[int, int], ends: tuple[int, int], waits: int) -> Iterator[int]:
+    """Times of settled levels that a meter may have been taken out after, in a window, though nothing shows a break there.
+
+    After the newest level nothing has told yet: the old meter may have gone on until `waits` ms after the middle of the window.
+    """
+    for old, new in pairwise(_levels(connection, near.meter.id, *window)):
+        if old is None:
+            continue
+        until, (since, level) = sum(window) // 2 + waits if new is None else new[0], old
+        rises = (ends[0] - level, 0 if new is None else new[1] - ends[1])
+        both = sum(max(rise, 0) for rise in rises)  # the two meters share the time
+        if min(rises) >= -near.limits.step and near.follows((since, 0), (until, both)):
+            yield since
+
+
+def _levels(connection: sa.Connection, meter: str, low: int, high: int) -> Sequence[Level | None]:
+    """The settled levels from one time to another and their neighbours; None where there is no neighbour."""
+    hour = tables.ledger_hour.c
+    known = sa.select(hour.level_at, hour.level).where(hour.meter == meter, hour.level_at.is_not(None)).distinct()
+    inside = connection.execute(known.where(hour.level_at.between(low, high)).order_by(hour.level_at)).all()
+    before = connection.execute(known.where(hour.level_at < low).order_by(hour.level_at.desc()).limit(1)).one_or_none()
+    after = connection.execute(known.where(hour.level_at > high).order_by(hour.level_at).limit(1)).one_or_none()
+    return [None if row is None else (row[0], row[1]) for row in (before, *inside, after)]
+
+
+def _around(connection: sa.Connection, meter: str, at: int) -> tuple[Level | None, Level | None]:
+    """The settled levels next to a moment, at or before it and after it."""
+    hour = tables.ledger_hour.c
+    known = sa.select(hour.level_at, hour.level).where(hour.meter == meter, hour.level_at.is_not(None))
+    before = connection.execute(known.where(hour.level_at <= at, hour.hour <= at).order_by(hour.hour.desc()).limit(1)).one_or_none()
+    after = connection.execute(known.where(hour.level_at > at, hour.hour >= at - HOUR_MS).order_by(hour.hour).limit(1)).one_or_none()
+    return (None if before is None else (before[0], before[1])), (None if after is None else (after[0], after[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """What a counter can do near an exchange.
+
+    Attributes:
+        meter: Whose counter.
+        limits: What it can do.
+        interval: Between two polls, ms. A recorded time is as good as that at best, since no sample tells what was in between.
+    """
+
+    meter: Known
+    limits: Limits
+    interval: int
+
+    def follows(self, earlier: Level, later: Level) -> bool:
+        """Whether one meter can have shown both: what it counted in between is what its branch can draw in that time."""
+        at, level = earlier
+        return self.limits.agrees(at, level, (max(later[0], at + self.interval), later[1]))
+
+    def refusal(self, field: str, level: Level, value: int) -> RecordError:
+        """Why a value is refused: what the counter showed, and when."""
+        shown, wrong = _shown(level[1], self.meter), _shown(value, self.meter)
+        return RecordError(f"{field}: the counter showed {shown} at {iso(level[0])}; {wrong} cannot be")
+
+
+def _fits_break(connection: sa.Connection, counter: _Near, at: int, ends: tuple[int, int]) -> bool:
+    """Whether the counter broke near a moment just as it is said; near, and otherwise, is a fault that tells when it broke."""
+    judged, meter = tables.judgement.c, counter.meter
+    near = sa.and_(judged.since <= at + SNAP_MS, judged.until >= at - SNAP_MS, judged.kind.in_([str(kind) for kind in _BREAKING]))
+    mine = sa.and_(judged.grp == meter.group, judged.meter == meter.id, near)
+    rows = connection.execute(sa.select(judged.since, judged.at, judged.before, judged.after).where(mine).order_by(judged.at)).all()
+    for since, shown_at, before, after in rows:
+        old, new = ends[0] - before, after - ends[1]
+        both = max(old, 0) + max(new, 0)  # the two meters share the time of the break
+        if min(old, new) >= -counter.limits.step and counter.follows((since, before), (shown_at, before + both)):
+            return True
+    if rows and all(row.at - row.since <= SNAP_MS for row in rows):
+        _, shown_at, before, after = min(rows, key=lambda row: abs(row.at - at))
+        raise RecordError(
+            f"last, first: the counter broke at {iso(shown_at)}, from {_shown(before, meter)} to {_shown(after, meter)}; "
+            f"expected about these, got {_shown(ends[0], meter)} and {_shown(ends[1], meter)}"
+        )
+    return False
+
+
+def _shown(amount: int, meter: Known) -> str:
+    return f"{to_factor_unit(amount, meter.energy):f} {energy_of(meter.energy).factor_unit}"
