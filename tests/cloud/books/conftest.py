@@ -105,6 +105,13 @@ class Books:
             for table in (tables.ledger_hour, tables.touched, tables.event, tables.judgement):
                 connection.execute(sa.delete(table))
 
+    def built_anew(self, meter: str, samples: Mapping[int, float]) -> list[list[Any]]:
+        """What `whole` says after the ledger was emptied and all readings came at once."""
+        self.empty()
+        self.read(meter, samples)
+        self.settle()
+        return self.whole(meter)
+
     def touch(self, meter: str, hours: Iterable[int]) -> None:
         """Let hours be counted anew."""
         store(Batch(touched={(meter, hour) for hour in hours}), self.engine, self.telemetry)
