@@ -145,19 +145,21 @@ class _Device:
         self.points: dict[Kind, list[str]] = {}
 
     def days(self, kind: Kind, end: int) -> Iterator[int]:
-        """Begins of the days before `end` that are not done yet."""
+        """Begins of the days before `end` that hold readings and are not done yet."""
         row = tables.thinned.c
         mine = sa.and_(row.grp == self.names[0], row.device == self.names[2], row.kind == kind.value)
         with self.engine.connect() as connection:
-            start: int | None = connection.execute(sa.select(row.until).where(mine)).scalar()
-        if start is not None and start >= end:
-            return
-        known = self.telemetry.latest(*self.names)
-        self.points = {one: [name for name in sorted(known) if name in POINTS and POINTS[name].kind is one] for one in Kind}
-        if start is None:
-            found = [self.telemetry.counter_samples(*self.names, name, -MAX_MS, -MAX_MS) for name in self.points[kind]]
-            start = floor(min((samples[0][0] for samples in found if samples), default=end), "day")
-        yield from range(start, end, DAY_MS)
+            until: int | None = connection.execute(sa.select(row.until).where(mine)).scalar()
+        start = -MAX_MS if until is None else until
+        while start < end and (at := self.telemetry.oldest(*self.names, start, end)) is not None:
+            if not self.points:
+                known = self.telemetry.latest(*self.names)
+                self.points = {one: [name for name in sorted(known) if name in POINTS and POINTS[name].kind is one] for one in Kind}
+            if not self.points[kind]:
+                return
+            day = floor(at, "day")
+            yield day
+            start = day + DAY_MS
 
     def waits(self, day: int) -> bool:
         """Whether an hour is still to be counted that could change what was judged of a day."""

@@ -183,6 +183,9 @@ class Telemetry(Protocol):
     def doubtful_samples(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Sample]:
         """Values of suspect readings in [start, end), oldest first, also where a good reading of the same time stands beside them."""
 
+    def oldest(self, group: str, device_class: str, device: str, start: int, end: int) -> int | None:
+        """Time of a device's first reading of any point in [start, end), good or not; None if there is none."""
+
     def count(self, group: str, device_class: str, device: str, point: str) -> int:
         """Number of readings of one point, good or not."""
 

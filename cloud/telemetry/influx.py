@@ -187,6 +187,12 @@ class InfluxTelemetry:
         rows = self._query(f"SELECT {value} AS value {source} AND {quality} = {int(Quality.SUSPECT)}")
         return [(row["time"], float(row["value"])) for row in rows if "value" in row]
 
+    def oldest(self, group: str, device_class: str, device: str, start: int, end: int) -> int | None:
+        """See `Telemetry.oldest`."""
+        source = f"FROM {_name(device_class)} WHERE {_device(group, device)} AND {_range(start, end)}"
+        rows = self._query(f"SELECT * {source} ORDER BY time LIMIT 1")
+        return int(rows[0]["time"]) if rows else None
+
     def count(self, group: str, device_class: str, device: str, point: str) -> int:
         """See `Telemetry.count`."""
         source = f"FROM {_name(device_class)} WHERE {_device(group, device)}"

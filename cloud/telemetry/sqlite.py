@@ -84,6 +84,11 @@ SELECT s.point, r.ts, r.value, r.quality, r.reason FROM series s JOIN reading r
 WHERE s.grp = ? AND s.class = ? AND s.device = ?
 """
 
+_OLDEST = """
+SELECT min((SELECT min(ts) FROM reading WHERE series = s.id AND ts >= ? AND ts < ?)) FROM series s
+WHERE s.grp = ? AND s.class = ? AND s.device = ?
+"""
+
 _AGGREGATES = {
     Aggregate.MEAN: "avg(value), 0",
     Aggregate.MIN: "min(value), 0",
@@ -253,6 +258,11 @@ class SqliteTelemetry:
         sql = "SELECT ts, value FROM {} WHERE series = {} AND ts >= ? AND ts < ?"
         old = self._read(sql.format("reading", _ID) + f" AND quality = {_SUSPECT} AND value IS NOT NULL", within)
         return sorted((dict(old) | dict(self._read(sql.format("doubtful", _ID), within))).items())
+
+    def oldest(self, group: str, device_class: str, device: str, start: int, end: int) -> int | None:
+        """See `Telemetry.oldest`."""
+        rows: list[tuple[int | None]] = self._read(_OLDEST, (start, end, group, device_class, device))
+        return rows[0][0]
 
     def count(self, group: str, device_class: str, device: str, point: str) -> int:
         """See `Telemetry.count`."""

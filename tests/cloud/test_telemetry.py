@@ -338,6 +338,16 @@ def test_readings_that_are_to_go_are_gone_and_no_others(store: Telemetry) -> Non
     assert store.forget(*names, {}) == store.forget(GROUP, CLASS, fresh(), {POINT: times}) == 0
 
 
+def test_the_oldest_reading_of_a_device_is_of_any_point_and_quality(store: Telemetry) -> None:
+    """In a range, which holds its start and not its end; none is None, and other devices have no say."""
+    device, other = fresh(), fresh()
+    store.write([good(device, T0 + 2000, 1.0, "voltage"), good(other, T0, 1.0), doubtful(device, T0 + 1000, Quality.BAD)])
+    ranges = [(T0, T0 + 9000), (T0 + 1000, T0 + 1001), (-MAX_MS, MAX_MS), (T0 + 1001, T0 + 9000), (T0, T0 + 1000)]
+    found = [store.oldest(GROUP, CLASS, device, *within) for within in ranges]
+    assert found == [T0 + 1000, T0 + 1000, T0 + 1000, T0 + 2000, None]
+    assert store.oldest(GROUP, CLASS, fresh(), -MAX_MS, MAX_MS) is None
+
+
 def test_groups_and_classes_keep_apart(store: Telemetry) -> None:
     """The same device id in another group or class is another series."""
     device = fresh()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +182,21 @@ def test_a_pass_is_bounded_and_the_next_goes_on(books: Books) -> None:
     passes = [thin(books.engine, books.telemetry, Keep(), LATER, limit=2) for _ in range(5)]
     assert first.counters + sum(one.counters for one in passes) == 117 * 55
     assert not passes[-1].left
+
+
+def test_what_is_young_costs_a_query_a_device_and_kind(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store in which nothing is old is asked nothing more, and days without readings are not looked at: between two days lie 60."""
+    books.read("power", steady(BEGIN, 24))
+    books.read("power", steady(BEGIN + 60 * DAY_MS, 24, 1000.0))
+    books.settle()
+    asked = Counter[str]()
+    for name in ("oldest", "latest", "counter_samples", "series"):
+        original = getattr(books.telemetry, name)
+        monkeypatch.setattr(books.telemetry, name, lambda *key, name=name, original=original: (asked.update([name]), original(*key))[1])
+    devices = len(books.rows(sa.select(tables.device.c.id)))
+    assert thin(books.engine, books.telemetry, Keep(), BEGIN + 90 * DAY_MS).days == 0
+    assert asked == {"oldest": 2 * devices}
+    assert thin(books.engine, books.telemetry, Keep(), LATER + 60 * DAY_MS).days == 2
 
 
 def test_what_a_clock_explains_stays(books: Books) -> None:
