@@ -29,6 +29,8 @@ READINGS = {10: 1_200_000, 100: 2_400_000}
 """How many are sent, by readings in a payload."""
 SPACING = 100
 """Ms between two rows of one device."""
+STEP = 0.001
+"""kWh that a counter rises from row to row: 36 kW, which the branch of such a meter can draw."""
 
 
 def run(folder: Path) -> None:
@@ -117,7 +119,7 @@ def _prepare(stack: Stack, width: int) -> list[Prepared]:
         for poll in range(polls):
             at = now - (polls - poll) * SPACING
             for device in mine:
-                row = Row(device, at, {point: 0.5 + poll + number / 7 for number, point in enumerate(points)})
+                row = Row(device, at, {point: 0.5 + poll * STEP + number / 7 for number, point in enumerate(points)})
                 body = sparkplug.encode_rows([row], historical=True)
                 payload = sparkplug.data(body, sent_at=now, seq=len(rows) % 256, store_seq=len(rows) + 1)
                 rows.append(publish(str(Topic(site.GROUP, "DDATA", node, device)), payload))

@@ -59,6 +59,8 @@ class Pass(NamedTuple):
 async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, keep: Keep, settled: Callable[[], bool]) -> None:
     """Thin once a day until cancelled; a store that is down is tried again.
 
+    A service that starts has other work first: what waited for it.
+
     Args:
         engine: Of the registry and ledger.
         telemetry: Readings go from it.
@@ -66,7 +68,9 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, keep: Keep,
         keep: For how long readings stay.
         settled: Whether the ledger has counted what came in.
     """
+    pause = SOON
     while any(keep):
+        await asyncio.sleep(pause)
         pause = SOON
         try:
             if await asyncio.to_thread(settled):
@@ -76,7 +80,6 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, keep: Keep,
         except (StoreDown, sa.exc.OperationalError) as error:
             log.warning("thinning waits", reason=str(error))
             pause = LATER
-        await asyncio.sleep(pause)
 
 
 def thin(engine: sa.Engine, telemetry: Telemetry, keep: Keep, now: int, limit: int = LIMIT) -> Pass:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,8 +25,9 @@ LOOK_EVERY = 10.0
 """Seconds of the clock between two looks without a wake: another process may have touched hours."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Real seconds between two tries while a store is down."""
-BREATH = 0.5
-"""Real seconds between two rounds: an hour that is touched every second need not be counted every second."""
+BREATH, LONGEST_BREATH = 0.5, 3.0
+"""Real seconds between two rounds, as many as the last one took within these: an hour that is touched every second need not be
+counted every second, and while readings pour in at most half of a core's time is for counting them."""
 CALM, PATIENCE = 1.0, 60.0
 """Real seconds: history is settled once it grew little for so long, or after so long at the latest."""
 _FLOOD = 1000
@@ -64,6 +66,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
         wake.clear()
         try:
             await _calm(engine, shown)
+            began = time.monotonic()
             taken = LIMIT if shown.backlog else 0
             while taken == LIMIT:
                 taken = await in_thread(lambda: book.settle(engine, telemetry, LIMIT))
@@ -76,7 +79,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
             pause = min(pause * 2, LONGEST_PAUSE)
             continue
         shown.down, pause = "", FIRST_PAUSE
-        await asyncio.sleep(BREATH)
+        await asyncio.sleep(min(max(BREATH, time.monotonic() - began), LONGEST_BREATH))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(clock.real_seconds(LOOK_EVERY)):
                 await wake.wait()
