@@ -49,7 +49,7 @@ build/wheel/.made: $(PACKED)
 wheel: build/wheel/.made ## the wheel, in an environment of its own
 
 # Two runs side by side, about as long as each other, and then the journeys, whose programs need the whole machine.
-BESIDE := $(addprefix tests/,house deploy profiles contract edge simulators grafana truth)
+BESIDE := $(addprefix tests/,house deploy profiles contract edge simulators grafana truth cloud/alerts)
 JOURNEY := tests/journey
 define suite
 	@mkdir -p build; $(1) $(2) $(addprefix $(3),$(BESIDE)) > build/beside.log 2>&1 & beside=$$!; \
