@@ -91,7 +91,7 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
     placing = Placing(counter.rules, counter.limits_of, read, settled, touched)
     found.placed = placing.moved()
     wanted = sorted({*touched, *_depending(settled, touched), *placing.depending()})
-    for start, end in _ranges(wanted, [row[0] for row in counter.learnt]):
+    for start, end in _ranges(wanted, [row.valid_from for row in counter.learnt]):
         if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
             continue
         _Pass(meter.energy, counter, telemetry, settled, placing, found).run(start, end)

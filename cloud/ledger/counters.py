@@ -22,6 +22,7 @@ from cloud.ledger.breaks import Exchange, RatioChange
 from cloud.ledger.limits import Limits
 from cloud.ledger.path import Path
 from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.shapes import LoadShape
 from cloud.ledger.spread import split
 
 _HOURS_OF_WEEK = 168
@@ -122,7 +123,8 @@ class Rules:
 
     Attributes:
         limits: What it can do.
-        profiles: Rows by `valid_from`, ascending; a gap older than all of them is spread evenly.
+        profiles: What people recorded of how its gaps are spread, by `valid_from`, ascending.
+        shapes: What its own months taught of that, by `valid_from`, ascending; a gap older than all rows of both is spread evenly.
         exchanges: Recorded exchanges, ascending.
         ratios: Recorded changes of ratio or scale, ascending.
         idle: Times ([start, end), ms) in which the meter was recorded as out of use, ascending; no two of them touch.
@@ -130,18 +132,24 @@ class Rules:
 
     limits: Limits = field(default_factory=Limits)
     profiles: tuple[Profile, ...] = ()
+    shapes: tuple[LoadShape, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     ratios: tuple[RatioChange, ...] = ()
     idle: tuple[tuple[int, int], ...] = ()
 
-    def profile(self, at: int) -> Profile | None:
-        """The profile of a gap that begins at a moment."""
-        index = bisect_right(self.profiles, at, key=lambda row: row.valid_from)
-        return self.profiles[index - 1] if index else None
+    def profile(self, at: int) -> Profile | LoadShape | None:
+        """The profile of a gap that begins at a moment: the recorded one, else the learnt one."""
+        return _valid(self.profiles, at) or _valid(self.shapes, at)
 
     def is_idle(self, since: int, at: int) -> bool:
         """Whether the meter was out of use for the whole of a time."""
         return any(start <= since and at <= end for start, end in self.idle)
+
+
+def _valid(rows: Sequence[Profile | LoadShape], at: int) -> Profile | LoadShape | None:
+    """The newest of some rows that is valid at a moment."""
+    index = bisect_right(rows, at, key=lambda row: row.valid_from)
+    return rows[index - 1] if index else None
 
 
 DEFAULT_RULES = Rules()

@@ -241,7 +241,7 @@ class _Around:
         rules = counter.rules
         judged = Settled(connection, known.group, known.id).reaching(day - RETURN_MS - DAY_MS, day + 2 * DAY_MS)
         spans = spans_of(judged, [one.at for one in rules.exchanges], [one.at for one in rules.ratios])
-        rates = [rules.limits.rate, *(row[1] for row in counter.learnt if rules.limits.rate_is_default)]
+        rates = [rules.limits.rate, *(row.rate for row in counter.learnt if rules.limits.rate_is_default)]
         rate = min((one for one in rates if one is not None), default=None)
         self.quiet = Quiet(
             {begin: one for begin, one in levels.items() if begin not in open_hours}, [*spans, *moved], replace(rules.limits, rate=rate)

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from cloud.ledger.base_units import ENERGIES, scale, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
-from cloud.ledger.recorded import Recorded, load_recorded
+from cloud.ledger.recorded import Learnt, Recorded, load_recorded
+from cloud.ledger.shapes import LoadShape
 from cloud.registry import tables
 from cloud.registry.clocks import Offset, load_offsets, undecided
 from cloud.registry.stated import stated
@@ -46,7 +47,7 @@ class Counter:
     unit: str
     rules: Rules
     float32: bool = False
-    learnt: tuple[tuple[int, int, int], ...] = ()
+    learnt: tuple[Learnt, ...] = ()
     undecided: tuple[tuple[int, int], ...] = ()
     """First and last time (ms) of readings that came late and of whose clock nothing is decided."""
     offsets: tuple[Offset, ...] = ()
@@ -60,11 +61,11 @@ class Counter:
         """What the counter can do from a sample on: with what was learnt until then, and what a float32 of its size shows."""
         limits = self.rules.limits
         step = limits.step
-        known = [row for row in self.learnt if row[0] <= sample[0]]
+        known = [row for row in self.learnt if row.valid_from <= sample[0]]
         if known:
-            step = max(step, known[-1][2])
+            step = max(step, known[-1].step)
             if limits.rate_is_default:
-                limits = replace(limits, rate=known[-1][1], ceiling=limits.rate)
+                limits = replace(limits, rate=known[-1].rate, ceiling=limits.rate)
         if self.float32 and sample[1]:
             exponent = math.frexp(abs(sample[1]) / self.per_unit)[1]
             step = max(step, math.ceil(self.per_unit * 2.0 ** (exponent - _FLOAT32_BITS)))
@@ -132,7 +133,8 @@ def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]
     amounts = (said.resolution, said.most, said.modulus)
     step, rate, modulus = (None if value is None else to_base(value, energy, unit) for value in amounts)
     limits = Limits(step or 0, rate, modulus, said.measured_gap, said.by_class)
-    rules = Rules(limits, recorded.profiles, recorded.exchanges, recorded.ratios, recorded.idle)
+    shapes = tuple(LoadShape(row.valid_from, row.weights) for row in recorded.learnt if row.weights is not None)
+    rules = Rules(limits, recorded.profiles, shapes, recorded.exchanges, recorded.ratios, recorded.idle)
     rate_point, per_rate = _RATE_POINTS.get(row["point"], ("", 1.0))
     per_unit = int(ENERGIES[energy].scales[unit])
     return Counter(

@@ -1,4 +1,4 @@
-"""What a counter taught by its own complete months: the most its branch drew in an hour, and the smallest step it showed.
+"""What a counter taught by its own complete months: the most of an hour, the smallest step shown, and the shape of the load.
 
 A month teaches once, and what it taught holds from then on, so that a figure never changes because a later month was busier.
 """
@@ -15,6 +15,7 @@ from cloud.ledger.base_units import to_base
 from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.shapes import weights_of
 from cloud.registry import tables
 from cloud.registry.seed import insert_new
 from cloud.telemetry.base import Aggregate, Telemetry
@@ -55,21 +56,19 @@ def learn(connection: sa.Connection, telemetry: Telemetry, meter: Known, newest:
         return
     end = periods.floor(newest, "month")
     start = periods.floor(end - HOUR_MS, "month")
-    most = _busiest(connection, meter.id, start, end)
-    if most is not None:
+    measured = _measured(connection, meter.id, start, end)
+    most = max(measured.values(), default=0)
+    if most > 0 and len(measured) >= _LEAST_MEASURED * (end - start) / HOUR_MS:
         step = _smallest_step(meter.counter, telemetry, meter.energy, start, end)
         row = {"grp": meter.group, "meter": meter.id, "valid_from": newest + HOUR_MS, "rate": MARGIN * most, "step": step}
-        insert_new(connection, tables.learnt, [row])
+        insert_new(connection, tables.learnt, [row | {"weights": weights_of(measured)}])
 
 
-def _busiest(connection: sa.Connection, meter: str, start: int, end: int) -> int | None:
-    """The most that was measured in an hour of a month; None unless nearly all of it was measured and something was used."""
+def _measured(connection: sa.Connection, meter: str, start: int, end: int) -> dict[int, int]:
+    """What was measured in a time, base units by begin of the hour."""
     hour = tables.ledger_hour.c
     measured = sa.and_(hour.meter == meter, hour.hour >= start, hour.hour < end, hour.provenance == Provenance.MEASURED.value)
-    query = sa.select(sa.func.count(), sa.func.max(hour.amount)).where(measured)
-    number, most = connection.execute(query).one()
-    complete = number >= _LEAST_MEASURED * (end - start) / HOUR_MS
-    return int(most) if complete and most else None
+    return dict(connection.execute(sa.select(hour.hour, hour.amount).where(measured)).all())
 
 
 def _smallest_step(counter: Counter, telemetry: Telemetry, energy: str, start: int, end: int) -> int:

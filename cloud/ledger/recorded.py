@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -25,6 +26,22 @@ class RecordError(ValueError):
     """Something that cannot be recorded; one line with the field and what was expected."""
 
 
+class Learnt(NamedTuple):
+    """What a meter's own month taught.
+
+    Attributes:
+        valid_from: Since when, ms.
+        rate: Most in an hour, base units.
+        step: Smallest step shown, base units.
+        weights: Of its load shape; None if it has none.
+    """
+
+    valid_from: int
+    rate: int
+    step: int
+    weights: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What is recorded about one counter, each in order of time."""
@@ -34,8 +51,7 @@ class Recorded:
     ratios: tuple[RatioChange, ...] = ()
     idle: tuple[tuple[int, int], ...] = ()
     """Times ([start, end), ms) out of use; no two of them touch."""
-    learnt: tuple[tuple[int, int, int], ...] = ()
-    """From when (ms), the most in an hour and the smallest step shown, base units."""
+    learnt: tuple[Learnt, ...] = ()
 
 
 def load_recorded(connection: sa.Connection, meters: Sequence[str]) -> dict[str, Recorded]:
@@ -79,12 +95,12 @@ def _idle(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, 
     return found
 
 
-def _learnt(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[tuple[int, int, int]]]:
+def _learnt(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[Learnt]]:
     row = tables.learnt.c
-    found: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
-    query = sa.select(row.meter, row.valid_from, row.rate, row.step).where(row.meter.in_(meters)).order_by(row.valid_from)
-    for meter, valid_from, rate, step in connection.execute(query):
-        found[meter].append((valid_from, rate, step))
+    found: defaultdict[str, list[Learnt]] = defaultdict(list)
+    query = sa.select(row.meter, row.valid_from, row.rate, row.step, row.weights).where(row.meter.in_(meters)).order_by(row.valid_from)
+    for meter, *taught in connection.execute(query):
+        found[meter].append(Learnt(*taught))
     return found
 
 

@@ -12,7 +12,7 @@ from statistics import fmean, median
 
 from cloud.ledger import periods
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from contract import workdays
+from cloud.ledger.shapes import Kind, kind_of
 
 WEEKS_MS = 21 * DAY_MS
 """How far the weeks before and after reach."""
@@ -27,7 +27,6 @@ _OUTLIER = 8
 
 Hourly = Callable[[int, int], Sequence[tuple[int, int]]]
 """The counter's last value in each hour of [start, end) that has one: begin of the hour (ms) and base units."""
-_Key = tuple[bool, int]
 
 
 class Usual:
@@ -72,19 +71,19 @@ class Usual:
         found = [used for hour in hours if (used := self._use(hour)) is not None]
         return round(sum(found) * len(hours) / len(found)) if found and len(found) * 5 >= len(hours) * 4 else None
 
-    def _means(self, start: int, end: int, near: int) -> Mapping[_Key | None, float] | None:
+    def _means(self, start: int, end: int, near: int) -> Mapping[Kind | None, float] | None:
         """The mean hour of each kind in a time, and of all kinds by None; only days that are over count, near ones more."""
         self._load(start - HOUR_MS, end)
         known = [hour for hour in range(start, end, HOUR_MS) if hour in self._known]
         if known and known[-1] < end - HOUR_MS:
             whole = periods.floor(known[-1], "day")
             known = [hour for hour in known if hour < whole]
-        by_kind: defaultdict[_Key | None, list[tuple[int, float]]] = defaultdict(list)
+        by_kind: defaultdict[Kind | None, list[tuple[int, float]]] = defaultdict(list)
         for hour in known:
             used = self._use(hour)
             if used is not None:
                 weighted = (used, 0.5 ** (abs(hour - near) / _HALVED_MS))
-                by_kind[_kind(hour)].append(weighted)
+                by_kind[kind_of(hour)].append(weighted)
                 by_kind[None].append(weighted)
         if len(by_kind[None]) < _LEAST_HOURS:
             return None
@@ -114,18 +113,14 @@ class Usual:
         self._loaded = (min(start, low), max(end, high))
 
 
-def _kind(hour: int) -> _Key:
-    return workdays.official(periods.local_date(hour)), periods.local_time(hour).hour
-
-
 def _mean(values: Sequence[tuple[int, float]]) -> float:
     middle = median(value for value, _ in values)
     usual = [one for one in values if one[0] <= _OUTLIER * middle] if middle > 0 else values
     return fmean((value for value, _ in usual), [weight for _, weight in usual])
 
 
-def _of(means: Mapping[_Key | None, float] | None, hour: int) -> float | None:
-    return None if means is None else means.get(_kind(hour), means[None])
+def _of(means: Mapping[Kind | None, float] | None, hour: int) -> float | None:
+    return None if means is None else means.get(kind_of(hour), means[None])
 
 
 def _between(before: float | None, after: float | None, way: float) -> float:

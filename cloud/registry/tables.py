@@ -264,6 +264,7 @@ learnt = Table(
     Column("valid_from", BigInteger, primary_key=True),
     Column("rate", BigInteger, nullable=False),  # most in an hour, base units
     Column("step", BigInteger, nullable=False),  # smallest step that the counter showed, base units
+    Column("weights", Text),  # of its load shape, JSON: 24 hours of working days, 24 of days off; none where too little says it
 )
 thinned = Table(
     "thinned",  # how far the readings of a device were thinned

@@ -12,6 +12,7 @@ from cloud.ledger.levels import follow
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.shapes import LoadShape
 from cloud.ledger.standing import Evidence
 from contract.clock import parse_time
 
@@ -65,6 +66,7 @@ RULES = st.builds(
     Rules,
     limits=st.builds(Limits, measured_gap=st.sampled_from([15 * MINUTE, HOUR_MS, 2 * HOUR_MS]), modulus=st.sampled_from([None, 10**6])),
     profiles=st.sampled_from([(), (OFFICE,), (Profile(0, (0,) * 168), Profile(T0 + 30 * HOUR_MS, OFFICE.weights))]),
+    shapes=st.lists(st.integers(0, 10**10), min_size=48, max_size=48).map(lambda weights: (LoadShape(T0 + HOUR_MS, str(weights)),)),
 )
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from cloud.ledger.recorded import Learnt, load_recorded
 from cloud.registry import tables
 from cloud.registry.database import MIGRATIONS, migrate, schema_fault, writing
 
@@ -67,3 +68,18 @@ def test_what_is_known_of_clocks_stays_and_a_second_power_cut_finds_room(at_0009
     with pytest.raises(sa.exc.IntegrityError):
         insert(at_0009, "clock_offset", JUDGED | span | {"began_at": BEGIN + HOUR})
     assert rows(at_0009, tables.judgement.c.resume) == [(None,)]
+
+
+def test_what_was_learnt_before_load_shapes_stays_and_gives_none(at_0009: sa.Engine) -> None:
+    """A row of before keeps its rate and step and has no weights; the next one may have them."""
+    row: dict[str, object] = {"grp": "510802", "meter": "em", "valid_from": BEGIN, "rate": 3000, "step": 10}
+    insert(at_0009, "learnt", row)
+    migrate(at_0009)
+    insert(at_0009, "learnt", row | {"valid_from": BEGIN + HOUR, "weights": "[1, 2]"})
+    learnt = tables.learnt.c
+    assert rows(at_0009, learnt.valid_from, learnt.rate, learnt.step, learnt.weights) == [
+        (BEGIN, 3000, 10, None), (BEGIN + HOUR, 3000, 10, "[1, 2]"),
+    ]  # fmt: skip
+    with at_0009.connect() as connection:
+        assert load_recorded(connection, ["em"])["em"].learnt[0] == Learnt(BEGIN, 3000, 10, None)
+    assert schema_fault(at_0009) is None
