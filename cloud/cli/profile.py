@@ -1,4 +1,4 @@
-"""`jieyue-cloud profile`: record how a meter's gaps are spread over the hours of a week."""
+"""`jieyue-cloud profile`: record how a meter's gaps are spread over the hours of a week, in place of what its own months taught."""
 
 from __future__ import annotations
 
