@@ -25,7 +25,7 @@ PENDING = "exchange_pending"
 """A recorded exchange that no break in the samples fits."""
 RATIO_PENDING = "ratio_pending"
 """A ratio that was entered and that no gateway was seen to take over."""
-_UNDECIDED_AFTER, _PENDING_AFTER = DAY_MS, 7 * DAY_MS
+_UNDECIDED_AFTER, _PENDING_AFTER, _UNSEEN_AFTER = DAY_MS, 7 * DAY_MS, 7 * DAY_MS
 KINDS = (Kind.RESET, Kind.ROLLOVER, Kind.FALL, Kind.JUMP, Kind.FROZEN, Kind.SHORTFALL, UNDECIDED, PENDING, RATIO_PENDING, BILL_DIFFERS)
 _MAX_NOTE = 500
 
@@ -131,8 +131,19 @@ def _judged(connection: sa.Connection, group: str, now: int | None) -> list[Find
             row["after"],
         )
         for row in connection.execute(query).mappings()
-        if row["kind"] != UNDECIDED or now is None or now - row["at"] >= _UNDECIDED_AFTER
+        if now is None or now - row["at"] >= _asked_after(row)
     ]
+
+
+def _asked_after(row: sa.RowMapping) -> int:
+    """How long (ms) what was judged may decide itself before somebody is asked.
+
+    A counter that stands, and of which only the usual use says that it should not, may move again after some days off.
+    """
+    if row["kind"] == UNDECIDED:
+        return _UNDECIDED_AFTER
+    stands_unseen = row["kind"] == Kind.FROZEN and not row["amount"] and row["basis"] is not None
+    return _UNSEEN_AFTER if stands_unseen else 0
 
 
 def _exchanges(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:

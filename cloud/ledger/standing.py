@@ -16,10 +16,11 @@ from cloud.ledger.usual import Usual
 
 FLAT_MS = 2 * HOUR_MS
 """A counter that stands for less is never called frozen."""
-FLAT_UNSEEN_MS = 7 * DAY_MS
-"""The same, while it stands and no power or flow says that something is used."""
 STANDING_MS = 2 * DAY_MS
 """What stands for longer is held against the use of whole days, so that this is asked once a day."""
+FLAT_UNSEEN_MS = 7 * DAY_MS
+"""What stands for so long is held against the usual use, though no power or flow says that something is used; after two days already
+where the counter never rested as long in the weeks before."""
 FROZEN_STEPS = 20
 """A counter is suspected where so many of its steps were to be expected while it stood."""
 _STEEP = 4
@@ -174,7 +175,7 @@ def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: li
         flat.must_be_whole(path)
         found.append(Judgement(Kind.FROZEN, since, path.times[flat.first + 1], until, level, level, 0, expected, basis))
         del path.times[flat.first + 1 :], path.levels[flat.first + 1 :]
-    elif until - since >= (FLAT_UNSEEN_MS if evidence.drawn is None else STANDING_MS):
+    elif until - since >= STANDING_MS:
         if known is None:
             flat.must_be_whole(path)
         found.append(Judgement(RESTING, since, since, until, level, level, 0, 0, basis))
@@ -225,11 +226,12 @@ def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, gone: C
 
 def expected_standing(since: int, until: int, evidence: Evidence) -> tuple[int | None, int | None]:
     """The same for a counter that still stands: without power or flow, only a long rest is asked about."""
-    until = held_until(since, until)
+    lasted, until = until - since, held_until(since, until)
     drawn = None if evidence.drawn is None else evidence.drawn(since, until)
-    if drawn is not None or evidence.usual is None or until - since < FLAT_UNSEEN_MS:
+    if drawn is not None or evidence.usual is None or lasted < STANDING_MS:
         return drawn, None
-    return _usual(evidence.usual, since, until), evidence.usual.basis(until)
+    is_unusual = lasted >= FLAT_UNSEEN_MS or until - since > evidence.usual.longest_rest(since)
+    return _usual(evidence.usual, since, until) if is_unusual else None, evidence.usual.basis(until)
 
 
 def _usual(usual: Usual, since: int, until: int) -> int | None:

@@ -64,6 +64,20 @@ class Usual:
         newest = max((hour for hour in range(end - HOUR_MS, start - HOUR_MS, -HOUR_MS) if hour in self._known), default=start)
         return end if newest == end - HOUR_MS else periods.floor(newest, "day")
 
+    def longest_rest(self, at: int) -> int:
+        """The longest time (ms) for which the counter stood in the weeks before a moment, as its hourly values tell."""
+        end = periods.floor(at, "hour")
+        self._load(end - WEEKS_MS, end)
+        longest, since, level = 0, end, None
+        for hour in range(end - WEEKS_MS, end, HOUR_MS):
+            value = self._known.get(hour)
+            if value is None:
+                continue
+            if value != level:
+                since, level = hour, value
+            longest = max(longest, hour - since)
+        return longest
+
     def a_year_before(self, since: int, at: int) -> int | None:
         """What was used in the same weeks of the year before; None unless four fifths of those hours are known."""
         hours = range(periods.floor(since, "hour") - YEAR_MS, at - YEAR_MS, HOUR_MS)

@@ -105,6 +105,49 @@ def test_a_counter_that_stands_to_the_end_ends_the_span(books: Books) -> None:
     assert indicator.change == pytest.approx(0.0, abs=1e-3)
 
 
+@pytest.mark.parametrize(("days", "stands", "asked"), [(1, False, False), (3, True, False), (8, True, True)])
+def test_what_a_counter_that_stands_did_not_count_is_not_nothing(books: Books, days: int, *, stands: bool, asked: bool) -> None:
+    """From two days on an office's hours are absent and no 0, while only its usual use speaks; after seven somebody is asked (A5)."""
+    start, stop = at("2026-05-01"), at("2026-06-20")
+    end = stop + days * DAY_MS
+    samples = stood(counter(start, end, office), stop, end)
+    for last in range(stop, end + 1, DAY_MS // 3):
+        books.read("far", {when: value for when, value in samples.items() if last - DAY_MS // 3 < when <= last or when <= stop == last})
+        books.settle()
+    assert used(books, "far", stop, end) == ({} if stands else {"measured": 0})
+    assert [(one.kind, one.start) for one in findings(books, end + HOUR_MS)] == ([("frozen", stop)] if asked else [])
+    live = books.whole("far")
+    assert books.built_anew("far", samples) == live
+
+
+def test_a_counter_that_often_rests_is_not_taken_for_frozen_when_it_does(books: Books) -> None:
+    """A garden is watered every fifth day; that it stands for four is as it always was, and its hours are 0, measured (A5)."""
+    start, end = at("2026-05-01"), at("2026-07-04")
+    watered = counter(
+        start, end, lambda hour: 6.0 if (hour - start) // DAY_MS % 5 == 0 and (hour // HOUR_MS + 8) % 24 in {4, 5, 6} else 0.0
+    )
+    books.read("water", watered)
+    books.settle()
+    last = max(when for when in watered if watered[when] < watered[end]) + HOUR_MS
+    assert (end - last > 3 * DAY_MS, used(books, "water", last, end), findings(books, end)) == (True, {"measured": 0}, [])
+
+
+def test_days_off_that_no_calendar_knows_are_nothing_once_they_are_over(books: Books) -> None:
+    """For four days nobody came: absent while the counter stands, 0 and measured once it goes on as before, and nobody was asked (A5)."""
+    start, stop, go_on, end = at("2026-05-01"), at("2026-06-20"), at("2026-06-24"), at("2026-07-10")
+    samples = counter(start, end, lambda hour: 0.0 if stop <= hour < go_on else office(hour))
+    books.read("far", {when: value for when, value in samples.items() if when <= go_on})
+    books.settle()
+    assert (used(books, "far", stop, go_on), findings(books, go_on)) == ({}, [])
+    books.read("far", {when: value for when, value in samples.items() if when > go_on})
+    books.settle()
+    assert (used(books, "far", stop, go_on), findings(books, end)) == ({"measured": 0}, [])
+    assert sum(used(books, "far", start, end).values()) == round((samples[end] - samples[start]) * KWH)
+    assert [kind for (kind,) in books.rows(sa.select(tables.event.c.kind))] == []
+    live = books.whole("far")
+    assert books.built_anew("far", samples) == live
+
+
 def power_point(books: Books, meter: str, start: int, end: int, watts: float) -> None:
     readings = [Reading(meter, "power", watts, when, Quality.GOOD) for when in range(start, end, 15 * 60_000)]
     assert books.telemetry.write([Stored(books.site.group, "electricity", reading) for reading in readings]) == []
