@@ -120,15 +120,15 @@ def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generat
         recount(connection, meter.id, counted.ranges)
         _record(connection, meter, counted)
         _clear(connection, meter.id, generations)
-    _learn(engine, telemetry, meter)
+    _learn(engine, telemetry, meter, min(generations))
 
 
-def _learn(engine: sa.Engine, telemetry: Telemetry, meter: Known) -> None:
-    """Keep what the last complete month taught; it holds for what is counted from now on."""
+def _learn(engine: sa.Engine, telemetry: Telemetry, meter: Known, first: int) -> None:
+    """Keep what the last complete month taught; it holds for what is counted from now on. `first` hour (ms) was settled just now."""
     if meter.counter is None:
         return
     with engine.connect() as connection:
-        newest = untaught(connection, meter)
+        newest = untaught(connection, meter, first)
     if newest is not None:
         with writing(engine).begin() as connection:
             learn(connection, telemetry, meter, newest)

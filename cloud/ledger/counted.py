@@ -24,7 +24,7 @@ from cloud.ledger.path import Open, Path, ReopenedError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.placing import Placing, Record
 from cloud.ledger.settled import DECIDED, Level, Settled, goes_on
-from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected
+from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected, stands_since
 from cloud.ledger.timed import Series, counter_samples
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS, Usual
 from cloud.telemetry.base import Aggregate, Telemetry
@@ -185,7 +185,7 @@ class _Pass:
 
     def _still_stands(self, standing: Judgement, start: int, end: int) -> bool:
         """Whether a counter that was found frozen only goes on to stand; what came before needs no other look then."""
-        since, level, limits = standing.since, standing.before, self.counter.limits_of((start, standing.before))
+        since, level, limits = stands_since(standing), standing.after, self.counter.limits_of((start, standing.after))
         samples = [sample for sample in self._samples(start, end) if sample[0] > since]
         if not samples or not standing.until < samples[-1][0] < end or any(abs(value - level) > limits.step for _, value in samples):
             return False
@@ -200,9 +200,9 @@ class _Pass:
             found, basis = expected_standing(since, until, evidence)
             if found is None or not is_suspected(found, limits):
                 return False
-            expected = found
+            expected = found + standing.after - standing.before
         self.found.ranges.append((start, end - HOUR_MS))
-        self.found.judgements[since, standing.kind] = standing._replace(until=until, stake=expected, basis=basis)
+        self.found.judgements[standing.since, standing.kind] = standing._replace(until=until, stake=expected, basis=basis)
         return True
 
     def _still_open(self, known: Judgement, start: int, end: int) -> bool:

@@ -22,19 +22,25 @@ from cloud.telemetry.base import Aggregate, Telemetry
 
 MARGIN = 3
 """A branch may draw so many times what it drew in the busiest hour of a month."""
-_LOOKED_AT = 3
-"""In this hour of the day it is looked whether a month taught something; once a day is enough for what holds a month."""
+_LOOKED_AT_MS = 3 * HOUR_MS
+"""When this hour of the newest day is settled it is looked whether a month taught something; once a day is enough for that."""
 _LEAST_MEASURED = 0.9
 """The part of a month's hours that must be measured."""
 _LEAST_VALUES = 24
 """A counter that showed fewer different values says nothing about its steps."""
 
 
-def untaught(connection: sa.Connection, meter: Known) -> int | None:
-    """The newest settled hour (ms) of a meter, if nothing was learnt yet in its month."""
+def untaught(connection: sa.Connection, meter: Known, first: int) -> int | None:
+    """The newest settled hour (ms) of a meter, if nothing was learnt yet in its month and it is the time to look.
+
+    Args:
+        connection: To the ledger.
+        meter: Whose.
+        first: The first hour that was settled just now, ms.
+    """
     hour, learnt = tables.ledger_hour.c, tables.learnt.c
     newest: int | None = connection.execute(sa.select(hour.hour).where(hour.meter == meter.id).order_by(hour.hour.desc()).limit(1)).scalar()
-    if newest is None or periods.local_time(newest).hour != _LOOKED_AT:
+    if newest is None or periods.floor(newest - _LOOKED_AT_MS, "day") + _LOOKED_AT_MS < first:
         return None
     since = sa.and_(learnt.grp == meter.group, learnt.meter == meter.id, learnt.valid_from > periods.floor(newest, "month"))
     return None if connection.execute(sa.select(learnt.rate).where(since).limit(1)).first() else newest

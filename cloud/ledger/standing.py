@@ -173,12 +173,27 @@ def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: li
     expected, basis = expected_standing(since, until, evidence)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
-        found.append(Judgement(Kind.FROZEN, since, path.times[flat.first + 1], until, level, level, 0, expected, basis))
-        del path.times[flat.first + 1 :], path.levels[flat.first + 1 :]
+        _end(path, flat, rules, found, expected, basis)
     elif until - since >= STANDING_MS:
         if known is None:
             flat.must_be_whole(path)
         found.append(Judgement(RESTING, since, since, until, level, level, 0, 0, basis))
+
+
+def _end(path: Path, flat: _Flat, rules: Rules, found: list[Judgement], expected: int, basis: int | None) -> None:
+    """End the path where the counter stopped; after a gap, at its begin, since nobody knows when in it that was."""
+    last = flat.first
+    if last and last not in path.steps and path.times[last] - path.times[last - 1] > rules.limits.measured_gap:
+        last -= 1
+    since = flat.since if last == flat.first else path.times[last]
+    before, rise = path.levels[last], flat.level - path.levels[last]
+    found.append(Judgement(Kind.FROZEN, since, path.times[last + 1], flat.until, before, flat.level, 0, expected + rise, basis))
+    del path.times[last + 1 :], path.levels[last + 1 :]
+
+
+def stands_since(frozen: Judgement) -> int:
+    """Since when (ms) a counter that was found frozen shows what it shows: the first sample after a gap, or the last that rose."""
+    return frozen.since if frozen.before == frozen.after else frozen.at
 
 
 def _known_rest(path: Path, evidence: Evidence) -> Judgement | None:

@@ -318,7 +318,7 @@ def _commissioned(meter: Meter, chance: Generator) -> None:
 
 
 def _taken_out(meter: Meter, chance: Generator) -> None:
-    meter.end = midnight(YEAR, 8, int(chance.integers(3, 29))) + int(chance.uniform(8, 17) * 60) * MINUTE
+    meter.end = midnight(YEAR, 8, int(chance.integers(3, 29))) + int(chance.uniform(8, 17) * 4) * QUARTER  # loads are known by the quarter
     meter.use.total[:] = np.minimum(meter.use.total, meter.use.at(meter.end))
     meter.day_after = day(meter.end + DAY)
     meter.blame("taken_out", meter.end, meter.end, innocent=True)

@@ -120,6 +120,28 @@ def test_what_a_counter_that_stands_did_not_count_is_not_nothing(books: Books, d
     assert books.built_anew("far", samples) == live
 
 
+def test_a_counter_that_stands_after_a_gap_may_have_stopped_in_it(books: Books) -> None:
+    """Silent for eight days of which it counted five, then standing: nothing is known since it fell silent, until it goes on (A5, A6)."""
+    start, silent, stop, back, on = (at(f"2026-{day}") for day in ("05-01", "06-16", "06-21", "06-24", "06-30"))
+    sound = counter(start, on + 10 * DAY_MS, office)
+    samples = without(stood(sound, stop, on), silent, back)
+    samples |= {when: round(value - sound[on] + sound[stop], 2) for when, value in sound.items() if when > on}
+    for until in (on - 3 * DAY_MS, on - DAY_MS, on):
+        books.read("far", {when: value for when, value in samples.items() if when <= until})
+        books.settle()
+        assert used(books, "far", silent, on) == {}
+        judged = tables.judgement.c
+        query = sa.select(judged.since, judged.at, judged.until, judged.amount, judged.stake).where(judged.kind == "frozen")
+        stake = ((until - back) // DAY_MS + 5) * 40 * KWH
+        assert books.rows(query) == [(silent, back, until, 0, pytest.approx(stake, rel=0.01))]
+    books.read("far", samples)
+    books.settle()
+    assert used(books, "far", silent, back) == {"distributed": pytest.approx(5 * 40 * KWH)}
+    assert sum(used(books, "far", start, on + 10 * DAY_MS).values()) == round((samples[on + 10 * DAY_MS] - samples[start]) * KWH)
+    live = books.whole("far")
+    assert books.built_anew("far", samples) == live
+
+
 def test_a_counter_that_often_rests_is_not_taken_for_frozen_when_it_does(books: Books) -> None:
     """A garden is watered every fifth day; that it stands for four is as it always was, and its hours are 0, measured (A5)."""
     start, end = at("2026-05-01"), at("2026-07-04")

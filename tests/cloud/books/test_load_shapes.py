@@ -153,6 +153,19 @@ def test_a_gap_that_is_open_while_a_month_teaches_is_spread_evenly(books: Books)
     assert spread(books, second) == [office(hour) for hour in second]
 
 
+@pytest.mark.parametrize("hours", [2, 7, 250])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_comes_in_at_once_teaches_too(books: Books, hours: int) -> None:
+    """A backlog ends in whatever hour of a day; what comes in live is looked at once a day, at 03:00."""
+    shown = counter(range(AUGUST, SEPTEMBER + hours * HOUR_MS, HOUR_MS), office)
+    books.read("power", {at: value for at, value in shown.items() if at < SEPTEMBER - 9 * HOUR_MS})
+    books.settle()
+    assert shapes(books) == []
+    books.read("power", {at: value for at, value in shown.items() if at >= SEPTEMBER - 9 * HOUR_MS})
+    books.settle()
+    assert [shape.valid_from for shape in shapes(books)] == ([] if hours < 3 else [SEPTEMBER + hours * HOUR_MS])
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_an_incomplete_month_teaches_no_shape(books: Books) -> None:
     """Of August four days are missing: nothing is learnt, and a gap of September is spread evenly."""
