@@ -254,10 +254,10 @@ class _Pass:
         if not samples:
             return Path(), Judged()
         limits = counter.limits_of((start, samples[0][1]))
-        lower_at, stood = (None, False) if anchor is None else self.settled.lower_before(anchor)
+        lower_at, stood, lower = (None, False, None) if anchor is None else self.settled.lower_before(anchor)
         recorded = self.placing.within(samples[0][0], samples[-1][0])
         path = follow(samples, limits, recorded, self.settled.branches(samples[0][0]), lower_at)
-        evidence = Evidence(self.usual, self._drawn if counter.rate_point else None, lower_at, stood, self.settled.resting(start))
+        evidence = Evidence(self.usual, self._drawn if counter.rate_point else None, lower_at, stood, lower, self.settled.resting(start))
         return path, judging.judge(path, counter.rules_with(limits), evidence)
 
     def _meets(self, path: Path, judged: Judged, end: int, first: int) -> int | None:
@@ -290,7 +290,7 @@ class _Pass:
             found.parts[hour, provenance] = amount
         found.levels.update({hour: level for hour, level in levels_by_hour(path).items() if first <= hour <= last})
         for one in judged.judgements:
-            if first <= one.since or one.until > first:
+            if (first <= one.since or one.until > first) and one.since < last + HOUR_MS:  # the samples reach further than what is taken
                 found.judgements[one.since, one.kind] = one
             if one.kind == UNDECIDED:
                 found.provisional.update(range(max(first, floor(one.since, "hour")), last + HOUR_MS, HOUR_MS))

@@ -59,25 +59,24 @@ class Settled:
         rows = self.connection.execute(sa.select(_HOUR.hour, _HOUR.level_at, _HOUR.level).where(within)).all()
         return {hour: (at, level) for hour, at, level in rows}
 
-    def lower_before(self, anchor: Level) -> tuple[int | None, bool]:
-        """When the counter last showed another level than a settled one, None if that is not known; whether it stood there before.
+    def lower_before(self, anchor: Level) -> tuple[int | None, bool, int | None]:
+        """When the counter last showed another level than a settled one, whether it stood there before, and that other level.
 
-        Where it came to that level by one step over a longer time (a gap, a counter that caught up), it stood there from then on.
+        Time and level are None if they are not known. Where it came to its level by one step over a longer time (a gap, a counter that
+        caught up), it stood there from then on.
         """
         at, level = anchor
         before = sa.and_(_HOUR.meter == self.meter, _HOUR.hour < at // HOUR_MS * HOUR_MS)
         query = sa.select(_HOUR.level_at, _HOUR.level).where(before, _HOUR.level_at.is_not(None)).order_by(_HOUR.hour.desc())
         last = self.connection.execute(query.limit(1)).one_or_none()
         if last is None:
-            return None, False
-        stood, lower = last.level == level, last.level_at
-        if stood:
-            other = query.where(_HOUR.level != level).limit(1).with_only_columns(_HOUR.level_at)
-            lower = self.connection.execute(other).scalar()
+            return None, False, None
+        stood = last.level == level
+        lower = self.connection.execute(query.where(_HOUR.level != level).limit(1)).one_or_none() if stood else last
         if lower is None:
-            return None, stood
-        came = [one.until for one in self.judgements(lower, at) if one.after == level and one.until <= at]
-        return max(came, default=lower), stood
+            return None, stood, None
+        came = [one.until for one in self.judgements(lower.level_at, at) if one.after == level and one.until <= at]
+        return max(came, default=lower.level_at), stood, lower.level
 
     def judgements(self, start: int, end: int) -> list[Judgement]:
         """The judgements that begin in [start, end)."""

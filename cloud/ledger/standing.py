@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class Evidence:
         drawn: What its power or flow says; None for a meter without.
         lower_at: When the counter was last below its first sample's value; None if that is not known.
         stood: It showed that value already before its first sample.
+        lower: What it showed at the end of the last hour that ended below that value; None if that is not known.
         resting: What was said last of a counter that still rests.
     """
 
@@ -47,6 +49,7 @@ class Evidence:
     drawn: Drawn | None = None
     lower_at: int | None = None
     stood: bool = False
+    lower: int | None = None
     resting: Judgement | None = None
 
 
@@ -150,7 +153,7 @@ def _is_asked(flat: _Flat, rules: Rules) -> bool:
 
 def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement], frozen: _Frozen) -> None:
     """A counter that has moved again: a gap, if something was used while it stood."""
-    expected, basis = _expected(path, flat, rules, evidence, frozen.gone)
+    expected, basis = _expected(path, flat, rules, evidence)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
         frozen.add(path, flat, expected, basis)
@@ -223,20 +226,29 @@ def _flats(path: Path) -> Iterator[tuple[int, int]]:
         yield int(starts[one]), int(ends[one])
 
 
-def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, gone: Container[int]) -> tuple[int | None, int | None]:
+def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tuple[int | None, int | None]:
     """What was to be expected while the counter stood, and the end of the weeks that say so.
 
-    The amount is None where nothing speaks for more than a rest; the weeks' end is None where they were not asked.
+    The amount is None where nothing speaks for more than a rest; the weeks' end is None where they were not asked. A rise that is no
+    more than what it rose by in the hour before it stood catches nothing up: so does a display that shows whole units and no less.
     """
     last, usual = flat.last, evidence.usual
     drawn = None if evidence.drawn is None else evidence.drawn(flat.since, flat.until)
     if drawn is not None or usual is None:
         return drawn, None
     caught_up = path.levels[last + 1] - path.levels[last]
-    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or not _steep(path, last, gone):
+    came = _came(path, flat, evidence)
+    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or (came is not None and caught_up <= came) or not _steep(path, last):
         return None, None
     expected = _usual(usual, flat.since, flat.until)
     return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
+
+
+def _came(path: Path, flat: _Flat, evidence: Evidence) -> int | None:
+    """What the counter rose by to where it stood, since the last hour that ended before; None if that is not known."""
+    before = bisect_left(path.times, floor(path.times[flat.first], "hour"), 0, flat.first) - 1
+    lower = path.levels[before] if before >= 0 else None if flat.first else evidence.lower
+    return None if lower is None else flat.level - lower
 
 
 def expected_standing(since: int, until: int, evidence: Evidence) -> tuple[int | None, int | None]:
@@ -265,17 +277,13 @@ def is_suspected(expected: int | None, limits: Limits) -> bool:
     return expected is not None and expected >= FROZEN_STEPS * max(limits.step, 1)
 
 
-def _steep(path: Path, end: int, gone: Container[int]) -> bool:
+def _steep(path: Path, end: int) -> bool:
     """Whether the rise after a rest is much steeper than the rises that follow it."""
     times, levels = path.times, path.levels
     if end + 1 + FOLLOWING >= len(times):
         return False
     rise, lasted = levels[end + 1] - levels[end], times[end + 1] - times[end]
     for index in range(end + 2, end + 2 + FOLLOWING):
-        if (
-            index in path.steps
-            or index in gone
-            or (levels[index] - levels[index - 1]) * lasted * _STEEP > rise * max(times[index] - times[index - 1], 1)
-        ):
+        if index in path.steps or (levels[index] - levels[index - 1]) * lasted * _STEEP > rise * max(times[index] - times[index - 1], 1):
             return False
     return True
