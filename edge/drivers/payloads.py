@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from contract import json_path
 from contract.jt808.wire import time_of
 from contract.message import MessageTime
+from contract.point import POINTS, Kind
 from contract.profile import PointMap, engineering
 from contract.reading import Row
 from contract.site import Device
@@ -23,8 +24,13 @@ _MILLISECONDS_ABOVE = 1e11
 _TIMES = range(4_102_444_800_000)
 """Ms from 1970 to 2099, beyond which a number is no time."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_TIME_OF_DAY = re.compile(r"\D\d\d:?\d\d", re.ASCII)
 _SHOWN = 40
 """Characters of a strange value or name that a reason shows."""
+
+
+class _TimeError(Exception):
+    """Why nobody knows when a record was measured, as a fixed text."""
 
 
 class PayloadError(ValueError):
@@ -47,9 +53,9 @@ class Heard:
 def heard(listeners: Sequence[Listeners], raw: bytes, received: int, *, retained: bool = False) -> Heard:
     """The rows that a message carries; none for messages that are no measurement.
 
-    One bad record, or one bad field of a record, drops nothing else. A time of its own stands, whatever it is worth: the cloud
-    judges clocks. Only of a device whose profile names no time a message is as old as its receipt, and then a retained one is
-    none: it may be of last year.
+    One bad document, record or field drops nothing else. A time of its own stands, whatever it is worth: the cloud judges
+    clocks. Only of a device whose profile names no time a message is as old as its receipt, and then a retained one is none: it
+    may be of last year.
 
     Args:
         listeners: Whose topic it came from.
@@ -65,11 +71,25 @@ def heard(listeners: Sequence[Listeners], raw: bytes, received: int, *, retained
     if len(raw) > MOST_BYTES:
         raise PayloadError("too long")
     try:
-        document = lenient_json.parse(raw)
+        message = lenient_json.parse(raw)
     except ValueError as error:
         raise PayloadError(str(error)) from error
     result = Heard()
-    known = {key for each in listeners for key in each.devices}
+    for document in message.documents:
+        _document(result, listeners, document, received, retained=retained)
+    if message.rest:
+        result.faults.append((_whose(listeners), "a part that is no JSON", f"{message.rest[0]!r:.{_SHOWN}}"))
+    return result
+
+
+def _whose(listeners: Sequence[Listeners]) -> str:
+    """Whom a fault of a whole message is told of."""
+    devices = [device.id for each in listeners for device in each.devices.values()]
+    return devices[0] if len(devices) == 1 else "message"
+
+
+def _document(result: Heard, listeners: Sequence[Listeners], document: object, received: int, *, retained: bool) -> None:
+    """Add what one document says to whoever hears it."""
     for each in listeners:
         if each.profile.maker == "EMQX":
             for car in each.devices.values():
@@ -79,9 +99,8 @@ def heard(listeners: Sequence[Listeners], raw: bytes, received: int, *, retained
             device = each.devices.get(key or "")
             if device is not None:
                 _record(result, each, device, (record, document), received, retained=retained)
-            elif key not in known:
+            elif not any(key in other.devices for other in listeners):
                 result.faults.append((f"{key!r:.{_SHOWN}}", "record of no known device", ""))
-    return result
 
 
 def _records(listeners: Listeners, document: object) -> Iterator[tuple[str | None, object]]:
@@ -101,15 +120,16 @@ def _records(listeners: Listeners, document: object) -> Iterator[tuple[str | Non
 
 def _record(result: Heard, listeners: Listeners, device: Device, found: tuple[object, object], received: int, *, retained: bool) -> None:
     """Add one record of a device, given as the record and its message."""
-    at = _time(listeners.profile.time, *found)
-    if at is None and listeners.profile.time is not None:
-        result.faults.append((device.id, "no time that can be read", f"at {listeners.profile.time.path}"))
+    stated = listeners.profile.time
+    if stated is None and retained:
         return
-    if at is None and retained:
+    try:
+        at = received if stated is None else _time(stated, *found)
+    except _TimeError as error:
+        result.faults.append((device.id, str(error), f"at {stated.path}" if stated else ""))
         return
     values, bad = _points(listeners.points, device, *found)
     if values or bad:
-        at = received if at is None else at
         result.rows.append(believed.row(device, at, values, bad, received=received, judged=not retained))
     else:
         result.faults.append((device.id, "none of the profile's points is in it", ""))
@@ -123,14 +143,20 @@ def _points(points: Mapping[str, PointMap], device: Device, record: object, mess
         found = json_path.value(json_path.parse(mapped.path or "$"), record, message)
         if found is None:
             continue
-        number = _number(found, mapped)
+        number = None if isinstance(found, bool) and _quantity(point, mapped) else _number(found, mapped)
         if number is None:
-            bad[point] = f"not a number: {found!r:.{_SHOWN}}"
+            shown = str(found).lower() if isinstance(found, bool) else repr(found)
+            bad[point] = f"not a number: {shown:.{_SHOWN}}"
         elif number in mapped.invalid:
             bad[point] = f"device says it has no value ({number:g})"
         else:
             values[point] = engineering(number, mapped, point, device.ct, device.pt)
     return values, bad
+
+
+def _quantity(point: str, mapped: PointMap) -> bool:
+    """Whether a point is an amount; several makers write false where they have none."""
+    return POINTS[point].kind is not Kind.STATE and mapped.values is None and mapped.mask is None
 
 
 def _number(found: object, mapped: PointMap) -> float | None:
@@ -154,13 +180,19 @@ def _number(found: object, mapped: PointMap) -> float | None:
     return float((int(found) & mapped.mask) >> ((mapped.mask & -mapped.mask).bit_length() - 1))
 
 
-def _time(stated: MessageTime | None, record: object, message: object) -> int | None:
-    """The record's own time, ms since 1970; None when the profile names none or it is no time."""
-    found = None if stated is None else json_path.value(json_path.parse(stated.path), record, message)
-    if stated is None or found is None or isinstance(found, bool):
-        return None
-    at = _epoch(found) if stated.format == "epoch" else _written(str(found).strip(), stated)
-    return at if at is not None and at in _TIMES else None  # a range looks for None number by number
+def _time(stated: MessageTime, record: object, message: object) -> int:
+    """The record's own time, ms since 1970.
+
+    Raises:
+        _TimeError: It is none.
+    """
+    found = json_path.value(json_path.parse(stated.path), record, message)
+    at = None
+    if found is not None and not isinstance(found, bool):
+        at = _epoch(found) if stated.format == "epoch" else _written(str(found).strip(), stated)
+    if at is None or at not in _TIMES:  # a range looks for None number by number
+        raise _TimeError("no time that can be read")
+    return at
 
 
 def _epoch(found: object) -> int | None:
@@ -172,19 +204,23 @@ def _epoch(found: object) -> int | None:
 
 
 def _written(text: str, stated: MessageTime) -> int | None:
-    """A date in words; one without a zone is the profile's, never taken for UTC."""
-    zone = stated.timezone
+    """A date in words; one without a zone is the profile's, never taken for UTC, and one without a time of day is none."""
     try:
-        if stated.format == "YYMMDDhhmmss":
-            naive = time_of(text, zone_hours=0)
-            parsed = None if naive is None else datetime.fromtimestamp(naive / 1000, UTC).replace(tzinfo=None)
-        else:
-            parsed = datetime.fromisoformat(text)
-        if parsed is None or (parsed.tzinfo is None and zone is None):
-            return None
-        return round((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp() * 1000)
+        parsed = _parsed(text, stated)
+        if parsed is not None and parsed.tzinfo is None:
+            if stated.timezone is None:
+                raise _TimeError("a time without a zone: expected one, or `zone` in the profile's `time` (such as +08:00)")
+            parsed = parsed.replace(tzinfo=stated.timezone)
+        return None if parsed is None else round(parsed.timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+
+
+def _parsed(text: str, stated: MessageTime) -> datetime | None:
+    if stated.format == "YYMMDDhhmmss":
+        naive = time_of(text, zone_hours=0)
+        return None if naive is None else datetime.fromtimestamp(naive / 1000, UTC).replace(tzinfo=None)
+    return datetime.fromisoformat(text) if _TIME_OF_DAY.search(text) else None
 
 
 def _positions(result: Heard, device: Device, document: object, received: int) -> None:

@@ -145,6 +145,21 @@ def test_one_bad_record_takes_no_other_with_it(load: Loader) -> None:
     ]
 
 
+def test_lines_of_one_message_go_each_to_its_device(load: Loader) -> None:
+    """A collector's JSON lines are documents of their own; the one that was cut off is told of the message, since it names nobody."""
+    site = load(NAMED, m="identity: sn\ntime: {path: t, format: epoch}\n" + POINTS)
+    lines = [json.dumps({"sn": sn, "t": SECOND, "p": {"total": n}}) for sn, n in (("A17", 1), ("B2", 2), ("X9", 3))]
+    found = hear(site, "meters", "\n".join([lines[0], lines[1][:25], *lines[1:]]).encode())
+    assert [(row.device, row.at, row.values) for row in found.rows] == [
+        ("d0", SECOND, {"power": 1000.0}),
+        ("d1", SECOND, {"power": 2000.0}),
+    ]
+    assert found.faults == [
+        ("'X9'", "record of no known device", ""),
+        ("message", "a part that is no JSON", repr(lines[1][:25])),
+    ]
+
+
 def test_two_models_may_share_a_topic(load: Loader) -> None:
     """Each record goes to its device, by that device's own profile, and is no stranger's."""
     other = "identity: sn\npoints:\n  frequency: {path: f, unit: Hz}\n"

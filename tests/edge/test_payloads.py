@@ -64,7 +64,9 @@ def position(inner: object, msg_id: int = 0x0200, phone: str = "010000000001") -
         ('"\uff11\uff12"', "not a number: '\uff11\uff12'"), ("[]", "not a number: []"), ("{}", "not a number: {}"),
         ("-5", "not plausible: -5"), ("9" * 5000, "not a number: '999999999999999999999999999999999999999"),
         ("9" * 350, "not a number: 9999999999999999999999999999999999999999"),
-        (r'"C:\new"', "not a number: 'C:\\new'"),
+        (r'"C:\new"', "not a number: 'C:\\new'"), ("true", "not a number: true"), ("false", "not a number: false"),
+        ('"229.9 V"', "not a number: '229.9 V'"), ("229.9 V", "not a number: '229.9 V'"), ("no value", "not a number: 'no value'"),
+        ("[229.9]", "not a number: [229.9]"), ("[[1], {}]", "not a number: [[1], {}]"), ('"true"', "not a number: 'true'"),
     ],
 )  # fmt: skip
 def test_a_value_that_is_none_is_bad_with_its_reason(word: str, reason: str) -> None:
@@ -95,6 +97,42 @@ def test_null_and_what_is_not_there_are_absent() -> None:
     assert (row.values, row.bad) == (GOOD, {})
 
 
+@pytest.mark.parametrize(
+    ("mapped", "found", "value"),
+    [
+        ({"power": {"unit": "W"}}, "true", None), ({"people": {}}, "false", None), ({"stops": {"kind": "counter"}}, "true", None),
+        ({"on": {}}, "true", 1.0), ({"on": {}}, "false", 0.0), ({"fault": {"mask": 1}}, "true", 1.0),
+        ({"people": {"mask": 1}}, "true", 1.0), ({"speed_percent": {"unit": "%", "values": {0: "off", 1: "on"}}}, "false", 0.0),
+    ],
+)  # fmt: skip
+def test_a_truth_value_is_a_state_and_no_quantity(
+    monkeypatch: pytest.MonkeyPatch, mapped: dict[str, dict[str, Any]], found: str, value: float | None
+) -> None:
+    """Where a point is a state, has named values or is a bit, true is 1; of an amount false says that there is none, never 0."""
+    ((point, fields),) = mapped.items()
+    model = listeners({"points": {point: fields | {"path": "v"}}})
+    monkeypatch.setattr(Device, "model", property(lambda _: model.profile))
+    (row,) = heard([model], f'{{"v": {found}}}'.encode(), NOW).rows
+    expected = ({}, {point: f"not a number: {found}"}) if value is None else ({point: value}, {})
+    assert (row.values, row.bad) == expected
+
+
+@pytest.mark.parametrize(
+    ("import_", "values", "bad"),
+    [
+        ('"import": 1.5, "import": 2.5', {}, "not a number: 'twice: 1.5 and 2.5'"),
+        ('"import": 1.5, "import": 1.5', {"energy_import": 1.5}, None),
+        ('"import": {"x": 1}, "import": 1.5', {}, "not a number: \"twice: {'x': 1} and 1.5\""),
+        ('"import": 1.5}, "energy": {"export": 2.5', {"energy_import": 1.5, "energy_export": 2.5}, None),
+        ('"import": 1.5}, "energy": {"export": 2.5, "import": 3.5', {"energy_export": 2.5}, "not a number: 'twice: 1.5 and 3.5'"),
+    ],
+)
+def test_a_key_that_says_two_things_says_nothing(import_: str, values: dict[str, float], bad: str | None) -> None:
+    """Nobody knows which of two values is meant; objects under one key hold what both of them hold."""
+    (row,) = rows(METER, f'{{{TIME}, "frequency": 50.0, "energy": {{{import_}}}}}'.encode())
+    assert (row.values, row.bad) == ({"frequency": 50.0} | values, {} if bad is None else {"energy_import": bad})
+
+
 MESSAGE = f'{{{TIME}, "frequency": 50.0, "name": "%s", "energy": {{"import": 1234.5}}}}'
 
 
@@ -115,6 +153,11 @@ MESSAGE = f'{{{TIME}, "frequency": 50.0, "name": "%s", "energy": {{"import": 123
         (MESSAGE % r"C:\path\q").encode(),
         (MESSAGE % "x").encode("utf-16"),
         (MESSAGE % "x").replace("}}", ",},}").encode(),
+        (MESSAGE % "x").encode() + b"\x1a",
+        (MESSAGE % "x").encode() + b" \r\n\x04\x1a\x7f \x00\xff",
+        (MESSAGE % "表一").encode("gbk") + b"\x1a\x1a",
+        b"\x02" + (MESSAGE % "x").encode() + b"\x03",
+        (MESSAGE % "x\x1a").encode("utf-16"),
     ],
 )  # fmt: skip
 def test_a_wrong_name_or_a_longer_buffer_takes_no_number(raw: bytes) -> None:
@@ -138,7 +181,7 @@ WORDS = st.text(st.characters(exclude_characters='{}[],:"\x00\ufeff', exclude_ca
 def test_one_word_never_takes_the_others(others: dict[str, float | str], word: str) -> None:
     """Whatever one field holds that is neither a bracket, a comma, a colon nor a quote, every other field is read as it was sent."""
     raw = json.dumps({"first": 1.5, "wrong": "@", **others, "last": 2.5}).replace('"@"', word, 1).encode()
-    found = lenient_json.parse(raw)
+    (found,) = lenient_json.parse(raw).documents
     assert isinstance(found, dict)
     found.pop("wrong")
     expected = {"first": 1.5, **others, "last": 2.5}
@@ -149,7 +192,7 @@ def test_one_word_never_takes_the_others(others: dict[str, float | str], word: s
 @given(st.recursive(LEAVES, nested, max_leaves=20))
 def test_right_json_is_read_as_it_is(document: object) -> None:
     """Leniency changes nothing that was right."""
-    assert lenient_json.parse(json.dumps(document, ensure_ascii=False).encode()) == document
+    assert lenient_json.parse(json.dumps(document, ensure_ascii=False).encode()) == ([document], [])
 
 
 @given(st.binary(max_size=400) | st.text('{}[]",:\\ 1.e-nulatrfs\x00', max_size=200).map(str.encode))
@@ -161,6 +204,75 @@ def test_any_bytes_are_rows_or_our_error(raw: bytes) -> None:
         except PayloadError:
             continue
         assert all(row.device == device.id for row in found.rows)
+
+
+def dated(at: int, more: str = "50.0") -> bytes:
+    return f'{{"time": "{iso(at)}", "frequency": {more}}}'.encode()
+
+
+ONE, TWO, THREE = (dated(NOW - 1000 * back) for back in (2, 1, 0))
+PRETTY = json.dumps({"time": iso(NOW), "energy": {"import": 1.5}}, indent=1).encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "back", "rest"),
+    [
+        (ONE + b"\n" + TWO, [2, 1], None),
+        (ONE + b"\r\n\r\n" + TWO + b"\n\x1a", [2, 1], None),
+        (b"\x1e" + ONE + b"\n\x1e" + TWO + b"\n", [2, 1], None),
+        (ONE + TWO + b" " + THREE, [2, 1, 0], None),
+        (b"\xef\xbb\xbf" + ONE + b"\n\xef\xbb\xbf" + TWO, [2, 1], None),
+        (PRETTY + b"\n" + PRETTY, [0, 0], None),
+        (PRETTY.replace(b"1.5", b"nan") + b"\n" + ONE, [0, 2], None),
+        (ONE + b"garbage", [2], "'garbage'"),
+        (ONE + b"\xff", [2], "'\ufffd'"),
+        (ONE + b"}", [2], "'}'"),
+        (ONE + b" 7", [2], "'7'"),
+        (PRETTY.replace(b"1.5", b"nan") + b"\nrest", [0], "'\"rest"),
+        (b"garbage\n" + ONE, [2], "'garbage'"),
+        (ONE + b"\n" + TWO[:20], [2], '\'{"time": "2026'),
+        (ONE + b'\n{"time": "cut\n' + THREE, [2, 0], '\'{"time": "cut\''),
+        (dated(NOW, "nan") + b'\n{"time": "cut\n' + ONE, [0, 2], '\'{"time": "cut\''),
+        (ONE + b',\n{"name": [1}\n' + TWO, [2, 1], "','"),
+        (ONE + b"\n" + b"[" * 100_000 + b"\n" + TWO, [2, 1], "'[[["),
+    ],
+)
+def test_each_document_of_a_message_is_read_and_what_is_none_is_told(raw: bytes, back: list[int], rest: str | None) -> None:
+    """JSON lines and documents behind each other are several; one that is none takes neither those before it nor later lines."""
+    found = hear(METER, raw)
+    assert [row.at for row in found.rows] == [NOW - 1000 * seconds for seconds in back]
+    assert [(who, what) for who, what, _ in found.faults] == ([] if rest is None else [("em", "a part that is no JSON")])
+    assert all(detail.startswith(rest or "") for *_, detail in found.faults)
+
+
+@pytest.mark.parametrize("raw", [b"1,234.5", b"23.5\n24.5", b"23.5 {", b"12:30", b"\x1a", b"[1, 2", b'{"frequency": 1'])
+def test_the_front_of_what_is_none_is_no_document(raw: bytes) -> None:
+    """A bare number is one only where it stands alone, and a document that was cut off is none."""
+    with pytest.raises(PayloadError, match="not JSON"):
+        heard([listeners({"points": {"frequency": {"path": "$", "unit": "Hz"}}})], raw, NOW)
+
+
+def test_a_bare_value_with_its_unit_is_bad_with_its_reason() -> None:
+    """As it would be within an object."""
+    (row,) = heard([listeners({"points": {"frequency": {"path": "$", "unit": "Hz"}}})], b"50.0 Hz\n", NOW).rows
+    assert (row.values, row.bad) == ({}, {"frequency": "not a number: '50.0 Hz'"})
+
+
+@given(st.lists(st.dictionaries(st.text("ab", max_size=3), st.integers() | TEXTS, max_size=3), min_size=1), st.data())
+def test_lines_are_read_whatever_one_of_them_is(documents: list[dict[str, object]], data: st.DataObject) -> None:
+    """Every other line is read as it was sent, in its order."""
+    lines = [json.dumps(document) for document in documents]
+    at = data.draw(st.integers(0, len(lines)))
+    wrong = data.draw(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=20))
+    raw = "\n".join([*lines[:at], "{" + wrong.replace("}", ""), *lines[at:]]).encode()
+    assert lenient_json.parse(raw).documents == documents
+
+
+def listeners(form: dict[str, Any]) -> Listeners:
+    """Who hears a profile of this form, with one device of the key A or of none."""
+    head = {"maker": "M", "model": "X", "class": "electricity", "protocol": "mqtt", "sources": ["a book"]}
+    profile = Profile.model_validate(head | form)
+    return Listeners(profile, profile.points, {"A" if "identity" in form else "": METER})
 
 
 FORMS = [
@@ -175,19 +287,20 @@ WORDS_OF_JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.tex
 @given(st.sampled_from(FORMS), st.recursive(WORDS_OF_JSON, nested, max_leaves=25))
 def test_any_document_of_any_form_is_rows_or_faults(form: dict[str, Any], document: object) -> None:
     """Records, names and times of any kind: nothing is raised, and only the named device gets rows, with finite numbers."""
-    head = {"maker": "M", "model": "X", "class": "electricity", "protocol": "mqtt", "sources": ["a book"]}
     points = {
         "frequency": {"path": "b", "unit": "Hz"},
         "power": {"path": "a.1", "unit": "W", "mask": 6},
         "voltage_a": {"path": "$", "unit": "V"},
     }
-    profile = Profile.model_validate(head | form | {"points": points})
-    found = heard([Listeners(profile, profile.points, {"A": METER})], json.dumps(document).encode(), NOW)
+    found = heard([listeners(form | {"points": points})], json.dumps(document).encode(), NOW)
     assert {row.device for row in found.rows} <= {"em"}
     assert all(math.isfinite(value) for row in found.rows for value in row.values.values())
 
 
-@pytest.mark.parametrize("raw", [b"[" * 200_000, b"{" * 50_000, b'"\\' * 100_000, b'"' * 99_999, b"1" * 200_000, b"\x81" * 100_000])
+MAD = [b"[" * 200_000, b"{\n" * 100_000, b'{"a\n' * 60_000, b"{}" * 100_000, b'{"a":1}x\n' * 25_000, b'{"a":{"b":1},' * 20_000]
+
+
+@pytest.mark.parametrize("raw", [*MAD, b"{" * 50_000, b'"\\' * 100_000, b'"' * 99_999, b"1" * 200_000, b"\x81" * 100_000])
 def test_a_mad_message_is_refused_in_time(raw: bytes) -> None:
     """Neither nesting nor quotes nor digits make the reader work longer than their length."""
     with contextlib.suppress(PayloadError):
@@ -213,10 +326,6 @@ def test_too_long_and_empty_messages() -> None:
     assert hear(METER, b"") == Heard()
 
 
-def dated(at: int) -> bytes:
-    return json.dumps({"time": iso(at), "frequency": 50.0}).encode()
-
-
 @pytest.mark.parametrize("at", [0, NOW - 100 * 86_400_000, NOW + 86_400_000])
 def test_a_time_that_cannot_be_true_is_never_replaced_by_the_time_of_receipt(at: int) -> None:
     """A clock at 1970, a year behind or a day ahead: the row stands where the meter put it, and the cloud may judge it."""
@@ -238,11 +347,22 @@ def test_what_a_broker_kept_is_late_and_what_says_nothing_of_a_clock_is_not_judg
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("time", ["null", '"soon"', "1e300", "true", "-5", '"9999-99-99T00:00:00Z"', "NaN", '"2026-11-01T10:00:00"', "[]"])
+TIMES = ["null", '"soon"', "1e300", "true", "-5", '"9999-99-99T00:00:00Z"', "NaN", '"2026-11-01"', "20261101", "[]"]
+
+
+@pytest.mark.parametrize("time", TIMES)
 def test_a_message_whose_time_cannot_be_read_is_refused(time: str) -> None:
-    """The profile says that the message has a time; without it, or without its zone, nobody knows when the meter measured."""
+    """The profile says that the message has a time; without it, or with a day alone, nobody knows when the meter measured."""
     found = hear(METER, f'{{"time": {time}, "frequency": 50.0}}'.encode())
     assert (found.rows, found.faults) == ([], [("em", "no time that can be read", "at time")])
+
+
+@pytest.mark.parametrize("time", ["2026-11-29 05:00:00", "2026-11-29T05:00:00.5", "20261129T050000"])
+def test_a_time_whose_zone_nobody_states_is_refused_with_what_to_set(time: str) -> None:
+    """The reason names the zone and the profile's field, since the time itself can be read."""
+    found = hear(METER, f'{{"time": "{time}", "frequency": 50.0}}'.encode())
+    reason = "a time without a zone: expected one, or `zone` in the profile's `time` (such as +08:00)"
+    assert (found.rows, found.faults) == ([], [("em", reason, "at time")])
 
 
 def test_emqx_positions_are_fixes_also_when_they_come_late() -> None:
