@@ -106,8 +106,21 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
 
 
 def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generations: _Generations) -> None:
+    """Count from one lesson of the counter to the next, each from what the ledger says of the time before."""
+    hours, resumed = sorted(generations), set[int]()
+    while hours:
+        change = None if meter.counter is None else meter.counter.next_lesson(hours[0])
+        part = [hour for hour in hours if change is None or hour < change]
+        resume = _settle_hours(engine, telemetry, meter, part, generations) - resumed
+        resumed |= resume
+        hours = sorted({*resume, *hours[len(part) :]})
+    _learn(engine, telemetry, meter, min(generations))
+
+
+def _settle_hours(engine: sa.Engine, telemetry: Telemetry, meter: Known, hours: Sequence[int], generations: Mapping[int, int]) -> set[int]:
+    """Count some hours (begins, ms, ascending) anew; the hours from which counting must go on."""
     with engine.connect() as connection:
-        counted = count(meter, telemetry, Settled(connection, meter.group, meter.id), sorted(generations))
+        counted = count(meter, telemetry, Settled(connection, meter.group, meter.id), hours)
         counted.parts = _without_entered(connection, meter.id, counted.parts)
         before = _stored(connection, meter.id, counted)
     replaced = {hour for hour, _ in before if counted.replaces(hour)}
@@ -119,8 +132,8 @@ def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generat
         _replace(connection, meter.id, counted)
         recount(connection, meter.id, counted.ranges)
         _record(connection, meter, counted)
-        _clear(connection, meter.id, generations)
-    _learn(engine, telemetry, meter, min(generations))
+        _clear(connection, meter.id, {hour: generations[hour] for hour in hours if hour in generations})
+    return counted.resume
 
 
 def _learn(engine: sa.Engine, telemetry: Telemetry, meter: Known, first: int) -> None:

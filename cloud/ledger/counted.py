@@ -55,6 +55,7 @@ class Counted:
         judgements: What the counter did beside counting, in these hours.
         placed: Recorded changes that have another place now, and the first sample (ms) after it; None where they have none.
         unusable: Samples that do not fit the ledger, by time, and why; nothing is counted from them.
+        resume: Hours (ms) from which on something else is known about the counter, and counting must go on.
     """
 
     ranges: list[tuple[int, int]] = field(default_factory=list)
@@ -64,6 +65,7 @@ class Counted:
     judgements: dict[tuple[int, str], Judgement] = field(default_factory=dict)
     placed: list[tuple[Record, int | None]] = field(default_factory=list)
     unusable: dict[int, str] = field(default_factory=dict)
+    resume: set[int] = field(default_factory=set)
 
     def replaces(self, hour: int) -> bool:
         """Whether an hour is counted anew."""
@@ -175,10 +177,14 @@ class _Pass:
                 continue
             first = min(first, start)
             last = self._meets(path, judged, end, first)
-            if last is None and samples and samples[-1][0] >= until:
+            change = self.counter.next_lesson(start)
+            if change is not None and change <= (until if last is None else last):
+                last = change - HOUR_MS
+                self.found.resume.add(change)
+            elif last is None and samples and samples[-1][0] >= until:
                 beyond += 1
                 continue
-            if last is None:
+            elif last is None:
                 last = max(end - HOUR_MS, (samples[-1][0] if samples else end - HOUR_MS) // HOUR_MS * HOUR_MS)
             self._take(path, judged, first, last)
             return

@@ -71,6 +71,10 @@ class Counter:
             step = max(step, math.ceil(self.per_unit * 2.0 ** (exponent - _FLOAT32_BITS)))
         return replace(limits, step=step)
 
+    def next_lesson(self, at: int) -> int | None:
+        """From when on (ms), after a moment, something that it taught holds; None if nothing does."""
+        return next((row.valid_from for row in self.learnt if row.valid_from > at), None)
+
     def rules_with(self, limits: Limits) -> Rules:
         """The rules with other limits."""
         return replace(self.rules, limits=limits)
