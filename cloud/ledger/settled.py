@@ -73,8 +73,8 @@ class Settled:
             return None, False, None
         stood = last.level == level
         lower = self.connection.execute(query.where(_HOUR.level != level).limit(1)).one_or_none() if stood else last
-        if lower is None:
-            return None, stood, None
+        if lower is None:  # it stood since its first sample
+            return self.connection.execute(sa.select(sa.func.min(_HOUR.level_at)).where(_HOUR.meter == self.meter)).scalar(), stood, None
         came = [one.until for one in self.judgements(lower.level_at, at) if one.after == level and one.until <= at]
         return max(came, default=lower.level_at), stood, lower.level
 

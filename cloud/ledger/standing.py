@@ -109,7 +109,11 @@ def thaw(path: Path, rules: Rules, evidence: Evidence, found: list[Judgement]) -
         flat = _flat(path, index, end, evidence)
         if flat.at_end:
             _stands(path, flat, rules, evidence, found)
-        elif end + 1 not in path.steps and _is_asked(flat, rules):
+        elif not _is_asked(flat, rules):
+            continue
+        elif end + 1 in path.steps:
+            _broke_off(path, flat, rules, evidence, frozen)
+        else:
             _stood(path, flat, rules, evidence, found, frozen)
     frozen.collapse(path)
     return frozen.consulted
@@ -138,6 +142,12 @@ class _Frozen:
         self.steps[end] = Step(Kind.FROZEN, caught_up + lost, lost)
         self.consulted[path.times[flat.first]] = basis
 
+    def add_lost(self, path: Path, flat: _Flat, expected: int, basis: int | None) -> None:
+        """All of a time in which the counter stood until something else happened to it is estimated."""
+        self.gone.update(range(flat.first + 1, flat.last))
+        self.steps[flat.last] = Step(Kind.FROZEN, expected, expected)
+        self.consulted[path.times[flat.first]] = basis
+
     def collapse(self, path: Path) -> None:
         """Take the points in these times out of a path, all at once: a coarse display stands thousands of times a year."""
         if self.steps:
@@ -162,6 +172,14 @@ def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: lis
         found.append(Judgement(HELD, flat.since, flat.until, flat.until, flat.level, flat.level, 0, 0, basis))
 
 
+def _broke_off(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, frozen: _Frozen) -> None:
+    """A counter that stood until it was exchanged, reset or jumped: nobody will catch up what it missed if it was frozen."""
+    expected, basis = _expected_over(flat.since, flat.until, flat.until - flat.since, evidence)
+    if expected is not None and is_suspected(expected, rules.limits):
+        flat.must_be_whole(path)
+        frozen.add_lost(path, flat, expected, basis)
+
+
 def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement]) -> None:
     """A counter that has not moved again: frozen, or at rest."""
     known = None if flat.first else _known_rest(path, evidence)
@@ -176,11 +194,18 @@ def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: li
     expected, basis = expected_standing(since, until, evidence)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
-        _end(path, flat, rules, found, expected, basis)
-    elif until - since >= STANDING_MS:
+        if expected > 2 * _last_rise(path, flat):
+            _end(path, flat, rules, found, expected, basis)
+            return
+    if until - since >= STANDING_MS:
         if known is None:
             flat.must_be_whole(path)
         found.append(Judgement(RESTING, since, since, until, level, level, 0, 0, basis))
+
+
+def _last_rise(path: Path, flat: _Flat) -> int:
+    """The step by which the counter came to where it stands: a display of whole units stands until it shows the next one."""
+    return path.levels[flat.first] - path.levels[flat.first - 1] if flat.first and flat.first not in path.steps else 0
 
 
 def _end(path: Path, flat: _Flat, rules: Rules, found: list[Judgement], expected: int, basis: int | None) -> None:
@@ -234,11 +259,13 @@ def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tupl
     """
     last, usual = flat.last, evidence.usual
     drawn = None if evidence.drawn is None else evidence.drawn(flat.since, flat.until)
+    caught_up, came = path.levels[last + 1] - path.levels[last], _came(path, flat, evidence)
+    is_display = came is not None and caught_up <= came
     if drawn is not None or usual is None:
-        return drawn, None
-    caught_up = path.levels[last + 1] - path.levels[last]
-    came = _came(path, flat, evidence)
-    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or (came is not None and caught_up <= came) or not _steep(path, last):
+        return None if drawn is not None and is_display and drawn <= 2 * caught_up else drawn, None
+    if flat.until - flat.since >= FLAT_UNSEEN_MS and usual.a_year_before(flat.since, flat.until) is not None:
+        return _usual(usual, flat.since, flat.until), usual.basis(flat.until)
+    if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or is_display or not _steep(path, last):
         return None, None
     expected = _usual(usual, flat.since, flat.until)
     return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
@@ -253,7 +280,11 @@ def _came(path: Path, flat: _Flat, evidence: Evidence) -> int | None:
 
 def expected_standing(since: int, until: int, evidence: Evidence) -> tuple[int | None, int | None]:
     """The same for a counter that still stands: without power or flow, only a long rest is asked about."""
-    lasted, until = until - since, held_until(since, until)
+    return _expected_over(since, held_until(since, until), until - since, evidence)
+
+
+def _expected_over(since: int, until: int, lasted: int, evidence: Evidence) -> tuple[int | None, int | None]:
+    """What was to be expected from one moment to another while a counter stood for so long."""
     drawn = None if evidence.drawn is None else evidence.drawn(since, until)
     if drawn is not None or evidence.usual is None or lasted < STANDING_MS:
         return drawn, None
