@@ -106,19 +106,24 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
 
 
 def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generations: _Generations) -> None:
-    """Count from one lesson of the counter to the next, each from what the ledger says of the time before."""
-    hours, resumed = sorted(generations), set[int]()
+    """Count from one lesson of the counter to the next, and from one size of its steps; each from what the ledger says of before."""
+    first, hours, done = min(generations), sorted(generations), set[int]()
     while hours:
         change = None if meter.counter is None else meter.counter.next_lesson(hours[0])
         part = [hour for hour in hours if change is None or hour < change]
-        resume = _settle_hours(engine, telemetry, meter, part, generations) - resumed
-        resumed |= resume
-        hours = sorted({*resume, *hours[len(part) :]})
-    _learn(engine, telemetry, meter, min(generations))
+        waiting = _settle_hours(engine, telemetry, meter, part, generations, done)
+        hours = sorted({*hours[len(part) :], *waiting})
+    _learn(engine, telemetry, meter, first)
 
 
-def _settle_hours(engine: sa.Engine, telemetry: Telemetry, meter: Known, hours: Sequence[int], generations: Mapping[int, int]) -> set[int]:
-    """Count some hours (begins, ms, ascending) anew; the hours from which counting must go on."""
+def _settle_hours(
+    engine: sa.Engine, telemetry: Telemetry, meter: Known, hours: Sequence[int], generations: _Generations, done: set[int]
+) -> Sequence[int]:
+    """Count some hours (begins, ms, ascending) anew; the hours that must be counted next, since something else is known from there on.
+
+    These are on the list of touched hours until they were counted, so that a crash in between loses nothing. `done` has where
+    counting went on already.
+    """
     with engine.connect() as connection:
         counted = count(meter, telemetry, Settled(connection, meter.group, meter.id), hours)
         counted.parts = _without_entered(connection, meter.id, counted.parts)
@@ -132,8 +137,12 @@ def _settle_hours(engine: sa.Engine, telemetry: Telemetry, meter: Known, hours: 
         _replace(connection, meter.id, counted)
         recount(connection, meter.id, counted.ranges)
         _record(connection, meter, counted)
-        _clear(connection, meter.id, {hour: generations[hour] for hour in hours if hour in generations})
-    return counted.resume
+        waiting = [hour for at, end in counted.resume.items() if at not in done for hour in range(at, end, HOUR_MS)]
+        _clear(connection, meter.id, {hour: generations[hour] for hour in {*hours} - {*waiting} if hour in generations})
+        upsert(connection, tables.touched, [{"meter": meter.id, "hour": hour, "generation": 1} for hour in waiting], keep=True)
+    done.update(counted.resume)
+    generations.update({hour: 1 for hour in waiting if hour not in generations})
+    return waiting
 
 
 def _learn(engine: sa.Engine, telemetry: Telemetry, meter: Known, first: int) -> None:
@@ -228,7 +237,8 @@ def _clear(connection: sa.Connection, meter: str, generations: _Generations) -> 
     within = table.hour.between(sa.bindparam("first"), sa.bindparam("last"))
     same = sa.and_(table.meter == meter, within, table.generation == sa.bindparam("seen"))
     rows = [{"first": first, "last": last, "seen": seen} for first, last, seen in runs]
-    connection.execute(sa.delete(tables.touched).where(same), rows)
+    if rows:
+        connection.execute(sa.delete(tables.touched).where(same), rows)
 
 
 def totals(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> dict[str, dict[Provenance, int]]:

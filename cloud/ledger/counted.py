@@ -19,7 +19,7 @@ from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, by_
 from cloud.ledger.judging import Judged
 from cloud.ledger.known_meters import Counter, Known
 from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, follow, still_open
-from cloud.ledger.limits import Sample
+from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.path import Open, Path, ReopenedError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.placing import Placing, Record
@@ -55,7 +55,7 @@ class Counted:
         judgements: What the counter did beside counting, in these hours.
         placed: Recorded changes that have another place now, and the first sample (ms) after it; None where they have none.
         unusable: Samples that do not fit the ledger, by time, and why; nothing is counted from them.
-        resume: Hours (ms) from which on something else is known about the counter, and counting must go on.
+        resume: Where something else is known about the counter (ms), and up to where it must be counted from there on.
     """
 
     ranges: list[tuple[int, int]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Counted:
     judgements: dict[tuple[int, str], Judgement] = field(default_factory=dict)
     placed: list[tuple[Record, int | None]] = field(default_factory=list)
     unusable: dict[int, str] = field(default_factory=dict)
-    resume: set[int] = field(default_factory=set)
+    resume: dict[int, int] = field(default_factory=dict)
 
     def replaces(self, hour: int) -> bool:
         """Whether an hour is counted anew."""
@@ -93,7 +93,8 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
     placing = Placing(counter.rules, counter.limits_of, read, settled, touched)
     found.placed = placing.moved()
     wanted = sorted({*touched, *_depending(settled, touched), *placing.depending()})
-    for start, end in _ranges(wanted, [row.valid_from for row in counter.learnt]):
+    cuts = sorted({touched[0], *(row.valid_from for row in counter.learnt)})  # what depends on them is counted by what is known there
+    for start, end in _ranges(wanted, cuts):
         if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
             continue
         _Pass(meter.energy, counter, telemetry, settled, placing, found).run(start, end)
@@ -170,17 +171,18 @@ class _Pass:
             begin = self.settled.begin(begin)
             until = end + (_BEYOND[beyond] if beyond < len(_BEYOND) else 10 * RETURN_MS * (beyond - 1))
             anchor, first, samples = self._read(begin, until)
+            limits = self._limits(start, samples)
             try:
-                path, judged = self._judge(anchor, samples, start)
+                path, judged = self._judge(anchor, samples, start, limits)
             except ReopenedError as reopened:
                 begin = min(reopened.branch.at, begin - HOUR_MS)
                 continue
             first = min(first, start)
             last = self._meets(path, judged, end, first)
-            change = self.counter.next_lesson(start)
+            change = self._next_change(start, path, limits)
             if change is not None and change <= (until if last is None else last):
                 last = change - HOUR_MS
-                self.found.resume.add(change)
+                self.found.resume[change] = max(end, change + HOUR_MS)
             elif last is None and samples and samples[-1][0] >= until:
                 beyond += 1
                 continue
@@ -255,11 +257,25 @@ class _Pass:
         """Whether a settled level is a sample's, and not one that a recorded change brought between two of them."""
         return self.placing.begin(level[0]) == level[0]
 
-    def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int) -> tuple[Path, Judged]:
+    def _limits(self, start: int, samples: Sequence[Sample]) -> Limits:
+        """What the counter can do from a moment on; the steps of a float32 follow from the level before it."""
+        before = self.settled.levels_before(floor(start, "hour"), 1) if self.counter.float32 else []
+        levels = [level for _, level in (*before, *samples[:1])]
+        return self.counter.limits_of((start, levels[0] if levels else 0))
+
+    def _next_change(self, start: int, path: Path, limits: Limits) -> int | None:
+        """The hour (ms) from which something else is known about what the counter can do; None if nothing is."""
+        found = [self.counter.next_lesson(start)]
+        if self.counter.float32:
+            hours = sorted((hour, level) for hour, (_, level) in levels_by_hour(path).items() if hour >= start)
+            of_size = (hour + HOUR_MS for hour, level in hours if self.counter.limits_of((start, level)).step != limits.step)
+            found.append(next(of_size, None))
+        return min((one for one in found if one is not None), default=None)
+
+    def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int, limits: Limits) -> tuple[Path, Judged]:
         counter = self.counter
         if not samples:
             return Path(), Judged()
-        limits = counter.limits_of((start, samples[0][1]))
         lower_at, stood, lower = (None, False, None) if anchor is None else self.settled.lower_before(anchor)
         recorded = self.placing.within(samples[0][0], samples[-1][0])
         path = follow(samples, limits, recorded, self.settled.branches(samples[0][0]), lower_at)

@@ -76,7 +76,13 @@ def schema_fault(engine: sa.Engine) -> str | None:
 
 
 def upsert(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, where: str | None = None, add: str | None = None
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    where: str | None = None,
+    add: str | None = None,
+    keep: bool = False,
 ) -> None:
     """Insert rows; a row whose primary key exists is updated.
 
@@ -86,6 +92,7 @@ def upsert(
         rows: All with the same columns.
         where: Column that must not be smaller than the stored one for the update to happen.
         add: Column that grows by one on each update.
+        keep: A row whose primary key exists stays as it is.
     """
     keys = [c.name for c in table.primary_key.columns]
     insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
@@ -96,7 +103,7 @@ def upsert(
         changes[add] = table.c[add] + 1
     condition = insert.excluded[where] >= table.c[where] if where else None
     statement = insert.on_conflict_do_update(index_elements=keys, set_=changes, where=condition)
-    if not changes:
+    if keep or not changes:
         statement = insert.on_conflict_do_nothing(index_elements=keys)
     for start in range(0, len(rows), _PAGE):
         connection.execute(statement, list(rows[start : start + _PAGE]))
