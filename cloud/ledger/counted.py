@@ -205,7 +205,7 @@ class _Pass:
             expected, basis = standing.stake, standing.basis
         else:
             evidence = Evidence(self.usual, self._drawn if self.counter.rate_point else None)
-            found, basis = expected_standing(since, until, evidence)
+            found, basis = expected_standing(since, until, self.counter.rules, evidence)
             if found is None or not is_suspected(found, limits):
                 return False
             expected = found + standing.after - standing.before

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ _STEEP = 4
 """Catching up is so many times as steep as what follows."""
 FOLLOWING = 3
 
+Time = tuple[int, int]
+"""From when until when, ms."""
 Drawn = Callable[[int, int], int | None]
 """What power or flow says was used in [start, end), base units; None where it says nothing."""
 
@@ -158,7 +161,24 @@ class _Frozen:
 
 
 def _is_asked(flat: _Flat, rules: Rules) -> bool:
-    return flat.until - flat.since >= FLAT_MS and not rules.is_idle(flat.since, flat.until)
+    return bool(_in_use(flat.since, flat.until, rules))
+
+
+def _in_use(since: int, until: int, rules: Rules) -> list[Time]:
+    """The times within one in which the meter was in use, those that are long enough to be looked at; a record may cover a part."""
+    ends = [since, *(min(max(at, since), until) for time in rules.idle for at in time), until]
+    return [(begin, end) for begin, end in zip(ends[::2], ends[1::2], strict=True) if end - begin >= FLAT_MS]
+
+
+def _length(times: Sequence[Time]) -> int:
+    return sum(until - since for since, until in times)
+
+
+def _sum(times: Sequence[Time], measure: Callable[[int, int], int | None]) -> int | None:
+    """What was used in some times; None where one of them is not known."""
+    found = [measure(*time) for time in times]
+    known = [one for one in found if one is not None]
+    return sum(known) if known and len(known) == len(found) else None
 
 
 def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement], frozen: _Frozen) -> None:
@@ -174,7 +194,8 @@ def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: lis
 
 def _broke_off(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, frozen: _Frozen) -> None:
     """A counter that stood until it was exchanged, reset or jumped: nobody will catch up what it missed if it was frozen."""
-    expected, basis = _expected_over(flat.since, flat.until, flat.until - flat.since, evidence)
+    times = _in_use(flat.since, flat.until, rules)
+    expected, basis = _expected_over(times, _length(times), evidence)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
         frozen.add_lost(path, flat, expected, basis)
@@ -191,7 +212,7 @@ def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: li
     if not _is_asked(flat, rules):
         return
     since, until, level = flat.since, flat.until, flat.level
-    expected, basis = expected_standing(since, until, evidence)
+    expected, basis = expected_standing(since, until, rules, evidence)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
         if expected > 2 * _last_rise(path, flat):
@@ -257,17 +278,17 @@ def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tupl
     The amount is None where nothing speaks for more than a rest; the weeks' end is None where they were not asked. A rise that is no
     more than what it rose by in the hour before it stood catches nothing up: so does a display that shows whole units and no less.
     """
-    last, usual = flat.last, evidence.usual
-    drawn = None if evidence.drawn is None else evidence.drawn(flat.since, flat.until)
+    last, usual, times = flat.last, evidence.usual, _in_use(flat.since, flat.until, rules)
+    drawn = _drawn(times, evidence)
     caught_up, came = path.levels[last + 1] - path.levels[last], _came(path, flat, evidence)
     is_display = came is not None and caught_up <= came
     if drawn is not None or usual is None:
         return None if drawn is not None and is_display and drawn <= 2 * caught_up else drawn, None
-    if flat.until - flat.since >= FLAT_UNSEEN_MS and usual.a_year_before(flat.since, flat.until) is not None:
-        return _usual(usual, flat.since, flat.until), usual.basis(flat.until)
+    if _length(times) >= FLAT_UNSEEN_MS and _sum(times, usual.a_year_before) is not None:
+        return _sum(times, partial(_usual, usual)), usual.basis(flat.until)
     if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or is_display or not _steep(path, last):
         return None, None
-    expected = _usual(usual, flat.since, flat.until)
+    expected = _sum(times, partial(_usual, usual))
     return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
 
 
@@ -278,18 +299,23 @@ def _came(path: Path, flat: _Flat, evidence: Evidence) -> int | None:
     return None if lower is None else flat.level - lower
 
 
-def expected_standing(since: int, until: int, evidence: Evidence) -> tuple[int | None, int | None]:
+def expected_standing(since: int, until: int, rules: Rules, evidence: Evidence) -> tuple[int | None, int | None]:
     """The same for a counter that still stands: without power or flow, only a long rest is asked about."""
-    return _expected_over(since, held_until(since, until), until - since, evidence)
+    return _expected_over(_in_use(since, held_until(since, until), rules), _length(_in_use(since, until, rules)), evidence)
 
 
-def _expected_over(since: int, until: int, lasted: int, evidence: Evidence) -> tuple[int | None, int | None]:
-    """What was to be expected from one moment to another while a counter stood for so long."""
-    drawn = None if evidence.drawn is None else evidence.drawn(since, until)
-    if drawn is not None or evidence.usual is None or lasted < STANDING_MS:
+def _expected_over(times: Sequence[Time], lasted: int, evidence: Evidence) -> tuple[int | None, int | None]:
+    """What was to be expected in some times within those, of so many ms in all, in which a counter in use stood."""
+    drawn, usual = _drawn(times, evidence), evidence.usual
+    if drawn is not None or usual is None or not times or lasted < STANDING_MS:
         return drawn, None
-    is_unusual = lasted >= FLAT_UNSEEN_MS or until - since > evidence.usual.longest_rest(since)
-    return _usual(evidence.usual, since, until) if is_unusual else None, evidence.usual.basis(until)
+    since, until = times[0][0], times[-1][1]
+    is_unusual = lasted >= FLAT_UNSEEN_MS or _length(times) > usual.longest_rest(since)
+    return _sum(times, partial(_usual, usual)) if is_unusual else None, usual.basis(until)
+
+
+def _drawn(times: Sequence[Time], evidence: Evidence) -> int | None:
+    return None if evidence.drawn is None else _sum(times, evidence.drawn)
 
 
 def _usual(usual: Usual, since: int, until: int) -> int | None:
