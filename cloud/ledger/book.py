@@ -125,7 +125,7 @@ def _settle_hours(
     counting went on already.
     """
     with engine.connect() as connection:
-        counted = count(meter, telemetry, Settled(connection, meter.group, meter.id), hours)
+        counted = count(meter, telemetry, Settled(connection, meter.group, meter.id), hours, done)
         counted.parts = _without_entered(connection, meter.id, counted.parts)
         before = _stored(connection, meter.id, counted)
     replaced = {hour for hour, _ in before if counted.replaces(hour)}
@@ -137,7 +137,7 @@ def _settle_hours(
         _replace(connection, meter.id, counted)
         recount(connection, meter.id, counted.ranges)
         _record(connection, meter, counted)
-        waiting = [hour for at, end in counted.resume.items() if at not in done for hour in range(at, end, HOUR_MS)]
+        waiting = [hour for at, end in counted.resume.items() for hour in range(at, end, HOUR_MS)]
         _clear(connection, meter.id, {hour: generations[hour] for hour in {*hours} - {*waiting} if hour in generations})
         upsert(connection, tables.touched, [{"meter": meter.id, "hour": hour, "generation": 1} for hour in waiting], keep=True)
     done.update(counted.resume)

@@ -7,7 +7,7 @@ levels again; only what lies between can have changed.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -72,7 +72,7 @@ class Counted:
         return any(first <= hour <= last for first, last in self.ranges)
 
 
-def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequence[int]) -> Counted:
+def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequence[int], resumed: Collection[int] = ()) -> Counted:
     """Count the touched hours of a meter anew, and with them all hours that they can change.
 
     Args:
@@ -80,6 +80,7 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
         telemetry: Where its samples are.
         settled: What the ledger says of it.
         touched: Begins of hours, ascending, ms.
+        resumed: Hours (ms) from which on counting was resumed already.
 
     Raises:
         StoreDown: The samples cannot be read.
@@ -93,11 +94,10 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
     placing = Placing(counter.rules, counter.limits_of, read, settled, touched)
     found.placed = placing.moved()
     wanted = sorted({*touched, *_depending(settled, touched), *placing.depending()})
-    cuts = sorted({touched[0], *(row.valid_from for row in counter.learnt)})  # what depends on them is counted by what is known there
-    for start, end in _ranges(wanted, cuts):
+    for start, end in _ranges(wanted, [row.valid_from for row in counter.learnt]):
         if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
             continue
-        _Pass(meter.energy, counter, telemetry, settled, placing, found).run(start, end)
+        _Pass(meter.energy, counter, telemetry, settled, placing, found, resumed).run(start, end)
     return found
 
 
@@ -154,6 +154,7 @@ class _Pass:
     settled: Settled
     placing: Placing
     found: Counted
+    resumed: Collection[int]
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
@@ -264,13 +265,17 @@ class _Pass:
         return self.counter.limits_of((start, levels[0] if levels else 0))
 
     def _next_change(self, start: int, path: Path, limits: Limits) -> int | None:
-        """The hour (ms) from which something else is known about what the counter can do; None if nothing is."""
+        """The hour (ms) from which something else is known about what the counter can do; None if nothing is.
+
+        While a counter is exchanged, what is shown is of both: its steps are those of the new one from the next hour on.
+        """
         found = [self.counter.next_lesson(start)]
-        if self.counter.float32:
+        if self.counter.float32 and path.times:
+            changes = self.placing.within(path.times[0], path.times[-1])
             hours = sorted((hour, level) for hour, (_, level) in levels_by_hour(path).items() if hour >= start)
             of_size = (hour + HOUR_MS for hour, level in hours if self.counter.limits_of((start, level)).step != limits.step)
-            found.append(next(of_size, None))
-        return min((one for one in found if one is not None), default=None)
+            found.append(next((at for at in of_size if not any(floor(c.since, "hour") <= at <= c.at for c in changes)), None))
+        return min((one for one in found if one is not None and one not in self.resumed), default=None)
 
     def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int, limits: Limits) -> tuple[Path, Judged]:
         counter = self.counter

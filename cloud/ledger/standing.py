@@ -195,7 +195,7 @@ def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: lis
 def _broke_off(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, frozen: _Frozen) -> None:
     """A counter that stood until it was exchanged, reset or jumped: nobody will catch up what it missed if it was frozen."""
     times = _in_use(flat.since, flat.until, rules)
-    expected, basis = _expected_over(times, _length(times), evidence)
+    expected, basis = _expected_over(flat.since, times, _length(times), evidence)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
         frozen.add_lost(path, flat, expected, basis)
@@ -215,7 +215,7 @@ def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: li
     expected, basis = expected_standing(since, until, rules, evidence)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
-        if expected > 2 * _last_rise(path, flat):
+        if expected > 2 * _last_rise(path, flat, rules):
             _end(path, flat, rules, found, expected, basis)
             return
     if until - since >= STANDING_MS:
@@ -224,9 +224,12 @@ def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: li
         found.append(Judgement(RESTING, since, since, until, level, level, 0, 0, basis))
 
 
-def _last_rise(path: Path, flat: _Flat) -> int:
+def _last_rise(path: Path, flat: _Flat, rules: Rules) -> int:
     """The step by which the counter came to where it stands: a display of whole units stands until it shows the next one."""
-    return path.levels[flat.first] - path.levels[flat.first - 1] if flat.first and flat.first not in path.steps else 0
+    last = flat.first
+    if not last or last in path.steps or path.times[last] - path.times[last - 1] > rules.limits.measured_gap:
+        return 0
+    return path.levels[last] - path.levels[last - 1]
 
 
 def _end(path: Path, flat: _Flat, rules: Rules, found: list[Judgement], expected: int, basis: int | None) -> None:
@@ -301,17 +304,16 @@ def _came(path: Path, flat: _Flat, evidence: Evidence) -> int | None:
 
 def expected_standing(since: int, until: int, rules: Rules, evidence: Evidence) -> tuple[int | None, int | None]:
     """The same for a counter that still stands: without power or flow, only a long rest is asked about."""
-    return _expected_over(_in_use(since, held_until(since, until), rules), _length(_in_use(since, until, rules)), evidence)
+    return _expected_over(since, _in_use(since, held_until(since, until), rules), _length(_in_use(since, until, rules)), evidence)
 
 
-def _expected_over(times: Sequence[Time], lasted: int, evidence: Evidence) -> tuple[int | None, int | None]:
-    """What was to be expected in some times within those, of so many ms in all, in which a counter in use stood."""
+def _expected_over(since: int, times: Sequence[Time], lasted: int, evidence: Evidence) -> tuple[int | None, int | None]:
+    """What was to be expected in some times within those, of so many ms in all, in which a counter in use stood since a moment."""
     drawn, usual = _drawn(times, evidence), evidence.usual
     if drawn is not None or usual is None or not times or lasted < STANDING_MS:
         return drawn, None
-    since, until = times[0][0], times[-1][1]
     is_unusual = lasted >= FLAT_UNSEEN_MS or _length(times) > usual.longest_rest(since)
-    return _sum(times, partial(_usual, usual)) if is_unusual else None, usual.basis(until)
+    return _sum(times, partial(_usual, usual)) if is_unusual else None, usual.basis(times[-1][1])
 
 
 def _drawn(times: Sequence[Time], evidence: Evidence) -> int | None:

@@ -231,13 +231,13 @@ def test_out_of_use_is_truly_nothing(books: Books, *, known_before: bool) -> Non
         ([("03-01", "03-10"), ("03-10", None)], True),
         ([("03-01", "03-20"), ("03-05", "03-06"), ("03-12", None)], True),
         ([("03-12", None), ("03-01", "03-12")], True),
-        ([("03-01", "03-10"), ("03-11", None)], False),
+        ([("03-01", "03-10"), ("03-13", None)], False),
     ],
 )
 def test_records_that_touch_are_one_time_out_of_use(
     books: Books, records: list[tuple[str, str | None]], *, covered: bool, known_before: bool
 ) -> None:
-    """A rest that two records cover without a hole between them counts 0, measured; with a day between them it is asked about."""
+    """A rest that two records cover without a hole between them counts 0, measured; with three days between them it is asked about."""
     start, stop, end = at("2026-01-01"), at("2026-03-01"), at("2026-04-01")
     made = [
         OutOfUse("far", at(f"2026-{since}"), at(f"2026-{until}") if until else None, "the building is empty") for since, until in records
