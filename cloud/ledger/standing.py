@@ -288,10 +288,10 @@ def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tupl
     if drawn is not None or usual is None:
         return None if drawn is not None and is_display and drawn <= 2 * caught_up else drawn, None
     if _length(times) >= FLAT_UNSEEN_MS and _sum(times, usual.a_year_before) is not None:
-        return _sum(times, partial(_usual, usual)), usual.basis(flat.until)
+        return _sum(times, partial(_usual, usual, (flat.since, flat.until))), usual.basis(flat.until)
     if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or is_display or not _steep(path, last):
         return None, None
-    expected = _sum(times, partial(_usual, usual))
+    expected = _sum(times, partial(_usual, usual, (flat.since, flat.until)))
     return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
 
 
@@ -313,19 +313,19 @@ def _expected_over(since: int, times: Sequence[Time], lasted: int, evidence: Evi
     if drawn is not None or usual is None or not times or lasted < STANDING_MS:
         return drawn, None
     is_unusual = lasted >= FLAT_UNSEEN_MS or _length(times) > usual.longest_rest(since)
-    return _sum(times, partial(_usual, usual)) if is_unusual else None, usual.basis(times[-1][1])
+    return _sum(times, partial(_usual, usual, (since, times[-1][1]))) if is_unusual else None, usual.basis(times[-1][1])
 
 
 def _drawn(times: Sequence[Time], evidence: Evidence) -> int | None:
     return None if evidence.drawn is None else _sum(times, evidence.drawn)
 
 
-def _usual(usual: Usual, since: int, until: int) -> int | None:
-    """What the same weeks of the year before used, else what the weeks around usually do.
+def _usual(usual: Usual, within: Time, since: int, until: int) -> int | None:
+    """What the same weeks of the year before used, else what the weeks around a standstill usually do.
 
     Where the year before used less than half of what these weeks do, its rest began near this time too: nothing is to be expected.
     """
-    expected, around = usual.a_year_before(since, until), usual.amount(since, until)
+    expected, around = usual.a_year_before(since, until), usual.amount(since, until, within)
     if expected is None:
         return around
     return 0 if around is not None and 2 * expected < around else expected

@@ -42,9 +42,13 @@ class Usual:
         self._known: dict[int, int] = {}
         self._loaded: tuple[int, int] = (0, 0)
 
-    def amount(self, since: int, at: int) -> int | None:
-        """What is usually used from one moment to another, base units; None where too little is known around them."""
-        first, behind = periods.floor(since, "hour"), periods.floor(at - 1, "hour") + HOUR_MS
+    def amount(self, since: int, at: int, within: tuple[int, int] | None = None) -> int | None:
+        """What is usually used from one moment to another, base units; None where too little is known around them.
+
+        Of a part of a time that says nothing of what is usual, the weeks before and after are those of `within`, the whole time.
+        """
+        begin, end = within or (since, at)
+        first, behind = periods.floor(begin, "hour"), periods.floor(end - 1, "hour") + HOUR_MS
         before = self._means(first - WEEKS_MS, first, near=first)
         after = self._means(behind, behind + WEEKS_MS, near=behind)
         if before is None and after is None:
@@ -52,7 +56,7 @@ class Usual:
         total = 0.0
         for hour in range(periods.floor(since, "hour"), at, HOUR_MS):
             within = (min(hour + HOUR_MS, at) - max(hour, since)) / HOUR_MS
-            way = (hour - since) / max(at - since, 1)
+            way = (hour - begin) / max(end - begin, 1)
             total += within * _between(_of(before, hour), _of(after, hour), min(max(way, 0.0), 1.0))
         return round(total)
 
