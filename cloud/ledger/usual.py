@@ -42,12 +42,12 @@ class Usual:
         self._known: dict[int, int] = {}
         self._loaded: tuple[int, int] = (0, 0)
 
-    def amount(self, since: int, at: int, within: tuple[int, int] | None = None) -> int | None:
+    def amount(self, since: int, at: int, whole: tuple[int, int] | None = None) -> int | None:
         """What is usually used from one moment to another, base units; None where too little is known around them.
 
-        Of a part of a time that says nothing of what is usual, the weeks before and after are those of `within`, the whole time.
+        Of a part of a time that says nothing of what is usual, the weeks before and after are those around the `whole` time.
         """
-        begin, end = within or (since, at)
+        begin, end = whole or (since, at)
         first, behind = periods.floor(begin, "hour"), periods.floor(end - 1, "hour") + HOUR_MS
         before = self._means(first - WEEKS_MS, first, near=first)
         after = self._means(behind, behind + WEEKS_MS, near=behind)
