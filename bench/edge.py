@@ -22,7 +22,7 @@ def run(folder: Path) -> None:
     ports = [free_port() for _ in range(BUSES)]
     profile = site.profile(folder / "sixty.yaml", FLOATS)
     buses = [{"id": f"b{n}", "gateway": "gw", "protocol": "modbus", "port": port} for n, port in enumerate(ports)]
-    devices = [{"id": f"d{n}", "profile": profile, "bus": f"b{n}", "unit_id": 1, "interval": 0.0001} for n in range(BUSES)]
+    devices = [{"id": f"d{n}", "profile": profile, "bus": f"b{n}", "unit_id": 1, "interval": 0.001} for n in range(BUSES)]
     stack = Stack(site.write(folder / "site", ["gw"], buses, devices), folder / "data", Clock())
     try:
         stack.processes.python("registers", "bench.registers", *map(str, ports))

@@ -17,7 +17,7 @@ _SECONDARY_AMPERES = 6.0
 """A meter behind transformers takes 1.5(6) or 5(6) A."""
 _TRANSFORMER_KWH = 630.0
 """A distribution transformer of usual size: a meter may show the primary side by itself, so its ratio of 1 says nothing."""
-_RATED_MARGIN = 2.0
+RATED_MARGIN = 2.0
 """The sub-metering guide of 2008 (分项能耗数据采集技术导则) is quoted as saying twice the branch's rated power; its text was not at
 hand."""
 _BY_CLASS = MappingProxyType({"energy_import": _TRANSFORMER_KWH, "energy_export": _TRANSFORMER_KWH, "volume": 250.0})
@@ -36,7 +36,7 @@ def capacity(site: Site, meter: Meter) -> Capacity | None:
     if meter.device is None or meter.point is None:
         return None
     if meter.rated is not None:
-        return Capacity(_RATED_MARGIN * meter.rated, "rated")
+        return Capacity(RATED_MARGIN * meter.rated, "rated")
     device = site.device_by_id[meter.device]
     by_class = _BY_CLASS.get(meter.point)
     if by_class is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from contract.profile import Fault
+from contract.profile import Fault, Interval
 from contract.yamlfile import Strict
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class LineSettings(Strict):
     """Silence after an answer before the next request. By default 3.5 characters on rtu, 5 ms on rtu_over_tcp, none on tcp."""
     pause_after_connect_ms: Annotated[float, Field(ge=0, le=60_000)] = 0.0
     """Silence after connecting, for a device that is deaf until it has come to itself."""
-    keep_alive: Annotated[float, Field(gt=0)] | None = None
+    keep_alive: Interval | None = None
     """Seconds without a request after which one register is read, for a device that closes a connection that rests."""
     echo: bool = False
     """Whether the line hears its own requests, as a two-wire adapter without echo suppression does."""

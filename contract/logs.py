@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Hashable
 
 import structlog
 
@@ -33,6 +35,22 @@ def set_up(level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+class Seldom:
+    """Which news to log: the same not again within so many seconds."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._logged: dict[Hashable, float] = {}
+
+    def news(self, what: Hashable) -> bool:
+        """Whether it was not logged lately; from now on it was."""
+        now = time.monotonic()
+        if now - self._logged.get(what, -self._every) < self._every:
+            return False
+        self._logged[what] = now
+        return True
 
 
 def _source(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

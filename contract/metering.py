@@ -7,10 +7,31 @@ from typing import TYPE_CHECKING
 
 from contract.point import POINTS, Kind
 from contract.profile import Fault
+from contract.yamlfile import nearest
 
 if TYPE_CHECKING:
     from contract.meter import Meter
     from contract.site import Site
+
+
+def unread(site: Site) -> Iterator[Fault]:
+    """Meters whose point no device has."""
+    for i, meter in enumerate(site.meters):
+        place = ("meters", i, "point")
+        if meter.device is None:
+            if meter.point is not None:
+                yield Fault(place, "expected a device beside it; a meter that is fed by hand has neither", meter.point)
+            continue
+        points = site.device_by_id[meter.device].model.points
+        if meter.point not in points:
+            yield Fault(place, f"expected a point of {meter.device}, got {meter.point!r}{nearest(meter.point or '', points)}", meter.point)
+
+
+def misdated(site: Site) -> Iterator[Fault]:
+    """Meters without a day on which they count."""
+    for i, meter in enumerate(site.meters):
+        if meter.commissioned is not None and meter.taken_out is not None and meter.taken_out <= meter.commissioned:
+            yield Fault(("meters", i, "taken_out"), f"expected a day after commissioned ({meter.commissioned})", str(meter.taken_out))
 
 
 def miscounted(site: Site) -> Iterator[Fault]:

@@ -24,6 +24,10 @@ FIRMWARE_CONFIGS = Path(__file__).resolve().parent.parent / "firmware_configs"
 """Beside contract/ in a checkout and in the installed wheel alike."""
 
 
+Interval = Annotated[float, Field(ge=0.001)]
+"""Seconds between two requests; readings are dated to the millisecond."""
+
+
 class Limits(_Strict):
     """Smallest and largest value that may be written, in the point's unit."""
 
@@ -64,7 +68,7 @@ class PointMap(_Strict):
     write_function: Literal[5, 6, 16] = 6
     counter: Literal["rising", "net"] = "rising"
     """`net`: it also runs backwards (what is fed in is taken off), so no main meter counts by it."""
-    modulus: float | None = None
+    modulus: Annotated[float, Field(gt=0)] | None = None
     """A counter rolls over to 0 here; in the point's unit. With a ratio it depends on the site and stands at the site's meter."""
     path: str | None = None
     """For JSON devices: where the value stands in a record, as keys joined by dots (`contract/json_path.py`); `$` is a bare number."""
@@ -98,7 +102,7 @@ class Profile(_Strict):
     protocol: str
     sources: list[str] = Field(min_length=1)
     notes: str = ""
-    interval: Annotated[float, Field(gt=0)] = 15.0
+    interval: Interval = 15.0
     """Seconds between two polls unless the site says otherwise."""
     serial: dict[str, int | str] = {}
     max_registers: Annotated[int, Field(ge=1, le=125)] = 120

@@ -12,13 +12,15 @@ from pydantic import Field, model_validator
 
 from contract import topics, yamlfile
 from contract.addressing import address, overheard
+from contract.countable import uncountable
+from contract.host import Host
 from contract.jt808.limits import TerminalLimits
 from contract.jt808.phone import PHONE_PATTERN
 from contract.lines import LineSettings, misuses
 from contract.meter import Meter
-from contract.metering import miscounted
+from contract.metering import miscounted, misdated, unread
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
-from contract.profile import FIRMWARE_CONFIGS, Fault, Place, Profile, load_profile, located
+from contract.profile import FIRMWARE_CONFIGS, Fault, Interval, Place, Profile, load_profile, located
 from contract.wiring import misplaced, miswired
 from contract.yamlfile import Strict, nearest
 
@@ -83,14 +85,18 @@ class Bus(LineSettings):
     gateway: Id
     protocol: Literal["modbus", "mqtt", "jt808"]
     framing: Literal["tcp", "rtu_over_tcp", "rtu"] = "tcp"
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 502
     serial_port: str = ""
-    baud: int = 9600
+    baud: Annotated[int, Field(gt=0)] = 9600
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     terminals: TerminalLimits = TerminalLimits()
     """What the terminals of a JT/T 808 bus may take of the gateway."""
+
+
+Ratio = Annotated[float, Field(ge=1e-6, le=1e6)]
+"""Of transformers: beyond any that is built, and within what the ledger's numbers can show."""
 
 
 class Vehicle(Strict):
@@ -121,9 +127,9 @@ class Device(Strict):
     compound: Id | None = None
     building: Id | None = None
     floor: int | None = None
-    interval: Annotated[float, Field(gt=0)] | None = None
-    ct: Annotated[float, Field(gt=0)] = 1.0
-    pt: Annotated[float, Field(gt=0)] = 1.0
+    interval: Interval | None = None
+    ct: Ratio = 1.0
+    pt: Ratio = 1.0
     vehicle: Vehicle | None = None
 
     @property
@@ -144,8 +150,8 @@ class Site(Strict):
     name: Text
     group: Id
     """District code; the Sparkplug group id."""
-    latitude: float
-    longitude: float
+    latitude: Latitude
+    longitude: Longitude
     compounds: list[Compound]
     units: list[Unit]
     gateways: list[Gateway]
@@ -246,8 +252,10 @@ class _Wired(Site):
         faults = unloadable or [
             *_unreachable(self),
             *misuses(self),
-            *_unread(self),
+            *unread(self),
             *miscounted(self),
+            *misdated(self),
+            *uncountable(self),
             *miswired(self),
             *misplaced(self),
         ]
@@ -324,14 +332,6 @@ def _unreachable(site: Site) -> Iterator[Fault]:
         )
 
 
-def _unread(site: Site) -> Iterator[Fault]:
-    for i, meter in enumerate(site.meters):
-        if meter.device and meter.point not in site.device_by_id[meter.device].model.points:
-            points = site.device_by_id[meter.device].model.points
-            said = f"expected a point of {meter.device}, got {meter.point!r}{nearest(meter.point or '', points)}"
-            yield Fault(("meters", i, "point"), said, meter.point)
-
-
 def shipped_site(name: str) -> Path:
     """The folder of a site that ships with the product."""
     return FIRMWARE_CONFIGS / "sites" / name
@@ -346,10 +346,13 @@ def site_documents(folder: Path) -> dict[str, yamlfile.Document]:
     """The *.yaml of a site's folder by the top-level fields that stand in them.
 
     Raises:
-        ConfigError: There are none, one is no YAML, or a field stands in two.
+        ConfigError: There are none, one is no YAML, a field stands in two, or a file is called as if it were one of them.
     """
     if not folder.is_dir():
         raise yamlfile.ConfigError(f"{folder}: no such folder; expected a site with *.yaml files")
+    ignored = [path for path in sorted(folder.iterdir()) if _overlooked(path)]
+    if ignored:
+        raise yamlfile.ConfigError("\n".join(f"{path}: expected a name that ends with .yaml; no other file is read" for path in ignored))
     documents: dict[str, yamlfile.Document] = {}
     for path in sorted(folder.glob("*.yaml")):
         document = yamlfile.Document(path)
@@ -360,6 +363,12 @@ def site_documents(folder: Path) -> dict[str, yamlfile.Document]:
     if not documents:
         raise yamlfile.ConfigError(f"{folder}: no *.yaml in it; expected a site")
     return documents
+
+
+def _overlooked(path: Path) -> bool:
+    """Whether a file would not be read though it looks like a part of a site; a schema that an editor wants beside it does not."""
+    alike = path.suffix.lower() in {".yaml", ".yml", ".json"} and not path.name.endswith(".schema.json")
+    return alike and path.suffix != ".yaml" and path.is_file()
 
 
 def load_site(folder: Path) -> Site:

@@ -41,7 +41,8 @@ def miswired(site: Site) -> Iterator[Fault]:
 
 
 def misplaced(site: Site) -> Iterator[Fault]:
-    """Devices that cannot be what they are used as."""
+    """Devices that cannot be what they are used as, or where they are said to be."""
+    yield from _unhoused(site)
     for i, zone in enumerate(site.zones):
         if not any(point in site.device_by_id[zone.device].model.points for point in _ROOM):
             yield Fault(("zones", i, "device"), f"expected a device of a room; its profile has none of {', '.join(_ROOM)}", zone.device)
@@ -54,6 +55,25 @@ def misplaced(site: Site) -> Iterator[Fault]:
             yield Fault(
                 ("devices", i, "vehicle"), f"expected none: the profile is of class {device.model.device_class}", device.vehicle.plate
             )
+
+
+def _unhoused(site: Site) -> Iterator[Fault]:
+    """Houses of another compound, and floors that a house has not."""
+    homes = {house.id: (compound.id, house.floors) for compound in site.compounds for house in compound.buildings}
+    for i, device in enumerate(site.devices):
+        if device.building is None:
+            continue
+        home, floors = homes[device.building]
+        if device.compound not in {None, home}:
+            yield Fault(("devices", i, "building"), f"expected a house of {device.compound}; this one stands in {home}", device.building)
+        if device.floor is not None and device.floor > floors:
+            yield Fault(("devices", i, "floor"), f"expected at most {floors}, as many as {device.building} has", device.floor)
+    for i, group in enumerate(site.elevator_groups):
+        floors = homes[group.building][1]
+        stops = [(("common_floors",), group.common_floors), *((("cars", j, "served"), car.served) for j, car in enumerate(group.cars))]
+        for place, asked in stops:
+            if max(asked, default=0) > floors:
+                yield Fault(("elevator_groups", i, *place), f"expected at most {floors}, as many as {group.building} has", max(asked))
 
 
 class Unlike(NamedTuple):

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from contract import yamlfile
 from contract.certificates import authority
+from contract.host import Host
 from contract.jt808.limits import TerminalLimits
 from contract.secret import SecretError, read_secret
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
@@ -23,7 +24,7 @@ from contract.yamlfile import Strict, nearest
 class Broker(Strict):
     """Where the MQTT broker is and who we are there."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     user: str = ""
     password_file: Path | None = None
@@ -66,7 +67,7 @@ def _secret(path: Path | None) -> str | None:
 class BusAddress(Strict):
     """Where a bus really is, when it is not where the site file says."""
 
-    host: str | None = None
+    host: Host | None = None
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
     framing: Literal["tcp", "rtu_over_tcp", "rtu"] | None = None
     serial_port: str | None = None

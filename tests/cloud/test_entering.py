@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.ledger.known_meters import check_meters
 from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.registry.dated import SITE_FILE
 from cloud.registry.entering import By, EntryRefused, Plan, enter_site, entered
 from contract.site import Site, load_site, shipped_site
-from contract.yamlfile import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -108,16 +106,6 @@ def test_a_changed_file_takes_effect_but_not_over_people(engine: sa.Engine, site
         ("headcount", "2020-01-01"): site.units[0].headcount,
         ("headcount", "2026-11-28"): 999.0,
     }
-
-
-def test_a_meter_that_could_never_be_counted_is_refused(site: Site) -> None:
-    """A point whose unit its energy is not counted in ends the start, with the meter and the units that would do."""
-    check_meters(site)
-    data = site.model_dump(mode="json")
-    number = next(i for i, meter in enumerate(data["meters"]) if meter["energy"] == "electricity")
-    data["meters"][number]["energy"] = "coal"
-    with pytest.raises(ConfigError, match=r"meters: c1-e-main: point: coal is not counted in 'kWh'; expected one of g, kg, t"):
-        check_meters(Site.model_validate(data))
 
 
 def test_fuel_of_cars_is_main_without_saying_so(engine: sa.Engine, site: Site) -> None:

@@ -134,6 +134,14 @@ CONFIGURATIONS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"buses": {"line": {"framing": "rtu"}}}, "gw.yaml:5: buses.line: expected a serial_port, since the framing of line is rtu"),
     ({"retain_days": True}, "gw.yaml:4: retain_days: expected a number or a text, not yes or no, got True"),
+    (
+        {"broker": {"host": "tcp://broker"}},
+        "gw.yaml:5: broker.host: expected a name or an address, without scheme, port and brackets, got 'tcp://broker'",
+    ),
+    (
+        {"buses": {"line": {"host": "10.0.0.1:502"}}},
+        "gw.yaml:6: buses.line.host: expected a name or an address, without scheme, port and brackets, got '10.0.0.1:502'",
+    ),
 ]
 
 
@@ -253,6 +261,12 @@ def test_each_program_refuses_a_wrong_site(program: str, arguments: list[str], p
     before, after, said = SITES[3]
     place.site(before, after)
     refused(place.run(program, *arguments), f"site.yaml:13: {said}")
+
+
+def test_the_edge_refuses_what_its_lines_cannot_be(place: Place) -> None:
+    """A baud rate of 0 passed the check and ended in a division by it."""
+    place.site("port: 1", "framing: rtu, serial_port: /dev/ttyUSB0, baud: 0, parity: N, stop_bits: 1")
+    refused(place.run("edge", "check", "--config", "gw.yaml"), "site.yaml:10: buses.0.baud: Input should be greater than 0, got 0")
 
 
 @pytest.mark.parametrize(("before", "after", "said"), SITES)
