@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud.ledger import periods
@@ -32,7 +33,9 @@ from cloud.registry import tables
 from cloud.registry.database import upsert, writing
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
+from contract.logs import Seldom
 
+log = structlog.get_logger()
 UNUSABLE = "counter_unusable"
 """Kind of the event for a sample that does not fit the ledger."""
 _KINDS = (UNUSABLE, *(f"counter_{kind}" for kind in Kind))
@@ -47,6 +50,10 @@ _INSERT = {
     for style, mark in (("qmark", "?"), ("pyformat", "%s"))
 }
 """By the driver's way to write a parameter: years of hours go in at once, and to build a statement for each costs more than it."""
+
+
+_FAULTS = Seldom(3600.0)
+"""Of meters that cannot be counted: the same one is told once an hour."""
 
 
 class UnknownMeterError(LookupError):
@@ -89,13 +96,8 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
         StoreDown: The time-series store cannot be asked; meters done until then stay done.
         sqlalchemy.exc.OperationalError: The database cannot be asked.
     """
-    table = tables.touched
-    waiting: defaultdict[str, _Generations] = defaultdict(dict)
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(table.c.meter, table.c.hour, table.c.generation).order_by(table.c.hour.desc()).limit(limit))
-        for meter, hour, generation in rows:
-            waiting[meter][hour] = generation
-        known = load_meters(connection, waiting)
+        waiting, known = _waiting(connection, limit)
     for name, generations in waiting.items():
         if name in known:
             _settle_meter(engine, telemetry, known[name], generations)
@@ -103,6 +105,27 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
             with writing(engine).begin() as connection:
                 _clear(connection, name, generations)
     return sum(map(len, waiting.values()))
+
+
+def _waiting(connection: sa.Connection, limit: int) -> tuple[Mapping[str, _Generations], Mapping[str, Known]]:
+    """The newest touched hours by meter, and the meters.
+
+    Hours of a meter with a fault stay until its settings are right; taken among the others, they would keep these out for ever.
+    """
+    touched, left = tables.touched.c, set[str]()
+    newest = sa.select(touched.meter, touched.hour, touched.generation).order_by(touched.hour.desc()).limit(limit)
+    while True:
+        waiting: defaultdict[str, _Generations] = defaultdict(dict)
+        for meter, hour, generation in connection.execute(newest.where(touched.meter.not_in(left)) if left else newest):
+            waiting[meter][hour] = generation
+        known = load_meters(connection, waiting)
+        faulty = {name: meter.fault for name, meter in known.items() if meter.fault}
+        if not faulty:
+            return waiting, known
+        for name, fault in faulty.items():
+            if _FAULTS.news((name, fault)):
+                log.error("a meter cannot be counted; its hours wait until its settings are right", meter=name, reason=fault)
+        left |= faulty.keys()
 
 
 def _settle_meter(engine: sa.Engine, telemetry: Telemetry, meter: Known, generations: _Generations) -> None:

@@ -64,7 +64,10 @@ def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> Non
         except ValueError as error:
             raise RecordError(f"last, first: {error}") from error
         row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
-        check_exchange(connection, load_meters(connection, [change.meter])[change.meter], change.at, last, first)
+        meter = load_meters(connection, [change.meter])[change.meter]
+        if meter.fault:
+            raise RecordError(f"meter: expected one that the ledger can count: {meter.fault}")
+        check_exchange(connection, meter, change.at, last, first)
         _check_single(connection, change)
         upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
         hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}

@@ -119,16 +119,21 @@ def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
     device, meter = tables.device.c, tables.meter.c
     with engine.connect() as connection:
         rows = connection.execute(sa.select(device.grp, device["class"], device.id).order_by(device.grp, device.id)).all()
-        ids = connection.execute(sa.select(meter.id).where(meter.device.is_not(None))).scalars().all()
+        metered = connection.execute(sa.select(meter.id, meter.grp, meter.device).where(meter.device.is_not(None)))
+        counts = {row.id: (row.grp, row.device) for row in metered}
         offsets = {
             group: load_offsets(connection, group, [row[2] for row in rows if row[0] == group]) for group in {row[0] for row in rows}
         }
         by_device: defaultdict[tuple[str, str], list[tuple[Known, Counter]]] = defaultdict(list)
-        for known in load_meters(connection, ids).values():
+        faulty = set()
+        for known in load_meters(connection, counts).values():
+            if known.fault:
+                faulty.add(counts[known.id])
             if known.counter is not None:
                 by_device[known.group, known.counter.device].append((known, known.counter))
     for group, device_class, name in rows:
-        yield _Device(engine, telemetry, (group, device_class, name), by_device[group, name], offsets[group].get(name, ()))
+        if (group, name) not in faulty:  # what it must keep is known once its meter can be counted
+            yield _Device(engine, telemetry, (group, device_class, name), by_device[group, name], offsets[group].get(name, ()))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.ledger.base_units import ENERGIES, scale, to_base
+from cloud.ledger.base_units import ENERGIES, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.recorded import Learnt, Recorded, load_recorded
@@ -19,8 +19,6 @@ from cloud.registry import tables
 from cloud.registry.clocks import Offset, load_offsets, undecided
 from cloud.registry.stated import stated
 from contract.point import POINTS
-from contract.site import Site
-from contract.yamlfile import ConfigError
 
 _RATE_POINTS = MappingProxyType({"energy_import": ("power", 1.0), "volume": ("flow", 1000.0)})
 """Of a counter: the point that says how fast it counts, and base units in an hour at 1 of its unit (W: Wh, m3/h: L or dm3)."""
@@ -82,16 +80,21 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A meter as the registry has it; without a counter it is fed by hand."""
+    """A meter as the registry has it; without a counter it is fed by hand.
+
+    Attributes:
+        fault: Why it cannot be counted by what was entered of it; empty if it can.
+    """
 
     id: str
     group: str
     energy: str
     counter: Counter | None
+    fault: str = ""
 
 
 def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Known]:
-    """The meters of these ids that the registry has."""
+    """The meters of these ids that the registry has; one whose settings the ledger cannot take says why, and harms no other."""
     meter, device = tables.meter.c, tables.device.c
     joined = tables.meter.outerjoin(tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
     query = sa.select(tables.meter, device["class"], device.interval).select_from(joined).where(meter.id.in_(list(ids)))
@@ -104,29 +107,23 @@ def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Know
     found = {}
     for row in rows:
         group, device_id = row["grp"], row["device"]
-        counter = _counter(row, recorded[row["id"]], clocks[group].get(device_id, ()))
+        try:
+            counter = _counter(row, recorded[row["id"]], clocks[group].get(device_id, ()))
+        except ValueError as error:
+            found[row["id"]] = Known(row["id"], group, row["energy"], None, str(error))
+            continue
         if counter is not None:
             counter = replace(counter, undecided=late[group].get(device_id, ()))
         found[row["id"]] = Known(row["id"], group, row["energy"], counter)
     return found
 
 
-def check_meters(site: Site) -> None:
-    """Refuse a site with a meter that would never be counted.
+def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]) -> Counter | None:
+    """The counter of a meter; None if it has none, or the ledger cannot count that point as this energy.
 
     Raises:
-        ConfigError: Which meter, and what its energy is counted in.
+        ValueError: An amount that was entered does not fit the ledger.
     """
-    for meter in site.meters:
-        if meter.device is not None and meter.point in POINTS:
-            try:
-                scale(meter.energy, POINTS[meter.point].unit.value)
-            except ValueError as error:
-                raise ConfigError(f"{site.id}: meters: {meter.id}: point: {error}") from error
-
-
-def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]) -> Counter | None:
-    """The counter of a meter; None if it has none, or the ledger cannot count that point as this energy."""
     point: Any = POINTS.get(row["point"] or "")
     if row["device"] is None or row["class"] is None or point is None:
         return None

@@ -6,11 +6,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from cloud.ledger import book, worker
-from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.exchanges import Change, record_exchange
+from cloud.ledger.keeping import Keep, thin
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.recorded import RecordError
+from cloud.registry import tables
+from cloud.registry.database import writing
 from cloud.telemetry.base import Sample, StoreDown
 from contract.clock import Clock, parse_time
+from contract.logs import Seldom
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -60,3 +68,50 @@ async def test_history_is_waited_for(books: Books, monkeypatch: pytest.MonkeyPat
     state = worker.State()
     await worker._calm(books.engine, state)
     assert state.backlog == 13_100
+
+
+def set_modulus(books: Books, value: float | None) -> None:
+    """As an earlier version entered it."""
+    meter = tables.meter
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.update(meter).where(meter.c.id == "power").values(modulus=value))
+
+
+def waiting(books: Books) -> list[str]:
+    return sorted(meter for (meter,) in books.rows(sa.select(tables.touched.c.meter)))
+
+
+def test_settings_that_the_ledger_cannot_take_stop_their_meter_only(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are settled, even where its newer hours fill a pass; it is told once an hour, and counted when it is right again."""
+    monkeypatch.setattr(book, "_FAULTS", Seldom(3600.0))
+    set_modulus(books, 2.0**64)
+    books.read("water", {BEGIN: 1.0, BEGIN + HOUR_MS: 2.0})
+    books.read("power", {BEGIN + n * HOUR_MS: float(n) for n in range(2, 5)})
+    with capture_logs() as logs:
+        assert [book.settle(books.engine, books.telemetry, 2) for _ in range(2)] == [2, 0]
+    assert [(line["event"], line["meter"], line["reason"]) for line in logs] == [
+        (
+            "a meter cannot be counted; its hours wait until its settings are right",
+            "power",
+            "electricity: 1.8446744073709552e+19 kWh does not fit the ledger (int64 of Wh)",
+        )
+    ]
+    assert [amount for _, _, amount in books.parts("water")] == [1000]
+    assert (books.parts("power"), waiting(books)) == ([], ["power"] * 3)
+    set_modulus(books, None)
+    assert books.settle() == 3
+    assert ([amount for _, _, amount in books.parts("power")], waiting(books)) == ([1000, 1000], [])
+
+
+def test_a_meter_that_cannot_be_counted_keeps_its_readings_and_has_no_exchange(books: Books) -> None:
+    """Nobody knows yet which of them its ledger will need, or what its counter may do."""
+    readings = {BEGIN + n * 60_000: 100 + 0.01 * n for n in range(2 * 1440)}
+    books.read("power", readings)
+    books.settle()
+    set_modulus(books, 2.0**64)
+    now = BEGIN + 100 * DAY_MS
+    assert thin(books.engine, books.telemetry, Keep(90, 0), now).counters == 0
+    with pytest.raises(RecordError, match=r"^meter: expected one that the ledger can count: electricity: 1\.8"):
+        record_exchange(books.engine, Change("power", BEGIN + HOUR_MS, 100.6, 0.0, "broken"), "wang", now)
+    set_modulus(books, None)
+    assert thin(books.engine, books.telemetry, Keep(90, 0), now).counters > 0
