@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from contract.site import Unit
 
@@ -71,6 +72,8 @@ def next_rows(rows: Rows, asked: Wanted, day: date) -> Rows:
     """
     first_change = min(asked.changes, default=None)
     found = {at: value for at, value in rows.items() if first_change is None or at < first_change}
+    if asked.since is not None:
+        found = _begun(found, asked.value, asked.since)
     last = max(found, default=None)
     if last is None:
         found[VALID_FROM] = asked.value
@@ -84,6 +87,25 @@ def next_rows(rows: Rows, asked: Wanted, day: date) -> Rows:
     return found | asked.changes
 
 
+def _begun(rows: Rows, value: Decimal, since: str) -> Rows:
+    """The rows of a unit with its first day where the files say that it is.
+
+    What held on its first day as it was known until now holds from there; `value`, if it had none or comes back. A time in which it was
+    gone before that day stays.
+    """
+    days = sorted(rows)
+    begins = [at for at, before in zip(days, [None, *days], strict=False) if rows[at] and not (before and rows[before])]
+    if since in begins:
+        return rows
+    gone = max((at for at in days if at < since and not rows[at]), default="")
+    begin = next((at for at in begins if at > gone), since)
+    lived = {at: held for at, held in rows.items() if at >= begin and held}
+    earlier = {at: held for at, held in rows.items() if at < min(begin, since)}
+    nothing = {VALID_FROM: Decimal(0)} if since > VALID_FROM and not earlier else {}
+    later = {at: held for at, held in lived.items() if at > max(begin, since)}
+    return nothing | earlier | {since: holds(lived, max(begin, since)) or value} | later
+
+
 def retired_rows(rows: Rows, day: date) -> Rows:
     """The rows of a unit that there is no more from a day on."""
     return {at: value for at, value in rows.items() if at < day.isoformat()} | {day.isoformat(): Decimal(0)}
@@ -95,8 +117,18 @@ def holds(rows: Rows, day: str) -> Decimal | None:
     return rows[max(earlier)] if earlier else None
 
 
-def told(before: Rows, after: Rows) -> Sequence[tuple[str, Decimal | None, Decimal | None]]:
-    """What changes: the day, what held from it until now, and what will."""
+class Told(NamedTuple):
+    """What changes from a day on: what held, and what will; until the day from which both say the same again, if there is one."""
+
+    at: str
+    until: str | None
+    old: Decimal | None
+    new: Decimal | None
+
+
+def told(before: Rows, after: Rows) -> Sequence[Told]:
+    """What changes, day by day."""
     days = sorted({*before, *after})
-    found = [(at, holds(before, at), holds(after, at)) for at in days]
-    return [(at, old, new) for at, old, new in found if old != new]
+    same = {at: holds(before, at) == holds(after, at) for at in days}
+    following = zip(days, [*days[1:], None], strict=False)
+    return [Told(at, end if end and same[end] else None, holds(before, at), holds(after, at)) for at, end in following if not same[at]]

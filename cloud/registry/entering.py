@@ -128,7 +128,7 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
         by: Who, when, and from which day on.
 
     Raises:
-        EntryRefused: Another district's site was entered, or the day lies before one that has a value already.
+        EntryRefused: Another district's site was entered, the day lies before one that has a value already, or a unit lost its first day.
     """
     kept, old = _before(connection, site.group)
     names = {table.name: _renames(connection, table, items) for table, items in ((tables.unit, site.units), (tables.meter, site.meters))}
@@ -137,6 +137,7 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
             renamed(connection, table, was, name)
     new = document(site)
     before = None if old is None else reference(old, names["unit"], names["meter"])
+    _begun(before, site.units)
     changes = [Change("renamed", kind, name, f"was {was}") for kind, found in names.items() for was, name in found.items()]
     changes += () if before is None else differences(before, new)
     changes += _ratios(connection, site, by)
@@ -170,6 +171,15 @@ def _before(connection: sa.Connection, group: str) -> tuple[Document | None, Doc
         return None, None
     lists = {"units": tables.unit, "devices": tables.device, "meters": tables.meter, "compounds": tables.compound}
     return None, {field: list(_items(connection, table)) for field, table in lists.items()}
+
+
+def _begun(before: Document | None, units: Sequence[Unit]) -> None:
+    """Refuse a unit whose first day was taken out of the files: was it always there, or is the day still right?"""
+    known = {unit["id"]: unit.get("since") for unit in (before or {}).get("units", ())}
+    for unit in units:
+        if unit.since is None and known.get(unit.id) is not None:
+            said = f"expected {known[unit.id]}, as it was entered, or another day ({dated.VALID_FROM} if it was always there), got none"
+            raise EntryRefused(f"units: {unit.id}: since: {said}")
 
 
 def _items(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
@@ -225,7 +235,7 @@ def _people(connection: sa.Connection, site: Site, by: By, *, first: bool) -> It
                 raise EntryRefused(f"--from: {name}: {kind}: {error}") from error
             _denominators(connection, name, kind, before, {at: value for at, value in after.items() if at not in others})
             if not first:
-                yield from (Change("changed", "unit", name, _said(kind, *found)) for found in dated.told(before, after))
+                yield from (Change("changed", "unit", name, _said(kind, found)) for found in dated.told(before, after))
 
 
 def _next(unit: Unit | None, kind: str, before: dated.Rows, by: By, *, first: bool, others: set[str]) -> dated.Rows:
@@ -258,9 +268,9 @@ def _series(connection: sa.Connection, kind: str) -> dict[str, tuple[dated.Rows,
     return found
 
 
-def _said(kind: str, at: str, old: Decimal | None, new: Decimal | None) -> str:
-    shown = ["unknown" if value is None else f"{value.normalize():f}" for value in (old, new)]
-    return f"{kind} {shown[0]} -> {shown[1]} from {at}"
+def _said(kind: str, told: dated.Told) -> str:
+    old, new = ("unknown" if value is None else f"{value.normalize():f}" for value in (told.old, told.new))
+    return f"{kind} {old} -> {new} from {told.at}" + (f" until {told.until}" if told.until else "")
 
 
 def _ratios(connection: sa.Connection, site: Site, by: By) -> Iterator[Change]:

@@ -153,7 +153,7 @@ def test_a_dated_series_of_the_file_is_entered_as_it_stands(engine: sa.Engine, s
         ("headcount", "2026-07-01"): 95,
     }
     again = seed(engine, small(units={"u1": {"changes": changes[1:]}}), "2026-11-02")
-    assert said(again) == ["changed unit u1: headcount 90 -> 80 from 2025-07-01"]
+    assert said(again) == ["changed unit u1: headcount 90 -> 80 from 2025-07-01 until 2026-07-01"]
 
 
 def test_a_day_before_one_that_has_a_value_is_refused(engine: sa.Engine, small: Callable[..., Site]) -> None:

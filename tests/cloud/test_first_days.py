@@ -1,0 +1,109 @@
+"""The first day of an institution (`since`), added, corrected and taken out after the institution was entered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.registry import tables
+from cloud.registry.entering import By, EntryRefused, Plan, enter_site
+from contract.site import Site
+
+UNIT = {"name": {"zh": "名", "en": "Name"}, "compound": "c", "headcount": 50, "area": 500}
+
+
+@pytest.fixture
+def engine(database: sa.Engine) -> sa.Engine:
+    return database
+
+
+def seed(engine: sa.Engine, site: Site, day: str = "2026-11-28") -> Plan:
+    return enter_site(engine, site, By("wang", 0, date.fromisoformat(day)))
+
+
+def said(plan: Plan) -> list[str]:
+    return [str(change) for change in plan.changes]
+
+
+def people(engine: sa.Engine, unit: str) -> dict[str, float]:
+    row = tables.denominator.c
+    with engine.connect() as connection:
+        query = sa.select(row.valid_from, row.value).where(row.unit == unit, row.kind == "headcount")
+        return {at: float(value) for at, value in connection.execute(query)}
+
+
+@pytest.mark.parametrize(
+    ("since", "told", "held"),
+    [
+        ("2026-03-01", ["0 -> 50 from 2026-03-01 until 2026-06-01"], {"2020-01-01": 0, "2026-03-01": 50}),
+        ("2026-09-01", ["50 -> 0 from 2026-06-01 until 2026-09-01"], {"2020-01-01": 0, "2026-09-01": 50}),
+        ("2020-01-01", ["0 -> 50 from 2020-01-01 until 2026-06-01"], {"2020-01-01": 50}),
+        ("2026-06-01", [], {"2020-01-01": 0, "2026-06-01": 50}),
+    ],
+)
+def test_a_first_day_that_is_corrected_is_told_and_holds(
+    engine: sa.Engine, small: Callable[..., Site], since: str, told: list[str], held: dict[str, float]
+) -> None:
+    """The files' own day restates as their `changes` do; what holds today has no new row, and entered again nothing changes."""
+    seed(engine, small())
+    seed(engine, small(units={"u3": UNIT | {"since": "2026-06-01"}}), "2026-07-01")
+    moved = small(units={"u3": UNIT | {"since": since}})
+    changes = said(seed(engine, moved, "2026-11-28"))
+    assert [line for line in changes if "headcount" in line] == [f"changed unit u3: headcount {text}" for text in told]
+    assert people(engine, "u3") == held
+    assert said(seed(engine, moved, "2026-11-29")) == []
+
+
+def test_a_first_day_of_a_unit_that_was_always_there(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """Added later, it takes people and area off the time before, keeps what came since, and a number that changes holds from today."""
+    seed(engine, small())
+    seed(engine, small(units={"u1": {"headcount": 95}}), "2026-06-01")
+    plan = said(seed(engine, small(units={"u1": {"headcount": 99, "since": "2026-03-01"}}), "2026-11-28"))
+    assert plan == [
+        "changed unit u1: headcount 80 -> 0 from 2020-01-01 until 2026-03-01",
+        "changed unit u1: headcount 95 -> 99 from 2026-11-28",
+        "changed unit u1: area 3000 -> 0 from 2020-01-01 until 2026-03-01",
+    ]
+    assert people(engine, "u1") == {"2020-01-01": 0, "2026-03-01": 80, "2026-06-01": 95, "2026-11-28": 99}
+
+
+def test_a_first_day_that_is_taken_out_is_refused(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """Nobody can tell whether the day was wrong or is only no longer written; the line says what to write, and nothing changes."""
+    seed(engine, small(units={"u3": UNIT | {"since": "2026-06-01"}}), "2026-07-01")
+    expected = r"^units: u3: since: expected 2026-06-01, as it was entered, or another day \(2020-01-01 if it was always there\), got none$"
+    with pytest.raises(EntryRefused, match=expected):
+        seed(engine, small(units={"u3": UNIT}))
+    assert people(engine, "u3") == {"2020-01-01": 0, "2026-06-01": 50}
+    seed(engine, small(units={"u3": UNIT | {"since": "2020-01-01"}}))
+    assert people(engine, "u3") == {"2020-01-01": 50}
+
+
+@pytest.mark.parametrize(
+    ("since", "held"),
+    [
+        (None, {"2020-01-01": 50, "2026-06-01": 0, "2026-11-28": 50}),
+        ("2026-08-01", {"2020-01-01": 50, "2026-06-01": 0, "2026-08-01": 50}),
+        ("2026-05-01", {"2020-01-01": 0, "2026-05-01": 50}),
+    ],
+)
+def test_a_unit_that_comes_back_begins_on_its_day(
+    engine: sa.Engine, small: Callable[..., Site], since: str | None, held: dict[str, float]
+) -> None:
+    """The time in which it was gone before that day stays; a day before it was gone says that it was not."""
+    seed(engine, small(units={"u3": UNIT}))
+    seed(engine, small(), "2026-06-01")
+    back = small(units={"u3": UNIT | ({} if since is None else {"since": since})})
+    seed(engine, back, "2026-11-28")
+    assert people(engine, "u3") == held
+    assert said(seed(engine, back, "2026-11-29")) == []
+
+
+def test_a_first_day_and_dated_changes_are_entered_together(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """A day before the first change, whatever was known of the unit until now."""
+    seed(engine, small(units={"u3": UNIT | {"since": "2026-06-01"}}))
+    changes = [{"since": "2026-05-01", "headcount": 60}]
+    seed(engine, small(units={"u3": UNIT | {"since": "2026-03-01", "changes": changes}}))
+    assert people(engine, "u3") == {"2020-01-01": 0, "2026-03-01": 50, "2026-05-01": 60}
