@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -105,7 +106,7 @@ class Known:
         with engine.connect() as connection:
             for row in connection.execute(sa.select(tables.device)).mappings():
                 self.place(row["grp"], row["id"], Placed(row["class"], row["gateway"]))
-            for row in connection.execute(sa.select(tables.meter).where(tables.meter.c.device.is_not(None))).mappings():
+            for row in connection.execute(_counted()).mappings():
                 self.meters[row["grp"], row["device"]].setdefault(row["point"], []).append(row["id"])
             for row in connection.execute(sa.select(tables.node)).mappings():
                 self.nodes[row["grp"], row["id"]] = Node(row["outbox"], row["bd_seq"], row["online"])
@@ -140,6 +141,13 @@ class Known:
         for node in self.nodes.values():
             node.order.expected = None
             node.heard(at)
+
+
+def _counted() -> sa.CompoundSelect[Any]:
+    """Group, device and point of each meter, and of what counted it before: that may still have readings which come late."""
+    meter, earlier = tables.meter.c, tables.earlier_counter.c
+    now = sa.select(meter.grp, meter.device, meter.point, meter.id).where(meter.device.is_not(None))
+    return sa.union(now, sa.select(earlier.grp, earlier.device, earlier.point, earlier.meter))
 
 
 def _clocks(connection: sa.Connection) -> dict[Key, Source]:

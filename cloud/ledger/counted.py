@@ -14,7 +14,7 @@ from itertools import pairwise
 from operator import itemgetter
 
 from cloud.ledger import judging
-from cloud.ledger.base_units import all_to_base
+from cloud.ledger.breaks import Break
 from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, by_hours, levels_by_hour
 from cloud.ledger.judging import Judged
 from cloud.ledger.known_meters import Counter, Known
@@ -23,9 +23,9 @@ from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.path import Open, Path, ReopenedError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.placing import Placing, Record
+from cloud.ledger.seams import hourly, samples_of, seamed
 from cloud.ledger.settled import DECIDED, Level, Settled, goes_on
 from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected, stands_since
-from cloud.ledger.timed import Series, counter_samples
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS, Usual
 from cloud.telemetry.base import Aggregate, Telemetry
 
@@ -89,15 +89,15 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
     if meter.counter is None:
         found.ranges += [(start, end - HOUR_MS) for start, end in _ranges(touched)]
         return found
-    counter = meter.counter
-    read = partial(_samples, meter.energy, counter, telemetry, {})
-    placing = Placing(counter.rules, counter.limits_of, read, settled, touched)
+    counter = seamed(meter.counter, telemetry)
+    read = partial(samples_of, counter, meter.energy, telemetry, {})
+    placing = Placing(counter.rules, lambda sample: counter.at(sample[0]).limits_of(sample), read, settled, touched)
     found.placed = placing.moved()
     wanted = sorted({*touched, *_depending(settled, touched), *placing.depending()})
-    for start, end in _ranges(wanted, [row.valid_from for row in counter.learnt]):
+    for start, end in _ranges(wanted, sorted([*(row.valid_from for row in counter.learnt), *(one.until for one in counter.earlier)])):
         if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
             continue
-        _Pass(meter.energy, counter, telemetry, settled, placing, found, resumed).run(start, end)
+        _Pass(meter.energy, counter.at(start), counter, telemetry, settled, placing, found, resumed).run(start, end)
     return found
 
 
@@ -111,6 +111,11 @@ def _ranges(touched: Sequence[int], cuts: Sequence[int] = ()) -> list[tuple[int,
         else:
             spans.append((hour, hour + HOUR_MS))
     return spans
+
+
+def _behind(hour: int, changes: Sequence[Break]) -> int:
+    """An hour, or the next one behind the recorded change that it lies in."""
+    return max([hour, *(floor(one.at, "hour") + HOUR_MS for one in changes if floor(one.since, "hour") <= hour <= one.at)])
 
 
 def _depending(settled: Settled, touched: Sequence[int]) -> list[int]:
@@ -130,26 +135,13 @@ def _depending(settled: Settled, touched: Sequence[int]) -> list[int]:
     return found
 
 
-def _samples(energy: str, counter: Counter, telemetry: Telemetry, unusable: dict[int, str], start: int, end: int) -> list[Sample]:
-    """The counter's samples in [start, end) and their neighbours in base units; those that do not fit the ledger go to `unusable`."""
-    series = Series(counter.group, counter.device_class, counter.device, counter.point)
-    samples = counter_samples(telemetry, series, start, end, counter.offsets)
-    usable: list[Sample] = []
-    amounts = all_to_base([value for _, value in samples], energy, counter.unit)
-    for (at, _), amount in zip(samples, amounts, strict=True):
-        if isinstance(amount, str):
-            unusable[at] = amount
-        else:
-            usable.append((at, amount))
-    return usable
-
-
 @dataclass(slots=True)
 class _Pass:
-    """One range of a meter, counted anew."""
+    """One range of a meter, counted anew: judged by the counter of its begin, from the samples of all that the meter counted by."""
 
     energy: str
     counter: Counter
+    whole: Counter
     telemetry: Telemetry
     settled: Settled
     placing: Placing
@@ -269,13 +261,19 @@ class _Pass:
 
         While a counter is exchanged, what is shown is of both: its steps are those of the new one from the next hour on.
         """
-        found = [self.counter.next_lesson(start)]
-        if self.counter.float32 and path.times:
-            changes = self.placing.within(path.times[0], path.times[-1])
-            hours = sorted((hour, level) for hour, (_, level) in levels_by_hour(path).items() if hour >= start)
-            of_size = (hour + HOUR_MS for hour, level in hours if self.counter.limits_of((start, level)).step != limits.step)
-            found.append(next((at for at in of_size if not any(floor(c.since, "hour") <= at <= c.at for c in changes)), None))
-        return min((one for one in found if one is not None and one not in self.resumed), default=None)
+        changes = self.placing.within(path.times[0], path.times[-1]) if path.times else []
+        seams = [floor(one.until - 1, "hour") + HOUR_MS for one in self.whole.earlier if one.until > start]
+        found = [_behind(at, changes) for at in (*seams[:1], *self._resized(start, path, limits))]
+        lesson = self.counter.next_lesson(start)
+        return min((one for one in (*found, lesson) if one is not None and one not in self.resumed), default=None)
+
+    def _resized(self, start: int, path: Path, limits: Limits) -> list[int]:
+        """The first hour (ms) behind one after which a float32 counter moves by other steps, if there is any."""
+        if not self.counter.float32:
+            return []
+        hours = sorted((hour, level) for hour, (_, level) in levels_by_hour(path).items() if hour >= start)
+        of_size = (hour + HOUR_MS for hour, level in hours if self.counter.limits_of((start, level)).step != limits.step)
+        return [at for at in (next(of_size, None),) if at is not None]
 
     def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int, limits: Limits) -> tuple[Path, Judged]:
         counter = self.counter
@@ -321,25 +319,20 @@ class _Pass:
                 found.judgements[one.since, one.kind] = one
             if one.kind == UNDECIDED:
                 found.provisional.update(range(max(first, floor(one.since, "hour")), last + HOUR_MS, HOUR_MS))
-        for begin, end in self.counter.undecided:
-            found.provisional.update(range(max(first, floor(begin, "hour")), min(last, end) + 1, HOUR_MS))
+        for since, piece in self.whole.pieces():
+            for begin, end in piece.undecided:
+                open_from, open_until = floor(max(begin, since), "hour"), min(end, piece.until - 1)
+                found.provisional.update(range(max(first, open_from), min(last, open_until) + 1, HOUR_MS))
 
     def _samples(self, start: int, end: int) -> list[Sample]:
-        return _samples(self.energy, self.counter, self.telemetry, self.found.unusable, start, end)
+        return samples_of(self.whole, self.energy, self.telemetry, self.found.unusable, start, end)
 
     def _hourly(self, start: int, end: int) -> list[Sample]:
-        """The counter's last value of each hour."""
-        edges = range(start, end + HOUR_MS, HOUR_MS)
-        counter = self.counter
-        names = (counter.group, counter.device_class, counter.device, counter.point)
-        shown = self.telemetry.windows(*names, start, end, edges, Aggregate.LAST)
-        amounts = all_to_base([value for _, value in shown], self.energy, counter.unit)
-        # Of one that does not fit is told where it is counted.
-        return [(at, amount) for (at, _), amount in zip(shown, amounts, strict=True) if not isinstance(amount, str)]
+        return list(hourly(self.whole, self.energy, self.telemetry, start, end))
 
     def _drawn(self, start: int, end: int) -> int | None:
         """What the device's power or flow says was used while the counter stood; None where it said nothing for half of the time."""
-        counter, begin = self.counter, start + AVERAGED_MS + 1
+        counter, begin = self.whole.at(start), start + AVERAGED_MS + 1
         edges: list[int] = [begin, *range(floor(begin, "hour") + HOUR_MS, end, HOUR_MS), end]
         names = (counter.group, counter.device_class, counter.device, counter.rate_point)
         means = dict(self.telemetry.windows(*names, begin, end, edges, Aggregate.MEAN))

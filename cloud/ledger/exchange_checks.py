@@ -44,7 +44,8 @@ def check_exchange(connection: sa.Connection, meter: Known, at: int, last: int, 
         if value < 0:
             raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
     before, after = _around(connection, meter.id, at)
-    near = _Near(meter, meter.counter.limits_of(before or (at, last)), meter.counter.interval)
+    shown = before or (at, last)
+    near = _Near(meter, meter.counter.at(shown[0]).limits_of(shown), meter.counter.interval)
     if _fits_break(connection, near, at, (last, first)):
         return
     fault = None

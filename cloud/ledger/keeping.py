@@ -119,8 +119,7 @@ def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
     device, meter = tables.device.c, tables.meter.c
     with engine.connect() as connection:
         rows = connection.execute(sa.select(device.grp, device["class"], device.id).order_by(device.grp, device.id)).all()
-        metered = connection.execute(sa.select(meter.id, meter.grp, meter.device).where(meter.device.is_not(None)))
-        counts = {row.id: (row.grp, row.device) for row in metered}
+        counts = {row.id: (row.grp, row.device) for row in connection.execute(sa.select(meter.id, meter.grp, meter.device))}
         offsets = {
             group: load_offsets(connection, group, [row[2] for row in rows if row[0] == group]) for group in {row[0] for row in rows}
         }
@@ -129,8 +128,8 @@ def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
         for known in load_meters(connection, counts).values():
             if known.fault:
                 faulty.add(counts[known.id])
-            if known.counter is not None:
-                by_device[known.group, known.counter.device].append((known, known.counter))
+            for _, counter in known.counter.pieces() if known.counter is not None else ():
+                by_device[known.group, counter.device].append((known, counter))
     for group, device_class, name in rows:
         if (group, name) not in faulty:  # what it must keep is known once its meter can be counted
             yield _Device(engine, telemetry, (group, device_class, name), by_device[group, name], offsets[group].get(name, ()))
@@ -245,7 +244,8 @@ class _Around:
         self.measured -= other | open_hours
         rules = counter.rules
         judged = Settled(connection, known.group, known.id).reaching(day - RETURN_MS - DAY_MS, day + 2 * DAY_MS)
-        spans = spans_of(judged, [one.at for one in rules.exchanges], [one.at for one in rules.ratios])
+        seams = [one.until for one in (known.counter or counter).earlier]  # a seam may lie as far from its entry as a ratio's break
+        spans = spans_of(judged, [one.at for one in rules.exchanges], [*(one.at for one in rules.ratios), *seams])
         rates = [rules.limits.rate, *(row.rate for row in counter.learnt if rules.limits.rate_is_default)]
         rate = min((one for one in rates if one is not None), default=None)
         self.quiet = Quiet(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.ledger.base_units import ENERGIES, to_base
+from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.recorded import Learnt, Recorded, load_recorded
@@ -18,6 +19,7 @@ from cloud.ledger.shapes import LoadShape
 from cloud.registry import tables
 from cloud.registry.clocks import Offset, load_offsets, undecided
 from cloud.registry.stated import stated
+from cloud.telemetry.base import MAX_MS
 from contract.point import POINTS
 
 _RATE_POINTS = MappingProxyType({"energy_import": ("power", 1.0), "volume": ("flow", 1000.0)})
@@ -36,6 +38,8 @@ class Counter:
         rate_point: The device's point that says how fast the counter counts; empty if it has none.
         per_rate: Base units in an hour at 1 of that point's unit.
         interval: Time between two polls of its device, ms; 0 if that is not known.
+        until: When another counter took its place, ms, exclusive.
+        earlier: Those before it, each with nothing earlier of its own; by time.
     """
 
     group: str
@@ -54,6 +58,19 @@ class Counter:
     per_rate: float = 1.0
     per_unit: int = 1
     interval: int = 0
+    until: int = INT64_MAX
+    earlier: tuple[Counter, ...] = ()
+
+    def pieces(self) -> Iterator[tuple[int, Counter]]:
+        """The counters of the meter one after another, each with the time (ms) from which on it counts."""
+        since = -MAX_MS
+        for one in (*self.earlier, self):
+            yield since, one
+            since = one.until
+
+    def at(self, moment: int) -> Counter:
+        """The counter by which the meter counts at a moment (ms)."""
+        return next((one for one in self.earlier if moment < one.until), self)
 
     def limits_of(self, sample: Sample) -> Limits:
         """What the counter can do from a sample on: with what was learnt until then, and what a float32 of its size shows."""
@@ -80,7 +97,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A meter as the registry has it; without a counter it is fed by hand.
+    """A meter as the registry has it; without a counter it was always fed by hand.
 
     Attributes:
         fault: Why it cannot be counted by what was entered of it; empty if it can.
@@ -99,22 +116,46 @@ def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Know
     joined = tables.meter.outerjoin(tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
     query = sa.select(tables.meter, device["class"], device.interval).select_from(joined).where(meter.id.in_(list(ids)))
     rows = connection.execute(query).mappings().all()
-    recorded = load_recorded(connection, [row["id"] for row in rows])
-    groups = {row["grp"] for row in rows}
-    devices = {group: [row["device"] for row in rows if row["grp"] == group] for group in groups}
-    clocks = {group: load_offsets(connection, group, devices[group]) for group in groups}
-    late = {group: undecided(connection, group, devices[group]) for group in groups}
+    names = [row["id"] for row in rows]
+    recorded, earlier = load_recorded(connection, names), _earlier(connection, names)
+    devices: defaultdict[str, list[str]] = defaultdict(list)
+    for row in (*rows, *(one for past in earlier.values() for one in past)):
+        devices[row["grp"]].append(row["device"])
+    clocks = {group: load_offsets(connection, group, known) for group, known in devices.items()}
+    late = {group: undecided(connection, group, known) for group, known in devices.items()}
     found = {}
     for row in rows:
-        group, device_id = row["grp"], row["device"]
+        found[row["id"]] = _known(row, earlier[row["id"]], recorded[row["id"]], clocks[row["grp"]], late[row["grp"]])
+    return found
+
+
+def _known(
+    row: sa.RowMapping,
+    earlier: Sequence[sa.RowMapping],
+    recorded: Recorded,
+    clocks: Mapping[str, tuple[Offset, ...]],
+    late: Mapping[str, tuple[tuple[int, int], ...]],
+) -> Known:
+    """A meter with all that counted it, by time."""
+    of_time = []
+    for one in (*earlier, row):
         try:
-            counter = _counter(row, recorded[row["id"]], clocks[group].get(device_id, ()))
+            counter = _counter(one, recorded, clocks.get(one["device"], ()))
         except ValueError as error:
-            found[row["id"]] = Known(row["id"], group, row["energy"], None, str(error))
-            continue
+            return Known(row["id"], row["grp"], row["energy"], None, str(error))
         if counter is not None:
-            counter = replace(counter, undecided=late[group].get(device_id, ()))
-        found[row["id"]] = Known(row["id"], group, row["energy"], counter)
+            of_time.append(replace(counter, undecided=late.get(one["device"], ())))
+    newest = replace(of_time[-1], earlier=tuple(of_time[:-1])) if of_time else None
+    return Known(row["id"], row["grp"], row["energy"], newest)
+
+
+def _earlier(connection: sa.Connection, ids: Sequence[str]) -> defaultdict[str, list[sa.RowMapping]]:
+    """What some meters were counted by before, by time."""
+    past, meter = tables.earlier_counter, tables.meter.c
+    query = sa.select(past, meter.energy).join_from(past, tables.meter, meter.id == past.c.meter).where(past.c.meter.in_(ids))
+    found: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
+    for row in connection.execute(query.order_by(past.c.until)).mappings():
+        found[row["meter"]].append(row)
     return found
 
 
@@ -152,4 +193,5 @@ def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]
         per_rate=per_rate,
         per_unit=per_unit,
         interval=int(1000 * (row["interval"] or 0)),
+        until=row.get("until", INT64_MAX),
     )

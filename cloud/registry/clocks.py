@@ -288,9 +288,11 @@ def touch(connection: sa.Connection, group: str, source: str, offsets: Sequence[
     for row in offsets:
         for first, last in ((row.start, row.end), (row.true_time(row.start), row.true_time(row.end))):
             hours.update(range(first // HOUR_MS * HOUR_MS, last + 1, HOUR_MS))
-    device, meter = tables.device.c, tables.meter.c
+    device, meter, earlier = tables.device.c, tables.meter.c, tables.earlier_counter.c
     devices = sa.select(device.id).where(device.grp == group, sa.or_(device.id == source, device.gateway == source))
-    meters = connection.execute(sa.select(meter.id).where(meter.grp == group, meter.device.in_(devices))).scalars().all()
+    now = sa.select(meter.id).where(meter.grp == group, meter.device.in_(devices))
+    past = sa.select(earlier.meter).where(earlier.grp == group, earlier.device.in_(devices))
+    meters = connection.execute(sa.union(now, past)).scalars().all()
     rows = [{"meter": name, "hour": hour, "generation": 1} for name in meters for hour in sorted(hours)]
     upsert(connection, tables.touched, rows, add="generation")
     return len(rows)

@@ -20,6 +20,7 @@ from cloud.registry import dated, tables
 from cloud.registry.changes import Change, Document, differences, suspected
 from cloud.registry.database import upsert, writing
 from cloud.registry.renaming import reference, renamed
+from cloud.registry.replaced import replaced
 from cloud.registry.seed import rows_of, served
 from cloud.registry.stated import recounted
 from contract.meter import Meter
@@ -141,6 +142,7 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
     changes = [Change("renamed", kind, name, f"was {was}") for kind, found in names.items() for was, name in found.items()]
     changes += () if before is None else differences(before, new)
     changes += _ratios(connection, site, by)
+    changes += replaced(connection, site, by.now)
     changes += recounted(connection, site)
     known = set(connection.execute(sa.select(tables.meter.c.id)).scalars())
     _rows(connection, site, by.day)

@@ -70,8 +70,8 @@ def stated(meter: Mapping[Any, Any], interval: float | None) -> Stated:
 def recounted(connection: sa.Connection, site: Site) -> Iterator[Change]:
     """Touch the hours of every counter of which a site's files state something else than the registry does.
 
-    A meter of which nothing was counted yet is not told. One that got another device or point shows another series, whose samples say
-    nothing about the hours that were counted: that is an exchange, which somebody records.
+    A meter of which nothing was counted yet is not told. One that got another device or point shows another series from now on; what
+    was stated about the one before stays with it.
 
     Args:
         connection: In a transaction that writes, before the rows of the site are entered.

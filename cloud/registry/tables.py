@@ -318,6 +318,23 @@ ratio_change = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Column("placed_at", BigInteger),  # where the samples break; none while no gateway was seen to take it over
 )
+earlier_counter = Table(
+    "earlier_counter",  # by which a meter was counted before its files named another device or point, and what they stated about it
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("until", BigInteger, primary_key=True),  # when the other one was entered
+    Column("class", String, nullable=False),
+    Column("device", String, nullable=False),
+    Column("point", String, nullable=False),
+    Column("interval", Float),
+    Column("modulus", Float),
+    Column("max_rate", Float),
+    Column("capacity", Float),
+    Column("capacity_from", String),
+    Column("resolution", Float),
+    Column("float32", Boolean, nullable=False, server_default=sa.false()),
+)
 spread_profile = Table(
     "spread_profile",
     metadata,
