@@ -166,7 +166,7 @@ def test_a_record_that_waits_is_not_looked_for_in_all_it_could_be_in(
         read.append(len(found))
         return found
 
-    monkeypatch.setattr("cloud.ledger.counted.counter_samples", watched)
+    monkeypatch.setattr("cloud.ledger.seams.counter_samples", watched)
     for day in range(8):
         start = at + day * DAY_MS
         books.read("lights", {moment: value for moment, value in samples.items() if start <= moment < start + DAY_MS - HOUR_MS})

@@ -176,7 +176,7 @@ def test_a_placed_ratio_is_not_looked_for_again(books: Books, monkeypatch: pytes
         asked.append(start)
         return counter_samples(store, series, start, end, offsets)
 
-    monkeypatch.setattr("cloud.ledger.counted.counter_samples", watched)
+    monkeypatch.setattr("cloud.ledger.seams.counter_samples", watched)
     for at in range(BEGIN + DAY_MS, BEGIN + 3 * DAY_MS, HOUR_MS):
         books.read("far", {at: samples[at]})
         books.settle()
