@@ -22,7 +22,7 @@ from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.bills import recount
 from cloud.ledger.breaks import Exchange
 from cloud.ledger.counted import Counted, Parts, count
-from cloud.ledger.counters import HELD, RESTING, UNDECIDED, Provenance, shares
+from cloud.ledger.counters import HELD, RESTING, SEAM, UNDECIDED, Provenance, shares
 from cloud.ledger.known_meters import Known, load_meters
 from cloud.ledger.learning import learn, untaught
 from cloud.ledger.path import Kind
@@ -238,7 +238,7 @@ def _tell(connection: sa.Connection, meter: Known, counted: Counted) -> None:
             {"since": iso(one.since), "before": one.before, "after": one.after, "counted": one.amount, "unit": unit},
         )
         for one in counted.judgements.values()
-        if one.kind not in {UNDECIDED, HELD, RESTING}
+        if one.kind not in {UNDECIDED, HELD, RESTING, SEAM}
     ]
     found += [(UNUSABLE, at, {"reason": why}) for at, why in counted.unusable.items()]
     rows = [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": json.dumps(detail)} for k, at, detail in found]

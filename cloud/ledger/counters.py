@@ -89,6 +89,8 @@ HELD = "held"
 """A rest that was held against the usual use and found to be in order."""
 RESTING = "resting"
 """The same of a counter that still rests."""
+SEAM = "seam"
+"""Another device's counter that might have gone on from the one before: held against the usual use, asked about if far above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Rules:
         exchanges: Recorded exchanges, ascending.
         ratios: Recorded changes of ratio or scale, ascending.
         idle: Times ([start, end), ms) in which the meter was recorded as out of use, ascending; no two of them touch.
+        seams: From when on (ms) another device's counter counts, ascending.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -136,6 +139,7 @@ class Rules:
     exchanges: tuple[Exchange, ...] = ()
     ratios: tuple[RatioChange, ...] = ()
     idle: tuple[tuple[int, int], ...] = ()
+    seams: tuple[int, ...] = ()
 
     def profile(self, at: int) -> Profile | LoadShape | None:
         """The profile of a gap that begins at a moment: the recorded one, else the learnt one."""

@@ -14,7 +14,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from cloud.ledger.bills import BILL_DIFFERS, kept
-from cloud.ledger.counters import UNDECIDED
+from cloud.ledger.counters import SEAM, UNDECIDED
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry import tables
@@ -26,7 +26,19 @@ PENDING = "exchange_pending"
 RATIO_PENDING = "ratio_pending"
 """A ratio that was entered and that no gateway was seen to take over."""
 _UNDECIDED_AFTER, _PENDING_AFTER, _UNSEEN_AFTER = DAY_MS, 7 * DAY_MS, 7 * DAY_MS
-KINDS = (Kind.RESET, Kind.ROLLOVER, Kind.FALL, Kind.JUMP, Kind.FROZEN, Kind.SHORTFALL, UNDECIDED, PENDING, RATIO_PENDING, BILL_DIFFERS)
+KINDS = (
+    Kind.RESET,
+    Kind.ROLLOVER,
+    Kind.FALL,
+    Kind.JUMP,
+    Kind.FROZEN,
+    Kind.SHORTFALL,
+    SEAM,
+    UNDECIDED,
+    PENDING,
+    RATIO_PENDING,
+    BILL_DIFFERS,
+)
 _MAX_NOTE = 500
 
 

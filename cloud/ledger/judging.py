@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cloud.ledger.counters import UNDECIDED, Interval, Judgement, Provenance, Rules
+from cloud.ledger.counters import SEAM, UNDECIDED, Interval, Judgement, Provenance, Rules
 from cloud.ledger.path import Kind, Open, Path, Step
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.standing import Evidence, thaw
@@ -15,6 +17,8 @@ HELD_MS = DAY_MS
 """A longer gap in which a reset was possible is held against the usual use."""
 _SLACK = 0.05
 """The usual use is known to about this part."""
+_COINCIDENCE = 8
+"""Another device's counter that goes on from more than so many times the usual use above the one before is not the same counter."""
 
 
 @dataclass(slots=True)
@@ -40,16 +44,15 @@ def judge(path: Path, rules: Rules, evidence: Evidence) -> Judged:
     """
     found = Judged()
     consulted = thaw(path, rules, evidence, found.judgements)
-    times, levels, gap = path.times, path.levels, rules.limits.measured_gap
-    found.steady, others = _steady(path, gap)
+    seams = set(_seams(path, rules))
+    found.steady, others = _steady(path, rules.limits.measured_gap, seams)
     for index in others:
-        since, at = times[index - 1], times[index]
+        if index in seams and _count_seam(path, index, rules, evidence, found):
+            continue
         if index in path.steps:
-            _count_step(path, index, rules, evidence, found)
-        elif at - since <= gap:
-            found.intervals.append(Interval(since, at, levels[index] - levels[index - 1], Provenance.MEASURED))
+            _count_step(path, index, rules, evidence, found, at_seam=index in seams)
         else:
-            _count_gap(since, at, (levels[index - 1], levels[index]), rules, evidence, found)
+            _count_rise(path, index, rules, evidence, found)
     for number, one in enumerate(found.judgements):
         if one.kind == Kind.FROZEN and one.since in consulted:
             found.judgements[number] = one._replace(basis=consulted[one.since])
@@ -60,14 +63,46 @@ def judge(path: Path, rules: Rules, evidence: Evidence) -> Judged:
     return found
 
 
-def _steady(path: Path, gap: int) -> tuple[dict[int, int], list[int]]:
+def _seams(path: Path, rules: Rules) -> Iterator[int]:
+    """The indices of the points that end an interval over a seam which no recorded exchange explains."""
+    for seam in rules.seams:
+        index = bisect_left(path.times, seam)
+        beside = (path.steps.get(one) for one in (index - 1, index, index + 1))
+        if 0 < index < len(path.times) and not any(step is not None and step.kind is None for step in beside):
+            yield index
+
+
+def _count_seam(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged) -> bool:
+    """Where another device's counter might have gone on from the one before: whether it rose so much that the usual use stands in."""
+    step, since, at = path.steps.get(index), path.times[index - 1], path.times[index]
+    if evidence.usual is None or (step is not None and step.kind is not Kind.FROZEN):
+        return False
+    before, after = path.levels[index - 1], path.levels[index]
+    usual, basis = evidence.usual.amount(since, at), evidence.usual.basis(at)
+    is_other = usual is not None and after - before > _COINCIDENCE * usual + rules.limits.step
+    amount, stake = (usual or 0, after - before - (usual or 0)) if is_other else (after - before, 0)
+    found.judgements.append(Judgement(SEAM, since, at, at, before, after, amount, stake, basis))
+    if is_other:
+        found.intervals.append(Interval(since, at, amount, Provenance.ESTIMATED))
+    return is_other
+
+
+def _count_rise(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged) -> None:
+    since, at, ends = path.times[index - 1], path.times[index], (path.levels[index - 1], path.levels[index])
+    if at - since <= rules.limits.measured_gap:
+        found.intervals.append(Interval(since, at, ends[1] - ends[0], Provenance.MEASURED))
+    else:
+        _count_gap(since, at, ends, rules, evidence, found)
+
+
+def _steady(path: Path, gap: int, seams: Collection[int]) -> tuple[dict[int, int], list[int]]:
     """What was measured within hours, and the indices of the points that end any other interval: nearly all are of the first kind."""
     if len(path.times) < 2:  # noqa: PLR2004 (an interval has two ends)
         return {}, []
     times, levels = np.asarray(path.times, dtype=np.int64), np.asarray(path.levels, dtype=np.int64)
     hours = times[:-1] // HOUR_MS * HOUR_MS
     plain = (np.diff(times) <= gap) & (times[1:] <= hours + HOUR_MS)
-    plain[[index - 1 for index in path.steps]] = False
+    plain[[index - 1 for index in {*path.steps, *seams}]] = False
     hours, rises = hours[plain], np.diff(levels)[plain]
     starts = np.flatnonzero(np.diff(hours, prepend=-1))
     sums = np.add.reduceat(rises, starts) if len(starts) else rises
@@ -95,7 +130,7 @@ def _add_excursions(path: Path, found: Judged) -> None:
     found.judgements += joined
 
 
-def _count_step(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged) -> None:
+def _count_step(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged, *, at_seam: bool) -> None:
     step, since, at = path.steps[index], path.times[index - 1], path.times[index]
     before, after = path.levels[index - 1], path.levels[index]
     if step.kind is None:
@@ -105,7 +140,7 @@ def _count_step(path: Path, index: int, rules: Rules, evidence: Evidence, found:
         found.intervals.append(Interval(since, at, step.amount or 0, Provenance.ESTIMATED if step.least else Provenance.DISTRIBUTED))
         found.judgements.append(Judgement(Kind.FROZEN, since, at, at, before, after, step.amount or 0, step.least))
         return
-    if step.amount is not None:
+    if step.amount is not None and not at_seam:  # what another device shows first was not used meanwhile
         provenance = Provenance.MEASURED if step.certain and not gap else Provenance.ESTIMATED
         found.intervals.append(Interval(since, at, step.amount, provenance))
         found.judgements.append(Judgement(step.kind, since, at, at, before, after, step.amount))

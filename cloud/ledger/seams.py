@@ -28,12 +28,16 @@ def seamed(counter: Counter, telemetry: Telemetry) -> Counter:
     Raises:
         StoreDown: The samples cannot be read.
     """
+    if not counter.earlier:
+        return counter
     found: list[Counter] = []
     for since, one in list(counter.pieces())[:-1]:
         low = max([since, *(before.until for before in found)])
         shown = [at for at, _ in _read(one, telemetry, one.until, one.until) if low <= at < one.until]
         found.append(replace(one, until=max(low, one.until - TAKEN_OVER_MS, shown[-1] + 1) if shown else low))
-    return replace(counter, earlier=tuple(found)) if found else counter
+    seams = tuple(one.until for one in found)
+    *earlier, newest = (replace(one, rules=replace(one.rules, seams=seams)) for one in (*found, counter))
+    return replace(newest, earlier=tuple(earlier))
 
 
 def samples_of(counter: Counter, energy: str, telemetry: Telemetry, unusable: dict[int, str], start: int, end: int) -> list[Sample]:

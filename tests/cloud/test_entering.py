@@ -293,13 +293,20 @@ def test_limits_that_change_touch_what_was_counted_by_them(engine: sa.Engine, sm
 
 
 def test_another_device_behind_a_meter_is_not_counted_anew(engine: sa.Engine, small: Callable[..., Site]) -> None:
-    """What the old device counted stays, since the new one's series says nothing about it."""
+    """What the old device counted stays, since the new one's series says nothing about it: only the hour of the entry is touched."""
     other = {"name": TEXT, "profile": "electricity/chint-dtsu666", "bus": "b", "unit_id": 2}
     seed(engine, small(devices={"em2": other}))
     filled(engine)
     before = rows(engine, tables.touched)
-    assert said(seed(engine, small(devices={"em2": other}, meters={"m1": {"device": "em2", "max_rate": 5}})))
-    assert rows(engine, tables.touched) == before
+    plan = said(seed(engine, small(devices={"em2": other}, meters={"m1": {"device": "em2", "max_rate": 5}}), now=9_000_000))
+    assert [line for line in plan if line.startswith("rec")] == [
+        "recorded counter of meter m1: electricity/em/energy_import until now, then electricity/em2/energy_import; "
+        "its figures until now stay, and another counter is an exchange to record"
+    ]
+    (row,) = rows(engine, tables.earlier_counter)
+    assert (row["device"], row["until"], row["max_rate"]) == ("em", 9_000_000, None)
+    entered = {"meter": "m1", "hour": 7_200_000, "generation": 1}
+    assert [one for one in rows(engine, tables.touched) if one not in before] == [entered]
 
 
 def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine, small: Callable[..., Site]) -> None:

@@ -68,8 +68,8 @@ def read(books: Books, device: str, samples: Mapping[int, float], point: str = "
     books.settle()
 
 
-def record(books: Books, at: int = ENTERED) -> None:
-    record_exchange(books.engine, Change("far", at, LAST, AFTER, "new meter"), "wang", END + 60 * DAY_MS)
+def record(books: Books, at: int = ENTERED, first: float = AFTER) -> None:
+    record_exchange(books.engine, Change("far", at, LAST, first, "new meter"), "wang", END + 60 * DAY_MS)
     books.settle()
 
 
@@ -182,6 +182,23 @@ def test_a_device_that_was_only_named_otherwise_counts_on(books: Books) -> None:
     read(books, "far", OLD)
     enter(books, "new")
     read(books, "new", shown(LAST, ENTERED, END))
+    assert amounts(books) == {"measured": 143_750}
+    assert findings(books) == []
+    assert same_again(books)
+
+
+@pytest.mark.parametrize(("first", "kind", "stake"), [(0.0, "reset", 250), (LAST + 40, "seam", 40_000), (LAST - 3_000, "fall", 2_999_750)])
+def test_another_counter_is_asked_about_whatever_it_begins_at(books: Books, first: float, kind: str, stake: int) -> None:
+    """At nothing, or by chance a little above or below the old one: the usual use stands in until the exchange is recorded."""
+    read(books, "far", OLD)
+    enter(books, "new")
+    read(books, "new", shown(first, ENTERED, END))
+    assert amounts(books) == {"measured": 143_500, "estimated": 250}
+    assert [(one.kind, one.start, one.end, one.amount, one.counted) for one in findings(books) if one.state == "open"] == [
+        (kind, ENTERED - QUARTER, ENTERED, stake, 250)
+    ]
+    assert same_again(books)
+    record(books, first=first)
     assert amounts(books) == {"measured": 143_750}
     assert findings(books) == []
     assert same_again(books)
