@@ -161,7 +161,7 @@ def _settle_hours(
         recount(connection, meter.id, counted.ranges)
         _record(connection, meter, counted)
         waiting = [hour for at, end in counted.resume.items() for hour in range(at, end, HOUR_MS)]
-        _clear(connection, meter.id, {hour: generations[hour] for hour in {*hours} - {*waiting} if hour in generations})
+        _clear(connection, meter.id, {hour: generations.pop(hour) for hour in {*hours} - {*waiting} if hour in generations})
         upsert(connection, tables.touched, [{"meter": meter.id, "hour": hour, "generation": 1} for hour in waiting], keep=True)
     done.update(counted.resume)
     generations.update({hour: 1 for hour in waiting if hour not in generations})
