@@ -98,13 +98,14 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
     """
     with engine.connect() as connection:
         waiting, known = _waiting(connection, limit)
+    taken = sum(map(len, waiting.values()))
     for name, generations in waiting.items():
         if name in known:
             _settle_meter(engine, telemetry, known[name], generations)
         else:
             with writing(engine).begin() as connection:
                 _clear(connection, name, generations)
-    return sum(map(len, waiting.values()))
+    return taken
 
 
 def _waiting(connection: sa.Connection, limit: int) -> tuple[Mapping[str, _Generations], Mapping[str, Known]]:
