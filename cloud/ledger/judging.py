@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cloud.ledger.counters import SEAM, UNDECIDED, Interval, Judgement, Provenance, Rules
+from cloud.ledger.above import doubted
+from cloud.ledger.counters import HELD, SEAM, UNDECIDED, Interval, Judgement, Provenance, Rules
 from cloud.ledger.path import Kind, Open, Path, Step
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.standing import Evidence, thaw
@@ -44,17 +45,19 @@ def judge(path: Path, rules: Rules, evidence: Evidence) -> Judged:
     """
     found = Judged()
     consulted = thaw(path, rules, evidence, found.judgements)
-    seams = set(_seams(path, rules))
-    found.steady, others = _steady(path, rules.limits.measured_gap, seams)
+    times, levels, gap, seams = path.times, path.levels, rules.limits.measured_gap, set(_seams(path, rules))
+    found.steady, others = _steady(path, gap, seams)
     for index in others:
         if index in seams and _count_seam(path, index, rules, evidence, found):
             continue
-        if index in path.steps:
+        if index in path.steps and path.steps[index].kind is not Kind.FROZEN:
             _count_step(path, index, rules, evidence, found, at_seam=index in seams)
+        elif index not in path.steps and times[index] - times[index - 1] <= gap:
+            found.intervals.append(Interval(times[index - 1], times[index], levels[index] - levels[index - 1], Provenance.MEASURED))
         else:
             _count_rise(path, index, rules, evidence, found)
     for number, one in enumerate(found.judgements):
-        if one.kind == Kind.FROZEN and one.since in consulted:
+        if one.kind == Kind.FROZEN and one.basis is None and one.since in consulted:
             found.judgements[number] = one._replace(basis=consulted[one.since])
     _add_excursions(path, found)
     if path.open is not None:
@@ -85,14 +88,6 @@ def _count_seam(path: Path, index: int, rules: Rules, evidence: Evidence, found:
     if is_other:
         found.intervals.append(Interval(since, at, amount, Provenance.ESTIMATED))
     return is_other
-
-
-def _count_rise(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged) -> None:
-    since, at, ends = path.times[index - 1], path.times[index], (path.levels[index - 1], path.levels[index])
-    if at - since <= rules.limits.measured_gap:
-        found.intervals.append(Interval(since, at, ends[1] - ends[0], Provenance.MEASURED))
-    else:
-        _count_gap(since, at, ends, rules, evidence, found)
 
 
 def _steady(path: Path, gap: int, seams: Collection[int]) -> tuple[dict[int, int], list[int]]:
@@ -136,10 +131,6 @@ def _count_step(path: Path, index: int, rules: Rules, evidence: Evidence, found:
     if step.kind is None:
         return
     gap = at - since > rules.limits.measured_gap
-    if step.kind is Kind.FROZEN:
-        found.intervals.append(Interval(since, at, step.amount or 0, Provenance.ESTIMATED if step.least else Provenance.DISTRIBUTED))
-        found.judgements.append(Judgement(Kind.FROZEN, since, at, at, before, after, step.amount or 0, step.least))
-        return
     if step.amount is not None and not at_seam:  # what another device shows first was not used meanwhile
         provenance = Provenance.MEASURED if step.certain and not gap else Provenance.ESTIMATED
         found.intervals.append(Interval(since, at, step.amount, provenance))
@@ -149,6 +140,23 @@ def _count_step(path: Path, index: int, rules: Rules, evidence: Evidence, found:
     found.intervals.append(Interval(since, at, amount, Provenance.ESTIMATED))
     basis = None if evidence.usual is None else evidence.usual.basis(at)
     found.judgements.append(Judgement(step.kind, since, at, at, before, after, amount, stake, basis))
+
+
+def _count_rise(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged) -> None:
+    """A rise over a gap or a standstill: a jump, if it is beyond all that the meter uses."""
+    since, at, step = path.times[index - 1], path.times[index], path.steps.get(index)
+    before, after = path.levels[index - 1], path.levels[index]
+    doubt = doubted(path, index, rules, evidence)
+    if doubt is not None and doubt.amount is not None:
+        found.intervals.append(Interval(since, at, doubt.amount, Provenance.ESTIMATED))
+        found.judgements.append(Judgement(Kind.JUMP, since, at, at, before, after, doubt.amount, after - before, doubt.basis))
+        return
+    basis = None if doubt is None else doubt.basis
+    if step is None:
+        _count_gap(since, at, (before, after), rules, evidence, found, basis)
+        return
+    found.intervals.append(Interval(since, at, step.amount or 0, Provenance.ESTIMATED if step.least else Provenance.DISTRIBUTED))
+    found.judgements.append(Judgement(Kind.FROZEN, since, at, at, before, after, step.amount or 0, step.least, basis))
 
 
 def _instead(step: Step, since: int, at: int, before: int, after: int, rules: Rules, evidence: Evidence) -> tuple[int, int]:
@@ -176,11 +184,10 @@ def _turned(over: int, usual: int | None, modulus: int, most: int | None) -> int
     return amount if usual <= 2 * amount and amount <= 2 * usual else None
 
 
-def _count_gap(since: int, at: int, ends: tuple[int, int], rules: Rules, evidence: Evidence, found: Judged) -> None:
+def _count_gap(since: int, at: int, ends: tuple[int, int], rules: Rules, evidence: Evidence, found: Judged, basis: int | None) -> None:
     """A rise over a gap: measured as a whole, unless it is so small that the counter must have begun anew or turned unseen."""
     before, after = ends
     used, most, modulus = after - before, rules.limits.most(at - since), rules.limits.modulus
-    basis = None
     if at - since > HELD_MS and evidence.usual is not None and not rules.is_idle(since, at):
         anew = before > 0 and (most is None or after <= most)
         turned = modulus is not None and (most is None or used + modulus <= most)
@@ -192,6 +199,8 @@ def _count_gap(since: int, at: int, ends: tuple[int, int], rules: Rules, evidenc
                 return
     if at - since > HELD_MS:
         found.judgements.append(Judgement(Kind.GAP, since, at, at, before, after, used, 0, basis))
+    elif basis is not None:
+        found.judgements.append(Judgement(HELD, since, at, at, before, after, used, 0, basis))
     found.intervals.append(Interval(since, at, used, Provenance.DISTRIBUTED))
 
 

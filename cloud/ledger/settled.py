@@ -59,22 +59,23 @@ class Settled:
         rows = self.connection.execute(sa.select(_HOUR.hour, _HOUR.level_at, _HOUR.level).where(within)).all()
         return {hour: (at, level) for hour, at, level in rows}
 
-    def lower_before(self, anchor: Level) -> tuple[int | None, bool, int | None]:
+    def lower_before(self, anchor: Level) -> tuple[int, bool, int | None]:
         """When the counter last showed another level than a settled one, whether it stood there before, and that other level.
 
-        Time and level are None if they are not known. Where it came to its level by one step over a longer time (a gap, a counter that
-        caught up), it stood there from then on.
+        The level is None if there was no other; the time is then the first hour that is settled. Where it came to its level by one step
+        over a longer time (a gap, a counter that caught up), it stood there from then on.
         """
         at, level = anchor
         before = sa.and_(_HOUR.meter == self.meter, _HOUR.hour < at // HOUR_MS * HOUR_MS)
         query = sa.select(_HOUR.level_at, _HOUR.level).where(before, _HOUR.level_at.is_not(None)).order_by(_HOUR.hour.desc())
         last = self.connection.execute(query.limit(1)).one_or_none()
         if last is None:
-            return None, False, None
+            return at // HOUR_MS * HOUR_MS, False, None
         stood = last.level == level
         lower = self.connection.execute(query.where(_HOUR.level != level).limit(1)).one_or_none() if stood else last
         if lower is None:  # it stood since its first sample
-            return self.connection.execute(sa.select(sa.func.min(_HOUR.level_at)).where(_HOUR.meter == self.meter)).scalar(), stood, None
+            first = sa.select(sa.func.min(_HOUR.hour)).where(before, _HOUR.level_at.is_not(None))
+            return self.connection.execute(first).scalar_one(), stood, None
         came = [one.until for one in self.judgements(lower.level_at, at) if one.after == level and one.until <= at]
         return max(came, default=lower.level_at), stood, lower.level
 

@@ -60,6 +60,16 @@ class Usual:
             total += within * _between(_of(before, hour), _of(after, hour), min(max(way, 0.0), 1.0))
         return round(total)
 
+    def busiest(self, since: int, at: int) -> int | None:
+        """What the busiest hour but one of the weeks around a time used, base units; None where they tell too little, or of no use.
+
+        The busiest of all may hold a jump itself.
+        """
+        first, behind = periods.floor(since, "hour"), periods.floor(at - 1, "hour") + HOUR_MS
+        sides = self._uses(first - WEEKS_MS, first), self._uses(behind, behind + WEEKS_MS)
+        known = sorted(used for side in sides for _, used in side or ())
+        return known[-2] or None if known else None
+
     def basis(self, at: int) -> int:
         """The end (ms) of the weeks after a moment that `amount` takes from: all of them, or the whole days that are known."""
         start = periods.floor(at - 1, "hour") + HOUR_MS
@@ -90,22 +100,26 @@ class Usual:
         return round(sum(found) * len(hours) / len(found)) if found and len(found) * 5 >= len(hours) * 4 else None
 
     def _means(self, start: int, end: int, near: int) -> Mapping[Kind | None, float] | None:
-        """The mean hour of each kind in a time, and of all kinds by None; only days that are over count, near ones more."""
+        """The mean hour of each kind in a time, and of all kinds by None; near days count more."""
+        uses = self._uses(start, end)
+        if uses is None:
+            return None
+        by_kind: defaultdict[Kind | None, list[tuple[int, float]]] = defaultdict(list)
+        for hour, used in uses:
+            weighted = (used, 0.5 ** (abs(hour - near) / _HALVED_MS))
+            by_kind[kind_of(hour)].append(weighted)
+            by_kind[None].append(weighted)
+        return {kind: _mean(values) for kind, values in by_kind.items()}
+
+    def _uses(self, start: int, end: int) -> list[tuple[int, int]] | None:
+        """The hours of a time whose use is known, and that; None if these are too few. Only days that are over count."""
         self._load(start - HOUR_MS, end)
         known = [hour for hour in range(start, end, HOUR_MS) if hour in self._known]
         if known and known[-1] < end - HOUR_MS:
             whole = periods.floor(known[-1], "day")
             known = [hour for hour in known if hour < whole]
-        by_kind: defaultdict[Kind | None, list[tuple[int, float]]] = defaultdict(list)
-        for hour in known:
-            used = self._use(hour)
-            if used is not None:
-                weighted = (used, 0.5 ** (abs(hour - near) / _HALVED_MS))
-                by_kind[kind_of(hour)].append(weighted)
-                by_kind[None].append(weighted)
-        if len(by_kind[None]) < _LEAST_HOURS:
-            return None
-        return {kind: _mean(values) for kind, values in by_kind.items()}
+        found = [(hour, used) for hour in known if (used := self._use(hour)) is not None]
+        return found if len(found) >= _LEAST_HOURS else None
 
     def _use(self, hour: int) -> int | None:
         """What an hour used, from the last values of it and of the hour before; None if they do not say."""

@@ -1,0 +1,80 @@
+"""A rise over a longer time that is held against the meter's own use from above: what no use of its can have been is a jump.
+
+The class's most fits every meter, so over days it lets another meter's life pass. A meter's own busiest hours say more, and the weeks
+after a jump are as good as those before it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cloud.ledger.counters import Rules
+from cloud.ledger.path import Branch, Path, ReopenedError
+from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.standing import FOLLOWING, FROZEN_STEPS, Evidence
+
+TIMES = 4
+"""A rise of more than so many times what the busiest hours around it would have used in that time is no consumption. Use that
+changes for good shows its new busiest hours in the weeks after; a month's most has three times, and here somebody is asked."""
+
+
+class Doubt(NamedTuple):
+    """What the usual use says of a rise.
+
+    Attributes:
+        amount: Counted in its place; None where the rise stands.
+        basis: The end (ms) of the weeks that say so.
+    """
+
+    amount: int | None
+    basis: int
+
+
+def doubted(path: Path, index: int, rules: Rules, evidence: Evidence) -> Doubt | None:
+    """Hold the rise to a point of a path against what the meter used around it; None where there is nothing to ask.
+
+    Raises:
+        ReopenedError: The counter stood since before the path: begin there.
+    """
+    since, at, usual = path.times[index - 1], path.times[index], evidence.usual
+    rise = path.levels[index] - path.levels[index - 1]
+    if usual is None or rise < FROZEN_STEPS * max(rules.limits.step, 1) or rules.is_idle(since, at) or not _is_steep(path, index):
+        return None
+    began, is_first = _stands_since(path, index - 1, evidence)
+    basis, busiest = usual.basis(at), usual.busiest(since, at)
+    is_new = is_first and (began < since or path.levels[index - 1] == 0 or index in path.steps)
+    if _is_explained(rise, began, at, busiest, evidence) or (busiest is None and not is_new):
+        return Doubt(None, basis)
+    return Doubt(0 if is_new else usual.amount(since, at) or 0, basis)
+
+
+def _is_explained(rise: int, began: int, at: int, busiest: int | None, evidence: Evidence) -> bool:
+    """Whether the busiest hours around, the year before, or power and flow meanwhile may be behind a rise."""
+    if busiest is not None and rise * HOUR_MS <= TIMES * busiest * (at - began):
+        return True
+    year = None if evidence.usual is None else evidence.usual.a_year_before(began, at)
+    drawn = None if evidence.drawn is None else evidence.drawn(began, at)
+    return rise <= TIMES * max(year or 0, drawn or 0)
+
+
+def _is_steep(path: Path, index: int) -> bool:
+    """Whether a rise is much steeper than those that follow, which costs no question to the store; recorded changes are passed over."""
+    times, levels = path.times, path.levels
+    behind = [one for one in range(index + 1, min(index + 2 + FOLLOWING, len(times))) if one not in path.steps][:FOLLOWING]
+    if len(behind) < FOLLOWING:
+        return False
+    followed = sum(levels[one] - levels[one - 1] for one in behind)
+    lasted = sum(times[one] - times[one - 1] for one in behind)
+    return (levels[index] - levels[index - 1]) * lasted > TIMES * followed * (times[index] - times[index - 1])
+
+
+def _stands_since(path: Path, index: int, evidence: Evidence) -> tuple[int, bool]:
+    """Since when (ms) the counter has shown the level of a point, and whether it never showed another one before."""
+    level, lower_at = path.levels[index], evidence.lower_at
+    while index > 0 and path.levels[index - 1] == level and index not in path.steps:
+        index -= 1
+    if index > 0 or lower_at is None:
+        return path.times[index], index == 0
+    if lower_at < path.times[0]:
+        raise ReopenedError(Branch(lower_at, level))
+    return path.times[0], False

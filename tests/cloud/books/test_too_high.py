@@ -1,0 +1,140 @@
+"""Field faults A2 and A10: rises over gaps and standstills that no use of the meter explains, and real ones that are as large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloud.ledger.periods import DAY_MS, HOUR_MS
+from tests.cloud.books.test_gaps_and_freezes import KWH, at, counter, findings, flat, office, stood, used, without
+
+if TYPE_CHECKING:
+    from tests.cloud.books.conftest import Books
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""What is judged is one for both databases; test_findings.py asks both."""
+START, BROKE, BACK, END = at("2026-03-02"), at("2026-03-12"), at("2026-03-16"), at("2026-04-20")
+
+
+def raised(samples: dict[int, float], since: int, more: float) -> dict[int, float]:
+    """The counter that shows more from a moment on."""
+    return {when: round(value + more, 2) if when >= since else value for when, value in samples.items()}
+
+
+def lived(books: Books, meter: str, samples: dict[int, float]) -> None:
+    """Samples as they come, a day at once; counted anew they give the same."""
+    days: dict[int, dict[int, float]] = {}
+    for when, value in samples.items():
+        days.setdefault(when // DAY_MS, {})[when] = value
+    for day in days.values():
+        books.read(meter, day)
+        books.settle()
+    live = books.whole(meter)
+    assert books.built_anew(meter, samples) == live
+
+
+def asked(books: Books) -> list[tuple[str, int, int, int, int]]:
+    return [(one.kind, one.start, one.end, one.amount, one.counted) for one in findings(books, END)]
+
+
+def test_a_gap_behind_which_another_meter_counts_is_the_usual_use(books: Books) -> None:
+    """Four days of silence and 20 000 kWh more are four days of 48 kWh, estimated, and a question; live and counted anew."""
+    sound = counter(START, END)
+    lived(books, "far", without(raised(sound, BACK, 20_000.0), BROKE, BACK))
+    assert used(books, "far", BROKE, BACK) == {"estimated": 192 * KWH}
+    assert asked(books) == [("jump", BROKE, BACK, 20_192 * KWH, 192 * KWH)]
+
+
+@pytest.mark.parametrize("shown", [5000.0, 0.0])
+def test_a_standstill_elsewhere_and_a_rise_behind_it(books: Books, shown: float) -> None:
+    """Four days of another value and then a third level, or 36 days of zeros and then the true one, count the usual use (A2, A10)."""
+    back = BACK if shown else BROKE + 36 * DAY_MS
+    end = back + 10 * DAY_MS
+    sound = counter(START, end, first=13_423.7)
+    wrong = {when: shown if BROKE <= when < back else value for when, value in sound.items()}
+    lived(books, "far", raised(wrong, back, 26_000.0 if shown else 0.0))
+    days = (back - BROKE) // DAY_MS
+    assert sum(used(books, "far", BROKE - HOUR_MS, back + HOUR_MS).values()) == pytest.approx((days * 48 + 2) * KWH, abs=4 * KWH)
+    assert {kind for kind, *_ in asked(books)} == {"jump"}
+
+
+@pytest.mark.parametrize(("meter", "days"), [("power", 1), ("water", 3)])
+@pytest.mark.parametrize("first", [0.0, 777.0])
+def test_what_a_counter_shows_behind_its_first_standstill_is_no_use(books: Books, meter: str, days: int, first: float) -> None:
+    """A new meter shows nothing of itself for days, then 13 471.7: that is its life and no use here, and somebody is asked."""
+    begin = START + days * DAY_MS
+    samples = {when: value if when >= begin else first for when, value in counter(START, END, first=13_471.7).items()}
+    lived(books, meter, samples)
+    assert used(books, meter, START, begin) == {"estimated": 0}
+    ((kind, since, until, amount, counted),) = asked(books)
+    assert (kind, since, until, counted) == ("jump", START, begin, 0)
+    assert amount == round((samples[begin] - first) * KWH)
+    assert used(books, meter, begin, END) == {"measured": (END - begin) // HOUR_MS * 2 * KWH}
+
+
+@pytest.mark.parametrize("after", [4, 24, 80, 24 * 8])
+def test_a_first_rise_is_asked_about_at_once(books: Books, after: int) -> None:
+    """A few samples behind it are enough, before any week is known; what follows changes nothing of it."""
+    begin = START + 2 * DAY_MS
+    samples = {when: value if when >= begin else 0.0 for when, value in counter(START, begin + after * HOUR_MS, first=13_471.7).items()}
+    lived(books, "far", samples)
+    assert used(books, "far", START, begin) == {"estimated": 0}
+    assert [(kind, counted) for kind, *_, counted in asked(books)] == [("jump", 0)]
+
+
+def test_a_new_meter_that_caught_up_counts_what_it_caught_up(books: Books) -> None:
+    """Its first two days came late in one step, no steeper than what it uses then: nobody is asked, before and after a week is known."""
+    begin = START + 2 * DAY_MS
+    sound = counter(START, END, lambda hour: 100 * office(hour), first=0.0)
+    samples = {when: value if when >= begin else 0.0 for when, value in sound.items()}
+    books.read("far", {when: value for when, value in samples.items() if when <= begin + 4 * HOUR_MS})
+    books.settle()
+    assert asked(books) == []
+    lived(books, "far", samples)
+    assert asked(books) == []
+    assert used(books, "far", START, begin) == {"distributed": round(samples[begin] * KWH)}
+
+
+@pytest.mark.parametrize("times", [0.2, 4.0, 8.0])
+def test_a_change_of_use_over_a_gap_is_asked_of_nobody(books: Books, times: float) -> None:
+    """Heating that begins, or a building that is closed, while nothing is heard stays what the counter says, and so it does live."""
+    sound = counter(START, END, lambda hour: office(hour) * (times if hour >= BROKE + DAY_MS else 1.0))
+    samples = without(sound, BROKE, BACK)
+    lived(books, "far", samples)
+    assert used(books, "far", BROKE, BACK) == {"distributed": round((sound[BACK] - sound[BROKE]) * KWH)}
+    assert asked(books) == []
+
+
+def test_a_busy_time_within_a_gap_is_asked_of_nobody(books: Books) -> None:
+    """Four days of four times the usual use, before and after which all was as always, are what the counter says."""
+    sound = counter(START, END, lambda hour: office(hour) * (4.0 if BROKE <= hour < BACK else 1.0))
+    lived(books, "far", without(sound, BROKE, BACK))
+    assert used(books, "far", BROKE, BACK) == {"distributed": round((sound[BACK] - sound[BROKE]) * KWH)}
+    assert asked(books) == []
+
+
+def test_a_counter_that_rests_until_a_gap_and_after_it_tells_nothing(books: Books) -> None:
+    """Of a pool that is filled once while nothing is heard nobody knows better than its counter."""
+    sound = counter(START, END, lambda hour: 10.0 if BROKE <= hour < BROKE + 20 * HOUR_MS else 0.0)
+    books.read("water", without(sound, BROKE, BACK))
+    books.settle()
+    assert used(books, "water", BROKE, BACK) == {"distributed": 200 * KWH}
+    assert asked(books) == []
+
+
+def test_weeks_that_a_frozen_counter_catches_up_stay_a_gap(books: Books) -> None:
+    """Twenty days in which the counter stood, with a silence before it went on, are counted whole."""
+    sound = counter(START, END, flat)
+    on = BROKE + 20 * DAY_MS
+    lived(books, "far", without(stood(sound, BROKE, on), on - 8 * HOUR_MS, on + HOUR_MS))
+    assert sum(used(books, "far", BROKE, on + HOUR_MS).values()) == (20 * 48 + 2) * KWH
+    assert asked(books) == []
+
+
+def test_hours_of_silence_are_held_too(books: Books) -> None:
+    """Five hours and 3000 kWh more are ten kWh and a question; a gap of hours that is in order is no event."""
+    back = BROKE + 5 * HOUR_MS
+    lived(books, "far", without(raised(counter(START, END), back, 3000.0), BROKE, back))
+    assert used(books, "far", BROKE, back) == {"estimated": 10 * KWH}
+    assert asked(books) == [("jump", BROKE, back, 3010 * KWH, 10 * KWH)]
