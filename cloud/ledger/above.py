@@ -6,9 +6,11 @@ after a jump are as good as those before it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from cloud.ledger.counters import Rules
+from cloud.ledger.limits import Limits
 from cloud.ledger.path import Branch, Path, ReopenedError
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.standing import FOLLOWING, FROZEN_STEPS, Evidence
@@ -16,6 +18,13 @@ from cloud.ledger.standing import FOLLOWING, FROZEN_STEPS, Evidence
 TIMES = 4
 """A rise of more than so many times what the busiest hours around it would have used in that time is no consumption. Use that
 changes for good shows its new busiest hours in the weeks after; a month's most has three times, and here somebody is asked."""
+
+
+def own_most(limits: Limits, busiest: int | None) -> Limits:
+    """What a counter can do, by its own busiest hour as well."""
+    if busiest is None:
+        return limits
+    return replace(limits, rate=TIMES * busiest if limits.rate is None else min(TIMES * busiest, limits.rate), ceiling=None)
 
 
 class Doubt(NamedTuple):

@@ -66,7 +66,7 @@ class Break(NamedTuple):
     first: int
 
 
-def place(change: Exchange, samples: Sequence[Sample], limits: Limits) -> Break | None:
+def place(change: Exchange, samples: Sequence[Sample], limits: Limits, own: Limits | None = None) -> Break | None:
     """Where an exchange happened: at the break nearest to its time whose ends fit its values; None if there is none yet.
 
     A sample that follows from the old meter's level is never passed over. Where no two samples show a break, a new meter that
@@ -76,13 +76,15 @@ def place(change: Exchange, samples: Sequence[Sample], limits: Limits) -> Break 
         change: As recorded.
         samples: Ascending; they reach `SNAP_MS` to both sides of it, or to the next samples beyond.
         limits: What the counter can do.
+        own: The same by its own use, where that is known: recorded values beyond it are nobody's.
     """
+    own = own or limits
     found: list[tuple[bool, int, int, Break]] = []
     begin = max(bisect_left(samples, change.at - SNAP_MS, key=itemgetter(0)) - 1, 0)
     end = min(bisect_right(samples, change.at + SNAP_MS, key=itemgetter(0)), len(samples) - 1)
     for index in range(begin, end):
-        (since, old), new = samples[index], _first_of_new(change, samples, index, limits)
-        if new is not None and _within(change.last - old, limits.step, limits.most(new[0] - since)):
+        (since, old), new = samples[index], _first_of_new(change, samples, index, limits, own)
+        if new is not None and _within(change.last - old, limits.step, own.most(new[0] - since)):
             moment = _moment(change.at, (since, new[0]), (change.last - old, new[1] - change.first), limits)
             there = Break(since, new[0], moment, change.last, change.first)
             away = max(since - change.at, change.at - there.at, 0)
@@ -90,7 +92,7 @@ def place(change: Exchange, samples: Sequence[Sample], limits: Limits) -> Break 
     return min(found)[-1] if found else None
 
 
-def _first_of_new(change: Exchange, samples: Sequence[Sample], index: int, limits: Limits) -> Sample | None:
+def _first_of_new(change: Exchange, samples: Sequence[Sample], index: int, limits: Limits, own: Limits) -> Sample | None:
     """The new meter's first sample, if the one at an index is the old meter's last; what follows from neither is passed over.
 
     A sample that follows from both is the old meter's if that has counted less for it: then there was no exchange yet.
@@ -98,7 +100,7 @@ def _first_of_new(change: Exchange, samples: Sequence[Sample], index: int, limit
     since, old = samples[index]
     for later in range(index + 1, min(index + 1 + MEANWHILE, len(samples))):
         at, value = samples[later]
-        fits = _within(value - change.first, limits.step, limits.most(at - since))
+        fits = _within(value - change.first, limits.step, own.most(at - since))
         if limits.agrees(since, old, (at, value)) and not (fits and change.first >= old - limits.step):
             return None
         if fits:

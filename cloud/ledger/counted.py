@@ -91,13 +91,14 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
         return found
     counter = seamed(meter.counter, telemetry)
     read = partial(samples_of, counter, meter.energy, telemetry, {})
-    placing = Placing(counter.rules, lambda sample: counter.at(sample[0]).limits_of(sample), read, settled, touched)
+    usual = Usual(partial(hourly, counter, meter.energy, telemetry), counter.rules.limits.rate)
+    placing = Placing(counter.rules, lambda sample: counter.at(sample[0]).limits_of(sample), read, settled, touched, usual)
     found.placed = placing.moved()
     wanted = sorted({*touched, *_depending(settled, touched), *placing.depending()})
     for start, end in _ranges(wanted, sorted([*(row.valid_from for row in counter.learnt), *(one.until for one in counter.earlier)])):
         if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
             continue
-        _Pass(meter.energy, counter.at(start), counter, telemetry, settled, placing, found, resumed).run(start, end)
+        _Pass(meter.energy, counter.at(start), counter, telemetry, settled, placing, found, usual, resumed).run(start, end)
     return found
 
 
@@ -146,11 +147,8 @@ class _Pass:
     settled: Settled
     placing: Placing
     found: Counted
+    usual: Usual
     resumed: Collection[int]
-    usual: Usual = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.usual = Usual(self._hourly, self.counter.rules.limits.rate)
 
     def run(self, start: int, end: int) -> None:
         """Count [start, end) and what follows from it."""
@@ -326,9 +324,6 @@ class _Pass:
 
     def _samples(self, start: int, end: int) -> list[Sample]:
         return samples_of(self.whole, self.energy, self.telemetry, self.found.unusable, start, end)
-
-    def _hourly(self, start: int, end: int) -> list[Sample]:
-        return list(hourly(self.whole, self.energy, self.telemetry, start, end))
 
     def _drawn(self, start: int, end: int) -> int | None:
         """What the device's power or flow says was used while the counter stood; None where it said nothing for half of the time."""

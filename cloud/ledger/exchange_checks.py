@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import sqlalchemy as sa
 
+from cloud.ledger.above import own_most
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.breaks import SNAP_MS
 from cloud.ledger.counters import UNDECIDED
@@ -17,6 +19,7 @@ from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.ledger.settled import DECIDED, Level
+from cloud.ledger.usual import Usual
 from cloud.registry import tables
 from contract.clock import iso
 
@@ -45,14 +48,17 @@ def check_exchange(connection: sa.Connection, meter: Known, at: int, last: int, 
             raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
     before, after = _around(connection, meter.id, at)
     shown = before or (at, last)
-    near = _Near(meter, meter.counter.at(shown[0]).limits_of(shown), meter.counter.interval)
+    limits = meter.counter.at(shown[0]).limits_of(shown)
+    usual = Usual(partial(_by_hours, connection, meter.id), limits.rate)
+    busiest = usual.busiest(at if before is None else before[0], at if after is None else after[0])
+    near = _Near(meter, own_most(limits, busiest), meter.counter.interval)
     if _fits_break(connection, near, at, (last, first)):
         return
     fault = None
     if before is not None and not near.follows(before, (at, last)):
-        fault = near.refusal("last", before, last)
+        fault = near.refusal("last", before, (at, last))
     elif after is not None and after[0] - at <= SNAP_MS and not near.follows((at, first), after):
-        fault = near.refusal("first", after, first)
+        fault = near.refusal("first", after, (at, first))
     if fault is None or any(_possible(connection, near, (at - SNAP_MS, at + SNAP_MS), (last, first), SNAP_MS)):
         return
     others = _possible(connection, near, (at - _LOOKED_MS, at + _LOOKED_MS), (last, first), 0)
@@ -89,6 +95,13 @@ def _levels(connection: sa.Connection, meter: str, low: int, high: int) -> Seque
     return [None if row is None else (row[0], row[1]) for row in (before, *inside, after)]
 
 
+def _by_hours(connection: sa.Connection, meter: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The settled level at the end of each hour of [start, end) that has one."""
+    hour = tables.ledger_hour.c
+    within = sa.and_(hour.meter == meter, hour.hour >= start, hour.hour < end, hour.level.is_not(None))
+    return [(row[0], row[1]) for row in connection.execute(sa.select(hour.hour, hour.level).where(within).distinct())]
+
+
 def _around(connection: sa.Connection, meter: str, at: int) -> tuple[Level | None, Level | None]:
     """The settled levels next to a moment, at or before it and after it."""
     hour = tables.ledger_hour.c
@@ -117,10 +130,13 @@ class _Near:
         at, level = earlier
         return self.limits.agrees(at, level, (max(later[0], at + self.interval), later[1]))
 
-    def refusal(self, field: str, level: Level, value: int) -> RecordError:
-        """Why a value is refused: what the counter showed, and when."""
-        shown, wrong = _shown(level[1], self.meter), _shown(value, self.meter)
-        return RecordError(f"{field}: the counter showed {shown} at {iso(level[0])}; {wrong} cannot be")
+    def refusal(self, field: str, level: Level, said: Level) -> RecordError:
+        """Why a value is refused: what the counter showed, and when, and what can have been by the time that is said."""
+        most = self.limits.most(max(abs(said[0] - level[0]), self.interval)) or 0
+        low, high = (level[1], level[1] + most) if field == "last" else (max(level[1] - most, 0), level[1])
+        expected = f"{_shown(low, self.meter)} to {_shown(high, self.meter)}"
+        shown = f"the counter showed {_shown(level[1], self.meter)} at {iso(level[0])}"
+        return RecordError(f"{field}: {shown}; expected {expected} at {iso(said[0])}, got {_shown(said[1], self.meter)}")
 
 
 def _fits_break(connection: sa.Connection, counter: _Near, at: int, ends: tuple[int, int]) -> bool:

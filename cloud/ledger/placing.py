@@ -10,11 +10,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from cloud.ledger.above import own_most
 from cloud.ledger.breaks import MEANWHILE, Break, Exchange, RatioChange, place, place_ratio
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import HOUR_MS, floor
 from cloud.ledger.settled import Settled
+from cloud.ledger.usual import WEEKS_MS, Usual
 
 Record = Exchange | RatioChange
 _SURE = 2
@@ -33,6 +35,7 @@ class Placing:
         read: Its samples in [start, end) and their neighbours, ascending.
         settled: What the ledger says of it.
         touched: Begins of the hours that are counted anew, ascending, ms.
+        usual: Its usual use.
     """
 
     rules: Rules
@@ -40,6 +43,7 @@ class Placing:
     read: Callable[[int, int], list[Sample]]
     settled: Settled
     touched: Sequence[int]
+    usual: Usual
     _places: dict[Record, Break | None] | None = field(init=False, default=None)
     _moving: bool = field(init=False)
 
@@ -121,7 +125,7 @@ class Placing:
         limits = self.limits_of((low, first[0][1]))
         if isinstance(record, RatioChange):
             return place_ratio(record, samples, limits, taken)
-        found = place(record, samples, limits)
+        found = place(record, samples, limits, own_most(limits, self.usual.busiest_before(low)))
         return None if found is None or found.at in taken else found
 
     def _may_move(self, record: Record) -> bool:
@@ -131,6 +135,8 @@ class Placing:
         nothing. While it waits, the ledger has found no break elsewhere, so the samples around what was touched are looked at alone.
         """
         low, high = record.window
+        if isinstance(record, Exchange) and any(low - WEEKS_MS - 2 * HOUR_MS <= hour < low for hour in self.touched):
+            return True  # its values are held against the use of these weeks
         if record.placed_at is not None:
             away = abs(record.placed_at - record.at)
             low, high = (low if isinstance(record, Exchange) else record.at - away), record.at + away

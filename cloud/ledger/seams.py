@@ -7,7 +7,6 @@ exchange is placed there, and without one it is judged like every step that nobo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import replace
 from operator import itemgetter
 
@@ -58,8 +57,9 @@ def samples_of(counter: Counter, energy: str, telemetry: Telemetry, unusable: di
     return usable[max(first - 1, 0) : behind + 1]
 
 
-def hourly(counter: Counter, energy: str, telemetry: Telemetry, start: int, end: int) -> Iterator[Sample]:
+def hourly(counter: Counter, energy: str, telemetry: Telemetry, start: int, end: int) -> list[Sample]:
     """The last value of each hour of [start, end), whole hours, by its begin; of an hour with a seam the new series'."""
+    found: list[Sample] = []
     for since, one in counter.pieces():
         low, high = max(start, since), min(end, one.until)
         if low >= high:
@@ -68,7 +68,8 @@ def hourly(counter: Counter, energy: str, telemetry: Telemetry, start: int, end:
         shown = telemetry.windows(one.group, one.device_class, one.device, one.point, low, high, edges, Aggregate.LAST)
         amounts = all_to_base([value for _, value in shown], energy, one.unit)
         # Of one that does not fit is told where it is counted.
-        yield from ((at, amount) for (at, _), amount in zip(shown, amounts, strict=True) if not isinstance(amount, str))
+        found += [(at, amount) for (at, _), amount in zip(shown, amounts, strict=True) if not isinstance(amount, str)]
+    return found
 
 
 def _read(counter: Counter, telemetry: Telemetry, start: int, end: int) -> list[tuple[int, float]]:

@@ -65,10 +65,17 @@ class Usual:
 
         The busiest of all may hold a jump itself.
         """
-        first, behind = periods.floor(since, "hour"), periods.floor(at - 1, "hour") + HOUR_MS
-        sides = self._uses(first - WEEKS_MS, first), self._uses(behind, behind + WEEKS_MS)
-        known = sorted(used for side in sides for _, used in side or ())
-        return known[-2] or None if known else None
+        behind = periods.floor(at - 1, "hour") + HOUR_MS
+        sides = (self._uses_before(since), self._uses(behind, behind + WEEKS_MS))
+        return _busiest([used for side in sides for used in side or ()])
+
+    def busiest_before(self, at: int) -> int | None:
+        """The same of the weeks before a moment alone."""
+        return _busiest(self._uses_before(at) or [])
+
+    def _uses_before(self, at: int) -> list[tuple[int, int]] | None:
+        first = periods.floor(at, "hour")
+        return self._uses(first - WEEKS_MS, first)
 
     def basis(self, at: int) -> int:
         """The end (ms) of the weeks after a moment that `amount` takes from: all of them, or the whole days that are known."""
@@ -143,6 +150,10 @@ class Usual:
         if end > high:
             self._known.update(self._hourly(high, end))
         self._loaded = (min(start, low), max(end, high))
+
+
+def _busiest(uses: Sequence[tuple[int, int]]) -> int | None:
+    return sorted(used for _, used in uses)[-2] or None if uses else None
 
 
 def _mean(values: Sequence[tuple[int, float]]) -> float:

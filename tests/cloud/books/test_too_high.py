@@ -1,12 +1,16 @@
-"""Field faults A2 and A10: rises over gaps and standstills that no use of the meter explains, and real ones that are as large."""
+"""Field faults A2, A9 and A10: rises over gaps and standstills that no use of the meter explains, and real ones that are as large."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
+from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.recorded import RecordError
+from cloud.registry import tables
 from tests.cloud.books.test_gaps_and_freezes import KWH, at, counter, findings, flat, office, stood, used, without
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 """What is judged is one for both databases; test_findings.py asks both."""
+QUARTER = HOUR_MS // 4
 START, BROKE, BACK, END = at("2026-03-02"), at("2026-03-12"), at("2026-03-16"), at("2026-04-20")
 
 
@@ -116,7 +121,8 @@ def test_a_busy_time_within_a_gap_is_asked_of_nobody(books: Books) -> None:
 
 def test_a_counter_that_rests_until_a_gap_and_after_it_tells_nothing(books: Books) -> None:
     """Of a pool that is filled once while nothing is heard nobody knows better than its counter."""
-    sound = counter(START, END, lambda hour: 10.0 if BROKE <= hour < BROKE + 20 * HOUR_MS else 0.0)
+    begin = START - 20 * DAY_MS
+    sound = counter(begin, END, lambda hour: 10.0 if BROKE <= hour < BROKE + 20 * HOUR_MS or hour == begin else 0.0)
     books.read("water", without(sound, BROKE, BACK))
     books.settle()
     assert used(books, "water", BROKE, BACK) == {"distributed": 200 * KWH}
@@ -138,3 +144,69 @@ def test_hours_of_silence_are_held_too(books: Books) -> None:
     lived(books, "far", without(raised(counter(START, END), back, 3000.0), BROKE, back))
     assert used(books, "far", BROKE, back) == {"estimated": 10 * KWH}
     assert asked(books) == [("jump", BROKE, back, 3010 * KWH, 10 * KWH)]
+
+
+def test_a_record_answers_a_jump_over_a_gap(books: Books) -> None:
+    """Somebody records what both meters showed in the silence: 192 kWh are then distributed, and nobody is asked any more."""
+    sound = counter(START, END)
+    shown = without(raised(sound, BACK, 20_000.0), BROKE, BACK)
+    books.read("far", shown)
+    books.settle()
+    middle = BROKE + DAY_MS
+    record_exchange(books.engine, Change("far", middle, sound[middle], sound[middle] + 20_000, "new meter"), "wang", END)
+    books.settle()
+    assert used(books, "far", BROKE, BACK) == {"distributed": 192 * KWH}
+    assert asked(books) == []
+
+
+def exchanged(silent: int) -> tuple[dict[int, float], float]:
+    """Quarters of an hour of a meter of 2 kWh an hour that is taken out at BROKE, in a silence to both sides; and what it showed last."""
+    quarters = range(START, END, QUARTER)
+    old, last = {when: 13_423.7 + (when - START) / QUARTER / 2 for when in quarters}, 13_423.7 + (BROKE - START) / QUARTER / 2
+    shown = {when: value if when <= BROKE else (when - BROKE) / QUARTER / 2 for when, value in old.items()}
+    return {when: value for when, value in shown.items() if abs(when - BROKE) >= silent}, last
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize(("silent", "last", "first"), [(DAY_MS, 20_000, 0), (DAY_MS, 2_700, 0), (0, 100, 0), (0, 3, 0), (0, 0, 300)])
+def test_a_recorded_value_beyond_the_usual_use_is_refused_or_waits(books: Books, silent: int, last: int, first: int, *, live: bool) -> None:
+    """20 000, 2700 or 100 kWh too much are refused where the samples say so, and count nothing where these come later (A9)."""
+    samples, true_last = exchanged(silent)
+    change = Change("far", BROKE, true_last + last, float(first), "new meter")
+    if live:
+        books.read("far", samples)
+        books.settle()
+        with pytest.raises(RecordError, match=r"^(last|last, first): the counter (showed|broke) .*; expected .*, got .* kWh"):
+            record_exchange(books.engine, change, "wang", END)
+        assert books.rows(sa.select(tables.exchange.c.meter)) == []
+    else:
+        record_exchange(books.engine, change, "wang", BROKE + HOUR_MS)
+        lived(books, "far", samples)
+        assert "exchange_pending" in {kind for kind, *_ in asked(books)}
+    total = sum(used(books, "far", START, END).values())
+    assert total == pytest.approx((max(samples) - START) // QUARTER * 500, abs=1000)
+
+
+@pytest.mark.parametrize("silent", [0, DAY_MS, 5 * DAY_MS])
+def test_right_values_are_taken_whenever_the_samples_come(books: Books, silent: int) -> None:
+    """What both meters really showed is taken after any silence, before and after its samples came."""
+    samples, last = exchanged(silent)
+    change = Change("far", BROKE, last, 0.0, "new meter")
+    record_exchange(books.engine, change, "wang", END)
+    lived(books, "far", samples)
+    record_exchange(books.engine, change, "wang", END)
+    books.settle()
+    assert asked(books) == []
+    assert sum(used(books, "far", START, END).values()) == (max(samples) - START) // QUARTER * 500
+
+
+def test_late_weeks_place_an_exchange_as_if_they_had_been_there(books: Books) -> None:
+    """Without the weeks before it a wrong value fits the class; when these come, it is nobody's and waits."""
+    samples, last = exchanged(0)
+    record_exchange(books.engine, Change("far", BROKE, last + 100, 0.0, "new meter"), "wang", END)
+    books.read("far", {when: value for when, value in samples.items() if when > BROKE - 12 * HOUR_MS})
+    books.settle()
+    assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(BROKE + QUARTER,)]
+    books.read("far", samples)
+    books.settle()
+    assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(None,)]
