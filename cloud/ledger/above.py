@@ -10,21 +10,26 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cloud.ledger.counters import Rules
+from cloud.ledger.learning import MARGIN
+from cloud.ledger.levels import CONFIRM_SAMPLES
 from cloud.ledger.limits import Limits
 from cloud.ledger.path import Branch, Path, ReopenedError
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.standing import FOLLOWING, FROZEN_STEPS, Evidence
 
-TIMES = 4
-"""A rise of more than so many times what the busiest hours around it would have used in that time is no consumption. Use that
-changes for good shows its new busiest hours in the weeks after; a month's most has three times, and here somebody is asked."""
+TIMES = MARGIN
+"""A rise of more than so many times what the busiest hours around it would have used in that time is no consumption: as many as a
+complete month's most has. Use that changes for good shows its new busiest hours in the weeks after."""
+_TIMES_RECORDED = 4
+"""The same of the recorded values of an exchange, since a quarter of an hour may have used what the busiest hour did."""
 
 
 def own_most(limits: Limits, busiest: int | None) -> Limits:
     """What a counter can do, by its own busiest hour as well."""
     if busiest is None:
         return limits
-    return replace(limits, rate=TIMES * busiest if limits.rate is None else min(TIMES * busiest, limits.rate), ceiling=None)
+    most = _TIMES_RECORDED * busiest
+    return replace(limits, rate=most if limits.rate is None else min(most, limits.rate), ceiling=None)
 
 
 class Doubt(NamedTuple):
@@ -50,11 +55,16 @@ def doubted(path: Path, index: int, rules: Rules, evidence: Evidence) -> Doubt |
     if usual is None or rise < FROZEN_STEPS * max(rules.limits.step, 1) or rules.is_idle(since, at) or not _is_steep(path, index):
         return None
     began, is_first = _stands_since(path, index - 1, evidence)
-    basis, busiest = usual.basis(at), usual.busiest(since, at)
+    basis, busiest = usual.basis(at), usual.busiest(since, at) or _learnt(rules.limits)
     is_new = is_first and (began < since or path.levels[index - 1] == 0 or index in path.steps)
     if _is_explained(rise, began, at, busiest, evidence) or (busiest is None and not is_new):
         return Doubt(None, basis)
     return Doubt(0 if is_new else usual.amount(since, at) or 0, basis)
+
+
+def _learnt(limits: Limits) -> int | None:
+    """The busiest hour of the month that taught the most; None where that is no month's."""
+    return None if limits.ceiling is None or not limits.rate else limits.rate // MARGIN
 
 
 def _is_explained(rise: int, began: int, at: int, busiest: int | None, evidence: Evidence) -> bool:
@@ -70,7 +80,7 @@ def _is_steep(path: Path, index: int) -> bool:
     """Whether a rise is much steeper than those that follow, which costs no question to the store; recorded changes are passed over."""
     times, levels = path.times, path.levels
     behind = [one for one in range(index + 1, min(index + 2 + FOLLOWING, len(times))) if one not in path.steps][:FOLLOWING]
-    if len(behind) < FOLLOWING:
+    if len(behind) < CONFIRM_SAMPLES - 1:  # so many follow where a level is decided
         return False
     followed = sum(levels[one] - levels[one - 1] for one in behind)
     lasted = sum(times[one] - times[one - 1] for one in behind)

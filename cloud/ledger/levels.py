@@ -208,13 +208,16 @@ class _Walk:
         if first[1] > level and limits.is_possible(since, level, first):
             self.accept(first)
             return
+        if first[1] > level and since - begin > limits.measured_gap and limits.is_possible(begin, level, first):
+            self._catch_up(begin, first)
+            return
         path.branches.append(Branch(since, level, first[1], len(path.times) - 1))
         path.times.append(first[0])
         path.levels.append(first[1])
         path.steps[len(path.times) - 1] = step_of(since, level, first, limits)
 
     def _catch_up(self, begin: int, first: Sample) -> None:
-        """A counter that stood rose at once by what its branch can have drawn meanwhile: one gap."""
+        """A counter that stood rose at once by what its branch can have drawn meanwhile: one gap, which its usual use may doubt."""
         path = self.path
         if begin < path.times[0]:
             raise ReopenedError(Branch(begin, path.levels[0]))

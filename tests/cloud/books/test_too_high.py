@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
+from cloud.ledger import book
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 """What is judged is one for both databases; test_findings.py asks both."""
 QUARTER = HOUR_MS // 4
+SEEDS = range(int(os.environ.get("SEEDS", "4")))
 START, BROKE, BACK, END = at("2026-03-02"), at("2026-03-12"), at("2026-03-16"), at("2026-04-20")
 
 
@@ -62,6 +66,16 @@ def test_a_standstill_elsewhere_and_a_rise_behind_it(books: Books, shown: float)
     days = (back - BROKE) // DAY_MS
     assert sum(used(books, "far", BROKE - HOUR_MS, back + HOUR_MS).values()) == pytest.approx((days * 48 + 2) * KWH, abs=4 * KWH)
     assert {kind for kind, *_ in asked(books)} == {"jump"}
+
+
+def test_weeks_of_zeros_of_a_meter_that_learnt_are_its_usual_use(books: Books) -> None:
+    """The first sample behind 36 days of zeros rises by more than three busy hours' rate allows: the weeks count, and not 15 minutes."""
+    start, zero, back, end = at("2026-02-20"), at("2026-04-10"), at("2026-05-16"), at("2026-05-29")
+    sound = counter(start, end, office, first=5000.0)
+    lived(books, "far", {when: 0.0 if zero <= when < back else value for when, value in sound.items()})
+    assert books.rows(sa.select(tables.learnt.c.rate))[0] == (9 * KWH,)
+    assert used(books, "far", zero, back)["estimated"] == pytest.approx(36 * 40 * KWH, rel=0.03)
+    assert [(one.kind, one.amount) for one in findings(books, end)] == [("jump", round(sound[back] * KWH))]
 
 
 @pytest.mark.parametrize(("meter", "days"), [("power", 1), ("water", 3)])
@@ -144,6 +158,43 @@ def test_hours_of_silence_are_held_too(books: Books) -> None:
     lived(books, "far", without(raised(counter(START, END), back, 3000.0), BROKE, back))
     assert used(books, "far", BROKE, back) == {"estimated": 10 * KWH}
     assert asked(books) == [("jump", BROKE, back, 3010 * KWH, 10 * KWH)]
+
+
+def story(chance: Random) -> dict[int, float]:
+    """So late in a month that it teaches nothing: half-hourly weeks of a meter with silences, standstills and other levels."""
+    load, every = chance.choice([office, flat, lambda hour: 60.0 * office(hour)]), HOUR_MS // 2
+    first = counter(BROKE, BROKE + 40 * DAY_MS, load, chance.choice([0.0, 30.0, 13_000.0]))
+    samples = {when: first[when // HOUR_MS * HOUR_MS] + load(when) * (when % HOUR_MS) / HOUR_MS for when in range(BROKE, max(first), every)}
+    for _ in range(chance.randint(1, 4)):
+        begin = chance.choice([BROKE, BROKE + chance.randint(0, 39 * 24) * HOUR_MS])
+        until = begin + chance.choice([3, 20, 50, 100, 400]) * HOUR_MS
+        kind, more = chance.choice(["silent", "stands", "other", "zero"]), chance.choice([0.0, 0.0, 90.0, 2500.0, 30_000.0])
+        stays = samples.get(begin, 0.0)
+        for when in [when for when in samples if when >= begin]:
+            if when >= until:
+                samples[when] += more
+            elif kind == "silent" and when > begin:
+                del samples[when]
+            else:
+                samples[when] = {"other": 5000.0, "zero": 0.0}.get(kind, stays)
+    return {when: round(value, 2) for when, value in samples.items()}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_came_in_any_order_is_judged_as_all_at_once(books: Books, seed: int) -> None:
+    """Rises of every size over silences and standstills, some days of them late: live is what is counted anew."""
+    chance = Random(seed)  # noqa: S311 (the same story at each run)
+    samples = story(chance)
+    late = {when // DAY_MS for when in samples if chance.random() < 0.002}
+    coming = sorted(samples, key=lambda when: (when // DAY_MS + (chance.choice([2, 9, 30]) if when // DAY_MS in late else 0), when))
+    while coming:
+        number = chance.choice([5, 48, 200])
+        books.read("far", {when: samples[when] for when in coming[:number]})
+        del coming[:number]
+        while book.settle(books.engine, books.telemetry, chance.choice([20, 100_000])):
+            pass
+    live = books.whole("far")
+    assert books.built_anew("far", samples) == live
 
 
 def test_a_record_answers_a_jump_over_a_gap(books: Books) -> None:
