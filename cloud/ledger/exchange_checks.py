@@ -48,10 +48,9 @@ def check_exchange(connection: sa.Connection, meter: Known, at: int, last: int, 
             raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
     before, after = _around(connection, meter.id, at)
     shown = before or (at, last)
-    limits = meter.counter.at(shown[0]).limits_of(shown)
-    usual = Usual(partial(_by_hours, connection, meter.id), limits.rate)
-    busiest = usual.busiest(at if before is None else before[0], at if after is None else after[0])
-    near = _Near(meter, own_most(limits, busiest), meter.counter.interval)
+    around = at if before is None else before[0], at if after is None else after[0]
+    limits = _limits(connection, meter, meter.counter.at(shown[0]).limits_of(shown), around)
+    near = _Near(meter, limits, meter.counter.interval)
     if _fits_break(connection, near, at, (last, first)):
         return
     fault = None
@@ -93,6 +92,11 @@ def _levels(connection: sa.Connection, meter: str, low: int, high: int) -> Seque
     before = connection.execute(known.where(hour.level_at < low).order_by(hour.level_at.desc()).limit(1)).one_or_none()
     after = connection.execute(known.where(hour.level_at > high).order_by(hour.level_at).limit(1)).one_or_none()
     return [None if row is None else (row[0], row[1]) for row in (before, *inside, after)]
+
+
+def _limits(connection: sa.Connection, meter: Known, limits: Limits, around: tuple[int, int]) -> Limits:
+    """What a counter can do around a time, as its settled weeks tell it."""
+    return own_most(limits, Usual(partial(_by_hours, connection, meter.id), limits.rate).busiest(*around))
 
 
 def _by_hours(connection: sa.Connection, meter: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -171,3 +171,18 @@ def test_a_coarse_display_costs_no_walk_back(books: Books, read: Read) -> None:
     books.touch("far", (at // HOUR_MS * HOUR_MS for at in samples))
     books.settle()
     assert books.whole("far") == live
+
+
+def test_a_rise_that_is_doubted_is_judged_again_once_a_day(books: Books, read: Read) -> None:
+    """While the weeks behind a jump over a gap fill, one pass a day looks at it again, and not beyond the year before."""
+    back = START + 8 * DAY_MS
+    again: list[int] = []
+    for some in by_hours(counting(START, 5, 1000.0) | counting(back, 30, 40_000.0)):
+        books.read("far", some)
+        samples, hours = read.by(books)
+        assert samples <= 16 * A_DAY
+        if min(some) > back + DAY_MS:
+            again.append(hours)
+    assert [kind for (kind,) in books.rows(sa.select(tables.judgement.c.kind))] == ["jump"]
+    assert sum(1 for hours in again if hours) <= 22
+    assert max(again) <= (364 + 2 * 21 + 8) * 24
