@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -162,7 +163,8 @@ def test_hours_of_silence_are_held_too(books: Books) -> None:
 
 def story(chance: Random) -> dict[int, float]:
     """So late in a month that it teaches nothing: half-hourly weeks of a meter with silences, standstills and other levels."""
-    load, every = chance.choice([office, flat, lambda hour: 60.0 * office(hour)]), HOUR_MS // 2
+    loads: list[Callable[[int], float]] = [office, flat, lambda hour: 60.0 * office(hour)]
+    load, every = chance.choice(loads), HOUR_MS // 2
     first = counter(BROKE, BROKE + 40 * DAY_MS, load, chance.choice([0.0, 30.0, 13_000.0]))
     samples = {when: first[when // HOUR_MS * HOUR_MS] + load(when) * (when % HOUR_MS) / HOUR_MS for when in range(BROKE, max(first), every)}
     for _ in range(chance.randint(1, 4)):
