@@ -16,6 +16,7 @@ from cloud.ledger.limits import Limits
 from cloud.ledger.path import Branch, Path, ReopenedError
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.standing import FOLLOWING, FROZEN_STEPS, Evidence
+from cloud.ledger.usual import Usual
 
 TIMES = MARGIN
 """A rise of more than so many times what the busiest hours around it would have used in that time is no consumption: as many as a
@@ -55,9 +56,12 @@ def doubted(path: Path, index: int, rules: Rules, evidence: Evidence) -> Doubt |
     if usual is None or rise < FROZEN_STEPS * max(rules.limits.step, 1) or rules.is_idle(since, at) or not _is_steep(path, index):
         return None
     began, is_first = _stands_since(path, index - 1, evidence)
+    drawn = None if evidence.drawn is None else evidence.drawn(began, at)
+    if drawn is not None and rise <= TIMES * drawn:
+        return None  # power or flow says so, whatever is usual
     basis, busiest = usual.basis(at), usual.busiest(since, at) or _learnt(rules.limits)
     is_new = is_first and (began < since or path.levels[index - 1] == 0 or index in path.steps)
-    if _is_explained(rise, began, at, busiest, evidence) or (busiest is None and not is_new):
+    if _is_explained(rise, began, at, busiest, usual) or (busiest is None and not is_new):
         return Doubt(None, basis)
     return Doubt(0 if is_new else usual.amount(since, at) or 0, basis)
 
@@ -67,13 +71,11 @@ def _learnt(limits: Limits) -> int | None:
     return None if limits.ceiling is None or not limits.rate else limits.rate // MARGIN
 
 
-def _is_explained(rise: int, began: int, at: int, busiest: int | None, evidence: Evidence) -> bool:
-    """Whether the busiest hours around, the year before, or power and flow meanwhile may be behind a rise."""
+def _is_explained(rise: int, began: int, at: int, busiest: int | None, usual: Usual) -> bool:
+    """Whether the busiest hours around, or the same weeks of the year before, may be behind a rise."""
     if busiest is not None and rise * HOUR_MS <= TIMES * busiest * (at - began):
         return True
-    year = None if evidence.usual is None else evidence.usual.a_year_before(began, at)
-    drawn = None if evidence.drawn is None else evidence.drawn(began, at)
-    return rise <= TIMES * max(year or 0, drawn or 0)
+    return rise <= TIMES * (usual.a_year_before(began, at) or 0)
 
 
 def _is_steep(path: Path, index: int) -> bool:

@@ -177,7 +177,7 @@ def test_a_rise_that_is_doubted_is_judged_again_once_a_day(books: Books, read: R
     """While the weeks behind a jump over a gap fill, one pass a day looks at it again, and not beyond the year before."""
     back = START + 8 * DAY_MS
     again: list[int] = []
-    for some in by_hours(counting(START, 5, 1000.0) | counting(back, 30, 40_000.0)):
+    for some in by_hours(counting(START, 5, 16_500.0) | counting(back, 30, 30_000.0)):
         books.read("far", some)
         samples, hours = read.by(books)
         assert samples <= 16 * A_DAY
