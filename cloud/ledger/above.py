@@ -98,4 +98,4 @@ def _stands_since(path: Path, index: int, evidence: Evidence) -> tuple[int, bool
         return path.times[index], index == 0
     if lower_at < path.times[0]:
         raise ReopenedError(Branch(lower_at, level))
-    return path.times[0], False
+    return path.times[0], evidence.lower is None
