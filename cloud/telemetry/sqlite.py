@@ -165,6 +165,7 @@ class SqliteTelemetry:
         """See `Telemetry.write`."""
         refused: list[Refused] = []
         rows: list[_Row] = []
+        suspect: list[tuple[int, int, float]] = []
         with self._transaction():
             for line in batch:
                 if isinstance(line, Polled) and self._known(line):
@@ -172,10 +173,10 @@ class SqliteTelemetry:
                     rows += [(ids[point], at, value, _GOOD, None) for point, value in line.values.items()]
                     continue
                 for stored in single((line,)):
-                    self._take(stored, rows, refused)
+                    self._take(stored, rows, suspect, refused)
             rows.sort(key=_place)  # neighbours in the tree are then written together
             self._writer.executemany(_UPSERT, rows)
-            self._writer.executemany(_DOUBTFUL, [row[:3] for row in rows if row[3] == _SUSPECT and row[2] is not None])
+            self._writer.executemany(_DOUBTFUL, suspect)
         return refused
 
     def _known(self, line: Polled) -> bool:
@@ -183,7 +184,7 @@ class SqliteTelemetry:
         known = self._points.get(line[:3], {}).keys() >= line.values.keys()
         return known and -MAX_MS <= line.at <= MAX_MS and isfinite(sum(line.values.values()))
 
-    def _take(self, stored: Stored, rows: list[_Row], refused: list[Refused]) -> None:
+    def _take(self, stored: Stored, rows: list[_Row], suspect: list[tuple[int, int, float]], refused: list[Refused]) -> None:
         group, device_class, reading = stored
         ids = self._points.setdefault((group, device_class, reading.device), {})
         fault = value_fault(reading)
@@ -197,6 +198,8 @@ class SqliteTelemetry:
         # A driver's 64-bit count as an int may be more than SQLite's integers hold.
         value = None if reading.value is None else float(reading.value)
         rows.append((ids[reading.point], reading.at, value, reading.quality, reading.reason or None))
+        if value is not None and reading.quality is Quality.SUSPECT:
+            suspect.append((ids[reading.point], reading.at, value))
 
     def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
         """See `Telemetry.write_figures`."""
