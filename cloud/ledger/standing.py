@@ -287,12 +287,18 @@ def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tupl
     is_display = came is not None and caught_up <= came
     if drawn is not None or usual is None:
         return None if drawn is not None and is_display and drawn <= 2 * caught_up else drawn, None
-    if _length(times) >= FLAT_UNSEEN_MS and _sum(times, usual.a_year_before) is not None:
+    if _length(times) >= FLAT_UNSEEN_MS and _is_contradicted(usual, flat.since, times):
         return _sum(times, partial(_usual, usual, (flat.since, flat.until))), usual.basis(flat.until)
     if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or is_display or not _steep(path, last):
         return None, None
     expected = _sum(times, partial(_usual, usual, (flat.since, flat.until)))
     return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
+
+
+def _is_contradicted(usual: Usual, since: int, times: Sequence[Time]) -> bool:
+    """Whether the meter used in the same weeks of the year before at least half of what it did on all days before it stood."""
+    year, typical = _sum(times, usual.a_year_before), usual.typical(since)
+    return year is not None and typical is not None and 2 * year * HOUR_MS >= typical * _length(times)
 
 
 def _came(path: Path, flat: _Flat, evidence: Evidence) -> int | None:

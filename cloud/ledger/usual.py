@@ -85,6 +85,12 @@ class Usual:
         newest = max((hour for hour in range(end - HOUR_MS, start - HOUR_MS, -HOUR_MS) if hour in self._known), default=start)
         return end if newest == end - HOUR_MS else periods.floor(newest, "day")
 
+    def typical(self, at: int) -> float | None:
+        """What the mean hour of the weeks before a moment used, working days and days off together; None where too little is known."""
+        first = periods.floor(at, "hour")
+        means = self._means(first - WEEKS_MS, first, near=first)
+        return None if means is None else means[None]
+
     def longest_rest(self, at: int) -> int:
         """The longest time (ms) for which the counter stood in the weeks before a moment, as its hourly values tell."""
         end = periods.floor(at, "hour")

@@ -8,8 +8,9 @@ import pytest
 
 from cloud.ledger.exchanges import Change, OutOfUse, record_exchange, record_out_of_use
 from cloud.ledger.findings import Finding, listed
-from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.telemetry.base import Polled
+from contract import workdays
 from contract.clock import parse_time
 
 if TYPE_CHECKING:
@@ -78,6 +79,20 @@ def test_a_rest_that_the_year_before_contradicts_is_estimated(books: Books) -> N
     assert used(books, "gas", stop, go_on - HOUR_MS) == {"estimated": pytest.approx(20 * 24 * KWH, rel=0.01)}
     assert [(one.kind, one.start) for one in findings(books)] == [("frozen", stop - HOUR_MS)]
     assert books.built_anew("gas", shown) == books.whole("gas")
+
+
+def test_a_holiday_that_lies_a_day_otherwise_than_the_year_before_is_none_of_its_use(books: Books) -> None:
+    """A canteen's gas over the October holidays, after which it was lit an hour earlier the year before: nothing, and no question (A5)."""
+    start, end = parse_time("2025-09-01T00:00:00+08:00"), parse_time("2026-10-20T00:00:00+08:00")
+    shown, value = {}, 500.0
+    for hour in range(start, end, HOUR_MS):
+        shown[hour] = value
+        lit = {5 if hour < MARCH else 6, 10, 11, 12}
+        value += 8.0 if workdays.official(local_date(hour)) and (hour // HOUR_MS + 8) % 24 in lit else 0.0
+    books.read("gas", shown)
+    books.settle()
+    holiday = [parse_time(f"2026-10-0{day}T00:00:00+08:00") for day in (1, 8)]
+    assert (findings(books), used(books, "gas", *holiday)) == ([], {"measured": 0})
 
 
 @pytest.mark.parametrize("gauge", [False, True])
