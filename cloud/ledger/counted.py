@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import itemgetter
 
 from cloud.ledger import judging
@@ -271,7 +271,7 @@ class _Pass:
             return []
         hours = sorted((hour, level) for hour, (_, level) in levels_by_hour(path).items() if hour >= start)
         of_size = (hour + HOUR_MS for hour, level in hours if self.counter.limits_of((start, level)).step != limits.step)
-        return [at for at in (next(of_size, None),) if at is not None]
+        return list(islice(of_size, 1))
 
     def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int, limits: Limits) -> tuple[Path, Judged]:
         counter = self.counter

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloud.ledger.exchanges import Change, OutOfUse, record_exchange, record_out_of_use
-from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.telemetry.base import Polled
 from contract import workdays
 from contract.clock import parse_time
+from tests.cloud.books.test_gaps_and_freezes import KWH, findings, used
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -20,20 +20,6 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 """What is judged is one for both databases; test_findings.py asks both."""
 MARCH = parse_time("2026-03-02T00:00:00+08:00")
 QUARTER = HOUR_MS // 4
-KWH = 1000
-
-
-def findings(books: Books) -> list[Finding]:
-    with books.engine.connect() as connection:
-        return listed(connection, books.site.group)
-
-
-def used(books: Books, meter: str, start: int, end: int) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for hour, provenance, amount in books.parts(meter):
-        if start <= hour < end:
-            sums[provenance] = sums.get(provenance, 0) + amount
-    return sums
 
 
 def drawn(books: Books, start: int, end: int, watts: float) -> None:
