@@ -116,18 +116,21 @@ def thin(engine: sa.Engine, telemetry: Telemetry, keep: Keep, now: int, limit: i
 
 def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
     """The devices that the registry knows, with the meters that count by them."""
-    device, meter = tables.device.c, tables.meter.c
+    device, meter, earlier = tables.device.c, tables.meter.c, tables.earlier_counter.c
     with engine.connect() as connection:
         rows = connection.execute(sa.select(device.grp, device["class"], device.id).order_by(device.grp, device.id)).all()
-        counts = {row.id: (row.grp, row.device) for row in connection.execute(sa.select(meter.id, meter.grp, meter.device))}
+        counts: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)
+        for of in (sa.select(meter.id, meter.grp, meter.device), sa.select(earlier.meter, earlier.grp, earlier.device)):
+            for name, group, by in connection.execute(of):
+                counts[name].add((group, by))
         offsets = {
             group: load_offsets(connection, group, [row[2] for row in rows if row[0] == group]) for group in {row[0] for row in rows}
         }
         by_device: defaultdict[tuple[str, str], list[tuple[Known, Counter]]] = defaultdict(list)
-        faulty = set()
+        faulty = set[tuple[str, str | None]]()
         for known in load_meters(connection, counts).values():
             if known.fault:
-                faulty.add(counts[known.id])
+                faulty |= counts[known.id]
             for _, counter in known.counter.pieces() if known.counter is not None else ():
                 by_device[known.group, counter.device].append((known, counter))
     for group, device_class, name in rows:

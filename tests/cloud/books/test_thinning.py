@@ -199,6 +199,28 @@ def test_what_is_young_costs_a_query_a_device_and_kind(books: Books, monkeypatch
     assert thin(books.engine, books.telemetry, Keep(), LATER + 60 * DAY_MS).days == 2
 
 
+def test_nothing_goes_of_the_devices_of_a_meter_that_cannot_be_counted(books: Books) -> None:
+    """Neither of the one it counts by nor of the one before: what must stay is known once its settings are right."""
+    for meter in ("power", "lights"):
+        books.read(meter, steady(BEGIN, 72))
+    books.settle()
+    before = {
+        "grp": "510802",
+        "meter": "power",
+        "until": BEGIN - 30 * DAY_MS,
+        "class": "electricity",
+        "device": "lights",
+        "point": "energy_import",
+    }
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == "power").values(modulus=1e30))
+        connection.execute(sa.insert(tables.earlier_counter), [before | {"float32": False}])
+    assert thin(books.engine, books.telemetry, Keep(), LATER).counters == 0
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == "power").values(modulus=None))
+    assert thin(books.engine, books.telemetry, Keep(), LATER).counters > 0
+
+
 def test_what_a_clock_explains_stays(books: Books) -> None:
     """Readings of a span that an offset covers, and those at the time that they truly were, are not touched."""
     samples = steady(BEGIN, 120)
