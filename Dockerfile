@@ -6,6 +6,8 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
 
 FROM python:3.13-slim-bookworm AS built-cloud
 COPY --from=wheel /wheel /wheel
+# grafana-client brings urllib3-future, which would write itself over the urllib3 that other packages use; built so, it stands beside it
+ENV URLLIB3_NO_OVERRIDE=1 PIP_NO_BINARY=urllib3-future
 RUN python -m venv /opt/jieyue && /opt/jieyue/bin/pip install --no-cache-dir "$(ls /wheel/*.whl)[cloud,grafana,influx,reports]"
 
 FROM python:3.13-slim-bookworm AS built-edge

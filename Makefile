@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# grafana-client brings urllib3-future, which at every start of Python writes itself over urllib3; built so, it stands beside it.
+export URLLIB3_NO_OVERRIDE := 1
+export PIP_NO_BINARY := urllib3-future
 .PHONY: help demo install system wheel test bench lint proto clean
 
 help: ## this list
@@ -17,7 +20,7 @@ install: $(VENV)/.dev ## a development environment in .venv
 
 # What tests run for real: broker, stores, browser, systemd's own checks; fonts and libraries of reports, and what looks into a PDF.
 PACKAGES := mosquitto influxdb postgresql chromium fonts-noto-cjk \
-  libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils openssl systemd
+  libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils openssl systemd iproute2
 
 system: ## the servers that tests run, where this machine's packages can be installed
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then \
@@ -37,7 +40,7 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-PACKED := pyproject.toml $(shell find contract edge cloud simulators firmware_configs dashboards/grafana -type f -not -name '*.pyc')
+PACKED := pyproject.toml $(shell find contract protocols edge cloud simulators firmware_configs dashboards/grafana -type f -not -name '*.pyc')
 build/wheel/.made: $(PACKED)
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(PYTHON) -m venv build/wheel/venv
@@ -48,23 +51,12 @@ build/wheel/.made: $(PACKED)
 
 wheel: build/wheel/.made ## the wheel, in an environment of its own
 
-# Two runs side by side, about as long as each other, and then the journeys, whose programs need the whole machine.
-BESIDE := $(addprefix tests/,house deploy profiles contract edge simulators grafana truth cloud/alerts)
-JOURNEY := tests/journey
-define suite
-	@mkdir -p build; $(1) $(2) $(addprefix $(3),$(BESIDE)) > build/beside.log 2>&1 & beside=$$!; \
-	$(1) $(2) $(3)tests $(addprefix --ignore=$(3),$(BESIDE) $(JOURNEY)); rest=$$?; \
-	wait $$beside; beside=$$?; cat build/beside.log; \
-	$(1) $(2) $(3)$(JOURNEY); journey=$$?; \
-	exit $$((rest || beside || journey))
-endef
-
 ifdef WHEEL
 test: system wheel ## the suite; WHEEL=1 runs it against the wheel
-	$(call suite,env --chdir=build/wheel venv/bin/python -P -m pytest,--rootdir ../.. -c ../../pyproject.toml,../../)
+	$(PYTHON) tests/suite.py --at ../.. -- env --chdir=build/wheel venv/bin/python -P -m pytest --rootdir ../.. -c ../../pyproject.toml
 else
 test: system $(VENV)/.dev
-	$(call suite,$(BIN)/pytest)
+	$(BIN)/python tests/suite.py -- $(BIN)/pytest
 endif
 
 bench: system $(VENV)/.dev ## speed of the real processes, a JSON line a figure; BENCH="edge ingest settle" picks some; COMPARE=COMMIT: in turns with that one

@@ -78,10 +78,7 @@ def _store(engine: sa.Engine, telemetry: Telemetry, site: Site, meter: Meter, nu
     """Two years of one counter, a month at a time; returns how many samples."""
     step = HOUR // 4 if number < DENSE else HOUR
     times = np.arange(BEGIN, BEGIN + HOURS * HOUR + 1, step, dtype=np.int64)
-    chance = np.random.default_rng(number)
-    busy = 0.4 + np.clip(np.sin((times % (24 * HOUR)) / (24 * HOUR) * 2 * np.pi), 0, None)
-    used = busy * chance.gamma(25, 1 / 25, len(times)) * _USE[meter.energy] * step / HOUR
-    values = np.round(1000 * chance.random() + np.cumsum(used), 3).tolist()
+    values = counter_values(number, times, _USE[meter.energy] * step / HOUR)
     device = site.device_by_id[str(meter.device)]
     point, device_class = str(meter.point), device.model.device_class
     lines: list[Line] = [
@@ -89,6 +86,15 @@ def _store(engine: sa.Engine, telemetry: Telemetry, site: Site, meter: Meter, nu
     ]
     store(Batch(lines=lines), engine, telemetry)
     return len(lines)
+
+
+def counter_values(seed: int, times: np.typing.NDArray[np.int64], mean: float) -> list[float]:
+    """What a counter shows at some times (ms) when days are busier than nights, `mean` units from one to the next on average."""
+    chance = np.random.default_rng(seed)
+    busy = 0.4 + np.clip(np.sin((times % (24 * HOUR)) / (24 * HOUR) * 2 * np.pi), 0, None)
+    used = busy * chance.gamma(25, 1 / 25, len(times)) * mean
+    values: list[float] = np.round(1000 * chance.random() + np.cumsum(used), 3).tolist()
+    return values
 
 
 def _settle(engine: sa.Engine, telemetry: Telemetry) -> None:

@@ -5,35 +5,50 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import socket
-from collections.abc import Awaitable
+import threading
+from collections.abc import Awaitable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 import structlog
 import uvicorn
 
+from cloud import storing
 from cloud.alerts import worker as alerting
 from cloud.alerts.channels import load_channels
 from cloud.alerts.evaluate import Evaluator
+from cloud.alerts.nothing_stored import NothingStored
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
+from cloud.api.connections import Room, bounded
 from cloud.api.context import Context
+from cloud.health import Health
 from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
+from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.host import Host
 from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
 from cloud.opening import entered_site, opened_database
-from cloud.settings import Settings
+from cloud.reports.queue import Limits, ReportQueue
+from cloud.settings import Settings, networks
+from cloud.storing import Elsewhere
 from cloud.telemetry.base import StoreDown, Telemetry
 from cloud.telemetry.open import open_telemetry
 from cloud.watching import SiteWatch
 from contract.clock import Clock
+from contract.descriptors import raise_limit
 from contract.lifecycle import until_signalled
 from contract.site import Site
 from contract.yamlfile import ConfigError
 
 log = structlog.get_logger()
+_THREADS = 32
+"""For all that works beside the event loop: some may hang in a store, and the others must not wait for them."""
+_GRACE = 8.0
+"""Seconds that parts have to end by themselves; containers have ten."""
 BACKLOG_AT_START = 200
 """Touched hours that may wait when the service first says that it is ready; live readings touch a few at any time."""
 
@@ -79,7 +94,10 @@ class Service:
         self.watch = SiteWatch(settings, self.engine, self.site)
         self.watch.look()
         self.telemetry = telemetry_of(settings)
+        self.health = Health(self.engine, self.telemetry, clock)
         self.host: Host | None = None
+        self.elsewhere: Elsewhere | None = None
+        """The process that stores, where this one only serves."""
         self.ledger = worker.State(backlog=1)
         self.alerts = evaluator_of(settings, self.site, self.engine)
         self.alerts.site_differs = lambda: self.watch.differs
@@ -90,20 +108,34 @@ class Service:
 
     async def run(self, *, serve: bool, ingest: bool) -> None:
         """Run until cancelled."""
-        work: list[Awaitable[None]] = [self.watch.run()]
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="work"))
+        work: list[Awaitable[None]] = [self.watch.run(), self.health.run()]
         if ingest:
-            self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored)
-            work += [self.host.run(), worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger)]
-            work.append(Publisher(self.engine, self.telemetry, self.clock, self._settled).run())
-            keep = keeping.Keep(self.settings.keep_counters_days, self.settings.keep_gauges_days)
-            work.append(keeping.run(self.engine, self.telemetry, self.clock, keep, self._settled))
-            work.append(alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None))
+            work += self._storing_parts()
+        else:
+            self.elsewhere = Elsewhere(self.engine)
+            work.append(self.elsewhere.run())
+        names = {"zh": self.site.name.zh, "en": self.site.name.en}
+        work.append(NothingStored(self.alerts.channels, self._down, names).run())
         if serve:
             work.append(self._serve())
         gc.freeze()  # modules and rules stay until the end: the collector need not walk them each time that readings pour in
-        async with asyncio.TaskGroup() as tasks:
-            for number, part in enumerate(work):
-                tasks.create_task(_plain(part), name=f"part-{number}")
+        await together(work)
+
+    def _storing_parts(self) -> list[Awaitable[None]]:
+        """What runs where readings are stored, and once only."""
+        self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored, self.health)
+        self.clock = self.host.clock
+        work: list[Awaitable[None]] = [self.host.run()]
+        if self.settings.mqtt_watch_user:
+            work.append(BrokerWatch(self.settings, self.engine, self.site.group, self.clock).run())
+        work.append(worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger))
+        work.append(Publisher(self.engine, self.telemetry, self.clock, self._settled, self._dated).run())
+        keep = keeping.Keep(self.settings.keep_counters_days, self.settings.keep_gauges_days)
+        work.append(keeping.run(self.engine, self.telemetry, self.clock, keep, self._may_thin))
+        work.append(storing.tell(self.engine, self.clock, self._stores))
+        work.append(alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None))
+        return work
 
     def close(self) -> None:
         """Give back stores and connections."""
@@ -111,7 +143,7 @@ class Service:
         self.engine.dispose()
 
     def not_ready(self) -> str | None:
-        """Why the service cannot be used yet; None when it can."""
+        """Why the service cannot be used yet; None when it can. Nothing is asked for it: what is known is kept."""
         if self._held():
             return "starting"
         if self.host is not None and not self.host.online.is_set():
@@ -120,27 +152,47 @@ class Service:
             if self.ledger.backlog > BACKLOG_AT_START:
                 return f"ledger: {self.ledger.backlog} hours to settle"
             self._caught_up = True
-        try:
-            self.telemetry.ping()
-        except StoreDown as error:
-            log.warning("telemetry down", reason=str(error))
-            return "telemetry"  # the reason may name a path or an address, and /healthz is open
-        return None
+        return self._down()  # a name and no reason, which may hold a path or an address: /healthz is open
+
+    def _down(self) -> str | None:
+        """What keeps this process, or the one that does it, from storing."""
+        return self.health.down() or (None if self.elsewhere is None else self.elsewhere.down())
+
+    def _stores(self) -> bool:
+        """Whether what gateways send is stored here."""
+        return self.host is not None and self.host.online.is_set() and self.health.down() is None
 
     def _stored(self, batch: Batch) -> None:
         if batch.touched:
             self._touched.set()
 
     def _settled(self) -> bool:
-        """Whether the ledger has counted what came in, but for what is touched at any time."""
+        """Whether the ledger has counted what came in, but for what is touched at any time; by a clock that is doubted it never has."""
+        if self.host is not None and self.host.clock.own.doubted:
+            return False
         return not self._held() and backlog(self.engine) <= BACKLOG_AT_START
+
+    def _may_thin(self) -> bool:
+        """The same, and nobody contradicts today's date: what is gone is gone."""
+        return self._settled() and self._dated() and not (self.host is not None and self.host.clock.own.unsure)
+
+    def _dated(self) -> bool:
+        """Whether the date is not new: a clock that leapt within the last day closes no year."""
+        return self.host is None or not self.host.clock.own.held(self.host.clock.now_ms())
 
     def _held(self) -> bool:
         """Whether the demo still sends its history."""
         return self.settings.hold is not None and self.settings.hold.exists()
 
+    def _room(self) -> Room:
+        """For connections to the interface: half of what the process may open, at most."""
+        most, allowed = self.settings.connections, raise_limit() // 2
+        if most > allowed:
+            log.warning("fewer connections than were set; raise the limit of open files", JIEYUE_CONNECTIONS=most, connections=allowed)
+        return Room(min(most, allowed), self.settings.connections_per_client, networks(self.settings.trusted_proxies))
+
     async def _serve(self) -> None:
-        alerts, group = self.alerts, self.site.group
+        s, alerts, group = self.settings, self.alerts, self.site.group
         context = Context(
             self.engine,
             self.telemetry,
@@ -151,12 +203,21 @@ class Service:
             alerts.channels,
             alerts.rules,
             lambda: self.watch.differs,
+            self.health,
+            ReportQueue(Limits(s.report_workers, s.report_queue, s.report_seconds, s.report_memory_mb)),
+            streams=s.streams,
         )
         config = uvicorn.Config(
             create_app(context),
             host=self.settings.bind,
             port=self.settings.port,
+            http=bounded(self._room()),
+            ws="none",
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=self.settings.trusted_proxies,
             log_config=None,
+            log_level="error",
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=2,
@@ -166,14 +227,39 @@ class Service:
             await server.serve(sockets=[self.listening] if self.listening else None)
 
 
-async def _plain(part: Awaitable[None]) -> None:
-    await part
+async def together(parts: Iterable[Awaitable[None]]) -> None:
+    """Run the parts of the service; when one fails, the others have as long to end as after a signal."""
+    async with asyncio.TaskGroup() as tasks:
+        for number, part in enumerate(parts):
+            tasks.create_task(_part(part), name=f"part-{number}")
+
+
+async def _part(part: Awaitable[None]) -> None:
+    try:
+        await part
+    except Exception:  # whatever it is: a process that cannot work and does not end is started by nobody again
+        log.exception("a part of the service failed")
+        _leave_in_time()
+        raise
+
+
+def _leave_in_time() -> None:
+    """End the process though a thread hangs in a store: what it had to commit comes again, since nobody acknowledged it."""
+    last = threading.Timer(_GRACE, _leave)
+    last.daemon = True
+    last.start()
+
+
+def _leave() -> None:
+    log.error("a store holds a thread; leaving without it", seconds=_GRACE)
+    os._exit(1)
 
 
 async def run_until_signalled(service: Service, *, serve: bool, ingest: bool) -> None:
     """Run a service until SIGINT or SIGTERM, then close it."""
     try:
-        await until_signalled(service.run(serve=serve, ingest=ingest))
+        await until_signalled(service.run(serve=serve, ingest=ingest), _leave_in_time)
     finally:
+        _leave_in_time()
         service.close()
     log.info("stopped")

@@ -71,3 +71,8 @@ def event_sentence(detail: str) -> str:
     if not isinstance(found, dict) or "before" not in found:
         return str(found.get("reason", detail)) if isinstance(found, dict) else detail
     return "from {before} to {after} {unit}, {counted} counted".format_map(found)
+
+
+def printable(text: str, most: int) -> str:
+    """Text from outside as it may stand in a log, an alert or a table: nothing that a screen does not show, and cut to so many signs."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:most])

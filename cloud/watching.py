@@ -8,9 +8,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from cloud.opening import differs, folder_of
+from cloud.registry import database
 from cloud.registry.entering import entered
 from cloud.settings import Settings
 from contract.site import Site
@@ -73,5 +73,5 @@ class SiteWatch:
             await asyncio.sleep(LOOK_EVERY)
             try:
                 await asyncio.to_thread(self.look)
-            except (OperationalError, ValueError) as error:
+            except (*database.DOWN, ValueError) as error:
                 log.warning("the site's files are not compared", reason=str(error).splitlines()[0])

@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 """China has kept UTC+8 all year since 1992, so no zone database is needed."""
@@ -30,6 +31,11 @@ class Clock:
     def now_ms(self) -> int:
         """Milliseconds since 1970 in UTC."""
         return int(self.origin_ms + (time.time() - self.real_origin) * 1000.0 * self.speed)
+
+    @property
+    def trial(self) -> bool:
+        """Whether this is another clock than the machine's."""
+        return (self.origin_ms, self.real_origin, self.speed) != (0.0, 0.0, 1.0)
 
     def real_seconds(self, seconds: float) -> float:
         """How long `seconds` of this clock take on the wall: intervals and time-outs shrink with the speed."""
@@ -65,6 +71,22 @@ def _number(env: os._Environ[str] | dict[str, str], name: str, default: float) -
         return float(text) if text else default
     except ValueError as error:
         raise ValueError(f"{name}: expected a number, got {text!r}") from error
+
+
+def kept_time(path: Path) -> float:
+    """The time at which a demo was stopped, ms since 1970, from the file that keeps it.
+
+    Raises:
+        ValueError: The file holds something else; the message names it and says what to do.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        at = float(text)
+    except ValueError:
+        at = math.nan
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"{path}: expected the time at which the demo was stopped, in ms since 1970, got {text[:40]!r}; remove the file")
+    return at
 
 
 def parse_time(text: str) -> int:

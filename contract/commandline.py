@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from contract.decimals import decimal
+
 FAILED = 1
 """Exit code where the machine or a device refuses."""
 BAD_INPUT = 2
@@ -78,16 +80,25 @@ def units(text: str) -> list[int]:
     return sorted(found)
 
 
+def number(text: str) -> float:
+    """The float nearest to what is written.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    try:
+        return float(decimal(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def seconds(text: str) -> float:
     """A time of at least a hundredth and at most a minute.
 
     Raises:
         ArgumentTypeError: With what was expected.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = number(text)
     if 0.01 <= value <= 60.0:  # noqa: PLR2004 (a hundredth of a second to a minute)
         return value
     raise argparse.ArgumentTypeError(f"expected seconds from 0.01 to 60, got {text!r}")

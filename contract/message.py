@@ -12,11 +12,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from contract import json_path
 from contract.json_path import Each
+from contract.topics import sendable
 
 if TYPE_CHECKING:
     from contract.profile import Place, Profile
 
-_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)", re.ASCII)
+_OFFSET = re.compile(r"([+-])(0\d|1[0-4]):([0-5]\d)", re.ASCII)
+_NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+"""Files beside the zones that differ from machine to machine, or say none."""
+_ZONE = "expected Z, an offset such as +08:00, or a name such as Asia/Shanghai"
 _CHINA = "+08:00"
 _LONGEST_TOPIC = 65_535
 
@@ -34,9 +38,11 @@ def zone(name: str) -> tzinfo:
         minutes = int(offset[2]) * 60 + int(offset[3])
         return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
     try:
-        return ZoneInfo(name)
+        if name not in _NO_ZONES:
+            return ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:
-        raise ValueError("expected Z, an offset such as +08:00, or a name such as Asia/Shanghai") from error
+        raise ValueError(_ZONE) from error
+    raise ValueError(_ZONE)
 
 
 def _zone(name: str) -> str:
@@ -68,6 +74,7 @@ def unreadable(profile: Profile) -> Iterator[tuple[Place, str, object]]:
     if profile.protocol != "mqtt":
         stated: list[tuple[Place, str | None]] = [(("records",), profile.records), (("identity",), profile.identity)]
         stated += [(("points", name, "subtopic"), mapped.subtopic) for name, mapped in profile.points.items()]
+        stated += [(("time",), None if profile.time is None else profile.time.path)]
         yield from (
             (place, "expected none, since only devices of mqtt send messages", given) for place, given in stated if given is not None
         )
@@ -83,8 +90,9 @@ def unreadable(profile: Profile) -> Iterator[tuple[Place, str, object]]:
     if profile.identity == "*" and "*" not in (profile.records or ""):
         yield ("identity",), "expected records with a *, whose key or place it would be", profile.identity
     for name, mapped in profile.points.items():
-        if mapped.subtopic is not None and not (mapped.subtopic and _literal(mapped.subtopic)):
-            yield ("points", name, "subtopic"), "expected levels below the device's topic, without + and #", mapped.subtopic
+        if mapped.subtopic is not None and not (mapped.subtopic and literal(mapped.subtopic) and sendable(mapped.subtopic)):
+            said = "expected levels below the device's topic, without + and #, line breaks, tabs and other control characters"
+            yield ("points", name, "subtopic"), said, mapped.subtopic
     if profile.time and profile.time.format == "epoch" and profile.time.zone:
         yield ("time", "zone"), "expected none: seconds since 1970 have no zone", profile.time.zone
 
@@ -111,17 +119,20 @@ def heard_at(topic: str, subtopic: str | None) -> str:
     return topic if subtopic is None else f"{topic.rstrip('/')}/{subtopic}"
 
 
-def _literal(topic: str) -> bool:
-    return not set(topic) & set("+#\x00")
+def literal(topic: str) -> bool:
+    """Whether a topic is one topic, without wildcards."""
+    return not set(topic) & set("+#")
 
 
 def topic_fault(topic: str, profile: Profile) -> str:
     """Why a device cannot be heard at a topic; empty where it can."""
-    if _literal(topic):
+    if not sendable(topic):
+        return "expected a topic without line breaks, tabs and other control characters, which MQTT does not carry"
+    if literal(topic):
         return "" if len(topic.encode()) <= _LONGEST_TOPIC else f"expected at most {_LONGEST_TOPIC} bytes"
     levels = topic.split("/")
-    wild = [level for level in levels if not _literal(level)]
-    if any(level not in {"+", "#"} for level in wild) or "#" in levels[:-1] or "\x00" in topic:
+    wild = [level for level in levels if not literal(level)]
+    if any(level not in {"+", "#"} for level in wild) or "#" in levels[:-1]:
         return "expected + as a whole level, and # as the last one"
     if profile.identity is None:
         return "expected a topic without + and #, which would take every meter's message for this one's: its profile names no identity"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contract.day import Day
 from contract.operation import Id, Text
 from contract.yamlfile import Strict
 
@@ -37,9 +37,9 @@ class Meter(Strict):
     """Most it can count in an hour, in the point's unit; without it, it follows from `rated`, the transformers or the class."""
     rated: Annotated[float, Field(gt=0)] | None = None
     """Rated power of its branch in kW, or rated flow in m3/h."""
-    commissioned: date | None = None
+    commissioned: Day | None = None
     """First day on which it counts."""
-    taken_out: date | None = None
+    taken_out: Day | None = None
     """First day on which it counts no more."""
     was: Id | None = None
     """Its id before it was renamed; its history follows."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from contract.day import Day
 from contract.profile import Fault, located
 from contract.workdays import Workdays
 from contract.yamlfile import Strict
@@ -128,9 +129,9 @@ class Operation(Strict):
     """When air-conditioning and fresh air may run on working days."""
     cooling: Season = Season(start="05-01", end="09-30")
     heating: Season = Season(start="11-01", end="03-31")
-    worked: list[date] = []
+    worked: list[Day] = []
     """Days on which the site works whatever the official calendar says."""
-    free: list[date] = []
+    free: list[Day] = []
     """Days on which it does not."""
     exemptions: list[Exemption] = []
 

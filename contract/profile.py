@@ -16,7 +16,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from contract import units, yamlfile
 from contract.message import MessageTime, unreadable
 from contract.point import POINTS, Kind
-from contract.register import Address, Fraction, Mask, RegisterType, ScaleRegister, Table
+from contract.register import LAST_ADDRESS, Address, Exact, Fraction, Mask, RegisterType, ScaleRegister, Table
 from contract.units import Unit
 from contract.yamlfile import Strict as _Strict
 
@@ -24,8 +24,16 @@ FIRMWARE_CONFIGS = Path(__file__).resolve().parent.parent / "firmware_configs"
 """Beside contract/ in a checkout and in the installed wheel alike."""
 
 
-Interval = Annotated[float, Field(ge=0.001)]
-"""Seconds between two requests; readings are dated to the millisecond."""
+Interval = Annotated[float, Field(ge=0.001, le=86_400)]
+"""Seconds between two requests, at most a day; readings are dated to the millisecond."""
+
+
+class SerialSettings(_Strict):
+    """How a device is set when it leaves its maker; what is absent, nobody knows."""
+
+    baud: Annotated[int, Field(gt=0)] | None = None
+    parity: Literal["N", "E", "O"] | None = None
+    stop: Literal[1, 2] | None = None
 
 
 class Limits(_Strict):
@@ -50,7 +58,7 @@ class PointMap(_Strict):
     order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
     mask: Mask | None = None
     """Only these bits of a 16-bit register, shifted down."""
-    scale: Decimal = Decimal(1)
+    scale: Exact = Decimal(1)
     unit: Unit = Unit.NONE
     kind: Kind | None = None
     ratio: Literal["ct", "pt", "ct_pt"] | None = None
@@ -104,13 +112,13 @@ class Profile(_Strict):
     notes: str = ""
     interval: Interval = 15.0
     """Seconds between two polls unless the site says otherwise."""
-    serial: dict[str, int | str] = {}
+    serial: SerialSettings = SerialSettings()
     max_registers: Annotated[int, Field(ge=1, le=125)] = 120
     """The longest read the device answers."""
     max_hole: Annotated[int, Field(ge=0, le=120)] = 8
     """Unwanted registers that may be read to merge two reads into one."""
-    timeout: Annotated[float, Field(gt=0)] = 1.0
-    """Seconds; above the slowest answer of the device."""
+    timeout: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """Seconds, at most an hour; above the slowest answer of the device."""
     time: MessageTime | None = None
     """For JSON devices: absent, a message is as old as its receipt."""
     arrives: Literal["live", "batch"] = "live"
@@ -229,6 +237,7 @@ def _register_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
         yield "type", "expected a number; one bit of a register is read with a mask", mapped.type.value
     if mapped.mask is not None and (bits or mapped.type not in whole):
         yield "mask", "expected none, since it takes bits of one 16-bit register", mapped.mask
+    yield from _places_faults(mapped)
     yield from _combined_faults(mapped)
     if mapped.writable and mapped.mask is not None:
         yield "writable", "expected a point without mask: a write would clear the other bits of its register", None
@@ -236,6 +245,19 @@ def _register_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
         yield "write_function", "expected 5 for a coil and 6 or 16 for registers", mapped.write_function
     if mapped.writable and mapped.write_function == 6 and mapped.type.registers > 1:  # noqa: PLR2004 (function code 06)
         yield "write_function", "expected 16, since the point has more than one register", mapped.write_function
+
+
+def _places_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
+    """The same for places that reach beyond the last register there is."""
+    places = [("address", mapped.address, mapped.type)]
+    places += [
+        (field, part.address, part.type)
+        for field, part in (("fraction", mapped.fraction), ("scale_register", mapped.scale_register))
+        if part is not None
+    ]
+    for field, first, kind in places:
+        if first is not None and first + kind.registers - 1 > LAST_ADDRESS:
+            yield field, f"expected at most {LAST_ADDRESS + 1 - kind.registers}, since {kind} takes {kind.registers} registers", first
 
 
 def _combined_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:

@@ -12,6 +12,7 @@ from contract.yamlfile import ConfigError
 
 _NOT_YET, _EXPIRED = 9, 10
 """Verification codes of OpenSSL (x509_vfy.h): a certificate's days have not begun, or are over."""
+_SILENT_TLS = "; a port that wants a certificate of the client says no more when it has none, or one that is not believed"
 _SHORT = 60.0
 """Seconds; a session that the broker ends sooner did not live."""
 _SUSPICIOUS = 3
@@ -38,9 +39,9 @@ def why(error: BaseException, host: str, port: int, *, tls: bool = False, taken:
             return _certificate(cause, where)
         if not taken and (isinstance(cause, ssl.SSLError) or (tls and isinstance(cause, ConnectionResetError))):
             return f"{where} ends the connection when TLS begins; a port without TLS needs no CA file"
-        if isinstance(cause, OSError):
-            hint = isinstance(cause, TimeoutError) and not (tls or taken)
-            return _machine(cause, host, where) + "; a port with TLS needs a CA file" * hint
+        if isinstance(cause, OSError | UnicodeError):
+            hint = _SILENT_TLS if tls else "; a port with TLS needs a CA file"
+            return _machine(cause, host, where) + hint * (isinstance(cause, TimeoutError) and not taken)
     return f"{where}: {error}"
 
 
@@ -52,7 +53,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or found.__context__
 
 
-def _machine(error: OSError, host: str, where: str) -> str:
+def _machine(error: OSError | UnicodeError, host: str, where: str) -> str:
+    if isinstance(error, UnicodeError):  # a name that no resolver can be asked for
+        return f"unknown host {host}"
     if error.errno is not None and error.errno < 0:  # those of getaddrinfo are negative
         return f"unknown host {host}"
     if isinstance(error, ConnectionRefusedError):
@@ -86,6 +89,6 @@ class Takeovers:
         if self._short < _SUSPICIOUS:
             return ""
         return (
-            f"; the broker takes {self._client_id} and closes again and again: a second process with this id, or something that its "
-            "rights forbid"
+            f"; the broker takes {self._client_id} and closes again and again: a second process with this id or with its user, or "
+            "something that its rights forbid"
         )

@@ -6,12 +6,24 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from contract.yamlfile import Strict
 
-Address = Annotated[int, Field(ge=0, le=0xFFFF)]
+LAST_ADDRESS = 0xFFFF
+Address = Annotated[int, Field(ge=0, le=LAST_ADDRESS)]
 Mask = Annotated[int, Field(ge=1, le=0xFFFF)]
+
+
+def _plain(given: object) -> object:
+    """Python takes the digits of every script for a decimal."""
+    if isinstance(given, str) and not given.isascii():
+        raise ValueError("expected a number in ordinary digits")
+    return given
+
+
+Exact = Annotated[Decimal, BeforeValidator(_plain)]
+"""A decimal as it is written."""
 
 
 class Table(StrEnum):
@@ -78,7 +90,7 @@ class Fraction(Strict):
 
     address: Address
     type: RegisterType = RegisterType.UINT16
-    scale: Annotated[Decimal, Field(gt=0, lt=1)]
+    scale: Annotated[Exact, Field(gt=0, lt=1)]
     """What one step of it is worth, such as 0.001 where litres stand behind cubic metres."""
 
 

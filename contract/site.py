@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,6 +13,7 @@ from contract import topics, yamlfile
 from contract.addressing import address, overheard
 from contract.countable import uncountable
 from contract.host import Host
+from contract.institution import Area, Unit, undated
 from contract.jt808.limits import TerminalLimits
 from contract.jt808.phone import PHONE_PATTERN
 from contract.lines import LineSettings, misuses
@@ -31,7 +31,7 @@ class Building(Strict):
     id: Id
     name: Text
     floors: Annotated[int, Field(ge=1, le=32)]
-    area: Annotated[float, Field(gt=0)]
+    area: Area
     """Floor area in m2."""
 
 
@@ -43,32 +43,6 @@ class Compound(Strict):
     buildings: list[Building]
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-
-
-class UnitChange(Strict):
-    """New people or floor area of an institution from a day on."""
-
-    since: date
-    headcount: Annotated[int, Field(gt=0)] | None = None
-    area: Annotated[float, Field(gt=0)] | None = None
-
-
-class Unit(Strict):
-    """An institution with its people and its share of floor area."""
-
-    id: Id
-    name: Text
-    compound: Id
-    headcount: Annotated[int, Field(gt=0)]
-    """用能人数: people who really work there, until the first of `changes` that says otherwise."""
-    area: Annotated[float, Field(gt=0)]
-    """建筑面积 in m2, likewise."""
-    since: date | None = None
-    """First day of an institution that has not always been there; before it has nobody and no area."""
-    changes: list[UnitChange] = []
-    """In order of their days. Without them a new number holds from the day on which it is entered."""
-    was: Id | None = None
-    """Its id before it was renamed; its history follows."""
 
 
 class Gateway(Strict):
@@ -206,7 +180,7 @@ class Site(Strict):
         ]
         faults += _renamed("unit", "units", [(unit.id, unit.was) for unit in self.units])
         faults += _renamed("meter", "meters", [(meter.id, meter.was) for meter in self.meters])
-        faults += _undated(self.units)
+        faults += undated(self.units)
         if faults:
             raise located(faults)
         return self
@@ -282,19 +256,6 @@ def _renamed(what: str, field: str, ids: Sequence[tuple[str, str | None]]) -> It
             yield Fault((field, i, "was"), f"expected an id that no other {what} had", was)
         if was is not None:
             former.add(was)
-
-
-def _undated(units: Sequence[Unit]) -> Iterator[Fault]:
-    """Changes that change nothing, or that are out of order."""
-    for i, unit in enumerate(units):
-        before = unit.since
-        for j, change in enumerate(unit.changes):
-            place: Place = ("units", i, "changes", j)
-            if change.headcount is None and change.area is None:
-                yield Fault(place, "expected a headcount, an area or both", None)
-            if before is not None and change.since <= before:
-                yield Fault((*place, "since"), f"expected a day after {before}", str(change.since))
-            before = change.since
 
 
 def _unloadable(site: Site) -> Iterator[Fault]:

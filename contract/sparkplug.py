@@ -28,6 +28,8 @@ COMMAND_EXPIRES = "Command/Expires"
 COMMAND_RESULT = "Command/Result"
 STORE_UNDATED = "Store/Undated"
 """In NDATA of a gateway that does not know the time: how many of its rows wait for it. Such a payload is as old as its receipt."""
+STORE_SYNCHRONISED = "Store/Synchronised"
+"""In NBIRTH of a gateway whose clock a time service has set since its boot. One whose clock is only trusted does not say it."""
 BD_SEQ = "bdSeq"
 REBIRTH = "Node Control/Rebirth"
 RESERVED = ("Store/", "Command/", "Node Control/")
@@ -311,9 +313,14 @@ def taken(payload: Payload) -> dict[int, int]:
     return {int(m.timestamp): int(m.long_value) for m in payload.metrics if m.name == STORE_TAKEN}
 
 
+def undated(payload: Payload) -> bool:
+    """Whether a gateway says that it does not know the time."""
+    return any(metric.name == STORE_UNDATED for metric in payload.metrics)
+
+
 def date_at_receipt(payload: Payload, received_at: int) -> None:
     """Date what a gateway without a clock says of itself by its receipt (ms): it says it live, and no other time is known."""
-    if any(metric.name == STORE_UNDATED for metric in payload.metrics):
+    if undated(payload):
         payload.timestamp = received_at
         for metric in payload.metrics:
             metric.timestamp = received_at

@@ -11,7 +11,8 @@ MAX_BYTES_IN_FLIGHT = 4 * 1024 * 1024
 _GREATEST = 2**63 - 1
 """What fits into a position or a time on disk."""
 RESEND_AFTER = 10.0
-"""Seconds without an acknowledgement before a row is sent again."""
+"""Seconds without an acknowledgement before a row is sent again, for the first time."""
+_LONGEST_WAIT = 300.0
 LATE_AFTER = 50.0
 """Seconds (of the site's clock) after which a row that was not sent goes as historical, and a stored position of a terminal is
 late. A row may be almost so old when it comes and wait almost as long again: together less than the 120 s after which ingest
@@ -19,6 +20,11 @@ doubts the time of a live row.
 """
 _SHOWN = 60
 """Characters of a faulty range that stand in the message about it."""
+
+
+def resend_wait(sent: int) -> float:
+    """Seconds until a row that was sent so many times goes again: each time twice as long, since it burdens a host that is slow."""
+    return float(min(RESEND_AFTER * 2 ** (sent - 1), _LONGEST_WAIT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,12 @@
-"""MQTT topic names of Sparkplug B 3.0 (section 4): built and parsed here and nowhere else."""
+"""MQTT topic names of Sparkplug B 3.0 (section 4): built and parsed here and nowhere else; and what MQTT carries at all."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator
 
 NAMESPACE = "spBv1.0"
 EVERYTHING = f"{NAMESPACE}/#"
@@ -10,6 +14,10 @@ FROM_EDGE = ("NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH")
 """What edge nodes say."""
 _FROM_HOSTS = frozenset({"NCMD", "DCMD"})
 _FORBIDDEN = frozenset("+/#")
+_OUTSIDE_MQTT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef]")
+_NO_CHARACTER = 0xFFFE
+"""Of each plane the last two code points."""
+_LONGEST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +34,43 @@ class Topic:
         return f"{NAMESPACE}/{self.group}/{self.kind}/{self.node}{tail}"
 
 
+def sendable(text: str) -> bool:
+    """Whether MQTT can carry a text (3.1.1, section 1.5.3): a broker ends the session of whoever sends anything else."""
+    return not _OUTSIDE_MQTT.search(text) and all(ord(sign) & _NO_CHARACTER != _NO_CHARACTER for sign in text)
+
+
 def check_id(name: str) -> str:
     """`name` itself, if it may stand in a topic (tck-id-topic-structure).
 
     Raises:
-        ValueError: Empty, or holding `+`, `/` or `#`.
+        ValueError: Empty, longer than any is, holding `+`, `/` or `#`, or what MQTT does not carry.
     """
-    if not name or _FORBIDDEN & set(name):
-        raise ValueError(f"{name!r} cannot be an id on MQTT: expected a name without + / #")
+    if not 0 < len(name) <= _LONGEST_ID or _FORBIDDEN & set(name) or not sendable(name):
+        raise ValueError(f"expected an id of 1 to {_LONGEST_ID} signs without + / # and control characters")
     return name
+
+
+HostId = Annotated[str, AfterValidator(check_id)]
+"""The id of a Sparkplug host application."""
+
+
+class NodeId(NamedTuple):
+    """An edge node: Sparkplug group id and edge node id."""
+
+    group: str
+    node: str
+
+
+def node_id(text: str) -> NodeId:
+    """An edge node written as `GROUP/NODE`.
+
+    Raises:
+        ValueError: With what was expected.
+    """
+    group, slash, node = text.partition("/")
+    if not slash:
+        raise ValueError(f"expected GROUP/NODE, got {text!r}")
+    return NodeId(check_id(group), check_id(node))
 
 
 def parse(topic: str) -> Topic | None:

@@ -108,8 +108,8 @@ def unlike_settings(site: Site) -> Iterator[Unlike]:
         devices = [device for device in site.devices if device.bus == bus.id]
         for key, field in _SETTINGS.items():
             asked = getattr(bus, field)
-            said = ((device, device.model.serial.get(key, asked)) for device in devices)
-            yield from [Unlike(bus, field, asked, device, value) for device, value in said if str(value).upper() != str(asked)][:1]
+            said = ((device, getattr(device.model.serial, key)) for device in devices)
+            yield from [Unlike(bus, field, asked, device, value) for device, value in said if value not in {None, asked}][:1]
 
 
 def shared(buses: Sequence[Bus], real: RealName) -> Iterator[tuple[Bus, Bus]]:

@@ -13,10 +13,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 M = TypeVar("M", bound=BaseModel)
-_OWN_WORDS = "Value error, "
+OWN_WORDS = "Value error, "
+"""What pydantic puts before the words of our own checks."""
 _STRANGERS = {"extra_forbidden", "invalid_key"}
 _SHOWN = 60
 """Characters of a wrong value that still fit into a line."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MOST_OF_ALIASES = 10
+"""How many times as much as stands in a file its aliases may make of it."""
+_MOST_NODES = 10_000
+"""Parts of a file that are no matter however they were made."""
 _QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)
 
 
@@ -94,7 +100,7 @@ class Document:
             text = path.read_text(encoding="utf-8")
             loader = _Loader(text)
             self._root: yaml.Node | None = loader.get_single_node()
-            misread = [self._unread(where, message) for where, message in _misread(self._root, (), {})]
+            misread = [self._unread(where, message) for where, message in self._wrong()]
             self.data: Any = None if misread or not self._root else loader.construct_document(self._root)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
@@ -104,6 +110,10 @@ class Document:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             problem = error.problem or "not YAML"
             raise ConfigError(f"{path}:{line}: {_QUOTED.sub('…', problem) if secret else problem}") from error
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            sign = f"U+{ord(text[error.position]):04X}"
+            raise ConfigError(f"{path}:{line}: expected a text without control characters, got {sign}") from error
         except (yaml.YAMLError, ValueError) as error:  # a tag such as !!int before a text is a ValueError
             raise ConfigError(f"{path}: not YAML" + f": {error}" * (not secret)) from error
         except (LookupError, TypeError, AttributeError, RecursionError) as error:  # what PyYAML stumbles over
@@ -139,7 +149,10 @@ class Document:
     def fault(self, where: Iterable[str | int], message: str) -> str:
         """One line for a person: file, line, field, message."""
         parts = list(where)
-        return f"{self.path}:{self.line(parts)}: {'.'.join(map(str, parts)) or 'file'}: {message}"
+        return f"{self.path}:{self.line(parts)}: {_named(parts)}: {message}"
+
+    def _wrong(self) -> list[tuple[Where, str]]:
+        return list(_misread(self._root, (), {})) or list(_swelling(self._root))
 
     def _unread(self, where: Where, message: str) -> str:
         return self.unshown(where, "expected a plain name or number", stranger=False) if self.secret else self.fault(where, message)
@@ -147,8 +160,13 @@ class Document:
     def unshown(self, where: Sequence[str | int], message: str, *, stranger: bool) -> str:
         """The same for a file with secrets: neither what stands there nor the name of a field that is a `stranger` is shown."""
         place = [*where[:-1], "?"] if stranger else where
-        text = message.removeprefix(_OWN_WORDS)
-        return f"{self.path}:{self.line(where)}: {'.'.join(map(str, place)) or 'file'}: {text}"
+        text = message.removeprefix(OWN_WORDS)
+        return f"{self.path}:{self.line(where)}: {_named(place)}: {text}"
+
+
+def _named(place: Sequence[str | int]) -> str:
+    """A field for a person, in signs that every terminal takes."""
+    return ".".join(map(str, place)).encode("utf-8", "backslashreplace").decode() or "file"
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -182,12 +200,39 @@ def _misread_parts(node: yaml.Node | None, where: Where, over: dict[int, bool]) 
             if not isinstance(key, yaml.ScalarNode) or key.tag in _READ_AS:
                 read = f'; YAML reads {name} as {_READ_AS[key.tag]}, write "{name}" in quotes' if key.tag in _READ_AS else ""
                 yield (*where, name), f"expected a name before the colon{read}"
+            yield from _halved(key, (*where, name))
             yield from _misread(value, (*where, name), over)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
             yield from _misread(value, (*where, number), over)
     elif isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS:
         yield from ((where, message) for message in _odd(node.value))
+    elif node is not None:
+        yield from _halved(node, where)
+
+
+def _halved(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
+    """Texts with half of a character, as which YAML reads an escape of such a half."""
+    found = _SURROGATE.search(node.value) if isinstance(node, yaml.ScalarNode) else None
+    if found:
+        yield where, f"expected whole characters; \\u{ord(found[0]):04X} is half of one"
+
+
+def _swelling(root: yaml.Node | None) -> Iterator[tuple[Where, str]]:
+    """The field that swells most, in a file whose aliases make far more of it than stands there; no alias holds itself."""
+    sizes: dict[int, int] = {}
+    size = 0 if root is None else _size(root, sizes)
+    if isinstance(root, yaml.MappingNode) and size > max(_MOST_OF_ALIASES * len(sizes), _MOST_NODES):
+        key, _ = max(root.value, key=lambda pair: sizes[id(pair[1])])
+        yield (key.value,), f"expected aliases that make at most {_MOST_OF_ALIASES} times as much of the file as stands there"
+
+
+def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Of how many parts it is made once each alias is what it stands for."""
+    if id(node) not in sizes:
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        sizes[id(node)] = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_size(part, sizes) for part in parts))
+    return sizes[id(node)]
 
 
 def _odd(number: str) -> Iterator[str]:
@@ -242,7 +287,7 @@ def validate(model: type[M], data: Any, documents: Mapping[str, Document]) -> M:
 
 
 def _words(message: str, given: object, written: str) -> str:
-    text = message.removeprefix(_OWN_WORDS)
+    text = message.removeprefix(OWN_WORDS)
     shown = repr(given)
     if len(shown) <= _SHOWN and "got" not in text:
         text += f", got {shown}"

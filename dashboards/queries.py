@@ -39,16 +39,16 @@ def curve(device_class: str, point: str, where: str = "", function: str = "mean"
 
 
 def counted(device_class: str, point: str) -> str:
-    """How far a counter rose in each hour, by device; an hour with a reset is left out, which is less, never more."""
+    """How far a counter rose an hour, by device; an interval with a reset is left out, which is less, never more."""
     return (
-        f'SELECT non_negative_difference(last("{point}")) AS "{point}" FROM "{device_class}" WHERE {_all(GROUP)} '
-        'GROUP BY time(1h), "device" fill(none)'
+        f'SELECT non_negative_derivative(last("{point}"), 1h) AS "{point}" FROM "{device_class}" WHERE {_all(GROUP)} '
+        'GROUP BY time($__interval), "device" fill(none)'
     )
 
 
 def hours(where: str) -> str:
-    """Consumption by hour and meter."""
-    return f'SELECT sum("value") AS "value" FROM "ledger_hour" WHERE {_all(where)} GROUP BY time(1h), "meter" fill(none)'
+    """Consumption an hour, by meter: the hour itself, and its mean where the panel shows longer intervals."""
+    return f'SELECT mean("value") AS "value" FROM "ledger_hour" WHERE {_all(where)} GROUP BY time($__interval), "meter" fill(none)'
 
 
 def days(where: str) -> str:

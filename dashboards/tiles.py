@@ -35,6 +35,8 @@ _UNITS = {
     Unit.NONE: "",
 }
 """Units of points as Grafana names them; a point's unit that is not here ends the generator."""
+_MOST_BARS = 300
+"""Of a panel by the hour; Grafana then takes longer intervals: hours up to 18 days, a day from ten months on."""
 LAST_WEEK = "8d"
 """The newest figures are those of the last complete day, and a ledger day stands at its beginning."""
 
@@ -88,8 +90,13 @@ def measured(words: Words, where: str, size: Size) -> Json:
 def load(words: Words, title: str, size: Size) -> Json:
     """Electricity of the main meters by hour, stacked, so that a meter that lacks is seen to lack."""
     by_id = words.meter_names("electricity", main=True)
-    query = target(queries.hours(queries.among("meter", by_id)), alias="$tag_meter")
-    return timeseries(title, [query], size, names(by_id), unit="kwatth", bars=True)
+    return hourly(words, title, queries.hours(queries.among("meter", by_id)), size, names(by_id), unit="kwatth")
+
+
+def hourly(words: Words, title: str, query: str, size: Size, overrides: list[Json], *, unit: str = "", alias: str = "$tag_meter") -> Json:
+    """Bars of an hour each, stacked; where a person looks at so long a time that they would be too many, of the mean hour."""
+    panel = timeseries(title, [target(query, alias=alias)], size, overrides, unit=unit, bars=True)
+    return panel | {"interval": "1h", "maxDataPoints": _MOST_BARS, "description": words("about.hours")}
 
 
 def daily(words: Words, title: str, energy: str, unit: str, size: Size) -> Json:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
+import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -14,19 +16,25 @@ import structlog
 
 from contract.clock import Clock, clock_from_environment, iso
 from contract.commandline import FAILED, Parser, ended, fail, seconds, units
+from contract.descriptors import raise_limit
 from contract.lifecycle import until_signalled
-from contract.logs import set_up
+from contract.logs import LOG_EVERY, Seldom, set_up, warn_of_trial
 from contract.reading import Row
 from contract.site import Bus, Device, Site
+from contract.timeservice import kernel_synchronised
 from contract.wiring import unlike_settings
 from edge.app import Gateway
 from edge.drivers.base import Driver, DriverError, Line, PollingDriver, ScanningDriver, drivers
 from edge.drivers.orders import hints
+from edge.notify import Systemd
+from edge.outbox.lock import InUseError
 from edge.scan import Scanned, as_json, lines, scan
-from edge.settings import Settings, check_files, load_settings, located
-from edge.timekeeping import HOW, kernel_synchronised
+from edge.settings import Settings, check_files, load_settings, located, shared_users
+from edge.timekeeping import how
 
 log = structlog.get_logger()
+_LOOK_AGAIN, _PATIENCE = 2.0, 60.0
+"""Seconds between two looks at an outbox that is in use, and how long systemd is asked to wait each time."""
 _TELL_EVERY = 50
 """Unit ids between two lines of progress."""
 
@@ -34,6 +42,8 @@ _TELL_EVERY = 50
 _SLAVES = range(1, 248)
 """Unit ids of a serial line; on TCP a site may have others."""
 PROGRAM = "jieyue-edge"
+_TRIAL = "the clock is a trial's (JIEYUE_NOW, JIEYUE_SPEED)"
+_ONE_CONNECTION = "a broker that binds client ids to users lets in one of them at a time, so each bus needs a user of its own"
 
 
 def main() -> None:
@@ -52,8 +62,8 @@ def _command(arguments: argparse.Namespace) -> int:
 
 _ABOUT = {
     "run": "Read the gateway's devices and send what was read, until stopped by Ctrl-C or SIGTERM.",
-    "check": "Check the configuration, its site and its password files, and say whether rows would wait for this machine's clock; nothing "
-    "is asked and nothing is sent.",
+    "check": "Check the configuration, its site, its password files and whether the outbox may be written, and say whether rows would wait "
+    "for this machine's clock; nothing is made, asked or sent.",
     "read": "Read one device once and print its values as JSON; exit code 1 when it does not answer.",
     "scan": "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
     "master. Exit code 1 when a configured device does not answer.",
@@ -85,11 +95,36 @@ def _parser() -> Parser:
 
 
 def _run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
-    check_files(settings, arguments.config)
+    check_files(settings, arguments.config, disk=False)
     import uvloop  # noqa: PLC0415 (only the daemon needs it)
 
-    uvloop.run(_until_signalled(Gateway(settings, site, clock)))
+    raise_limit()
+    gateway = _gateway(settings, site, clock)
+    warn_of_trial(clock)
+    for bus, user in shared_users(settings, site):
+        log.warning("two connections have one user", bus=bus, user=user, help=_ONE_CONNECTION)
+    gc.freeze()  # site and modules stay until the end: with thousands of devices the collector walked them for half a second
+    uvloop.run(_until_signalled(gateway))
     return 0
+
+
+def _gateway(settings: Settings, site: Site, clock: Clock) -> Gateway:
+    """The gateway; under systemd it waits for another process to leave the outbox, since to end would only be a start again.
+
+    Raises:
+        InUseError: Another process has the outbox, and nobody would start us again.
+    """
+    systemd, seldom = Systemd(), Seldom(LOG_EVERY)
+    while True:
+        try:
+            return Gateway(settings, site, clock)
+        except InUseError as error:
+            if not systemd.there:
+                raise
+            if seldom.news("in use"):
+                log.warning("outbox in use", reason=str(error))
+            systemd.tell(f"EXTEND_TIMEOUT_USEC={_PATIENCE:.0f}000000")
+            time.sleep(_LOOK_AGAIN)
 
 
 async def _until_signalled(gateway: Gateway) -> None:
@@ -98,7 +133,7 @@ async def _until_signalled(gateway: Gateway) -> None:
     log.info("stopped")
 
 
-def _check(settings: Settings, site: Site, _clock: Clock, arguments: argparse.Namespace) -> int:
+def _check(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
     check_files(settings, arguments.config)
     devices = site.gateway_devices(settings.gateway)
     points = sum(len(d.model.points) for d in devices)
@@ -107,9 +142,20 @@ def _check(settings: Settings, site: Site, _clock: Clock, arguments: argparse.Na
     for unlike in unlike_settings(site):
         if unlike.bus.id in mine:
             sys.stdout.write(f"{unlike.bus.id}: {unlike.field} is {unlike.asked}, not {unlike}; right if the devices are set to it\n")
-    if settings.clock == "synchronised" and not kernel_synchronised():
-        sys.stdout.write(f"{settings.gateway}: this machine's clock is not synchronised, so rows would wait for it: {HOW}\n")
+    for bus, user in shared_users(settings, site):
+        sys.stdout.write(f"{bus}: another connection of this gateway is {user} too; {_ONE_CONNECTION}\n")
+    if said := _of_clock(settings, clock):
+        sys.stdout.write(f"{settings.gateway}: {said}\n")
     return 0
+
+
+def _of_clock(settings: Settings, clock: Clock) -> str | None:
+    """What is to be said of the time that rows would get; None where they would get the machine's."""
+    if settings.clock == "trusted":
+        return f"{_TRIAL} and trusted, so rows would be dated {iso(clock.now_ms())}" if clock.trial else None
+    if clock.trial:
+        return f"{_TRIAL}, so rows would wait for the machine's: {how(clock)}"
+    return None if kernel_synchronised() else f"this machine's clock is not synchronised, so rows would wait for it: {how(clock)}"
 
 
 def _buses(settings: Settings, site: Site) -> list[Bus]:

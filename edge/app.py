@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -17,35 +19,44 @@ from edge import health
 from edge.control.commands import Control
 from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
 from edge.notify import Systemd
-from edge.outbox import keeping
-from edge.outbox.outbox import Kept, Outbox
+from edge.outbox import dating, keeping
+from edge.outbox.outbox import PATIENCE, HangsError, Outbox
+from edge.outbox.rows import Kept
+from edge.outbox.salvage import salvage
 from edge.outbox.writer import Writer
 from edge.poller import Poller
 from edge.settings import Settings, credentials, located
-from edge.timekeeping import CHECK_EVERY, HOW, GatewayClock, boot_id, kernel_offset
-from edge.uplink import Uplink
+from edge.timekeeping import CHECK_EVERY, GatewayClock, boot_id, how, kernel_offset
+from edge.uplink import Told, Uplink
 
 log = structlog.get_logger()
+LONGEST_POLL = 600.0
+"""Seconds that one poll may take, whatever the line; a bus that stands still for longer does not come back by itself."""
 KEEP_EVERY = 60.0
 """Seconds between two tidyings of the outbox."""
+
+T = TypeVar("T")
 
 
 class Gateway:
     """Everything one gateway runs."""
 
     def __init__(self, settings: Settings, site: Site, clock: Clock) -> None:
-        """Open the outbox and lay out buses; nothing runs yet.
+        """Lock the outbox and lay out buses; nothing runs yet, and the outbox is opened by its first use.
 
         Raises:
             ValueError: A bus asks for a protocol that no driver knows.
+            InUseError: Another process has the outbox open.
         """
         self._settings = settings
-        self._clock = clock = GatewayClock(speed=clock.speed) if settings.clock == "synchronised" else clock
+        if settings.clock == "synchronised":
+            clock = GatewayClock(clock.origin_ms, clock.real_origin, clock.speed)
+        self._clock = clock
         devices = site.gateway_devices(settings.gateway)
-        self.outbox = Outbox(settings.data / "outbox.db")
+        self.outbox = Outbox(settings.outbox, now=False)
         self.faults = health.Faults()
-        self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, self._command)
-        self._writer = Writer(self.outbox, self._committed, self._waiting)
+        self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, Told(self._command, self._refused))
+        self._writer = Writer(self.outbox, self._committed, self._boot_of)
         self._newest: dict[str, int] = {}
         known = drivers()
         asked: dict[str, PollingDriver] = {}
@@ -71,7 +82,7 @@ class Gateway:
         settings = self._settings
         user, password = credentials(bus, settings)
         count = partial(self.faults.count, bus.id)
-        return Line(located(bus, settings), devices, self._clock, self._commit, count, user, password, settings.data)
+        return Line(located(bus, settings), devices, self._clock, self._commit, count, user, password, settings.data, self._lost)
 
     async def _commit(self, rows: Sequence[Row]) -> None:
         """Commit, then remember each device's newest row for its birth: what was stored while a link was down comes late."""
@@ -80,6 +91,29 @@ class Gateway:
             if row.at >= self._newest.get(row.device, row.at):
                 self._newest[row.device] = row.at
                 self.uplink.latest(row)
+
+    async def _lost(self, row: Row, reason: str) -> None:
+        """A poll that is not kept is counted, and shown to the cloud as long as a session is up."""
+        self.outbox.lose(len(row.values))
+        self.faults.count("outbox", reason)
+        if self._boot_of(row) is None:
+            self.uplink.latest(row)
+            await self.uplink.unkept(row)
+
+    def _refused(self, error: Exception) -> None:
+        self.faults.count("outbox", str(error))
+
+    async def _tried(self, work: Callable[..., T], *arguments: object) -> T | None:
+        """What a use of the outbox in a thread gives; None, and counted, when the outbox refuses it."""
+        try:
+            return await self.outbox.beside(work, *arguments)
+        except (sqlite3.Error, OSError) as error:
+            self._refused(error)
+            return None
+
+    def _overdue(self) -> float:
+        """Seconds for which every bus that is polled has stood still: what another start would mend, and a disk that hangs is not."""
+        return min((bus.overdue() for bus in self._buses.values() if isinstance(bus, Poller)), default=0.0) - LONGEST_POLL
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -92,46 +126,88 @@ class Gateway:
                 tasks.create_task(self._set_clock(self._clock), name="clock")
             else:
                 tasks.create_task(self._trust_clock(), name="clock")
-            tasks.create_task(Systemd().run(self._writer.stuck), name="systemd")
+            tasks.create_task(Systemd().run(self._overdue), name="systemd")
             for name, bus in self._buses.items():
                 tasks.create_task(bus.run(), name=f"bus-{name}")
 
     async def _report(self) -> None:
-        while True:
-            row = await asyncio.to_thread(health.row, self._settings.gateway, self.outbox, self.faults, self._clock)
+        """Say every 30 s how the gateway is; while the outbox refuses the row, or does not answer, only to whom listens now."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                row, answers = await self._health()
+                if answers:
+                    keeping = tasks.create_task(self._keep_or_show(row), name="health-keep")
+                    await asyncio.wait([keeping], timeout=PATIENCE)  # it is kept once the disk answers; the next row says that it did not
+                else:
+                    await self._show(row)
+                if self._waiting() is not None:
+                    await self.uplink.waits(row)
+                await asyncio.sleep(self._clock.real_seconds(health.INTERVAL))
+
+    async def _health(self) -> tuple[Row, bool]:
+        """How the gateway is, and whether its disk answers."""
+        settings, faults, clock = self._settings, self.faults, self._clock
+        try:
+            row = await self.outbox.soon(health.row, settings.gateway, self.outbox, faults, clock, self._writer.refusal)
+            if self._writer.stuck() < PATIENCE:
+                return row, True
+        except HangsError as error:
+            self._refused(error)
+        return health.refusing(settings.gateway, faults, clock), False
+
+    async def _keep_or_show(self, row: Row) -> None:
+        try:
             await self._commit([row])
-            if self._waiting() is not None:
-                await self.uplink.waits(row)
-            await asyncio.sleep(self._clock.real_seconds(health.INTERVAL))
+        except (sqlite3.Error, OSError) as error:
+            self._refused(error)
+            await self._show(row)
+
+    async def _show(self, row: Row) -> None:
+        if self._boot_of(row) is None:
+            await self.uplink.unkept(row)
 
     async def _keep(self) -> None:
-        """Pack, forget and make room, once a minute."""
+        """Look for damage once, then take over what damaged files hold, pack, forget and make room, once a minute."""
         settings = self._settings
+        await self._tried(self.outbox.look_through)
         while True:
+            if await self._tried(salvage, self.outbox):
+                self.uplink.recalled()
+            limits = settings.retain_days, settings.max_bytes
+            await self._tried(partial(keeping.tidy, self.outbox, self._clock.now_ms(), *limits, boot=self._waiting()))
+            if not self._writer.refusal:
+                await self.outbox.beside(self.outbox.reserve.make)
             await asyncio.sleep(KEEP_EVERY)
-            if self._waiting() is None:
-                await asyncio.to_thread(keeping.tidy, self.outbox, self._clock.now_ms(), settings.retain_days, settings.max_bytes)
 
     async def _set_clock(self, clock: GatewayClock) -> None:
         """Follow the kernel's clock; rows read before its first synchronisation get their date then, and it is said that they wait."""
+        said = False
         while True:
-            offset = clock.look()
-            if offset is not None:
-                dated = await asyncio.to_thread(keeping.date, self.outbox, clock.boot, offset)
-                log.info("clock set", dated=dated)
-                self.uplink.recalled()
-            elif clock.waiting is not None:
-                await asyncio.to_thread(keeping.note_boot, self.outbox, clock.boot, kernel_offset())
-                log.warning("rows wait for the clock", undated=(await asyncio.to_thread(self.outbox.stats)).undated, help=HOW)
+            clock.look()
+            if clock.offset.ms is None:
+                await self._tried(dating.note_boot, self.outbox, clock.boot, kernel_offset())
+                stats = await self._tried(self.outbox.stats)
+                log.warning("rows wait for the clock", undated=stats.undated if stats else None, help=how(clock))
+            else:  # again and again: rows may have waited for the disk, or been taken over from a damaged file
+                dated = await self._tried(dating.date, self.outbox, clock.boot, int(clock.offset.ms))
+                if dated or (dated is not None and not said):
+                    said = True
+                    log.info("clock set", dated=dated)
+                    self.uplink.recalled()
             await asyncio.sleep(CHECK_EVERY)
 
     async def _trust_clock(self) -> None:
-        """Date what waited for a clock before somebody decided to trust it."""
+        """Date what waited for a clock before somebody decided to trust it, also when it is taken over from a damaged file later."""
         offset = round(self._clock.now_ms() - time.monotonic() * 1000.0)
-        dated = await asyncio.to_thread(keeping.date_trusted, self.outbox, boot_id(), offset)
-        if dated:
-            log.info("clock trusted", dated=dated)
-            self.uplink.recalled()
+        while True:
+            dated = await self._tried(dating.date_trusted, self.outbox, boot_id(), offset)
+            if dated:
+                log.info("clock trusted", dated=dated)
+                self.uplink.recalled()
+            await asyncio.sleep(CHECK_EVERY)
+
+    def _boot_of(self, row: Row) -> str | None:
+        return self._clock.boot_of(row) if isinstance(self._clock, GatewayClock) else None
 
     def _waiting(self) -> str | None:
         return self._clock.waiting if isinstance(self._clock, GatewayClock) else None

@@ -9,14 +9,28 @@ from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import Born, DataType
 
-HEALTH_POINTS = ("outbox_depth", "outbox_oldest_age", "outbox_bytes", "outbox_lost", "outbox_undated", "bus_faults")
+HEALTH_POINTS = (
+    "outbox_depth",
+    "outbox_oldest_age",
+    "outbox_bytes",
+    "outbox_lost",
+    "outbox_undated",
+    "outbox_refuses",
+    "outbox_set_aside",
+    "bus_faults",
+)
 
 _DATE_THEMSELVES = frozenset({"jt808", "mqtt"})
 """Protocols whose messages may carry the device's own time."""
 
 
-def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None, former: Mapping[str, DataType]) -> list[Born]:
-    """What NBIRTH lists: the session, the store-and-forward extension, the gateway's own points and `former` ones."""
+def node(
+    bd_seq: int, outbox: str, last_seq: int, health: Row | None, former: Mapping[str, DataType], *, synchronised: bool = False
+) -> list[Born]:
+    """What NBIRTH lists: the session, the store-and-forward extension, the gateway's own points and `former` ones.
+
+    `synchronised`: a time service has set the gateway's clock; where the cloud's clock and this one disagree, that is evidence.
+    """
     values: Mapping[str, float] = health.values if health else {}
     at = health.at if health else None
     born = [
@@ -28,6 +42,8 @@ def node(bd_seq: int, outbox: str, last_seq: int, health: Row | None, former: Ma
         Born(sparkplug.STORE_RESEND, DataType.STRING),
         *(Born(point, DataType.DOUBLE, values.get(point), at) for point in HEALTH_POINTS),
     ]
+    if synchronised:
+        born.append(Born(sparkplug.STORE_SYNCHRONISED, DataType.BOOLEAN, value=True))
     return _with_former(born, former)
 
 

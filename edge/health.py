@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
 
 import structlog
 
 from contract.clock import Clock
+from contract.logs import LOG_EVERY
 from contract.reading import Row
 from edge.outbox.outbox import Outbox
 
 INTERVAL = 30.0
 """Seconds between two rows about the gateway."""
-LOG_EVERY = 60.0
-"""Seconds between two log lines about one source."""
 
 log = structlog.get_logger()
 
@@ -35,20 +35,34 @@ class Faults:
             log.warning("fault", source=source, reason=reason, count=self.counts[source])
 
 
-def row(gateway: str, outbox: Outbox, faults: Faults, clock: Clock) -> Row:
-    """The gateway as a row of readings; without a waiting row its oldest age is 0, which is measured, not guessed."""
-    stats = outbox.stats()
+def row(gateway: str, outbox: Outbox, faults: Faults, clock: Clock, refusal: str = "") -> Row:
+    """The gateway as a row of readings; without a waiting row its oldest age is 0, which is measured, not guessed.
+
+    What the outbox cannot say, since it cannot be read, is absent. `refusal` is why it takes no rows; empty if it does.
+    """
+    try:
+        stats = outbox.stats()
+    except (sqlite3.Error, OSError) as error:
+        faults.count("outbox", str(error))
+        return refusing(gateway, faults, clock)
     now = clock.now_ms()
     age = (now - stats.oldest_at) / 1000 if stats.oldest_at is not None else 0.0
     return Row(
         gateway,
         now,
         {
+            "bus_faults": float(faults.counts.total()),
+            "outbox_refuses": float(bool(refusal)),
             "outbox_depth": float(stats.depth),
             "outbox_oldest_age": max(age, 0.0),
             "outbox_bytes": float(stats.size),
             "outbox_lost": float(stats.lost),
             "outbox_undated": float(stats.undated),
-            "bus_faults": float(sum(faults.counts.values())),
+            "outbox_set_aside": float(stats.set_aside),
         },
     )
+
+
+def refusing(gateway: str, faults: Faults, clock: Clock) -> Row:
+    """What is known of the gateway while its outbox takes or gives nothing."""
+    return Row(gateway, clock.now_ms(), {"bus_faults": float(faults.counts.total()), "outbox_refuses": 1.0})

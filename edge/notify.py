@@ -25,6 +25,11 @@ class Systemd:
         self.watchdog = int(env.get("WATCHDOG_USEC", "0")) / 1_000_000 if ours and self._address else 0.0
         """Seconds without a sign of life after which systemd restarts us; 0: it does not watch."""
 
+    @property
+    def there(self) -> bool:
+        """Whether systemd started us."""
+        return bool(self._address)
+
     def tell(self, what: str) -> None:
         """One datagram, such as `READY=1`; that it cannot be sent is logged, and no reason to stop reading devices."""
         if not self._address:
@@ -41,8 +46,8 @@ class Systemd:
         """Say that we are ready, then give signs of life until cancelled, then say that we stop.
 
         Args:
-            stuck: Seconds for which the heart of the gateway has not got on with its work. Beyond the watchdog's time no
-                sign is given, and a loop that stands still gives none by itself.
+            stuck: Seconds for which the gateway has not got on with work that another start would mend. Beyond the watchdog's time
+                no sign is given, and a loop that stands still gives none by itself.
         """
         self.tell("READY=1")
         try:

@@ -7,6 +7,7 @@ import heapq
 import math
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
 from edge.drivers.base import DriverError, Line, PollingDriver
+from edge.outbox.outbox import PATIENCE
 
 DEAD_AFTER = 3
 """Failed polls in a row after which a device counts as dead and is probed more and more rarely."""
@@ -22,6 +24,8 @@ FIRST_ROUND = 5.0
 LONGEST_PROBE = 60.0
 """Seconds between two probes of a dead device, at most."""
 
+_MOST_WAITING = 60
+"""Rows of a bus that may wait for a disk that does not answer; polls go on meanwhile, and what comes then is lost."""
 _MOST_DOUBLINGS = 16
 """Far more than `LONGEST_PROBE` allows; a device may stay dead for years, and 2 to the power of its failures fits no float."""
 
@@ -51,7 +55,14 @@ class Poller:
     def __init__(self, line: Line, driver: PollingDriver, on_alive: OnAlive) -> None:
         """`on_alive` is told when a device dies or comes back."""
         self._line, self._driver, self._on_alive = line, driver, on_alive
-        self._keeping: asyncio.Task[None] | None = None
+        self._keeping: deque[tuple[float, asyncio.Task[None]]] = deque()
+        """Rows on their way to the disk, which takes them in their order, and since when (monotonic)."""
+        self._turned = time.monotonic()
+        """When the last poll ended, or the next one is due, monotonic."""
+
+    def overdue(self) -> float:
+        """Seconds for which a poll that is due has not ended."""
+        return max(0.0, time.monotonic() - self._turned) if self._line.devices else 0.0
 
     async def run(self) -> None:
         """Poll until cancelled. First polls are staggered, so a bus is loaded evenly."""
@@ -65,14 +76,15 @@ class Poller:
             while queue:
                 due, number, polled = queue[0]
                 now = time.monotonic()
+                self._turned = max(now, due)
                 if due > now:
                     await asyncio.sleep(due - now)
                 await self._poll(polled)
                 heed_cancellation()
                 heapq.heapreplace(queue, (self._next(due, polled), number, polled))
         finally:
-            if self._keeping is not None:
-                self._keeping.cancel()
+            for _, task in self._keeping:
+                task.cancel()
 
     def _real(self, seconds: float) -> float:
         return self._line.clock.real_seconds(seconds)
@@ -87,28 +99,43 @@ class Poller:
         try:
             row = await self._driver.read(device)
         except DriverError as error:
-            await self._kept()
             polled.failures += 1
             if polled.failures == DEAD_AFTER:
+                await self._settled()
                 await self._on_alive(device.id, False)  # noqa: FBT003 (a callback of two arguments)
             if polled.failures >= DEAD_AFTER:
                 return  # its DDEATH says it of all points at once; data after it would call the device back to life
             row = Row(device.id, self._line.clock.now_ms(), {}, dict.fromkeys(device.model.points, str(error)))
         else:
-            await self._kept()
             if polled.failures >= DEAD_AFTER:
+                await self._settled()
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0
-        self._keeping = asyncio.create_task(self._keep(row), name="keep")
+        await self._settled(_MOST_WAITING - 1)
+        if len(self._keeping) >= _MOST_WAITING:
+            await self._lose(row, "the disk does not answer")
+        else:
+            self._keeping.append((time.monotonic(), asyncio.create_task(self._keep(row), name="keep")))
 
-    async def _kept(self) -> None:
-        """Wait until the poll before is on disk: rows are committed in the order in which they were read."""
-        if self._keeping is not None:
-            await self._keeping
-            self._keeping = None
+    async def _settled(self, but: int = 0) -> None:
+        """Wait until the polls before, `but` so many, are on disk; no longer than `PATIENCE` from when they were read."""
+        while len(self._keeping) > but:
+            since, task = self._keeping[0]
+            await asyncio.wait([task], timeout=max(0.0, since + PATIENCE - time.monotonic()))
+            if not task.done():
+                return
+            self._keeping.popleft()
+            task.result()
 
     async def _keep(self, row: Row) -> None:
         try:
             await self._line.commit([row])
         except sqlite3.Error as error:
-            self._line.count(f"the outbox refused a row: {error}")  # the next poll may find room; this one is lost, and counted
+            await self._lose(row, str(error))
+
+    async def _lose(self, row: Row, reason: str) -> None:
+        """The next poll may find room; this one is lost, and counted."""
+        if self._line.lost is None:
+            self._line.count(f"the outbox refused a row: {reason}")
+        else:
+            await self._line.lost(row, reason)

@@ -16,8 +16,9 @@ from contract.sparkplug import Born, DataType
 from contract.sparkplug_b_pb2 import Metric
 from contract.topics import Topic
 from edge import certificates
-from edge.outbox.outbox import Kept, Outbox
-from edge.timekeeping import GatewayClock
+from edge.outbox.outbox import Outbox
+from edge.outbox.rows import Kept
+from edge.timekeeping import GatewayClock, undated
 from edge.window import Window
 
 _GOODBYE = 2.0
@@ -87,9 +88,23 @@ class Session:
             payload = sparkplug.data(body, sent_at=self._node.clock.now_ms(), seq=self._next_seq(), store_seq=row.seq)
             await self._publish("DDATA" if device else "NDATA", device, payload)
 
+    async def unkept(self, row: Row) -> None:
+        """Send a row that no outbox keeps, once and without a position: nobody acknowledges it, and nobody sends it again."""
+        device = "" if row.device == self._node.id else row.device
+        body = sparkplug.encode_rows([row], historical=row.late)
+        async with self._sending:
+            if device not in self._node.dead:
+                await self._bear(device, body)
+                payload = sparkplug.data(body, sent_at=self._node.clock.now_ms(), seq=self._next_seq())
+                await self._publish("DDATA" if device else "NDATA", device, payload)
+
     async def waits(self, health: Row) -> None:
-        """Say live how the gateway is while it does not know the time; its rows, this one too, wait for their date."""
-        undated = Born(sparkplug.STORE_UNDATED, DataType.UINT64, int(health.values["outbox_undated"]))
+        """Say live how the gateway is while it does not know the time; its rows, this one too, wait for their date.
+
+        How many these are is null where the outbox cannot say it.
+        """
+        waiting = health.values.get("outbox_undated")
+        undated = Born(sparkplug.STORE_UNDATED, DataType.UINT64, None if waiting is None else int(waiting))
         said = [undated, *(Born(point, DataType.DOUBLE, value) for point, value in health.values.items())]
         async with self._sending:
             await self._publish("NDATA", "", sparkplug.birth(said, at=self._node.clock.now_ms(), seq=self._next_seq()))
@@ -112,16 +127,23 @@ class Session:
         self._seq = 0
         self._born.clear()
         former = dict(node.former.get("", {}))
-        if isinstance(node.clock, GatewayClock) and node.clock.waiting is not None:
+        kept = isinstance(node.clock, GatewayClock) and node.clock.waiting is None
+        if isinstance(node.clock, GatewayClock) and not kept:
             former[sparkplug.STORE_UNDATED] = DataType.UINT64
-        await self._birth("", certificates.node(self._bd_seq, node.outbox.uuid, node.outbox.last_seq(), node.latest.get(node.id), former))
+        health, last_seq = self._latest(node.id), node.outbox.last_seq()
+        await self._birth("", certificates.node(self._bd_seq, node.outbox.uuid, last_seq, health, former, synchronised=kept))
         for device in node.devices:
             if device not in node.dead:
                 await self._device_birth(device)
 
     async def _device_birth(self, device: str) -> None:
         node = self._node
-        await self._birth(device, certificates.device(node.devices.get(device), node.latest.get(device), node.former.get(device, {})))
+        await self._birth(device, certificates.device(node.devices.get(device), self._latest(device), node.former.get(device, {})))
+
+    def _latest(self, device: str) -> Row | None:
+        """The newest row of a device, unless it was read before the clock was set: it waits for its date, and no birth may tell it."""
+        row = self._node.latest.get(device)
+        return None if row is None or undated(row) else row
 
     async def _birth(self, device: str, metrics: list[Born]) -> None:
         self._born[device] = {born.name for born in metrics}

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import ssl
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from os.path import realpath
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from contract import yamlfile
-from contract.certificates import authority
+from contract.certificates import authority, show
 from contract.host import Host
 from contract.jt808.limits import TerminalLimits
 from contract.secret import SecretError, read_secret
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
+from contract.topics import HostId
 from contract.wiring import end_of, place_of, shared
 from contract.yamlfile import Strict, nearest
+
+_REFUSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV})
+"""What a disk says that is full, broken, read-only or gone, or whose rights were lost; none of it is the file's fault."""
 
 
 class Broker(Strict):
@@ -30,6 +37,18 @@ class Broker(Strict):
     password_file: Path | None = None
     ca_file: Path | None = None
     """Given: TLS, and the broker's certificate must come from this authority."""
+    cert_file: Path | None = None
+    """The gateway's own certificate, for a broker that lets nobody in without one; the user is then the name in it."""
+    key_file: Path | None = None
+    """The key of `cert_file`."""
+
+    @model_validator(mode="after")
+    def _certificate_is_whole(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("expected both cert_file and key_file, or neither")
+        if self.cert_file is not None and self.ca_file is None:
+            raise ValueError("expected a ca_file beside cert_file: a certificate is shown over TLS only")
+        return self
 
     def password(self) -> str | None:
         """The password, read from its file.
@@ -40,12 +59,24 @@ class Broker(Strict):
         return _secret(self.password_file)
 
     def tls(self) -> ssl.SSLContext | None:
-        """What holds the broker's certificate against `ca_file`; None without one.
+        """What holds the broker's certificate against `ca_file` and shows our own, if there is one; None without `ca_file`.
 
         Raises:
-            ConfigError: The file cannot be read, or holds no certificate.
+            ConfigError: A file cannot be read, or holds something else.
         """
-        return authority(self.ca_file)
+        context = authority(self.ca_file)
+        if context is not None:
+            self.show_to(context)
+        return context
+
+    def show_to(self, context: ssl.SSLContext) -> None:
+        """Have a context show the gateway's own certificate, if there is one.
+
+        Raises:
+            ConfigError: A file cannot be read, or holds something else.
+        """
+        if self.cert_file is not None and self.key_file is not None:
+            show(context, self.cert_file, self.key_file)
 
 
 def _secret(path: Path | None) -> str | None:
@@ -62,6 +93,15 @@ def _secret(path: Path | None) -> str | None:
         raise yamlfile.ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except SecretError as error:
         raise yamlfile.ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def _folder(given: object) -> object:
+    """An empty text would be the working folder, and only a shell knows whose home `~` is."""
+    if isinstance(given, str) and not given.strip():
+        raise ValueError("expected a folder")
+    if isinstance(given, str) and given.startswith("~"):
+        raise ValueError("expected the whole path of a folder; ~ is not expanded")
+    return given
 
 
 class BusAddress(Strict):
@@ -84,9 +124,10 @@ class Settings(Strict):
     gateway: str
     site: str
     """A folder, or the name of a shipped site."""
-    data: Path
+    data: Annotated[Path, BeforeValidator(_folder)]
+    """Folder of the outbox; made at the first start."""
     broker: Broker = Broker()
-    host_id: str = "jieyue"
+    host_id: HostId = "jieyue"
     """The primary host application whose STATE is awaited."""
     acknowledge: Literal["store", "none"] = "store"
     """`none` for a host that does not know Store/Ack: a row counts as stored when it is published."""
@@ -95,6 +136,11 @@ class Settings(Strict):
     max_bytes: Annotated[int, Field(ge=10_000_000)] = 8_000_000_000
     backlog_rows_per_second: Annotated[float, Field(gt=0)] = 500
     buses: dict[str, BusAddress] = {}
+
+    @property
+    def outbox(self) -> Path:
+        """The file of the outbox."""
+        return self.data / "outbox.db"
 
 
 def load_settings(path: Path) -> tuple[Settings, Site]:
@@ -143,16 +189,23 @@ def _line_faults(settings: Settings, site: Site) -> Iterator[tuple[Bus, str]]:
         yield bus, f"expected an end of its own for {bus.id}; {end_of(bus)} is the end of {other.id} too"
 
 
-def check_files(settings: Settings, path: Path) -> None:
-    """Read each file with a secret or a certificate that the settings name.
+def check_files(settings: Settings, path: Path, *, disk: bool = True) -> None:
+    """Read each file with a secret or a certificate that the settings name, and see whether the outbox may be written; nothing is made.
+
+    Args:
+        settings: Of the gateway.
+        path: Their file.
+        disk: Whether a disk that refuses now is a fault, as for somebody who sets a gateway up. One that runs waits for it.
 
     Raises:
         ConfigError: With a line for each that cannot be used.
     """
     document = yamlfile.Document(path)
     named: list[tuple[tuple[str, ...], Callable[[], object]]] = [
+        (("data",), partial(_check_outbox, settings.outbox, disk=disk)),
         (("broker", "password_file"), settings.broker.password),
-        (("broker", "ca_file"), settings.broker.tls),
+        (("broker", "ca_file"), partial(authority, settings.broker.ca_file)),
+        (("broker", "cert_file"), partial(settings.broker.show_to, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))),
         *((("buses", name, "password_file"), partial(_secret, bus.password_file)) for name, bus in settings.buses.items()),
     ]
     faults = []
@@ -163,6 +216,40 @@ def check_files(settings: Settings, path: Path) -> None:
             faults.append(document.fault(where, str(error)))
     if faults:
         raise yamlfile.ConfigError("\n".join(faults))
+
+
+def _check_outbox(file: Path, *, disk: bool) -> None:
+    """See whether the outbox may be written, or made where there is none yet.
+
+    Raises:
+        ConfigError: Why not.
+    """
+    try:
+        _try_outbox(file)
+    except OSError as error:
+        if disk or error.errno not in _REFUSING:
+            raise yamlfile.ConfigError(f"{error.filename}: {error.strerror}") from error
+
+
+def _try_outbox(file: Path) -> None:
+    """The same, with an error for what the disk refuses.
+
+    Raises:
+        OSError: Of the disk, with the file or folder.
+        ConfigError: Something else stands there.
+    """
+    folder = next(place for place in file.absolute().parents if os.path.lexists(place))
+    if not folder.is_dir():
+        raise yamlfile.ConfigError(f"expected a folder; {folder} is none")
+    if not file.exists():
+        try:
+            tempfile.TemporaryFile(dir=folder).close()  # without a name where the file system knows that, else gone at once
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"nothing can be made in {folder}") from error
+    elif not file.is_file():
+        raise yamlfile.ConfigError(f"{file}: expected a file; move away what stands there")
+    elif not (os.access(folder, os.W_OK | os.X_OK) and os.access(file, os.R_OK | os.W_OK)):
+        raise PermissionError(errno.EACCES, "cannot be written by this user, or on this file system", str(file))
 
 
 def located(bus: Bus, settings: Settings) -> Bus:
@@ -182,3 +269,19 @@ def credentials(bus: Bus, settings: Settings) -> tuple[str, str | None]:
     """
     given = settings.buses.get(bus.id)
     return ("", None) if given is None else (given.user or "", _secret(given.password_file))
+
+
+def shared_users(settings: Settings, site: Site) -> Iterator[tuple[str, str]]:
+    """MQTT buses that use the broker's user of the uplink or of a bus before them, each with that user.
+
+    A broker that takes the user's name for the client id (firmware_configs/gateway/broker.conf) lets in one of them at a time.
+    """
+    taken = {(settings.broker.host, settings.broker.user)}
+    for bus in site.buses:
+        given = settings.buses.get(bus.id)
+        if bus.gateway != settings.gateway or bus.protocol != "mqtt" or given is None or not given.user:
+            continue
+        connection = (located(bus, settings).host, given.user)
+        if connection in taken:
+            yield bus.id, given.user
+        taken.add(connection)

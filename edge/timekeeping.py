@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from contract.clock import Clock
+from contract.clock import EARLIEST, Clock
+from contract.reading import Row
+from contract.timeservice import kernel_synchronised
 
 log = structlog.get_logger()
 CHECK_EVERY = 30.0
@@ -20,16 +21,9 @@ HOW = (
     "/etc/systemd/timesyncd.conf), or, if it is right, say `clock: trusted` in the gateway's file: what waits is dated then too"
 )
 """What ends the wait for a clock."""
+HOW_AFTER_TRIAL = "start without JIEYUE_NOW and JIEYUE_SPEED, or, if this is a trial, say `clock: trusted` in the gateway's file"
+"""What ends it where the clock is a trial's."""
 _STEP = 1000.0
-_TIME_ERROR = 5
-_TIMEX_BYTES = 256
-
-
-def kernel_synchronised() -> bool:
-    """Whether the kernel says that its clock is kept by a time service (adjtimex(2): not TIME_ERROR)."""
-    buffer = ctypes.create_string_buffer(_TIMEX_BYTES)  # struct timex, modes = 0: only ask
-    state: int = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
-    return 0 <= state < _TIME_ERROR
 
 
 def boot_id() -> str:
@@ -42,6 +36,19 @@ def kernel_offset() -> int:
     return round(time.time() * 1000.0 - time.monotonic() * 1000.0)
 
 
+def how(clock: Clock) -> str:
+    """What would end the wait of a gateway whose clock is not trusted."""
+    return HOW_AFTER_TRIAL if clock.trial else HOW
+
+
+def undated(row: Row) -> bool:
+    """Whether the time that a row has from its gateway counts from the boot.
+
+    The row itself says so: the clock may have been set since it was read.
+    """
+    return (row.at if row.taken is None else row.taken) < EARLIEST
+
+
 @dataclass(slots=True)
 class _Offset:
     ms: float | None = None
@@ -52,7 +59,8 @@ class _Offset:
 class GatewayClock(Clock):
     """The clock of a gateway with `clock: synchronised`.
 
-    Before the first synchronisation of a boot `now_ms` counts from the boot, and rows wait in the outbox for their date.
+    Before the first synchronisation of a boot `now_ms` counts from the boot, and rows wait in the outbox for their date. A trial's
+    clock is never synchronised.
     """
 
     boot: str = field(default_factory=boot_id)
@@ -67,9 +75,13 @@ class GatewayClock(Clock):
         """The boot whose rows wait for their date; None once the clock is set."""
         return self.boot if self.offset.ms is None else None
 
+    def boot_of(self, row: Row) -> str | None:
+        """The boot from whose start a row counts; None where it has its date."""
+        return self.boot if undated(row) else None
+
     def look(self, synchronised: Callable[[], bool] = kernel_synchronised, utc: Callable[[], float] = time.time) -> int | None:
         """Take over UTC if the kernel's clock is kept; returns the offset (ms) when this was the first time."""
-        if not synchronised():
+        if self.trial or not synchronised():
             return None
         fresh = utc() * 1000.0 - time.monotonic() * 1000.0
         first = self.offset.ms is None

@@ -6,13 +6,15 @@ import heapq
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from contract.store import LATE_AFTER, MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
-from edge.outbox.outbox import Kept, Outbox
+from contract.store import LATE_AFTER, MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, resend_wait
+from edge.outbox.outbox import Outbox
+from edge.outbox.rows import Kept
 
 _LIVE_KEPT = 4 * MAX_ROWS_IN_FLIGHT
-_PAGE = 200
-_LONGEST_WAIT = 300.0
+PAGE = 200
+"""Rows of the backlog that are read at once."""
 
 
 @dataclass(slots=True)
@@ -25,8 +27,15 @@ class _Sent:
     tries: int = 1
 
 
+class Span(NamedTuple):
+    """Which rows of the backlog come next: positions with `after` < seq < `before`."""
+
+    after: int
+    before: int
+
+
 class Window:
-    """The sending order of one session; pure but for reading the outbox, `now` is monotonic seconds."""
+    """The sending order of one session; pure, `now` is monotonic seconds. The backlog is read by the caller, who may wait for the disk."""
 
     def __init__(self, outbox: Outbox, backlog_rate: float, now: float, live_for: float = LATE_AFTER) -> None:
         """Everything committed so far is backlog, everything later is live, for `live_for` seconds."""
@@ -68,7 +77,7 @@ class Window:
         old = self._from_backlog(now)
         return (self._note(old, now), True) if old else None
 
-    def acknowledged(self, spans: tuple[tuple[int, int], ...]) -> None:
+    def acknowledged(self, spans: Iterable[tuple[int, int]]) -> None:
         """Forget what the cloud has stored."""
         for start, end in spans:
             narrow = end - start < len(self._sent)
@@ -81,6 +90,20 @@ class Window:
         self._cursor, self._exhausted, self._backlog_end = 0, False, self._outbox.last_seq() + 1
         self._backlog.clear()
         self._live.clear()
+
+    def wants(self, now: float) -> Span | None:
+        """What to read next of the backlog, since `next` could send it; None if nothing."""
+        if self._backlog or self._exhausted or self._full() or not self._allowed(now):
+            return None
+        return Span(self._cursor, self._backlog_end)
+
+    def give(self, span: Span, rows: list[Kept]) -> None:
+        """What was read of the backlog, `PAGE` rows at most; nothing where the backlog began anew meanwhile."""
+        if span != (self._cursor, self._backlog_end):
+            return
+        self._exhausted = not rows
+        self._cursor = rows[-1].seq if rows else self._cursor
+        self._backlog.extend(rows)
 
     def holds(self, device: str) -> bool:
         """Whether a row of a device waits or is in flight, as far as is known before the backlog is read to its end."""
@@ -110,14 +133,14 @@ class Window:
 
     def _note(self, row: Kept, now: float) -> Kept:
         self._turns += 1
-        self._sent[row.seq] = sent = _Sent(row, now + RESEND_AFTER, self._turns)
+        self._sent[row.seq] = sent = _Sent(row, now + resend_wait(1), self._turns)
         heapq.heappush(self._dues, (sent.due, sent.turn, row.seq))
         self._bytes += len(row.body)
         return row
 
     def _again(self, sent: _Sent, now: float) -> tuple[Kept, bool]:
         sent.tries += 1
-        sent.due = now + min(RESEND_AFTER * 2 ** (sent.tries - 1), _LONGEST_WAIT)
+        sent.due = now + resend_wait(sent.tries)
         heapq.heapreplace(self._dues, (sent.due, sent.turn, sent.row.seq))  # it stands on top: that is how it was found
         return sent.row, True
 
@@ -129,16 +152,14 @@ class Window:
                 return row
         return None
 
-    def _from_backlog(self, now: float) -> Kept | None:
+    def _allowed(self, now: float) -> bool:
+        """Whether the rate allows another row of the backlog."""
         self._tokens = min(self._tokens + (now - self._tokens_at) * self._rate, max(self._rate / 10, 1.0))
         self._tokens_at = now
-        if self._tokens < 1.0:
-            return None
-        while (row := self._waiting()) is None and not self._exhausted:
-            page = self._outbox.pending(self._cursor, _PAGE, before=self._backlog_end)
-            self._exhausted = not page
-            self._cursor = page[-1].seq if page else self._cursor
-            self._backlog.extend(page)
+        return self._tokens >= 1.0
+
+    def _from_backlog(self, now: float) -> Kept | None:
+        row = self._waiting() if self._allowed(now) else None
         if row is not None:
             self._tokens -= 1.0
         return row

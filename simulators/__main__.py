@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -121,6 +122,19 @@ async def _site(args: argparse.Namespace, clock: Clock) -> None:
         await _stopped()
 
 
+async def _unless_stopped(sending: Coroutine[object, object, None], leave: Callable[[], None]) -> None:
+    """Send the past, or leave at once at Ctrl-C or SIGTERM: a client that is stopped while it connects complains of the closed loop."""
+    work, stopping = asyncio.ensure_future(sending), asyncio.ensure_future(_stopped())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        leave()
+        fail(PROGRAM, "stopped before all of the past was stored; run it again", FAILED)
+        sys.stderr.flush()
+        os._exit(FAILED)
+    stopping.cancel()
+    work.result()
+
+
 def _ignore(_answer: Answer) -> None:
     """A single device keeps no journal."""
 
@@ -148,7 +162,7 @@ async def _history(args: argparse.Namespace, clock: Clock) -> None:
         def stored(readings: int) -> None:
             bar.update(readings)
 
-        await send(site, world, access, clock, stored)
+        await _unless_stopped(send(site, world, access, clock, stored), bar.close)
         sent = bar.n
     seconds = time.monotonic() - started
     sys.stdout.write(f"history: {sent} readings in {seconds:.1f} s, {sent / seconds:.0f} readings/s\n")
@@ -170,7 +184,7 @@ def _faults(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 after Ctrl-C or SIGTERM, 2 with one line on bad input, 1 where the machine refuses."""
+    """Run a command; 0 after Ctrl-C or SIGTERM, 2 with a line on bad input, 1 when the machine refuses or not all of the past was sent."""
     args = parser().parse_args(argv)
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what matters of it is said in one line
     return ended(PROGRAM, lambda: _faults(args) if args.command == "faults" else _served(args))
@@ -181,6 +195,8 @@ def _served(args: argparse.Namespace) -> int:
         asyncio.run({"site": _site, "device": _device, "history": _history}[args.command](args, clock_from_environment()))
     except HistoryError as error:
         return fail(PROGRAM, error, FAILED)
+    except KeyboardInterrupt:
+        return fail(PROGRAM, "stopped before it began", FAILED)
     return 0
 
 

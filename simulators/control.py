@@ -10,6 +10,7 @@ from pathlib import Path
 from contract.clock import Clock, iso
 from contract.site import Site
 from simulators.faults import CATALOGUE, FILE, Faults, Span
+from simulators.files import replace_file
 
 _STAGE = "stage.json"
 
@@ -18,9 +19,7 @@ def remember(data: Path, site: Site, clock: Clock) -> None:
     """Say what is played from a data folder, for whoever wants to disturb it."""
     buses = {b.id: b.protocol for b in site.buses}
     devices = {d.id: {"class": d.model.device_class, "protocol": buses[d.bus]} for d in site.devices}
-    part = data / f"{_STAGE}.part"
-    part.write_text(json.dumps({"clock": asdict(clock), "devices": devices}) + "\n", encoding="utf-8")
-    part.replace(data / _STAGE)
+    replace_file(data / _STAGE, json.dumps({"clock": asdict(clock), "devices": devices}) + "\n")
 
 
 class Controls:

@@ -7,11 +7,11 @@ exception, clock) are asked for by name where its protocol is spoken.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from contract.decimals import decimal
 from contract.site import Device
 from simulators.world import calendar, states
 from simulators.world.calendar import HOUR_MS
@@ -321,12 +321,9 @@ def parsed(text: str) -> float:
     """A fault's value.
 
     Raises:
-        ValueError: Not a finite number.
+        ValueError: Not a number.
     """
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"value: expected a number, got {text!r}")
-    return value
+        return float(decimal(text))
+    except ValueError as error:
+        raise ValueError(f"value: {error}") from error

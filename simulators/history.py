@@ -21,11 +21,12 @@ from contract import sparkplug, topics
 from contract.clock import Clock
 from contract.meter import Meter
 from contract.reading import Row
-from contract.secret import read_secret
+from contract.secret import named_secret
 from contract.site import Device, Site
 from contract.sparkplug import Born, DataType
-from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER, parse_ack
+from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER, parse_ack, resend_wait
 from contract.topics import Topic
+from protocols.mqtt_client import MqttClient
 from simulators.world.site_world import SiteWorld
 
 HOUR = 3_600_000
@@ -80,7 +81,9 @@ class _Flying:
     topic: str
     body: bytes
     readings: int
-    sent: float
+    due: float = 0.0
+    """Monotonic time (s) at which it is sent again."""
+    tries: int = 0
 
 
 class Predecessor:
@@ -92,6 +95,8 @@ class Predecessor:
         self._outbox = str(uuid.uuid4())
         self._flying: OrderedDict[int, _Flying] = OrderedDict()
         self._bytes = 0
+        self._heard = 0.0
+        """When the cloud acknowledged something, monotonic, s."""
         self._seq = 0
         self._store_seq = 0
         self._wake = asyncio.Event()
@@ -103,10 +108,10 @@ class Predecessor:
         Raises:
             HistoryError: The broker was lost.
         """
-        password = read_secret(self._access.passwords / self._node)
+        password = named_secret(self._access.passwords / self._node)
         death = sparkplug.node_death(0, at=self._clock.now_ms())
         try:
-            async with aiomqtt.Client(
+            async with MqttClient(
                 self._access.host,
                 self._access.port,
                 username=self._node,
@@ -155,7 +160,7 @@ class Predecessor:
             while len(self._flying) >= MAX_ROWS_IN_FLIGHT or self._bytes + len(body) > MAX_BYTES_IN_FLIGHT:
                 await self._progress(client)
             self._store_seq += 1
-            self._flying[self._store_seq] = _Flying(self._topic("DDATA", device), body, readings, time.monotonic())
+            self._flying[self._store_seq] = _Flying(self._topic("DDATA", device), body, readings)
             self._bytes += len(body)
             await self._publish(client, self._store_seq)
         while self._flying:
@@ -163,19 +168,21 @@ class Predecessor:
 
     async def _publish(self, client: aiomqtt.Client, number: int) -> None:
         row = self._flying[number]
-        row.sent = time.monotonic()
+        row.tries += 1
+        row.due = time.monotonic() + resend_wait(row.tries)
         payload = sparkplug.data(row.body, sent_at=self._clock.now_ms(), seq=self._next(), store_seq=number)
         await client.publish(row.topic, payload)
 
     async def _progress(self, client: aiomqtt.Client) -> None:
-        """Wait for an acknowledgement; send again what waited too long for one."""
+        """Wait for an acknowledgement; send again what waited too long for one, unless others come: then the cloud is slow, not deaf."""
         self._wake.clear()
         try:
             async with asyncio.timeout(1.0):
                 await self._wake.wait()
         except TimeoutError:
-            overdue = time.monotonic() - RESEND_AFTER
-            for number in [n for n, row in self._flying.items() if row.sent < overdue]:
+            now = time.monotonic()
+            deaf = now - self._heard >= RESEND_AFTER
+            for number in [n for n, row in self._flying.items() if deaf and row.due <= now]:
                 if number in self._flying:  # it may have been acknowledged while the one before was sent
                     await self._publish(client, number)
 
@@ -200,6 +207,7 @@ class Predecessor:
             row = self._flying.pop(number)
             self._bytes -= len(row.body)
             self._stored(row.readings)
+        self._heard = time.monotonic()
         self._wake.set()
 
 

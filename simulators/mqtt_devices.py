@@ -22,8 +22,9 @@ from contract.lifecycle import heed_cancellation
 from contract.message import MessageTime, heard_at
 from contract.profile import PointMap, engineering
 from contract.profile import raw as raw_of
-from contract.secret import read_secret
+from contract.secret import named_secret
 from contract.site import Bus, Device
+from protocols.mqtt_client import MqttClient
 from simulators.memory import Memory, Said, grid
 from simulators.stage import Address, Endpoints, Stage, beside
 from simulators.terminals import position
@@ -44,7 +45,7 @@ class Publisher:
         self._stage, self._bus, self._broker = stage, bus, broker
         folder = stage.called.passwords
         self._user = rights.source_user(bus.id)
-        self._password = read_secret(folder / self._user) if folder else None
+        self._password = named_secret(folder / self._user) if folder else None
         self.memory: Memory[Messages] = Memory(stage.said, stage.clock)
 
     async def run(self) -> None:
@@ -70,7 +71,7 @@ class Publisher:
 
     async def _session(self) -> None:
         user = self._user if self._password is not None else None
-        async with aiomqtt.Client(
+        async with MqttClient(
             self._broker.host, self._broker.port, username=user, password=self._password, identifier=self._user, timeout=10
         ) as client:
             while True:

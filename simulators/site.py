@@ -14,6 +14,7 @@ from contract.site import Bus, Compound, Device, Gateway, Site
 from simulators import control, mqtt_devices, terminals
 from simulators.faults import FILE, Faults
 from simulators.faulty import FaultyWorld
+from simulators.files import replace_file
 from simulators.journal import Journal
 from simulators.modbus_device import serve_bus
 from simulators.stage import FREE_PORTS, Address, Called, Endpoints, Stage
@@ -109,10 +110,8 @@ def _physical(site: Site, played: Site, data: Path, clock: Clock, seed: int) -> 
 
 
 def write_endpoints(path: Path, endpoints: Endpoints) -> None:
-    """Replace the file at once, so that a reader never sees half of it."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(endpoints, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Say where devices are reached."""
+    replace_file(path, json.dumps(endpoints, indent=1) + "\n")
 
 
 def lone_device(profile: str, *, port: int, unit: int = 1, framing: str = "tcp", host: str = "127.0.0.1") -> Site:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cloud.indicators.figures import seed_factors
-from cloud.registry.database import migrate, open_database
+from cloud.registry.database import open_database
 from cloud.registry.entering import By, enter_site
+from cloud.registry.migrating import migrate
 from contract.site import load_site, shipped_site
 from simulators.stack.influxd import Influxd, start_influxd
 from simulators.stack.postgres import Postgres, find_postgres, start_postgres
+
+# How fast a machine is decides no test: what hypothesis holds against slow ones is switched off, here as it does by itself in CI.
+settings.register_profile(
+    "patient", settings.get_profile(settings.get_current_profile_name()), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 def installed(program: str, package: str) -> None:
@@ -79,11 +89,24 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One server for all tests; each makes a database of its own in it."""
+    server = _postgres()
+    yield server
+    server.stop()
+
+
+def _postgres() -> Postgres:
     programs = find_postgres()
     if programs is None:
         missing("initdb", "postgresql")
-    server = start_postgres(programs)
+    return start_postgres(programs)
+
+
+@pytest.fixture
+def mortal_postgres() -> Iterator[Postgres]:
+    """A server that the test may stop."""
+    server = _postgres()
     yield server
+    server.resume()
     server.stop()
 
 
@@ -116,3 +139,22 @@ def entered(_entered: Callable[[Path], Path]) -> Callable[..., Path]:
         return data
 
     return prepared
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """Waits until a condition gives something true, and returns it."""
+
+    def wait(condition: Callable[[], Any], *, seconds: float = 30.0) -> Any:  # noqa: ANN401 (whatever the condition gives)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                found = condition()
+            except httpx.TransportError:
+                found = None
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"not within {seconds:g} s")
+
+    return wait

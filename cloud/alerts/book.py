@@ -1,40 +1,40 @@
-"""Alerts in SQL: where each rule stands, what is open, its history, and the outbox of messages."""
+"""Alerts in SQL: where each rule stands, what is open, and its history."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from cloud.alerts import machine
-from cloud.alerts.channels import Channel
 from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory, Observation, Word
-from cloud.alerts.ruleset import Rule, Severity
+from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
 from cloud.texts import catalogue
 from contract.operation import Text
 
-WAITING, SENT, FAILED = "waiting", "sent", "failed"
 _LOCK = 0x6A79_616C
 """PostgreSQL's advisory lock under which alerts change: two services may run, and each decision is made once."""
+_PHASES = {phase.value: phase for phase in Phase}
 _QUIET = frozenset({Phase.NORMAL, Phase.RESOLVED})
 LANGUAGES = ("zh", "en")
 
 
 @dataclass(slots=True)
 class Kept:
-    """What is kept of a rule and a subject: the machine's state, the open alert, and what the condition remembers."""
+    """What is kept of a rule and a subject: the machine's state, the open alert, what the condition remembers, and what inhibits it."""
 
     state: State
     alert: str | None
     memory: Memory
+    inhibited_by: str | None = None
 
 
 def lock(connection: sa.Connection) -> None:
@@ -46,12 +46,14 @@ def lock(connection: sa.Connection) -> None:
 def kept(connection: sa.Connection, group: str) -> dict[tuple[str, str], Kept]:
     """All that is kept, by rule and subject; in a transaction that writes."""
     lock(connection)
-    table = tables.alert_state
-    return {(row.rule, row.subject): _kept(row) for row in connection.execute(sa.select(table).where(table.c.grp == group))}
-
-
-def _kept(row: sa.Row[Any]) -> Kept:
-    return Kept(State(Phase(row.phase), row.since, row.clear_since, row.seen), row.alert, json.loads(row.memory))
+    table, alert = tables.alert_state, tables.alert
+    columns = [table.c[name] for name in ("rule", "subject", "phase", "since", "clear_since", "seen", "alert", "memory")]
+    query = sa.select(*columns, alert.c.inhibited_by).join_from(table, alert, alert.c.id == table.c.alert, isouter=True)
+    rows: Iterable[Any] = connection.execute(query.where(table.c.grp == group))
+    return {
+        (rule, subject): Kept(State(_PHASES[phase], since, clear, seen), of, {} if memory == "{}" else json.loads(memory), by)
+        for rule, subject, phase, since, clear, seen, of, memory, by in rows
+    }
 
 
 def keep(connection: sa.Connection, group: str, changed: Mapping[tuple[str, str], Kept], before: Mapping[tuple[str, str], Kept]) -> None:
@@ -63,8 +65,11 @@ def keep(connection: sa.Connection, group: str, changed: Mapping[tuple[str, str]
 def _differs(found: Kept, before: Kept | None) -> bool:
     if before is None:
         return found.state.phase not in _QUIET or bool(found.memory)
-    quiet = found.state.phase in _QUIET and found.state.phase is before.state.phase
-    return found.memory != before.memory or (not quiet and found.state != before.state)
+    state, was = found.state, before.state
+    quiet = state.phase in _QUIET and state.phase is was.phase
+    stands = state.phase in OPEN and state.clear_since is None  # when it was looked at last matters again once it comes back to normal
+    same = (state.phase, state.since, state.clear_since) == (was.phase, was.since, was.clear_since)
+    return found.memory != before.memory or not (quiet or (same and (stands or state.seen == was.seen)))
 
 
 def _row(group: str, key: tuple[str, str], found: Kept) -> dict[str, Any]:
@@ -82,74 +87,68 @@ def _row(group: str, key: tuple[str, str], found: Kept) -> dict[str, Any]:
     }
 
 
-def fire(connection: sa.Connection, view: View, rule: Rule, seen: Observation, state: State) -> str:
-    """Enter a new alert; its texts say what was seen when it fired.
-
-    Returns:
-        Its id.
-    """
+def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str, Any]:
+    """The row of a new alert; its texts say what was seen when it fired."""
     name = seen.words.get("name", view.name_of(seen.subject))
     unknown: Word = {str(language): text for language, text in catalogue()["none"].items()}
     words: dict[str, Word] = {"value": unknown, "limit": unknown, "unit": str(rule.unit), **seen.words, "name": name}
     words |= {key: number for key, number in (("value", seen.value), ("limit", seen.limit)) if number is not None}
-    alert = uuid.uuid4().hex
-    row = {
-        "id": alert,
+    said = {language: {key: _said(word, language) for key, word in words.items()} for language in LANGUAGES}
+    return {
+        "id": uuid.uuid4().hex,
         "grp": view.site.group,
         "rule": rule.id,
         "severity": rule.severity.value,
         "state": Phase.FIRING.value,
         "subject": seen.subject,
-        "subject_name": json.dumps({language: _said(name, language) for language in LANGUAGES}, ensure_ascii=False),
-        "title": _text(rule.title, words),
-        "detail": _text(rule.detail, words),
+        "subject_name": _json({language: said[language]["name"] for language in LANGUAGES}),
+        "title": _text(rule.title, said),
+        "detail": _text(rule.detail, said),
         "value": seen.value,
         "limit_value": seen.limit,
         "unit": str(rule.unit),
         "since": view.now if state.since is None else state.since,
         "fired_at": view.now,
     }
-    connection.execute(tables.alert.insert().values(row))
-    note(connection, alert, Event.FIRED, Reason.LASTED, view.now)
-    return alert
 
 
-def resolve(connection: sa.Connection, alert: str, reason: Reason, now: int) -> None:
-    """An alert is over."""
-    row = tables.alert.update().where(tables.alert.c.id == alert)
-    connection.execute(row.values(state=Phase.RESOLVED.value, resolved_at=now))
-    note(connection, alert, Event.RESOLVED, reason, now)
+def fire(connection: sa.Connection, alerts: Sequence[Mapping[str, Any]], now: int) -> None:
+    """Enter new alerts, rows of `opened`, with the first line of their history."""
+    if alerts:
+        connection.execute(tables.alert.insert(), alerts)
+        note(connection, [(alert["id"], Event.FIRED, Reason.LASTED) for alert in alerts], now)
 
 
-def note(connection: sa.Connection, alert: str, event: str, reason: str, now: int, by: str = "") -> None:
-    """A line of an alert's history."""
-    connection.execute(tables.alert_history.insert().values(alert=alert, at=now, event=str(event), reason=str(reason), by=by))
+def resolve(connection: sa.Connection, alerts: Sequence[tuple[str, Reason]], now: int) -> None:
+    """Alerts are over, each for its reason."""
+    if alerts:
+        row = tables.alert.update().where(tables.alert.c.id == sa.bindparam("of"))
+        connection.execute(row.values(state=Phase.RESOLVED.value, resolved_at=now), [{"of": alert} for alert, _ in alerts])
+        note(connection, [(alert, Event.RESOLVED, reason) for alert, reason in alerts], now)
 
 
-def tell(connection: sa.Connection, alert: str, event: Event, channels: Sequence[Channel], now: int) -> None:
-    """Put a message for each channel whose severity it reaches into the outbox; `resolved` only where `fired` was to be told."""
-    severity = Severity(connection.execute(sa.select(tables.alert.c.severity).where(tables.alert.c.id == alert)).scalar_one())
-    rows = [
-        {
-            "key": f"{alert}.{event}.{channel.name}",
-            "alert": alert,
-            "event": event.value,
-            "channel": channel.name,
-            "state": WAITING,
-            "made_at": now,
-            "tries": 0,
-            "next_try": now,
-        }
-        for channel in channels
-        if severity.rank >= channel.min_severity.rank
-    ]
+def inhibit(connection: sa.Connection, changed: Mapping[str, str | None], fresh: Collection[str], now: int) -> None:
+    """Keep what inhibits each alert now; the history of those that are not `fresh` says when that changed."""
+    if changed:
+        row = tables.alert.update().where(tables.alert.c.id == sa.bindparam("of"))
+        kept = row.values(inhibited_by=sa.bindparam("by_alert"), released_at=sa.bindparam("free_at"))
+        connection.execute(kept, [{"of": a, "by_alert": by, "free_at": now if by is None else None} for a, by in changed.items()])
+        note(connection, [(a, "released" if by is None else "inhibited", by or "") for a, by in changed.items() if a not in fresh], now)
+
+
+def note(connection: sa.Connection, lines: Iterable[tuple[str, str, str]], now: int, by: str = "") -> None:
+    """Lines of alerts' histories: the alert, what happened, and why."""
+    rows = [{"alert": alert, "at": now, "event": str(event), "reason": str(reason), "by": by} for alert, event, reason in lines]
     if rows:
-        connection.execute(tables.notification.insert(), rows)
+        connection.execute(tables.alert_history.insert(), rows)
 
 
-def _text(text: Text, words: Mapping[str, Word]) -> str:
-    said = {language: {key: _said(word, language) for key, word in words.items()} for language in LANGUAGES}
-    return json.dumps({"zh": text.zh.format(**said["zh"]), "en": text.en.format(**said["en"])}, ensure_ascii=False)
+def _text(text: Text, said: Mapping[str, Mapping[str, str]]) -> str:
+    return _json({"zh": text.zh.format(**said["zh"]), "en": text.en.format(**said["en"])})
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+"""A text in both languages as it is kept; made once, since a storm writes thousands."""
 
 
 def _said(word: Word, language: str) -> str:
@@ -184,7 +183,7 @@ def acknowledge(engine: sa.Engine, group: str, alert: str, text: str, by: str, n
             values = {"acknowledged_at": now, "acknowledged_by": by, "note": text or None}
             connection.execute(table.update().where(table.c.id == alert).values(state=state.phase.value, **values))
             connection.execute(states.update().where(states.c.alert == alert).values(phase=state.phase.value))
-            note(connection, alert, event, text, now, by)
+            note(connection, [(alert, event, text)], now, by)
             connection.execute(tables.audit.insert().values(at=now, by=by, action="alert.acknowledge", detail=f"{alert}: {text}"))
     return True
 

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from apprise import Apprise, NotifyBase
+from apprise import Apprise, NotifyBase, NotifyFormat
 from apprise.plugins.email.base import NotifyEmail
 from apprise.plugins.email.smtp import AppriseSMTPController
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from cloud.alerts.brake import Brake
+from cloud.alerts.markup import for_mail, plain
+from cloud.alerts.observe import Duration
 from cloud.alerts.ruleset import Severity
 from contract import yamlfile
 from contract.profile import Fault, located
@@ -53,7 +56,16 @@ class Channel(BaseModel):
     language: Literal["zh", "en"] = "zh"
     resolved: bool = True
     """Whether to tell that an alert is over, too."""
+    burst: Annotated[int, Field(ge=1, le=100)] = 5
+    """Messages that may be sent at once; what is more comes as one message that says how many of which kind."""
+    pause: Annotated[Duration, Field(gt=0)] = 60_000
+    """Ms, written as a duration: then one message each."""
     url: SecretStr = Field(default=SecretStr(""), exclude=True)
+
+    @property
+    def brake(self) -> Brake:
+        """How often it may be told something."""
+        return Brake(self.burst, self.pause)
 
     @model_validator(mode="after")
     def _address_elsewhere(self) -> Self:
@@ -149,7 +161,7 @@ def _plugin(url: str) -> NotifyBase | None:
 
 
 def send(channel: Channel, key: str, title: str, body: str) -> None:
-    """Send one message; returns when the receiver has it.
+    """Send one message of plain text; returns when the receiver has it.
 
     Raises:
         UndeliveredError: It has not, as far as is known.
@@ -162,7 +174,8 @@ def send(channel: Channel, key: str, title: str, body: str) -> None:
     else:
         if isinstance(headers := getattr(plugin, "headers", None), dict):
             headers[KEY_HEADER] = key
-        done = bool(plugin.notify(body=body, title=title))
+        title, body = plain(plugin, title, body)
+        done = bool(plugin.notify(body=body, title=title, body_format=NotifyFormat.TEXT))
     if not done:
         raise UndeliveredError("the receiver cannot be reached or refused it")
 
@@ -173,9 +186,11 @@ def _mail(mail: NotifyEmail, recipient: str, key: str, title: str, body: str) ->
     Raises:
         UndeliveredError: The server cannot be reached, or refused.
     """
+    content, notify_format = for_mail(mail, body)
     (message,) = mail.prepare_emails(
         subject=title,
-        body=body,
+        body=content,
+        notify_format=notify_format,
         from_addr=mail.from_addr,
         to=[(False, recipient)],
         reply_to=mail.reply_to,

@@ -1,4 +1,4 @@
-"""One round: look at everything at `now`, step each rule and subject, and keep decision and messages in one transaction.
+"""One round: look at everything at `now`, step each rule and subject, and keep decisions, inhibitions and messages in one transaction.
 
 Each rule stands in a savepoint of it, so that what is wrong with one undoes nothing of the others.
 """
@@ -6,7 +6,7 @@ Each rule stands in a savepoint of it, so that what is wrong with one undoes not
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,9 +15,10 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from cloud.alerts import book, machine
+from cloud.alerts import book, machine, outbox
 from cloud.alerts.book import Kept
 from cloud.alerts.channels import Channel
+from cloud.alerts.inhibit import inhibited
 from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory, Observation
 from cloud.alerts.ruleset import Rule
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 LOG_EVERY = 60.0
 """Seconds between two log lines about one rule that fails."""
 _NO_MEMORY: Memory = {}
+Standing = Mapping[tuple[str, str], Kept]
+"""What is kept by rule and subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +87,44 @@ class Evaluator:
         Raises:
             sqlalchemy.exc.OperationalError: The database cannot be asked; nothing was decided then.
         """
-        due = [rule for rule in self.rules.values() if now - self._looked.get(rule.id, now - rule.every) >= rule.every]
+        due = [rule for rule in self.rules.values() if self._due(rule, now)]
         view = replace(load(self.engine, self.site, now), site_differs=self.site_differs())
         with writing(self.engine).begin() as connection:
             kept = book.kept(connection, self.site.group)
-            events = [change for rule in due for change in self._judge(connection, rule, view, kept)]
-            events += self._keep(connection, view, _of_no_rule(self.rules, kept, now), kept)
+            mine = _by_rule(kept)
+            changes = [change for rule in due for change in self._judge(connection, rule, view, mine[rule.id], kept)]
+            changes += self._keep(connection, view, _of_no_rule(self.rules, kept, now), kept)
+            events = [change for change in changes if change.event is not None]
+            moved = self._inhibit(connection, view, kept, changes)
+            if events or moved:
+                outbox.tell(connection, self.site.group, self.channels, now)
         self._looked.update({rule.id: now for rule in due})
         return events
 
-    def _judge(self, connection: sa.Connection, rule: Rule, view: View, kept: Mapping[tuple[str, str], Kept]) -> list[Change]:
-        """What a rule brings about. If it fails, nothing is decided of it, and it is looked at again when it is due.
+    def _due(self, rule: Rule, now: int) -> bool:
+        """Whether a rule is to be looked at; a last look that lies ahead of now was by a time that was taken back."""
+        looked = self._looked.get(rule.id)
+        return looked is None or not 0 <= now - looked < rule.every
+
+    def _inhibit(self, connection: sa.Connection, view: View, kept: Standing, changes: Sequence[Change]) -> bool:
+        """Keep which open alert inhibits which; returns whether that changed."""
+        open_ = {key: found for key, found in kept.items() if found.state.phase in OPEN} | {(c.rule, c.subject): c.kept for c in changes}
+        alerts = {found.alert: found for found in open_.values() if found.alert is not None and found.state.phase in OPEN}
+        by = inhibited(self.rules, view, {key: found.alert for key, found in open_.items() if found.alert in alerts})
+        changed = {alert: by.get(alert) for alert, found in alerts.items() if by.get(alert) != found.inhibited_by}
+        fresh = {_alert(change) for change in changes if change.event is Event.FIRED}
+        book.inhibit(connection, changed, fresh, view.now)
+        return bool(changed)
+
+    def _judge(self, connection: sa.Connection, rule: Rule, view: View, mine: Mapping[str, Kept], kept: Standing) -> list[Change]:
+        """The steps of a rule, of which `mine` is kept. If it fails, nothing is decided, and it is looked at again when it is due.
 
         This is the outermost loop of a rule: what is wrong with it may be anything, and must not stop the others. A database
         that is gone is no rule's fault and ends the round.
         """
         try:
             with connection.begin_nested():
-                return self._keep(connection, view, list(_of_rule(rule, view, kept)), kept)
+                return self._keep(connection, view, list(_of_rule(rule, view, mine)), kept)
         except (OperationalError, StoreDown):
             raise
         except Exception as error:
@@ -118,30 +141,35 @@ class Evaluator:
             self._logged[rule] = at
             log.error("a rule failed", rule=rule, count=self.failed[rule], exc_info=error)
 
-    def _keep(self, connection: sa.Connection, view: View, changes: Sequence[Change], kept: Mapping[tuple[str, str], Kept]) -> list[Change]:
-        """Write some steps down; returns those that brought something about."""
-        events = [change for change in changes if change.event is not None]
-        for change in events:
-            self._enter(connection, view, change)
+    def _keep(self, connection: sa.Connection, view: View, changes: list[Change], kept: Standing) -> list[Change]:
+        """Write some steps down, and into the alerts and their history what they brought about; returns the steps."""
+        opened = []
+        for change in changes:
+            if change.event is Event.FIRED and change.observation is not None:
+                opened.append(book.opened(view, self.rules[change.rule], change.observation, change.kept.state))
+                change.kept.alert = opened[-1]["id"]
+        book.fire(connection, opened, view.now)
+        over = [(_alert(change), change.reason) for change in changes if change.event is Event.RESOLVED]
+        book.resolve(connection, over, view.now)
         book.keep(connection, self.site.group, {(c.rule, c.subject): c.kept for c in changes}, kept)
-        return events
-
-    def _enter(self, connection: sa.Connection, view: View, change: Change) -> None:
-        """What happened goes into the alert, its history and the outbox of messages."""
-        if change.event is Event.FIRED and change.observation is not None:
-            rule = self.rules[change.rule]
-            change.kept.alert = book.fire(connection, view, rule, change.observation, change.kept.state)
-        if change.kept.alert is None:
-            raise ValueError(f"{change.rule} {change.subject}: {change.event} without an alert")
-        if change.event is Event.RESOLVED:
-            book.resolve(connection, change.kept.alert, change.reason, view.now)
-        told = [c for c in self.channels if change.event is Event.FIRED or c.resolved]
-        book.tell(connection, change.kept.alert, change.event or Event.FIRED, told, view.now)
+        return changes
 
 
-def _of_rule(rule: Rule, view: View, kept: Mapping[tuple[str, str], Kept]) -> Iterator[Change]:
+def _alert(change: Change) -> str:
+    if change.kept.alert is None:
+        raise ValueError(f"{change.rule} {change.subject}: {change.event} without an alert")
+    return change.kept.alert
+
+
+def _by_rule(kept: Standing) -> defaultdict[str, dict[str, Kept]]:
+    found: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
+    for (rule, subject), one in kept.items():
+        found[rule][subject] = one
+    return found
+
+
+def _of_rule(rule: Rule, view: View, mine: Mapping[str, Kept]) -> Iterator[Change]:
     """Every subject of a rule, stepped."""
-    mine = {subject: found for (of, subject), found in kept.items() if of == rule.id}
     exempt = view.site.operation.exempt(rule.id)
     seen: set[str] = set(exempt)
     for observation in rule.known.observe(rule, rule.numbers, view, {subject: found.memory for subject, found in mine.items()}):
@@ -160,7 +188,9 @@ def _stepped(rule: Rule, view: View, found: Kept | None, observation: Observatio
     before = found or Kept(State(), None, _NO_MEMORY)
     state, event, reason = machine.step(before.state, observation.excess, rule.timing, view.now)
     memory = before.memory if observation.memory is None else observation.memory
-    return Change(rule.id, observation.subject, Kept(state, before.alert, memory), event, reason, observation)
+    fired = event is Event.FIRED
+    stepped = Kept(state, None if fired else before.alert, memory, None if fired else before.inhibited_by)
+    return Change(rule.id, observation.subject, stepped, event, reason, observation)
 
 
 def _dropped(rule: str, subject: str, found: Kept, now: int) -> Iterator[Change]:
@@ -169,7 +199,7 @@ def _dropped(rule: str, subject: str, found: Kept, now: int) -> Iterator[Change]
         yield Change(rule, subject, replace(found, state=state, memory=_NO_MEMORY), event, reason, None)
 
 
-def _of_no_rule(rules: Mapping[str, Rule], kept: Mapping[tuple[str, str], Kept], now: int) -> list[Change]:
+def _of_no_rule(rules: Mapping[str, Rule], kept: Standing, now: int) -> list[Change]:
     """What stands open of rules that are gone."""
     gone = [(rule, subject, found) for (rule, subject), found in kept.items() if rule not in rules]
     dropped = partial(_dropped, now=now)

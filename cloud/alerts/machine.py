@@ -1,7 +1,7 @@
 """The state machine of one rule and one subject: (state, observation, now) -> (state, event, reason).
 
 It reads no clock and stores nothing. Durations count only while observations keep coming: after a hole longer than
-`longest_gap` nobody knows what was between, so they begin anew.
+`longest_gap`, or when the time moved back by more, nobody knows what was between, so they begin anew.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def step(state: State, excess: float | None, timing: Timing, now: int) -> Step:
     """
     if excess is None:
         return state, None, Reason.NO_GOOD_VALUE
-    unbroken = state.seen is not None and now - state.seen <= timing.longest_gap
-    state = replace(state, seen=now)
+    unbroken = state.seen is not None and abs(now - state.seen) <= timing.longest_gap
+    state = State(state.phase, state.since, state.clear_since, now)
     if excess > 0:
         return _beyond(state, timing, now, unbroken=unbroken)
     if state.phase is Phase.PENDING:

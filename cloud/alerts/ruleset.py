@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal, Self
@@ -67,6 +68,8 @@ class Rule(BaseModel):
     resolve_after: Duration = 0
     every: Duration = 0
     """Time between two looks; 0 = with every round."""
+    inhibits: list[str] = []
+    """Rules of whose alerts nobody is told while one of this rule is open above them (`cloud/alerts/inhibit.py`)."""
     basis: str
     """Where the rule comes from: a standard with its clause, or our own reasoning."""
     title: Text
@@ -193,11 +196,25 @@ def load_rules(folder: Path = SHIPPED) -> dict[str, Rule]:
         if rule.id != path.stem:
             faults.append(yamlfile.Document(path).fault(["id"], f"expected {path.stem!r}, the name of the file, got {rule.id!r}"))
         rules[rule.id] = rule
+    faults += [] if faults else _inhibitions(folder, rules)
     if not rules and not faults:
         faults.append(f"{folder}: no *.yaml in it; expected rules")
     if faults:
         raise yamlfile.ConfigError("\n".join(faults))
     return rules
+
+
+def _inhibitions(folder: Path, rules: dict[str, Rule]) -> Iterator[str]:
+    """An inhibited rule that is none would inhibit nothing; rules that inhibit each other would hide both."""
+    known = rules.keys() | {path.stem for path in SHIPPED.glob("*.yaml")}
+    for rule in rules.values():
+        for number, name in enumerate(rule.inhibits):
+            if name not in known:
+                yield f"{folder / rule.id}.yaml: inhibits.{number}: expected the id of a rule, got {name!r}"
+    try:
+        TopologicalSorter({rule.id: rule.inhibits for rule in rules.values()}).prepare()
+    except CycleError as error:
+        yield f"{folder}: inhibits: expected no circle, got {' -> '.join(error.args[1])}"
 
 
 def check_exemptions(site: Site, rules: dict[str, Rule]) -> None:

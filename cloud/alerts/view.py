@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from cloud.ledger.periods import DAY_MS, local_date, local_time
 from cloud.registry import current, tables
 from cloud.registry.current import Row
 from cloud.registry.online import Life, class_of, devices_of, life, profile_of
+from cloud.registry.own_clock import open_row
 from contract import states
 from contract.operation import Hours, Season
 from contract.profile import Profile
@@ -105,8 +106,13 @@ class View:
     """The district's targets of a year."""
     findings: Callable[[], Sequence[Finding]] = tuple
     """Asks the ledger for its open questions."""
+    cloud_clock: int = 0
+    """The cloud's clock minus the time of its gateways, ms; 0 while it is right."""
     site_differs: bool = False
     """The site's files say something else than what was entered."""
+    _down: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
+    _waits: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
+    """Of gateways, once somebody asked: each of their devices does."""
 
     @cached_property
     def works_today(self) -> bool:
@@ -145,6 +151,11 @@ class View:
 
         A foreign node need not say anything while nothing changes; ingest asks it whether it lives.
         """
+        if gateway not in self._down:
+            self._down[gateway] = self._is_down(gateway)
+        return self._down[gateway]
+
+    def _is_down(self, gateway: str) -> bool:
         silence, own = self.silence(gateway), self.devices.get(gateway)
         speaks = any(gateway == ours.id for ours in self.site.gateways)
         too_long = speaks and own is not None and silence is not None and silence > own.life.longest_silence
@@ -158,8 +169,10 @@ class View:
 
     def clock_fault(self, device: Device) -> bool:
         """Whether a device is silent because its clock, or its gateway's, is wrong or not known."""
+        if device.gateway not in self._waits:
+            self._waits[device.gateway] = bool(self.undated(device.gateway))
         wrong = self._wrong_clock(device.id, device.life) or self._wrong_clock(device.gateway, device.life)
-        return wrong or bool(self.undated(device.gateway))
+        return wrong or self._waits[device.gateway]
 
     def _wrong_clock(self, source: str, life: Life) -> bool:
         """Whether a source's last readings came from a clock that is not believed: they say that it is not silent."""
@@ -185,12 +198,13 @@ def load(engine: sa.Engine, site: Site, now: int) -> View:
         nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
         there = _of_group(tables.meter, group).where(tables.meter.c.retired_on.is_(None))
         meters = {meter.id: meter for meter in map(_meter, connection.execute(there))}
-        strangers = _strangers(connection, group)
+        strangers, own = _strangers(connection, group), open_row(connection)
         events, rejected = _events(connection, group, now), _rejected(connection, group, now)
     return replace(
         here,
         nodes={gateway.id: False for gateway in site.gateways} | nodes,
         strangers=strangers,
+        cloud_clock=0 if own is None else own.offset,
         events=events,
         rejected=rejected,
         meters=meters,
@@ -214,17 +228,37 @@ def of_rows(site: Site, now: int, devices: Iterable[Row], readings: Mapping[str,
         devices: Rows of `devices_of`.
         readings: Rows of `latest` by device and point.
     """
-    good = int(Quality.GOOD)
     return View(
         now=now,
         site=site,
         devices={device.id: device for device in map(_device, devices)},
         seen={device: at for device, points in readings.items() if (at := current.seen(points.values())) is not None},
-        newest={
-            device: {name: Newest(row.value, row.at) for name, row in points.items() if row.quality == good and row.value is not None}
-            for device, points in readings.items()
-        },
+        newest=_Good(readings),
     )
+
+
+class _Good(Mapping[str, Mapping[str, Newest]]):
+    """The good ones of some readings; those of a device are picked when a rule asks, as most are asked for silence only."""
+
+    def __init__(self, readings: Mapping[str, Mapping[str, Row]]) -> None:
+        self._readings = readings
+        self._picked: dict[str, Mapping[str, Newest]] = {}
+
+    def __getitem__(self, device: str) -> Mapping[str, Newest]:
+        if device not in self._picked:
+            if device not in self._readings:
+                raise KeyError(device)
+            good, rows = int(Quality.GOOD), self._readings[device]
+            self._picked[device] = {
+                n: Newest(row.value, row.at) for n, row in rows.items() if row.quality == good and row.value is not None
+            }
+        return self._picked[device]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readings)
+
+    def __len__(self) -> int:
+        return len(self._readings)
 
 
 def _of_group(table: sa.Table, group: str) -> sa.Select[Any]:
@@ -240,7 +274,9 @@ def _strangers(connection: sa.Connection, group: str) -> dict[str, list[str]]:
     return found
 
 
+@lru_cache(maxsize=1 << 16)
 def _device(row: sa.Row[Any]) -> Device:
+    """Made once: thousands of rows are the same at each look."""
     return Device(row.id, class_of(row), row.gateway, json.loads(row.name), life(row), profile_of(row))
 
 

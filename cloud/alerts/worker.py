@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from cloud.alerts import sender
 from cloud.alerts.evaluate import Evaluator
+from cloud.registry import database
 from cloud.telemetry.base import StoreDown
 from contract.clock import Clock
 
@@ -31,7 +31,7 @@ async def run(evaluator: Evaluator, clock: Clock, ready: Callable[[], bool]) -> 
         try:
             for change in await asyncio.to_thread(evaluator.round, clock.now_ms()) if begun else ():
                 log.info("alert", rule=change.rule, subject=change.subject, change=change.event, reason=change.reason)
-        except (OperationalError, StoreDown) as error:
+        except (StoreDown, *database.DOWN) as error:
             log.warning("alerts wait", reason=str(error).splitlines()[0])
         except Exception:
             log.exception("a round of alerts failed")  # whatever is wrong must not end the service

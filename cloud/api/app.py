@@ -6,10 +6,12 @@ from fastapi import FastAPI
 
 from cloud.api import problems
 from cloud.api.auth import Guard
+from cloud.api.availability import Available
 from cloud.api.context import Context
 from cloud.api.limits import Limited
 from cloud.api.metrics import Measured
 from cloud.api.routes import alerts, commands, devices, figures, findings, health, notices, readings, registry, reports, wall
+from cloud.api.slots import Slots
 from cloud.api.wall.snapshot import Wall
 from cloud.web import pages
 
@@ -19,9 +21,11 @@ def create_app(context: Context) -> FastAPI:
     app = FastAPI(title="Jieyue", docs_url=None, redoc_url=None, responses=problems.DESCRIBED)
     app.state.context = context
     app.state.wall = Wall(context)
+    app.state.slots = Slots()
     problems.install(app)
     app.add_middleware(Limited)
     app.add_middleware(Guard, context=context, login_page=pages.login_needed)
+    app.add_middleware(Available, context=context)
     app.add_middleware(Measured)
     for subject in (health, devices, readings, registry, figures, findings, alerts, commands, notices, reports, wall):
         app.include_router(subject.router)

@@ -15,17 +15,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.api.context import Context
 from cloud.api.problems import HEADERS, Problem
-from cloud.registry import tokens
+from cloud.registry import database, tokens
 from cloud.registry.tokens import Permission, Principal
 
 COOKIE = "jieyue_session"
-OPEN = frozenset({"/healthz", "/login"})
+STATES = frozenset({"/healthz", "/livez"})
+"""What says how the service is, of a state that is kept."""
+OPEN = STATES | {"/login"}
 """All that is answered without a token; a new route is guarded unless somebody adds it here."""
 WALL = "/wall"
 """The page that may be opened with a token in its address, since nobody types one in before a wall."""
 PAGES = frozenset({"/", WALL})
 """Where a person without a session is shown the login form, with the same 401."""
-WATCHED = frozenset({WALL, "/api/v1/wall", "/api/v1/events"})
+LOGOUT = "/logout"
+WATCHED = frozenset({WALL, LOGOUT, "/api/v1/wall", "/api/v1/events"})
 """With the files of pages, all that a token for a wall may ask."""
 FILES = "/web/"
 LoginPage = Callable[[Request], ASGIApp]
@@ -47,8 +50,11 @@ class Guard:
         if scope["type"] == "http" and scope["path"] in OPEN:
             await self._app(scope, receive, guarded)
             return
-        given = given_token(connection)
-        principal = await run_in_threadpool(tokens.find, self._context.engine, given) if given else None
+        try:
+            principal = await self._principal(connection)
+        except HTTPException as error:
+            await Problem(error.status_code, error.detail, headers=error.headers)(scope, receive, guarded)
+            return
         if principal is None:
             await self._refuse(scope, receive, guarded)
             return
@@ -57,6 +63,17 @@ class Guard:
             return
         connection.state.principal = principal
         await self._app(scope, receive, guarded)
+
+    async def _principal(self, connection: HTTPConnection) -> Principal | None:
+        """Who asks; None without a valid token. A token in the wall's address is a login, with the brake of one.
+
+        Raises:
+            HTTPException: 429, too many such tokens were wrong.
+        """
+        if connection.url.path == WALL and connection.query_params.get("token"):
+            return await logged_in(self._context, connection, given_token(connection))
+        given = given_token(connection)
+        return await run_in_threadpool(tokens.find, self._context.engine, given) if given else None
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer: ASGIApp = Problem(
@@ -67,6 +84,23 @@ class Guard:
             if "text/html" in request.headers.get("accept", ""):
                 answer = self._login_page(request)
         await answer(scope, receive, send)
+
+
+async def logged_in(context: Context, connection: HTTPConnection, token: str) -> Principal | None:
+    """Who logs in with a token; None if it is wrong.
+
+    Raises:
+        HTTPException: 429, too many were wrong.
+    """
+    address = connection.client.host if connection.client else ""
+    context.logins.attempt(address)
+    try:
+        found = await run_in_threadpool(tokens.find, context.engine, token)
+    except database.DOWN:
+        context.logins.ended(address, right=True)  # nobody knows whether it was wrong
+        raise
+    context.logins.ended(address, right=found is not None)
+    return found
 
 
 def given_token(connection: HTTPConnection) -> str:

@@ -11,9 +11,12 @@ from fastapi import Depends, Query, Request
 
 from cloud.alerts.channels import Channel
 from cloud.alerts.ruleset import Rule
+from cloud.api.brake import Brake
 from cloud.api.params import Id
 from cloud.api.problems import not_found
+from cloud.health import Health
 from cloud.registry.tables import device
+from cloud.reports.queue import ReportQueue
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
 from contract.site import Site
@@ -33,6 +36,10 @@ class Context:
         channels: By which people are told of alerts.
         rules: Of alerts, by id.
         site_differs: Whether the site's files say something else than what was entered.
+        health: Of the stores; None where nobody watches them.
+        reports: That wait and are made.
+        logins: The brake on them.
+        streams: Event streams that may be open at once.
     """
 
     engine: sa.Engine
@@ -44,15 +51,24 @@ class Context:
     channels: Sequence[Channel] = ()
     rules: Mapping[str, Rule] = field(default_factory=dict)
     site_differs: Callable[[], bool] = bool
+    health: Health | None = None
+    reports: ReportQueue = field(default_factory=ReportQueue)
+    logins: Brake = field(default_factory=Brake)
+    streams: int = 200
 
 
-def _of(request: Request) -> Context:
+async def _of(request: Request) -> Context:
+    """Not a plain function, which would wait for a thread, and `/healthz` with it."""
+    return _kept(request)
+
+
+def _kept(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
 
 
 def _in_group(request: Request, group: Annotated[Id | None, Query(description="Sparkplug group (default: the site's)")] = None) -> Context:
-    context = _of(request)
+    context = _kept(request)
     if group is None or group == context.group:
         return context
     with context.engine.connect() as connection:

@@ -37,12 +37,14 @@ def device_row(context: Context, name: str) -> Row:
     return row
 
 
-def all_devices(context: Context) -> list[Device]:
-    """Every device of the group, by id."""
+def all_devices(context: Context, after: str | None = None, limit: int | None = None) -> list[Device]:
+    """Every device of the group, by id; or so many, those whose ids follow another."""
     place, now = _site(context), context.clock.now_ms()
+    query = devices_of(context.group) if after is None else devices_of(context.group).where(device.c.id > after)
     with context.engine.connect() as connection:
-        newest = readings_of(connection, context.group)
-        return [Device(**_fields(row, newest[row.id], place, now)) for row in connection.execute(devices_of(context.group))]
+        rows = connection.execute(query.limit(limit)).all()
+        newest = readings_of(connection, context.group, None if limit is None else [row.id for row in rows])
+    return [Device(**_fields(row, newest[row.id], place, now)) for row in rows]
 
 
 def one_device(context: Context, name: str) -> DeviceDetail:
@@ -53,7 +55,7 @@ def one_device(context: Context, name: str) -> DeviceDetail:
     """
     row = device_row(context, name)
     with context.engine.connect() as connection:
-        newest = readings_of(connection, context.group, name)[name]
+        newest = readings_of(connection, context.group, [name])[name]
     fields = _fields(row, newest, _site(context), context.clock.now_ms())
     profile = profile_of(row)
     if profile is not None:

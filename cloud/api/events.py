@@ -1,77 +1,176 @@
-"""Server-Sent Events: the newest readings and the alerts, or what the wall shows, as they change."""
+"""What event streams say: the newest readings and the alerts, or what the wall shows, as they change."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
 
 import orjson
+from fastapi import Depends, Request
 from pydantic import TypeAdapter
-from starlette.concurrency import run_in_threadpool
 
 from cloud.alerts import book
-from cloud.api.alerts import alerts
+from cloud.api import alerts
 from cloud.api.context import Context
-from cloud.api.latest import latest_readings
+from cloud.api.latest import latest_rows, shape
 from cloud.api.shapes import Alert, Latest
+from cloud.api.streams import Places, Reader
 from cloud.api.wall.changes import State, changes
 from cloud.api.wall.snapshot import Wall
-from contract.clock import parse_time
+from cloud.registry import tokens
+from cloud.registry.current import Row
 
 PERIOD = 1.0
-"""Seconds between two looks."""
-ROUNDS = 300
-"""Looks before the stream ends; the browser comes back by itself, and its token is asked for again."""
-_OVERLAP = 10_000
-"""Ms of receipt looked at again: a transaction may become visible after a later one."""
+"""Seconds between two looks at readings and alerts."""
+SHOWN = 40
+"""Alerts of a stream, the worst first; the counts say how many there are, `/api/v1/alerts` gives them all in pages."""
+_OVERLAP = 10.0
+"""Seconds for which what was received is looked for again: a transaction may become visible after a later one."""
+ALL_EVERY = 60.0
+"""Seconds between two looks at all there is: times of receipt are corrected when the cloud's time moves, and may go on from before."""
 _LIST = TypeAdapter(list[Latest])
 _ALERTS = TypeAdapter(list[Alert])
-Valid = Callable[[], bool]
-"""Whether the caller's token still holds; a stream ends with it."""
 
 
-async def stream(context: Context, valid: Valid, rounds: int = ROUNDS, period: float = PERIOD) -> AsyncIterator[bytes]:
-    """All newest readings first, then those that changed; a comment where none did, so that a dead line is noticed.
+def event(name: str, data: bytes, number: int | None = None) -> bytes:
+    """One event; its number comes back as `lastEventId`."""
+    line = b"" if number is None else b"id: %d\n" % number
+    return line + b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
 
-    Beside them the list of alerts, at first if there ever was one and whenever an alert, or who was told of it, changed.
+
+class AlertFeed:
+    """`alerts`, the worst first, and `alert_counts`; then `alert_changes`: what is new or another among them, and their order.
+
+    A change names the number of the state that it goes on from; a page that has another asks for the whole.
     """
-    sent: dict[tuple[str, str], Latest] = {}
-    since: int | None = None
-    version = 0
-    yield b"retry: 1000\n\n"
-    for turn in range(rounds):
-        if turn:
-            await asyncio.sleep(period)
-            if not await run_in_threadpool(valid):
-                return
-        found = await run_in_threadpool(latest_readings, context, received_from=since)
-        changed = [item for item in found if sent.get((item.device, item.point)) != item]
-        sent.update({(item.device, item.point): item for item in changed})
-        since = max((parse_time(item.received_at) for item in found), default=(since or 0) + _OVERLAP) - _OVERLAP
-        newest = await run_in_threadpool(book.version, context.engine)
-        if newest != version:
-            version = newest
-            yield b"event: alerts\ndata: " + _ALERTS.dump_json(await run_in_threadpool(alerts, context)) + b"\n\n"
-        yield b"event: readings\ndata: " + _LIST.dump_json(changed) + b"\n\n" if changed else b": nothing changed\n\n"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._version = -1
+        self._shown: dict[str, Alert] = {}
+        self._counts: dict[str, int] = {}
+
+    def look(self) -> bytes:
+        """What changed since the last look."""
+        version = book.version(self._context.engine)
+        if version == self._version:
+            return b""
+        before, shown, counts = self._version, self._shown, self._counts
+        found, counted = alerts.worst(self._context, SHOWN), alerts.counts(self._context)  # both, before anything is taken for told
+        self._shown, self._counts, self._version = {alert.id: alert for alert in found}, counted, version
+        changed = [alert for alert in self._shown.values() if shown.get(alert.id) != alert]
+        said: dict[str, Any] = {"version": version, "before": before, "alerts": _ALERTS.dump_python(changed)}
+        if list(shown) != list(self._shown):
+            said["order"] = list(self._shown)
+        told = event("alert_changes", orjson.dumps(said), version)
+        return told if counts == self._counts else told + self._counted()
+
+    def whole(self) -> bytes:
+        """All that is shown."""
+        return event("alerts", _ALERTS.dump_json(list(self._shown.values())), self._version) + self._counted()
+
+    def _counted(self) -> bytes:
+        return event("alert_counts", orjson.dumps(self._counts))
 
 
-async def wall_stream(wall: Wall, valid: Valid, rounds: int = ROUNDS) -> AsyncIterator[bytes]:
+class Readings:
+    """All newest readings first, then those that changed; beside them the alerts."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._alerts = context, AlertFeed(context)
+        self._newest: dict[tuple[str, str], Row] = {}
+        self._received: deque[tuple[float, int]] = deque()
+        self._since: int | None = None
+        self._all_at = float("-inf")
+        self._whole = b""
+
+    def look(self) -> bytes:
+        """What changed since the last look."""
+        now = time.monotonic()
+        every = self._since is None or now - self._all_at >= ALL_EVERY
+        found = latest_rows(self._context, received_from=None if every else self._since)
+        told = self._alerts.look()  # whatever fails, fails before anything is taken for told
+        changed = [row for row in found if self._newest.get((row.device, row.point)) != row]
+        self._newest.update({(row.device, row.point): row for row in changed})
+        self._seen(changed, now, every=every)
+        if not changed:
+            return told
+        self._whole = b""
+        return self._written(changed) + told
+
+    def _seen(self, changed: Sequence[Row], now: float, *, every: bool) -> None:
+        """What was received before the newest change of a look that is long enough ago need not be looked for again.
+
+        Args:
+            changed: In a look; what did not change may be dated ahead of now.
+            now: When it began, seconds of a clock that never jumps.
+            every: Whether it was at all there is: what changed says then from when on to look.
+        """
+        newest = max((row.received_at for row in changed), default=0)
+        if every:
+            self._all_at = now
+        if every and changed:
+            self._received.clear()
+            self._since = newest - round(_OVERLAP * 1000)
+        if self._since is None:
+            return
+        self._received.append((now, newest))
+        while self._received[0][0] <= now - _OVERLAP:
+            self._since = max(self._since, self._received.popleft()[1] + 1)
+
+    def whole(self) -> bytes:
+        """All newest readings, written once for however many ask before the next change, and the alerts."""
+        if not self._whole:
+            self._whole = self._written(list(self._newest.values()))
+        return self._whole + self._alerts.whole()
+
+    def _written(self, rows: Sequence[Row]) -> bytes:
+        return event("readings", _LIST.dump_json([shape(row) for row in rows]))
+
+
+class Watching:
     """`snapshot` with all that the wall shows, then `change` with the sections, and of lists the things, that changed.
 
     A `snapshot` comes again when things were added or taken away.
     """
-    before: State | None = None
-    yield b"retry: 1000\n\n"
-    for turn in range(rounds):
-        if turn:
-            await asyncio.sleep(wall.period)
-            if not await run_in_threadpool(valid):
-                return
-        after = await run_in_threadpool(lambda: wall.snapshot().model_dump())
-        changed = None if before is None else changes(before, after)
-        before = after
-        yield _event("snapshot", after) if changed is None else _event("change", changed)
+
+    def __init__(self, wall: Wall) -> None:
+        self._wall = wall
+        self._state: State | None = None
+
+    def look(self) -> bytes:
+        """What changed since the last look."""
+        before, self._state = self._state, self._wall.snapshot().model_dump()
+        changed = None if before is None else changes(before, self._state)
+        return self.whole() if changed is None else event("change", orjson.dumps(changed))
+
+    def whole(self) -> bytes:
+        """The snapshot of the last look."""
+        return event("snapshot", orjson.dumps(self._state))
 
 
-def _event(name: str, data: State) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
+class Topics:
+    """The readers of an application, and the places of their streams."""
+
+    def __init__(self, context: Context, wall: Wall, period: float = PERIOD) -> None:
+        """Nothing is read yet."""
+        valid = partial(tokens.holding, context.engine)
+        self.places = Places(context.streams)
+        self.readings = Reader(lambda: Readings(context), period, valid)
+        self.wall = Reader(lambda: Watching(wall), wall.period, valid)
+
+
+def _of(request: Request) -> Topics:
+    """Made when they are asked for first, by the one loop that answers."""
+    state = request.app.state
+    if not hasattr(state, "topics"):
+        state.topics = Topics(state.context, state.wall)
+    topics: Topics = state.topics
+    return topics
+
+
+TheTopics = Annotated[Topics, Depends(_of)]
+"""A route's parameter that holds the application's topics."""

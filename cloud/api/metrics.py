@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.api.context import Context
 from cloud.api.devices import all_devices
+from cloud.ledger import waiting
 from cloud.registry import births
+from cloud.registry.own_clock import open_row
 from cloud.registry.tables import alert, command, rejected_reading, touched
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
@@ -77,7 +79,12 @@ class _State(Collector):
         yield GaugeMetricFamily("jieyue_ready", "1 when the service is ready.", value=float(ready))
         differs = float(self._context.site_differs())
         yield GaugeMetricFamily("jieyue_site_differs", "1 while the site's files differ from what was entered.", value=differs)
+        with self._context.engine.connect() as connection:
+            own = open_row(connection)
+        off = 0.0 if own is None else own.offset / 1000
+        yield GaugeMetricFamily("jieyue_cloud_clock_offset_seconds", "The cloud's clock minus the time that it believes.", value=off)
         yield self._rows("jieyue_ledger_hours_waiting", "Hours of meters whose consumption is to be computed again.", touched)
+        yield self._oldest_hour()
         yield self._rows("jieyue_readings_rejected", "Readings that the time-series store will not take.", rejected_reading)
         yield self._rows("jieyue_commands_open", "Commands without a result.", command, command.c.state.in_(("queued", "sent")))
 
@@ -89,6 +96,15 @@ class _State(Collector):
         with self._context.engine.connect() as connection:
             for rule, severity, number in connection.execute(query.group_by(alert.c.rule, alert.c.severity)):
                 family.add_metric([rule, severity], number)
+        return family
+
+    def _oldest_hour(self) -> GaugeMetricFamily:
+        """Without a sample while no hour waits."""
+        family = GaugeMetricFamily("jieyue_ledger_oldest_waiting_hour_seconds", "Begin of the oldest of these hours, seconds since 1970.")
+        with self._context.engine.connect() as connection:
+            hour = waiting.oldest(connection)
+        if hour is not None:
+            family.add_metric([], hour / 1000)
         return family
 
     def _rows(self, name: str, what: str, table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> GaugeMetricFamily:

@@ -12,8 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from cloud.telemetry.base import StoreDown
-
 log = structlog.get_logger()
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -74,11 +72,6 @@ def install(app: FastAPI) -> None:
         errors = [_fault(fault["loc"], fault["msg"]) for fault in error.errors()]
         detail = "; ".join(f"{fault['name'] or fault['in']}: {fault['detail']}" for fault in errors)
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
-
-    @app.exception_handler(StoreDown)
-    def store_down(request: Request, error: StoreDown) -> Problem:
-        log.error("the time-series store cannot be asked", path=request.url.path, error=str(error))
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the time-series store cannot be asked now")
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> Problem:

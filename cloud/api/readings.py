@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
+from fastapi import HTTPException
+
 from cloud.api.context import Context
 from cloud.api.devices import device_row
 from cloud.api.latest import latest_readings, quality_name
@@ -15,6 +19,8 @@ from contract.clock import iso
 from contract.point import POINTS
 from contract.reading import Quality
 
+MOST_SAMPLES = 100_000
+"""Readings of one answer, more than a day of one each second."""
 _GOOD = quality_name(Quality.GOOD)
 
 
@@ -24,7 +30,7 @@ def series(
     """The readings of a point, or one number an interval (the mean unless said otherwise).
 
     Raises:
-        HTTPException: 404 for an unknown device, 422 for parameters that make no question.
+        HTTPException: 404 for an unknown device, 413 for too many readings, 422 for parameters that make no question.
     """
     row = device_row(context, device)
     check_span(start, end)
@@ -33,7 +39,11 @@ def series(
     if every is None:
         if aggregate is not None:
             raise unprocessable("aggregate: expected every=hour|day|month|quarter|year beside it")
-        found = context.telemetry.series(*place, start, end)
+        found = context.telemetry.series(*place, start, end, MOST_SAMPLES + 1)
+        if len(found) > MOST_SAMPLES:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"end: there are more than {MOST_SAMPLES} readings; ask in parts, or with every=hour"
+            )
         return [Sample(at=iso(r.at), value=r.value, quality=quality_name(r.quality)) for r in found]
     if every == "hour" and end - start > MOST_HOURS * HOUR_MS:
         raise unprocessable(f"end: expected at most {MOST_HOURS} hours after start, or every=day")

@@ -1,4 +1,4 @@
-"""Reports that can be had and that were made, with what they raise as problems."""
+"""Reports that can be had, that are made and that were made, with what they raise as problems."""
 
 from __future__ import annotations
 
@@ -8,11 +8,25 @@ from fastapi import HTTPException
 
 from cloud.api.context import Context
 from cloud.api.problems import not_found
-from cloud.api.shapes import ReportKind, ReportMade
-from cloud.indicators.scopes import UnknownScopeError
+from cloud.api.shapes import ReportJob, ReportKind, ReportMade
 from cloud.reports import base, made
-from cloud.reports.base import Asked
+from cloud.reports.base import Asked, Made
+from cloud.reports.queue import Job, QueueFullError
+from cloud.reports.worker import Fault
 from cloud.texts import LANGUAGES, catalogue
+
+_AGAIN = 30
+"""Seconds after which to ask again where the queue is full: about two reports."""
+_SOON = 1
+"""The same for a report that is under way."""
+_STATUS: dict[Fault, HTTPStatus] = {
+    "scope": HTTPStatus.NOT_FOUND,
+    "missing": HTTPStatus.NOT_FOUND,
+    "not_installed": HTTPStatus.NOT_IMPLEMENTED,
+    "library": HTTPStatus.SERVICE_UNAVAILABLE,
+    "too_long": HTTPStatus.SERVICE_UNAVAILABLE,
+    "failed": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
 
 
 def every_report(context: Context) -> list[ReportKind]:
@@ -26,29 +40,74 @@ def every_report(context: Context) -> list[ReportKind]:
             languages=list(LANGUAGES),
             formats=list(base.FORMATS),
             made=[ReportMade(**{k: v for k, v in row.items() if k != "report"}) for row in on_record if row["report"] == name],
+            jobs=[shown(context, job) for job in context.reports.jobs(name)],
         )
         for name, report in base.reports().items()
     ]
 
 
-def one_report(context: Context, name: str, asked: Asked, by: str) -> bytes:
-    """A report as a file, put on record.
+def ask(context: Context, name: str, asked: Asked) -> Job:
+    """The job that makes a report.
 
     Raises:
-        HTTPException: 404, no such report or scope, or nothing known of the period; 501 or 503, what it is made with is missing.
+        HTTPException: 404, no such report; 503, too many wait.
     """
-    now = context.clock.now_ms()
     try:
-        found = made.make(context.engine, name, asked, now)
+        return context.reports.ask(context.engine, name, asked, context.clock.now_ms)
     except made.UnknownReportError:
         raise not_found("report", name) from None
-    except UnknownScopeError:
-        raise not_found("scope", asked.scope) from None
-    except base.MissingError as error:
-        raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from error
-    except base.NotInstalledError as error:
-        raise HTTPException(HTTPStatus.NOT_IMPLEMENTED, str(error)) from error
-    except base.LibraryError as error:
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
-    made.record(context.engine, name, asked, found, by, now)
-    return found.content
+    except QueueFullError as error:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": str(_AGAIN)}) from error
+
+
+def find(context: Context, name: str) -> Job:
+    """A job by its id.
+
+    Raises:
+        HTTPException: 404, there is none, or it ended long ago.
+    """
+    job = context.reports.find(name)
+    if job is None:
+        raise not_found("job", name)
+    return job
+
+
+def shown(context: Context, job: Job) -> ReportJob:
+    """A job as the interface says it."""
+    period = job.asked.period
+    return ReportJob(
+        id=job.id,
+        report=job.report,
+        year=period.year,
+        quarter=period.quarter,
+        month=period.month,
+        scope=job.asked.scope,
+        lang=job.asked.language,
+        format=job.asked.format,
+        state=job.state,
+        place=context.reports.place(job),
+        step=job.step,
+        path=f"{path_of(job)}/file" if job.made else None,
+        code=job.fault,
+        detail=job.said or None,
+    )
+
+
+def path_of(job: Job) -> str:
+    """Where a job's state is."""
+    return f"/api/v1/reports/jobs/{job.id}"
+
+
+def handed_over(context: Context, job: Job, by: str) -> Made:
+    """The file of a job that is done, put on record as given to somebody.
+
+    Raises:
+        HTTPException: 404, no such scope, or nothing known of the period; 409, it is not done yet; 500, 501 or 503, it could not
+            be made.
+    """
+    if job.fault is not None:
+        raise not_found("scope", job.asked.scope) if job.fault == "scope" else HTTPException(_STATUS[job.fault], job.said)
+    if job.made is None:
+        raise HTTPException(HTTPStatus.CONFLICT, f"the report is not done yet: {job.state}", {"Retry-After": str(_SOON)})
+    made.record(context.engine, job.report, job.asked, job.made, by, context.clock.now_ms())
+    return job.made

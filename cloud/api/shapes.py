@@ -19,6 +19,12 @@ class Health(_Shape):
     year: int
 
 
+class Alive(_Shape):
+    """That the service gets on with its work."""
+
+    status: str
+
+
 class Latest(_Shape):
     """The newest reading of a point by time of measurement."""
 
@@ -202,6 +208,25 @@ class ReportMade(_Shape):
     made_by: str
 
 
+class ReportJob(_Shape):
+    """A report that waits (at which place), is made (which step) or ended lately (where its file is, or why there is none)."""
+
+    id: str
+    report: str
+    year: int
+    quarter: int | None
+    month: int | None
+    scope: str
+    lang: str
+    format: str
+    state: Literal["waiting", "making", "done", "failed"]
+    place: int | None
+    step: str | None
+    path: str | None
+    code: str | None
+    detail: str | None
+
+
 class ReportKind(_Shape):
     """A report that can be had, and what was made of it, the newest first."""
 
@@ -211,6 +236,7 @@ class ReportKind(_Shape):
     languages: list[str]
     formats: list[str]
     made: list[ReportMade]
+    jobs: list[ReportJob]
 
 
 class Both(_Shape):
@@ -227,6 +253,15 @@ class Told(_Shape):
     state: Literal["waiting", "sent", "failed"]
     at: str | None
     reason: str | None
+
+
+class Inhibitor(_Shape):
+    """The open alert that explains another."""
+
+    id: str
+    rule: str
+    subject: str
+    title: Both
 
 
 class Alert(_Shape):
@@ -251,4 +286,6 @@ class Alert(_Shape):
     note: str | None
     told: list[Told]
     nobody_told: bool
-    """No channel has told of it, or none is meant to."""
+    """No channel has told of it, or none is meant to; not said of one that is inhibited."""
+    inhibited_by: Inhibitor | None
+    """While that one is open, nobody is told of this one; it says what did when it is over."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from decimal import Decimal, InvalidOperation
 
 from cloud.cli.shared import Commands, add, add_actions, add_by, at, database
+from cloud.ingest.own import kept_by_service
 from cloud.registry.clocks import Recorded, groups_of, known_offsets, record_offset
+from cloud.registry.own_clock import OWN, open_row, taken_back
 from cloud.settings import Settings
 from contract.clock import Clock, iso
-from contract.commandline import Parser
+from contract.commandline import Parser, number
 
+_KEPT = {None: "a trial's", True: "kept by a time service", False: "not kept by a time service, so it may be off"}
 _MOST = 100 * 366 * 86_400
 
 
@@ -22,6 +24,8 @@ def add_parser(commands: Commands[Parser]) -> None:
     actions = add_actions(clock)
     shown = add(actions, "list", "print what was judged and recorded, and what is undecided", show)
     shown.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    mine = add(actions, "own", "say whether the cloud's own clock is off", show_own, "Print what is known of the cloud's own clock.")
+    mine.add_argument("--json", action="store_true", help="print JSON instead of lines")
     parser = add(
         actions,
         "offset",
@@ -51,12 +55,9 @@ def add_parser(commands: Commands[Parser]) -> None:
 
 def _seconds(text: str) -> int:
     """Seconds as whole ms."""
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not text.isascii() or not found.is_finite() or abs(found) > _MOST:
-        raise argparse.ArgumentTypeError(f"expected seconds such as 28800 or -90.5, got {text!r}")
+    found = number(text)
+    if abs(found) > _MOST:
+        raise argparse.ArgumentTypeError(f"expected seconds from -{_MOST} to {_MOST}, got {text!r}")
     return round(found * 1000)
 
 
@@ -88,7 +89,27 @@ def show(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> in
         seconds = f"{row['seconds']:+g} s" if row["seconds"] == row["seconds_to"] else f"{row['seconds']:+g} to {row['seconds_to']:+g} s"
         what = "late" if row["state"] == "undecided" else seconds
         why = f" ({row['why']})" if row["why"] else ""
-        sys.stdout.write(f"{row['group']} {row['source']}: {row['from']} to {row['to']}: {what}, {row['state']}, {row['by']}{why}\n")
+        whose = "the cloud's clock" if row["source"] == OWN else f"{row['group']} {row['source']}"
+        sys.stdout.write(f"{whose}: {row['from']} to {row['to']}: {what}, {row['state']}, {row['by']}{why}\n")
+    return 0
+
+
+def show_own(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Print how far the cloud's clock is off, what keeps the clock of this machine, and what was taken back."""
+    with database(settings) as engine, engine.connect() as connection:
+        row, taken = open_row(connection), taken_back(connection)
+    kept = kept_by_service(clock)
+    if arguments.json:
+        said = {"seconds": 0.0, "since": None} if row is None else {"seconds": row.offset / 1000, "since": iso(row.start - row.offset)}
+        sys.stdout.write(json.dumps(said | {"synchronised": kept, "taken_back": taken}, indent=1, ensure_ascii=False) + "\n")
+        return 0
+    off = "it is right, as far as its gateways say" if row is None else f"{row.offset / 1000:+g} s off since {iso(row.start - row.offset)}"
+    sys.stdout.write(f"the cloud's clock: {off}\nthis machine's clock: {_KEPT[kept]}\n")
+    for one in taken:
+        sys.stdout.write(
+            f"{one['at']}: judged by a clock that was {one['seconds']:+g} s off, and taken back: {', '.join(one['sources']) or 'nobody'}; "
+            f"{one['hours']} hours were counted anew\n"
+        )
     return 0
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 
 from cloud.cli.shared import Commands, add, add_by, add_order, database, give
 from cloud.opening import entered_site
 from cloud.registry.commands import Order, refusal
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Parser, number
 
 _LONGEST = 86_400.0
 _ABOUT = (
@@ -24,7 +23,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     parser = add(commands, "command", "write a point of a device", run, _ABOUT)
     parser.add_argument("device", metavar="DEVICE", help="id of the device")
     parser.add_argument("point", metavar="POINT", help="point to write, such as setpoint; of another maker's device, its metric")
-    parser.add_argument("value", type=_number, metavar="VALUE", help="in the point's unit, or the number of a state")
+    parser.add_argument("value", type=number, metavar="VALUE", help="in the point's unit, or the number of a state")
     parser.add_argument(
         "--expires", type=_seconds, default=60.0, metavar="S", help="seconds from now within which it may be carried out (default 60)"
     )
@@ -32,18 +31,8 @@ def add_parser(commands: Commands[Parser]) -> None:
     add_by(parser, "orders it")
 
 
-def _number(text: str) -> float:
-    try:
-        found = float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
-    return found
-
-
 def _seconds(text: str) -> float:
-    found = _number(text)
+    found = number(text)
     if not 0 < found <= _LONGEST:
         raise argparse.ArgumentTypeError(f"expected seconds, more than 0 and at most {_LONGEST:g}, got {text!r}")
     return found

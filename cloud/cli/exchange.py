@@ -8,7 +8,7 @@ from cloud.cli.shared import Commands, add, add_by, at, database
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Parser, number
 
 
 def add_parser(commands: Commands[Parser]) -> None:
@@ -17,9 +17,9 @@ def add_parser(commands: Commands[Parser]) -> None:
     parser.add_argument("meter", metavar="METER", help="id of the meter")
     parser.add_argument("--at", type=at, required=True, metavar="TIME", help="when, such as 2026-03-01T10:00:00+08:00")
     parser.add_argument(
-        "--last", type=float, required=True, metavar="X", help="what it showed last, in the point's unit and with the old ratio"
+        "--last", type=number, required=True, metavar="X", help="what it showed last, in the point's unit and with the old ratio"
     )
-    parser.add_argument("--first", type=float, required=True, metavar="X", help="what it showed first afterwards, with the new ratio")
+    parser.add_argument("--first", type=number, required=True, metavar="X", help="what it showed first afterwards, with the new ratio")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for whoever audits it")
     add_by(parser, "records it")
 

@@ -56,15 +56,15 @@ def run(_settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> in
     """Push, and say of each dashboard what was done.
 
     Raises:
-        ValueError: The token's file is empty or cannot be read, the URL is none, or there are no dashboards.
+        ValueError: The token's file cannot be read or holds no single line, the URL is none, or there are no dashboards.
         GrafanaError: As `push`.
     """
     try:
         token = read_secret(arguments.token_file)
-    except (OSError, SecretError) as error:
+    except OSError as error:
+        raise ValueError(f"--token-file: {arguments.token_file} cannot be read: {error.strerror}") from error
+    except SecretError as error:
         raise ValueError(f"--token-file: {arguments.token_file} cannot be read: {error}") from error
-    if not token:
-        raise ValueError(f"--token-file: {arguments.token_file} is empty, expected a service account's token")
     for done, uid in push(arguments.url, token, arguments.dashboards):
         sys.stdout.write(f"{done} {uid}\n")
     return 0

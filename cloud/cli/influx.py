@@ -12,7 +12,7 @@ from contract.clock import Clock
 from contract.commandline import Parser
 from contract.secret import SecretError, read_secret
 
-_ABOUT = "Make the bucket, the name for /write and /query, and tokens for cloud and grafana (which only reads). What is there is kept."
+_ABOUT = "Make the bucket, the name for /write and /query, and tokens for cloud and grafana (which only reads). What works is kept."
 
 
 def add_parser(commands: Commands[Parser]) -> None:
@@ -28,7 +28,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     setup.add_argument("--bucket", default="jieyue", metavar="NAME", help="name of bucket and database (default jieyue)")
 
 
-def run(_settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
+def run(_settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Set InfluxDB up and say what was done.
 
     Raises:
@@ -44,6 +44,6 @@ def run(_settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> in
         raise ValueError(f"--admin-token-file: {arguments.admin_token_file} cannot be read: {error.strerror}") from error
     except SecretError as error:
         raise ValueError(f"--admin-token-file: {arguments.admin_token_file} cannot be read: {error}") from error
-    for line in set_up(Wanted(arguments.url, arguments.org, arguments.bucket, token, arguments.tokens)):
+    for line in set_up(Wanted(arguments.url, arguments.org, arguments.bucket, token, arguments.tokens), clock.now_ms()):
         sys.stdout.write(line + "\n")
     return 0

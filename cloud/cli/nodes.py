@@ -1,4 +1,4 @@
-"""`jieyue-cloud nodes`: which edge nodes there are."""
+"""`jieyue-cloud nodes`: which edge nodes there are, and forgetting what the site does not know."""
 
 from __future__ import annotations
 
@@ -7,29 +7,61 @@ import json
 import sys
 from dataclasses import asdict
 
-from cloud.cli.shared import Commands, add, database
+import sqlalchemy as sa
+
+from cloud.cli.shared import Commands, add, add_by, database
+from cloud.opening import entered_site
 from cloud.registry.births import Node, nodes
+from cloud.registry.forgetting import forget
 from cloud.settings import Settings
 from contract.clock import Clock, iso
 from contract.commandline import Parser
 
-_ABOUT = "List the edge nodes that were ever born, gateways and other makers' nodes, those of groups that no site has too."
+_ABOUT = (
+    "List the edge nodes that were ever born, gateways and other makers' nodes, those of groups that no site has too; or forget what "
+    "births and data made known of one and the site does not know. Readings stay in the time-series store."
+)
 
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
-    parser = add(commands, "nodes", "list edge nodes, those of other groups too", run, _ABOUT)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser = add(commands, "nodes", "list edge nodes, those of other groups too, or forget what the site does not know", run, _ABOUT)
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    either.add_argument(
+        "--forget",
+        metavar="NODE[/DEVICE]",
+        help="forget a node that the site does not know, or a device of a node; of what the site knows, the points that were invented",
+    )
+    parser.add_argument("--group", metavar="G", help="Sparkplug group of what is forgotten (default: the site's)")
+    add_by(parser, "forgets it")
 
 
-def run(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
-    """Print them, by group and id."""
+def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Print them, by group and id, or what was forgotten.
+
+    Raises:
+        ValueError: There is no such node or device, or the site knows all of it.
+    """
     with database(settings) as engine:
+        if arguments.forget is not None:
+            return _forget(engine, clock, arguments)
         found = nodes(engine)
     if arguments.json:
         sys.stdout.write(json.dumps([asdict(node) | {"changed_at": iso(node.changed_at)} for node in found], indent=1) + "\n")
     else:
         sys.stdout.writelines(_line(node) + "\n" for node in found)
+    return 0
+
+
+def _forget(engine: sa.Engine, clock: Clock, arguments: argparse.Namespace) -> int:
+    node, slash, device = arguments.forget.partition("/")
+    group = arguments.group or entered_site(engine).group
+    done = forget(engine, group, node, device if slash else None, arguments.by, clock.now_ms())
+    sys.stdout.write(
+        f"forgot of {group}/{arguments.forget}: {done.nodes} nodes, {done.devices} devices, {done.points} points, {done.births} births\n"
+        "readings stay in the time-series store; a service that runs knows what was forgotten until it is restarted\n"
+    )
     return 0
 
 

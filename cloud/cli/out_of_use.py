@@ -18,7 +18,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--from", dest="start", type=at, required=True, metavar="TIME", help="since when, such as 2026-03-01T10:00:00+08:00"
     )
-    parser.add_argument("--to", dest="end", type=at, metavar="TIME", help="until when (default: until further notice)")
+    parser.add_argument("--to", dest="end", type=at, metavar="TIME", help="until when, once it is over (default: until further notice)")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for whoever audits it")
     add_by(parser, "records it")
 

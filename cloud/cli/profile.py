@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from cloud.cli.shared import Commands, add, add_by, at, database
@@ -11,6 +12,9 @@ from cloud.ledger.recorded import record_profile
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
+from contract.textfile import read_text
+
+_MOST_DIGITS = 9
 
 
 def add_parser(commands: Commands[Parser]) -> None:
@@ -30,11 +34,19 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: The file cannot be read or has other than 168 weights.
     """
+    weights = tuple(_weights(arguments.file))
     try:
-        words = arguments.file.read_text(encoding="utf-8").replace(",", " ").split()
-        profile = Profile(arguments.valid_from, tuple(map(int, words)))
-    except (OSError, ValueError) as error:
+        profile = Profile(arguments.valid_from, weights)
+    except ValueError as error:
         raise ValueError(f"{arguments.file}: {error}") from error
     with database(settings) as engine:
         record_profile(engine, arguments.meter, profile, arguments.by, clock.now_ms())
     return 0
+
+
+def _weights(file: Path) -> Iterator[int]:
+    for line, text in enumerate(read_text(file).splitlines(), 1):
+        for word in text.replace(",", " ").split():
+            if not (word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS):
+                raise ValueError(f"{file}:{line}: weight: expected a whole number of at most {_MOST_DIGITS} digits, got {word!r:.40}")
+            yield int(word)

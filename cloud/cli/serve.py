@@ -12,6 +12,7 @@ from cloud.cli.shared import Commands, add
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser
+from contract.logs import warn_of_trial
 
 _BACKLOG = 2048
 """Connections that may wait to be taken, as uvicorn has it."""
@@ -33,10 +34,12 @@ def run_service(settings: Settings, clock: Clock, *, serve: bool, ingest: bool) 
     import uvloop  # noqa: PLC0415 (only the service needs it)
 
     settings.mqtt_password()
+    settings.mqtt_watch_password()
     settings.mqtt_tls()
     with listening(settings) if serve else nullcontext() as taken:
         service = Service(settings, clock)
         service.listening = taken
+        warn_of_trial(clock)
         uvloop.run(run_until_signalled(service, serve=serve, ingest=ingest))
     return 0
 

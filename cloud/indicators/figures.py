@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, TypedDict
 
 import sqlalchemy as sa
@@ -17,11 +16,10 @@ from cloud.indicators.factors import CO2_ROWS, COAL_ROWS, NATIONAL, Factor, Row,
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
+from cloud.indicators.sums import Sums
 from cloud.indicators.targets import Definition, Side, targets
 from cloud.ledger.base_units import energy_of
-from cloud.ledger.book import provisional, totals
 from cloud.ledger.counters import Provenance
-from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import DAY_MS, local_date, year_bounds
 from cloud.registry import tables
 from cloud.registry.database import writing
@@ -42,36 +40,6 @@ class FactorRow(TypedDict):
     set: str
 
 
-@dataclass
-class _Sums:
-    """Sums of the ledger over spans, asked for once for all meters: the indicators of a year share most spans."""
-
-    connection: sa.Connection
-    meters: Sequence[str]
-    now: int = 0
-    known: dict[Span, dict[str, dict[Provenance, int]]] = field(default_factory=dict)
-    open_hours: dict[Span, frozenset[str]] = field(default_factory=dict)
-
-    def provisional(self, span: Span) -> frozenset[str]:
-        """The meters of which an hour of a span may still be decided otherwise."""
-        if span not in self.open_hours:
-            self.open_hours[span] = provisional(self.connection, self.meters, span.start, span.end)
-        return self.open_hours[span]
-
-    @cached_property
-    def findings(self) -> list[Finding]:
-        """The open questions about these meters."""
-        groups = self.connection.execute(sa.select(tables.meter.c.grp).distinct()).scalars().all()
-        found = [one for group in groups for one in listed(self.connection, group, self.now, self.meters)]
-        return [one for one in found if one.state == "open"]
-
-    def over(self, span: Span) -> dict[str, dict[Provenance, int]]:
-        """Base units by meter and provenance."""
-        if span not in self.known:
-            self.known[span] = totals(self.connection, self.meters, span.start, span.end)
-        return self.known[span]
-
-
 def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
     """The targets of a year for a scope.
 
@@ -86,8 +54,8 @@ def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
     """
     with engine.connect() as connection:
         found = scopes.scope_of(scopes.load(connection), scope)
-        sums = _Sums(connection, [meter.id for meter in found.meters], now)
-        return _targets(found, scope, year, now, sums, factors_of(connection, year))
+        sums = Sums(connection, [meter.id for meter in found.meters], now)
+        return targets_in(found, scope, year, sums, factors_of(connection, year))
 
 
 def all_targets(connection: sa.Connection, registry: scopes.Registry, years: Iterable[int], now: int) -> Iterator[Targets]:
@@ -99,18 +67,27 @@ def all_targets(connection: sa.Connection, registry: scopes.Registry, years: Ite
         years: Of the targets.
         now: ms since 1970 in UTC.
     """
-    sums = _Sums(connection, [meter.id for meter, _ in registry.meters], now)
+    sums = Sums(connection, [meter.id for meter, _ in registry.meters], now)
     for year in years:
         by_energy = factors_of(connection, year)
         for text in registry.all_scopes():
-            yield _targets(scopes.scope_of(registry, text), text, year, now, sums, by_energy)
+            yield targets_in(scopes.scope_of(registry, text), text, year, sums, by_energy)
 
 
-def _targets(found: Scope, text: str, year: int, now: int, sums: _Sums, by_energy: dict[str, Factor]) -> Targets:
-    return targets(year, text, now, meters=found.meters, lookup=partial(_side, found, sums), factors=by_energy)
+def targets_in(found: Scope, text: str, year: int, sums: Sums, by_energy: dict[str, Factor]) -> Targets:
+    """The targets of a year for a scope, from sums that somebody else may use too.
+
+    Args:
+        found: The scope.
+        text: How it was asked for.
+        year: The target's year.
+        sums: Of its meters at least, at the moment that the targets are of.
+        by_energy: The factors of the year.
+    """
+    return targets(year, text, sums.now, meters=found.meters, lookup=partial(_side, found, sums), factors=by_energy)
 
 
-def _side(scope: Scope, sums: _Sums, definition: Definition, meters: Sequence[CountedMeter], span: Span) -> Side:
+def _side(scope: Scope, sums: Sums, definition: Definition, meters: Sequence[CountedMeter], span: Span) -> Side:
     """What the meters used over a span, by energy, and the scope's denominator."""
     used: defaultdict[str, defaultdict[Provenance, int]] = defaultdict(lambda: defaultdict(int))
     amounts = sums.over(span)

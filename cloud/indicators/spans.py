@@ -42,6 +42,10 @@ class CountedMeter:
     begins: int | None = None
     ends: int | None = None
 
+    def there(self, start: int, end: int) -> bool:
+        """Whether it is there at any time from one moment (ms) up to another."""
+        return (self.begins is None or self.begins < end) and (self.ends is None or self.ends > start)
+
     def counts(self, start: int, end: int) -> bool:
         """Whether a device counted all from one moment (ms) to another, as far as the meter was there."""
         if self.begins is not None:
@@ -117,11 +121,13 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
     if not meters:
         why = "no main meter in this scope"
         return Plan(None, None, None, "day", actual_reason=why, baseline_reason=why, year_reason=why)
-    _, year_hole = _first_hole(meters, year - 1, MONTHS)
+    year_hole = _nobody(meters, *periods.year_bounds(year - 1)) or _first_hole(meters, year - 1, MONTHS)[1]
     whole_last = None if year_hole else Span(*periods.year_bounds(year - 1))
     if until <= begin:
         why = f"no complete day of {year} yet"
         return Plan(None, None, whole_last, "day", actual_reason=why, baseline_reason=why, year_reason=year_hole)
+    if (nobody := _nobody(meters, begin, until)) is not None:
+        return Plan(None, None, whole_last, "day", actual_reason=nobody, baseline_reason=nobody, year_reason=year_hole)
     complete = MONTHS if until == year_end else periods.local_date(until).month - 1
     known, missing = _first_hole(meters, year, complete)
     metered = _last_metered_day(meters, begin, until)
@@ -132,10 +138,19 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
             why = missing or f"no complete month of {year} yet, and a meter is fed by the month"
             return Plan(None, None, whole_last, "month", actual_reason=why, baseline_reason=why, year_reason=year_hole)
         end, grain, hole = periods.month_start(year, known + 1), "month", _first_hole(meters, year - 1, known)[1]
-    baseline = None if hole else Span(*periods.same_span_last_year(begin, end))
+    earlier = periods.same_span_last_year(begin, end)
+    hole = hole or _nobody(meters, *earlier)
+    baseline = None if hole else Span(*earlier)
     silence = _silence(meters, until) if grain == "day" else None
     why_short = (silence or missing) if until == year_end and end < year_end else None
     return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole, silence, why_short)
+
+
+def _nobody(meters: Sequence[CountedMeter], start: int, end: int) -> str | None:
+    """Why nothing is known of a span before any of the meters was there, or after all of them: nobody counted, which is not 0."""
+    if any(meter.there(start, end) for meter in meters):
+        return None
+    return f"no main meter in this scope in {periods.local_date(start).year}"
 
 
 def _last_metered_day(meters: Sequence[CountedMeter], begin: int, until: int) -> int:

@@ -14,9 +14,10 @@ from typing import Any
 
 from cloud.ingest.clocks import doubtful_times
 from cloud.ingest.judging import Row, Source
-from cloud.ingest.known import Known
+from cloud.ingest.known import MAX_POINTS, Known
 from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
+from cloud.registry.own_clock import Moved, OwnRow
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
 from contract import sparkplug
 from contract.jt808 import bits
@@ -26,16 +27,24 @@ from contract.topics import Topic
 
 HOUR = 3_600_000
 MINUTE = 60_000
+MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
+"""Of one message, decompressed: no row of ours comes near it, and nobody's message may fill the queue alone."""
+_VEHICLE = "vehicle"
 _ALARMS = "alarms"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What came from the broker, and when (ms, by the cloud's clock); an empty topic says that a new session began."""
+    """What came from the broker, and when; an empty topic says that a new session began.
+
+    `received_at` is in ms, by the cloud's clock without what gateways say of it: they may say it before the message has its turn.
+    `packed` says that the payload may be compressed; it is decompressed when it has its turn.
+    """
 
     topic: str
     payload: bytes
     received_at: int
+    packed: bool = False
 
 
 @dataclass(slots=True)
@@ -55,8 +64,14 @@ class Batch:
     devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     states: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     events: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
+    deaths: dict[tuple[str, str, int], tuple[int, int, str]] = field(default_factory=dict)
+    """By (group, device, minute of receipt since 1970): when the device died (ms), when that was told last (ms), and by whom."""
     clocks: dict[tuple[str, str], tuple[list[Row], Source]] = field(default_factory=dict)
     """By (group, source): judgements that ended, and the clock with the one that has not."""
+    moved: list[Moved] = field(default_factory=list)
+    """How the time that the cloud believes moved."""
+    own: list[OwnRow] = field(default_factory=list)
+    """How far the cloud's clock is off, where that changed."""
     results: list[Result] = field(default_factory=list)
     acks: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
     """Positions by (group, node, outbox)."""
@@ -66,7 +81,7 @@ class Batch:
     """Nodes whose births show that they live; they have to be asked, whenever they were asked last."""
     dropped: Counter[str] = field(default_factory=Counter)
     received_at: int = 0
-    """When the last of its messages came, ms."""
+    """When the last of its messages came, ms, as the cloud believes."""
 
     def readings(self) -> int:
         """How many readings it stores."""
@@ -103,7 +118,10 @@ def take_readings(
     good, others = sparkplug.sort_out(payload, device, types, aliases)
     polls = batch.polls[group, device]
     counted = known.meters.get((group, device)) or {}
+    others = _within_limit(batch, known, topic, received_at, good, others)
+    found = known.own.found
     doubtful = doubtful_times(batch, known, topic, payload, received_at, good, others, live=live, ours=ours)
+    received_at -= known.own.found - found
     for at, values in good.items():
         if at in doubtful:
             others += [Reading(device, point, value, at) for point, value in values.items()]
@@ -112,7 +130,8 @@ def take_readings(
             others += _split_off(device, at, values)
         batch.lines.append(Polled(group, device_class, device, at, values))
         polls.take(at, received_at, values)
-        _emergency(batch, group, device, at, values.get(_ALARMS))
+        if device_class == _VEHICLE:
+            _emergency(batch, group, device, at, values.get(_ALARMS))
         for point in counted.keys() & values.keys():
             batch.touched.update((meter, at // HOUR * HOUR) for meter in counted[point])
     for reading in others:
@@ -125,6 +144,25 @@ def take_readings(
             batch.lines.append(Stored(group, device_class, reading))
             polls.other(reading, received_at)
     _results(batch, group, device, payload)
+
+
+def _within_limit(
+    batch: Batch, known: Known, topic: Topic, received_at: int, good: dict[int, dict[str, float]], others: list[Reading]
+) -> list[Reading]:
+    """Leave out the points that are more than a device may have, and say so; returns what is left of the others."""
+    device = topic.device or topic.node
+    surplus = set().union(*(known.surplus(topic.group, device, values.keys()) for values in good.values()))
+    if others:
+        surplus |= known.surplus(topic.group, device, {reading.point for reading in others})
+    if not surplus:
+        return others
+    batch.dropped["too many points of a device"] += len(surplus)
+    detail = f"{topic.node} has more than {MAX_POINTS} points for it; {len(surplus)} were left out"
+    batch.events["too_many_points", topic.group, device, received_at // HOUR * HOUR] = detail
+    for values in good.values():
+        for point in surplus & values.keys():
+            del values[point]
+    return [reading for reading in others if reading.point not in surplus]
 
 
 def _split_off(device: str, at: int, values: dict[str, float]) -> list[Reading]:

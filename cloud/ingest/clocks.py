@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from cloud.ingest.judging import DRIFT, TOLERANCE, Row, Source
+from cloud.ingest.doubt import ENOUGH, weigh
+from cloud.ingest.judging import DRIFT, Row, Source
 from cloud.ingest.known import Known
-from cloud.registry.clocks import HOUR_MS, State
+from cloud.registry.clocks import HOUR_MS, TOLERANCE, State
 from cloud.telemetry.base import MAX_MS
 from contract import sparkplug
 from contract.reading import Reading
@@ -54,15 +55,22 @@ def doubtful_times(
     sent = received_at - payload.timestamp
     taken = sparkplug.taken(payload) if ours else {}
     group, node, device = topic.group, topic.node, topic.device or topic.node
+    if (ours or live) and (group, node) in known.gateways and (topic.device or not sparkplug.undated(payload)):
+        known.heard[group, node] = received_at
     quiet = -DRIFT <= sent <= DRIFT and (group, node) not in known.clocks
     if ours and quiet and not taken and not others and max(good, default=0) <= received_at + TOLERANCE:
         return _NONE  # as nearly all are
     times = {*good, *(reading.at for reading in others)}
+    found = known.own.found
     judge = _Judge(batch, known, group, device, received_at)
     wrong = {at for at in times if at > MAX_MS}  # no store holds them, so they say nothing of a clock
     if ours or live or sent < -TOLERANCE:
         gated = times - taken.keys() - wrong
-        if judge(node, payload.timestamp, sent, gated):
+        doubted = judge(node, payload.timestamp, sent, gated)
+        if judge.news and weigh(batch, known, received_at):
+            received_at -= known.own.found - found
+            return doubtful_times(batch, known, topic, payload, received_at, good, others, live=live, ours=ours)
+        if doubted:
             wrong |= gated
     for at in sorted(times - wrong):
         lag = received_at - at
@@ -80,6 +88,8 @@ class _Judge:
 
     def __init__(self, batch: Batch, known: Known, group: str, device: str, received_at: int) -> None:
         self._batch, self._known, self._group, self._device, self._received_at = batch, known, group, device, received_at
+        self.news = False
+        """Whether something else is known of a clock now."""
 
     def __call__(self, name: str, at: int, lag: int, times: Iterable[int]) -> bool:
         """Take a measurement of a source; whether its clock is not believed."""
@@ -89,12 +99,13 @@ class _Judge:
             if abs(lag) <= DRIFT:
                 return False
             source = self._known.clocks[key] = Source()
-        before = source.row
+        before, said = source.row, source.said()
         wrong = source.take(at, lag, self._device, times)
+        self.news |= source.said() != said
         self._noted(key, source, before)
         hour = self._received_at // HOUR_MS * HOUR_MS
         if wrong:
-            self._batch.events["clock_fault", *key, hour] = f"measured {-lag / 1000:+.0f} s off its receipt"
+            self._batch.events["clock_fault", *key, hour] = _blame(self._known, lag)
         elif source.drifting:
             self._batch.events["clock_drift", *key, hour] = f"runs {source.drifting / 1000:+.0f} s off"
         if wrong and source.row is not None and source.row.state is State.OPEN:
@@ -117,9 +128,17 @@ class _Judge:
             _touch(self._batch, self._known, key, before, None, _hours(before))
 
 
+def _blame(known: Known, lag: int) -> str:
+    """What an event says of a clock; with few gateways it may be ours as well."""
+    said = f"measured {-lag / 1000:+.0f} s off its receipt"
+    sure = len(known.heard) >= ENOUGH or known.own.kept_by_service() is not False
+    return said if sure else f"{said}; no time service keeps the cloud's clock, so that may be the one that is off"
+
+
 def note(batch: Batch, key: tuple[str, str], source: Source, at: int) -> None:
     """Put a source's judgements into the batch."""
-    closed, _ = batch.clocks.setdefault(key, ([], source))
+    closed, _ = batch.clocks.get(key, ([], source))
+    batch.clocks[key] = (closed, source)
     closed.extend(source.closed)
     source.closed.clear()
     source.noted_at = at

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from cloud.ingest.batch import Batch
+from cloud.ingest.batch import MINUTE, Batch
+from cloud.ingest.refused import record
 from cloud.registry import tables
 from cloud.registry.clocks import JUDGED, SET, Offset, State, as_row, touch
-from cloud.registry.database import upsert, writing
-from cloud.telemetry.base import MAX_NAME, Refused, Telemetry
+from cloud.registry.commands import recall
+from cloud.registry.database import inserting, upsert, writing
+from cloud.registry.own_clock import Moved, keep, take_back
+from cloud.telemetry.base import Telemetry
 from contract.reading import Quality
 
-_BIGGEST = 2**63 - 1
-"""Of a column of the database; a time beyond it is kept as this."""
+MOST_DEATHS = 1000
+"""Deaths of a node's devices within a day that are events of their own."""
+_DAY = 86_400_000
+_DEATH = "device_death"
 _GOOD = int(Quality.GOOD)
 _NEWER = f"(excluded.at > latest.at OR excluded.at = latest.at AND (excluded.quality = {_GOOD} OR latest.quality <> {_GOOD}))"
 _LATEST_SQL = (
@@ -49,15 +54,24 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
         upsert(connection, tables.device, list(batch.devices.values()))
         upsert(connection, tables.device_state, list(batch.states.values()))
         upsert(connection, tables.touched, [{"meter": m, "hour": h, "generation": 1} for m, h in sorted(batch.touched)], add="generation")
+        _take_back(connection, batch.moved)
         _clocks(connection, batch)
+        keep(connection, batch.own)
         _latest(connection, batch)
         _events(connection, batch)
-        _rejected(connection, [*refused, *batch.rejected], batch.received_at)
+        record(connection, batch, [*refused, *batch.rejected])
         _results(connection, batch)
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+def _take_back(connection: sa.Connection, moves: Sequence[Moved]) -> None:
+    """What was judged by a time that is not believed any more; rows that were marked suspect for nothing are asked for again."""
+    again: dict[tuple[str, str], tuple[int, int]] = {}
+    for moved in moves:
+        for source, (first, last) in take_back(connection, moved).items():
+            begin, end = again.get(source, (first, last))
+            again[source] = min(begin, first), max(end, last)
+    if again:
+        recall(connection, again, moves[-1].moved_to)
 
 
 def _gone(connection: sa.Connection, batch: Batch) -> None:
@@ -87,7 +101,7 @@ def _clocks(connection: sa.Connection, batch: Batch) -> None:
             mine = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.valid_from == row.start)
             connection.execute(sa.delete(tables.clock_offset).where(mine, alike))
             good = json.dumps({device: sorted(times) for device, times in row.good.items()})
-            found.append(as_row(group, name, offset, row.state, JUDGED, "", batch.received_at or source.noted_at, good))
+            found.append(as_row(group, name, offset, row.state, JUDGED, row.why, batch.received_at or source.noted_at, good))
         upsert(connection, tables.clock_offset, found)
 
 
@@ -123,35 +137,46 @@ def _latest(connection: sa.Connection, batch: Batch) -> None:
 def _events(connection: sa.Connection, batch: Batch) -> None:
     noted = {"noted_at": batch.received_at}
     rows = [{"kind": k, "grp": g, "subject": s, "at": at, "detail": d} | noted for (k, g, s, at), d in batch.events.items()]
+    rows += _deaths(connection, batch)
     if rows:
-        insert = _insert(connection, tables.event)
+        insert = inserting(connection, tables.event)
         keys = ["kind", "grp", "subject", "at"]
         connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"noted_at": insert.excluded.noted_at}), rows)
 
 
-def _rejected(connection: sa.Connection, refused: list[Refused], received_at: int) -> None:
-    """What no store takes is kept as far as the database can hold it: names may be what was wrong."""
-    rows = [
-        {
-            "grp": line.group,
-            "class": line.device_class,
-            "device": line.reading.device,
-            "point": _plain(line.reading.point),
-            "at": min(line.reading.at, _BIGGEST),
-            "value": line.reading.value,
-            "quality": int(line.reading.quality),
-            "reason": _plain(reason),
-            "received_at": received_at,
-        }
-        for line, reason in refused
+def _deaths(connection: sa.Connection, batch: Batch) -> list[dict[str, Any]]:
+    """The events of devices' deaths; of those that were told within a minute the last one takes the place of the others.
+
+    Where a node's devices died often within a day, it takes the place of all that were told in it: some may be invented.
+    """
+    column = tables.event.c
+    mine = (column.kind == _DEATH, column.grp == sa.bindparam("group"), column.subject == sa.bindparam("device"))
+    within = column.noted_at.between(sa.bindparam("begin"), sa.bindparam("end"))
+    many = {key for key in {(group, node) for (group, _, _), (_, _, node) in batch.deaths.items()} if _died_often(connection, batch, *key)}
+    last: dict[tuple[str, str, int], tuple[int, int, str]] = {}
+    for (group, device, minute), death in batch.deaths.items():
+        last[group, device, 0 if (group, death[2]) in many else minute] = death
+    told = [
+        {"group": g, "device": d, "begin": m * MINUTE if m else told_at - _DAY, "end": told_at // MINUTE * MINUTE + MINUTE - 1}
+        for (g, d, m), (_, told_at, _) in last.items()
     ]
-    if rows:
-        insert = _insert(connection, tables.rejected_reading)
-        connection.execute(insert.on_conflict_do_nothing(index_elements=["grp", "device", "point", "at"]), rows)
+    if told:
+        connection.execute(sa.delete(tables.event).where(*mine, within), told)
+    return [
+        {"kind": _DEATH, "grp": group, "subject": device, "at": at, "detail": _reported(node), "noted_at": told_at}
+        for (group, device, _), (at, told_at, node) in last.items()
+    ]
 
 
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "�" for c in text)[: 2 * MAX_NAME]
+def _died_often(connection: sa.Connection, batch: Batch, group: str, node: str) -> bool:
+    """Whether the devices of a node have as many events of their deaths within a day as they may."""
+    column = tables.event.c
+    its = (column.kind == _DEATH, column.grp == group, column.detail == _reported(node), column.noted_at > batch.received_at - _DAY)
+    return connection.execute(sa.select(sa.func.count()).where(*its)).scalar_one() >= MOST_DEATHS
+
+
+def _reported(node: str) -> str:
+    return f"reported by {node}"
 
 
 def _results(connection: sa.Connection, batch: Batch) -> None:

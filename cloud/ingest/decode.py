@@ -5,35 +5,42 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from cloud.ingest.batch import HOUR, Batch, Message, take_readings
+from cloud.ingest.batch import HOUR, MAX_PAYLOAD_BYTES, MINUTE, Batch, Message, take_readings
 from cloud.ingest.clocks import decide_late
+from cloud.ingest.doubt import look_after
 from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
 from cloud.ingest.lives import doubt, ended, node_changed, state
 from cloud.ingest.sequence import Arrived, Trust, Turn
 from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS
 from cloud.telemetry.base import MAX_MS, name_fault, single
-from contract import sparkplug, topics
+from contract import compressed, sparkplug, topics
 from contract.sparkplug_b_pb2 import Payload
 
 
 def decode(messages: Sequence[Message], known: Known) -> Batch:
     """Decode messages in their order; what cannot be understood is counted by reason and left out."""
-    batch = Batch(received_at=messages[-1].received_at if messages else 0)
+    batch = Batch()
     for message in messages:
+        received_at = message.received_at - known.own.found
+        if known.own.since is None:
+            known.own.since = received_at
         if not message.topic:
-            known.session_began(message.received_at)
+            known.session_began(received_at)
             continue
-        arrived = _understood(batch, message)
+        arrived = _understood(batch, message, received_at)
         if arrived is not None:
             _arrived(batch, known, arrived)
+    if messages:
+        batch.received_at = max(message.received_at for message in messages) - known.own.found
     return batch
 
 
 def overdue(batch: Batch, known: Known, now: int, reorder: int, answer: int) -> None:
-    """Look after what waits: clocks of which nothing is decided, and messages that are held.
+    """Look after what waits: doubt of our own clock, clocks of which nothing is decided, and messages that are held.
 
     A gap that stays open for `reorder` ms asks for births, which may take `answer` ms more.
     """
+    now = look_after(batch, known, now)
     decide_late(batch, known, now)
     for key in list(known.waiting):
         node = known.nodes[key]
@@ -45,7 +52,7 @@ def overdue(batch: Batch, known: Known, now: int, reorder: int, answer: int) -> 
         _note_waiting(known, key, node)
 
 
-def _understood(batch: Batch, message: Message) -> Arrived | None:
+def _understood(batch: Batch, message: Message, received_at: int) -> Arrived | None:
     topic = topics.parse(message.topic)
     if topic is None or topic.kind not in _TAKE:
         batch.dropped["not a Sparkplug topic"] += 1
@@ -54,14 +61,18 @@ def _understood(batch: Batch, message: Message) -> Arrived | None:
         batch.dropped["a name that cannot be stored"] += 1
         return None
     try:
-        payload = sparkplug.decode(message.payload)
+        raw = compressed.unwrapped(message.payload, MAX_PAYLOAD_BYTES) if message.packed else message.payload
+        payload = sparkplug.decode(raw)
+    except compressed.TooLargeError:
+        batch.dropped["too large"] += 1
+        return None
     except sparkplug.PayloadError:
         batch.dropped["not a Sparkplug payload"] += 1
         return None
     if topic.kind != "NDEATH" and not 0 < payload.timestamp <= MAX_MS:  # a will is dated before its death
         batch.dropped["a time that no store holds" if payload.timestamp else "no time"] += 1
         return None
-    return Arrived(topic, payload, message.received_at)
+    return Arrived(topic, payload, received_at)
 
 
 def _arrived(batch: Batch, known: Known, message: Arrived) -> None:
@@ -102,9 +113,12 @@ def _birth(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Tru
         return
     if _mine(batch, known, message) is None:
         return
-    metrics, gone = born(node, topic.device, payload)
+    metrics, replaced = born(node, topic.device, payload)
+    surplus = node.make_room(node.births[topic.device][-1])
+    if surplus:
+        batch.dropped["too many metrics of a node"] += len(surplus)
     key = (topic.group, topic.node)
-    for old in ((*key, device, at) for device, at in gone):
+    for old in ((*key, device, at) for device, at in (*replaced, *surplus)):
         batch.gone.add(old)
         batch.births.pop(old, None)
     new = (*key, topic.device, payload.timestamp)
@@ -240,13 +254,16 @@ def _death(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Tru
 
 
 def _device_death(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Trust) -> None:
-    """DDEATH is dated by its payload, but not after its receipt; one from before the device's last birth is ignored."""
+    """DDEATH is dated by its payload, but not after its receipt; one from before the device's last birth is ignored.
+
+    Of those that are told within a minute one is an event, the last: whoever may publish could else add as many as it likes.
+    """
     topic, payload, received_at = message
     newest = node.newest(topic.device)
     if _mine(batch, known, message) is None or (newest is not None and newest.at > payload.timestamp):
         return
     at = min(payload.timestamp, received_at)
-    batch.events["device_death", topic.group, topic.device, at] = f"reported by {topic.node}"
+    batch.deaths[topic.group, topic.device, received_at // MINUTE] = (at, received_at, topic.node)
     state(batch, topic.group, topic.device, at, received_at)
 
 

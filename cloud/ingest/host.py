@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 import aiomqtt
@@ -14,15 +15,20 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
+from cloud.health import Health, first_line
 from cloud.ingest.awaited import Awaited
-from cloud.ingest.batch import Batch, Message
+from cloud.ingest.batch import MAX_PAYLOAD_BYTES, Batch, Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
 from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
 from cloud.ingest.orders import Order, addressed, due, mark, watched
+from cloud.ingest.own import LEAP, own_clock
+from cloud.ingest.queue import FairQueue
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
+from cloud.registry import database
+from cloud.registry.own_clock import leapt_at
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract import compressed, sparkplug, topics
@@ -33,6 +39,7 @@ from contract.sparkplug import Born, DataType
 from contract.store import Ack, ranges
 from contract.topics import Topic
 from contract.yamlfile import ConfigError
+from protocols.mqtt_client import MqttClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,10 +47,6 @@ log = structlog.get_logger()
 MAX_QUEUE_BYTES = 64 * 1024 * 1024
 """What waits in memory; what must be dropped beyond it comes back, since it was not acknowledged."""
 MAX_BATCH_BYTES = 4 * 1024 * 1024
-MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
-"""No row of ours comes near it, and nobody's message may fill the queue alone."""
-_OVERHEAD = 256
-"""Bytes that a message costs beside its payload."""
 GATHER = 0.05
 """Seconds in which messages gather to one batch."""
 STORED = prometheus_client.Counter("jieyue_ingest_readings", "Readings stored.")
@@ -57,20 +60,28 @@ LOOK_EVERY = 0.2
 LISTEN_EVERY = 1.0
 """Seconds between two looks at who says nothing; only while nothing waits that somebody said."""
 _WAIT = 1.0
-_DOWN = (StoreDown, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
-"""A store that cannot be asked or written now; anything else is about what was to be written."""
 
 
 class Host:
     """Receives, stores, acknowledges; sends commands. One instance a process."""
 
-    def __init__(self, settings: Settings, engine: sa.Engine, telemetry: Telemetry, clock: Clock, stored: Callable[[Batch], None]) -> None:
-        """`stored` is told of each batch after its commit."""
-        self._settings, self._engine, self._telemetry, self._clock = settings, engine, telemetry, clock
-        self._stored = stored
-        self._known = Known(engine)
-        self._queue: deque[Message] = deque()
-        self._queued = 0
+    def __init__(
+        self,
+        settings: Settings,
+        engine: sa.Engine,
+        telemetry: Telemetry,
+        clock: Clock,
+        stored: Callable[[Batch], None],
+        health: Health | None = None,
+    ) -> None:
+        """`stored` is told of each batch after its commit, `health` of what a store takes and does not take."""
+        self._settings, self._engine, self._telemetry = settings, engine, telemetry
+        self.clock = own_clock(clock)
+        """What the service takes for the time."""
+        self.clock.own.leapt = leapt_at(engine, LEAP)
+        self._stored, self._health = stored, health or Health(engine, telemetry, clock)
+        self._known = Known(engine, self.clock.own)
+        self._queue = FairQueue(MAX_QUEUE_BYTES)
         self._wake = asyncio.Event()
         self._client: aiomqtt.Client | None = None
         self._state_at = 0
@@ -98,7 +109,7 @@ class Host:
             began = time.monotonic()
             try:
                 await self._session()
-            except (aiomqtt.MqttError, OSError, ConfigError) as error:
+            except (aiomqtt.MqttError, OSError, UnicodeError, ConfigError) as error:
                 self._lost(error, time.monotonic() - began)
             except Superseded as error:
                 self._state_at = error.at
@@ -120,8 +131,8 @@ class Host:
     async def _session(self) -> None:
         """One session: will, subscriptions, and only then the birth, with the will's time (tck-id-host-topic-phid-birth-*)."""
         s, topic = self._settings, topics.state(self._settings.host_id)
-        born_at = max(self._clock.now_ms(), self._state_at)  # edge nodes ignore what is older than they have seen
-        async with aiomqtt.Client(
+        born_at = max(self.clock.now_ms(), self._state_at)  # edge nodes ignore what is older than they have seen
+        async with MqttClient(
             s.mqtt_host,
             s.mqtt_port,
             username=s.mqtt_user or None,
@@ -133,7 +144,8 @@ class Host:
             tls_context=s.mqtt_tls(),
             will=aiomqtt.Will(topic, state(online=False, at=born_at), qos=1, retain=True),
         ) as client:
-            self._enqueue(Message("", b"", self._clock.now_ms()))
+            self._queue.begin(Message("", b"", self.clock.unjudged_ms()))
+            self._wake.set()
             await subscribe(client, topic)
             await client.publish(topic, state(online=True, at=born_at), qos=1, retain=True)
             heed_cancellation()
@@ -146,11 +158,16 @@ class Host:
                     await self._take(client, message, own)
             finally:
                 self._client = None
-                goodbye = state(online=False, at=max(self._clock.now_ms(), born_at))
+                goodbye = state(online=False, at=max(self.clock.now_ms(), born_at))
                 with contextlib.suppress(aiomqtt.MqttError):  # a clean stop says so; after a loss the will does
                     await client.publish(topic, goodbye, qos=1, retain=True, timeout=2)
 
     async def _take(self, client: aiomqtt.Client, message: aiomqtt.Message, own: OwnState) -> None:
+        """Let a message wait in the queue that has a bound and fair shares.
+
+        Nothing is awaited here but the answer to a STATE of our own, so nothing gathers in aiomqtt's queue before it. That one has no
+        bound: it would drop by number, whoever floods, and what a foreign node said nobody sends again.
+        """
         topic = str(message.topic)
         raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
         if topics.from_host(topic):
@@ -159,62 +176,32 @@ class Host:
                 heed_cancellation()
         elif len(raw) > MAX_PAYLOAD_BYTES:
             self._drop("too large")
-        elif compressed.marked(raw):
-            await self._take_compressed(topic, raw)
         else:
-            self._accept(topic, raw)
-
-    async def _take_compressed(self, topic: str, raw: bytes) -> None:
-        """Decompressed here, so that every bound in bytes is of the bytes that it has; beside the loop, since it may take long."""
-        try:
-            plain = await asyncio.to_thread(compressed.unwrapped, raw, MAX_PAYLOAD_BYTES)
-        except compressed.TooLargeError:
-            self._drop("too large")
-        except sparkplug.PayloadError:
-            self._drop("not a Sparkplug payload")
-        else:
-            self._accept(topic, plain)
-
-    def _accept(self, topic: str, raw: bytes) -> None:
-        if self._queued + len(raw) + _OVERHEAD > MAX_QUEUE_BYTES:
-            self._drop("queue full")
-        else:
-            self._enqueue(Message(topic, raw, self._clock.now_ms()))
-
-    def _enqueue(self, message: Message) -> None:
-        self._queue.append(message)
-        self._queued += len(message.payload) + _OVERHEAD
-        self._wake.set()
+            if dropped := self._queue.put(Message(topic, raw, self.clock.unjudged_ms(), packed=compressed.marked(raw))):
+                self._drop("queue full", dropped)
+            self._wake.set()
 
     async def _batches(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY if self._known.waiting else LISTEN_EVERY):
                     await self._wake.wait()
-            if self._queued < MAX_BATCH_BYTES:
+            if self._queue.size < MAX_BATCH_BYTES:
                 await asyncio.sleep(GATHER)
             self._wake.clear()
-            await self._settle(self._next_messages())
+            await self._settle(self._queue.take(MAX_BATCH_BYTES))
             while self._queue:
-                await self._settle(self._next_messages())
-
-    def _next_messages(self) -> list[Message]:
-        taken: list[Message] = []
-        size = 0
-        while self._queue and size < MAX_BATCH_BYTES:
-            message = self._queue.popleft()
-            size += len(message.payload) + _OVERHEAD
-            taken.append(message)
-        self._queued -= size
-        return taken
+                await self._settle(self._queue.take(MAX_BATCH_BYTES))
 
     async def _settle(self, messages: list[Message]) -> None:
         """Store messages; should one of them break the program, halves are tried until it stands alone, and it is left out."""
+        before = replace(self.clock.own)
         try:
             await self._batch(messages)
         except Exception:  # the body of the task's outermost loop: what no check foresaw costs its own message only
             log.exception("a batch failed", messages=len(messages), topic=messages[0].topic if messages else "")
-            self._known = await self._patiently(Known, self._engine)  # what the batch taught was not committed
+            self.clock.own.forget(before)
+            self._known = await self._patiently(Known, self._engine, self.clock.own)  # what the batch taught was not committed
             if len(messages) < 2:  # noqa: PLR2004 (it stands alone)
                 self._drop("broke ingest", len(messages))
                 return
@@ -227,6 +214,7 @@ class Host:
         if not messages and batch == Batch():
             return
         await self._patiently(_measured, "store", store, batch, self._engine, self._telemetry)
+        self._health.stored(self._health.database, *([self._health.telemetry] if batch.lines else []))
         STORED.inc(batch.readings())
         for reason, number in batch.dropped.items():
             self._drop(reason, number)
@@ -236,21 +224,31 @@ class Host:
     def _decode(self, messages: list[Message]) -> Batch:
         batch = decode(messages, self._known)
         s = self._settings
-        now, answer = self._clock.now_ms(), int(s.answer * 1000)
+        now, answer = self.clock.now_ms(), int(s.answer * 1000)
         overdue(batch, self._known, now, int(s.reorder * 1000), answer)
         if self._client is not None and not self._queue and time.monotonic() - self._listened_at >= LISTEN_EVERY:
             self._listened_at = time.monotonic()
-            quiet(batch, self._known, now, int(s.silence * 1000), answer)
+            quiet(batch, self._known, self.clock.now_ms(), int(s.silence * 1000), answer)
         return batch
 
     async def _patiently(self, work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:
         """Do it in a thread, again and again while a store is down."""
-        while True:
-            try:
-                return await asyncio.to_thread(work, *arguments, **more)
-            except _DOWN as error:
-                log.warning("store down", reason=_first_line(error))
+        self._health.storing()
+        try:
+            while True:
+                try:
+                    return await asyncio.to_thread(work, *arguments, **more)
+                except (StoreDown, *database.DOWN) as error:
+                    self._refused(error)
                 await asyncio.sleep(_WAIT)
+        finally:
+            self._health.stored()
+
+    def _refused(self, error: Exception) -> None:
+        """A store is down; the same reason is logged once a minute."""
+        self._health.refused(error)
+        if self._news(reason := first_line(error)):
+            log.warning("store down", reason=reason)
 
     async def _answer(self, batch: Batch) -> None:
         """Acknowledgements, and births asked for where they are missing."""
@@ -267,7 +265,7 @@ class Host:
         if self._client is None:
             return False
         try:
-            await self._client.publish(str(topic), sparkplug.command(metrics, at=self._clock.now_ms()), qos=0)
+            await self._client.publish(str(topic), sparkplug.command(metrics, at=self.clock.now_ms()), qos=0)
         except aiomqtt.MqttError:
             return False  # a lost acknowledgement is answered by a resend, a lost order stays queued
         heed_cancellation()
@@ -280,16 +278,19 @@ class Host:
             if self._client is None:
                 continue
             try:
-                for order in await asyncio.to_thread(due, self._engine, self._clock.now_ms()):
+                for order in await asyncio.to_thread(due, self._engine, self.clock.now_ms()):
                     await self._order(order)
-            except _DOWN as error:
-                log.warning("database down", reason=_first_line(error))
+            except database.DOWN as error:
+                self._refused(error)
 
     async def _order(self, order: Order) -> None:
         """Send an order, once; who cannot answer it is watched until it shows what was ordered, or the order expires."""
-        group, now = order.topic.group, self._clock.now_ms()
+        group, now = order.topic.group, self.clock.now_ms()
+        node = self._known.nodes.get((group, order.topic.node))
+        if order.unanswered and (node is None or not node.online):
+            return  # nothing would tell that nobody heard it: it waits for the gateway, or expires
         try:
-            metrics = addressed(order, self._known.nodes.get((group, order.topic.node)))
+            metrics = addressed(order, node)
         except ValueError as error:
             await asyncio.to_thread(mark, self._engine, order.id, "failed", str(error))
             return
@@ -298,7 +299,7 @@ class Host:
             self.awaited.add(group, order.device, awaited)
         if not order.sent:
             if await self._send(order.topic, metrics):
-                await asyncio.to_thread(mark, self._engine, order.id, "sent")
+                await asyncio.to_thread(mark, self._engine, order.id, "done" if order.unanswered else "sent")
         elif awaited is not None and order.expires_at <= now:
             self.awaited.forget(group, order.device, order.id)
             await asyncio.to_thread(mark, self._engine, order.id, "failed", "nothing showed that it was done before it expired")
@@ -325,7 +326,3 @@ def _measured(step: str, work: Callable[P, R], *arguments: P.args, **more: P.kwa
         return work(*arguments, **more)
     finally:
         STEP_SECONDS.labels(step).inc(time.thread_time() - began)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

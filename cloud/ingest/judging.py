@@ -12,10 +12,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cloud.registry.clocks import SET, Offset, State
+from cloud.registry.clocks import SET, TOLERANCE, Offset, State
 
-TOLERANCE = 120_000
-"""A lag beyond this (ms) is no delay of a network."""
 STEADY = 10_000
 """Lags of one wrong clock lie within this (ms) of each other."""
 ENOUGH = 5
@@ -56,6 +54,7 @@ class Row:
     end: int
     offset_from: int = 0
     offset_to: int = 0
+    why: str = ""
     good: dict[str, set[int]] = field(default_factory=dict)
 
     def true_time(self, at: int) -> int:
@@ -79,6 +78,12 @@ class Source:
     drifting: int = 0
     noted_at: int = 0
     _lags: deque[_Lag] = field(default_factory=lambda: deque(maxlen=ENOUGH))
+
+    def said(self) -> int | None:
+        """By how much (ms) the clock is off, as far as it is known: 0 of one that is right, None while it is being found out."""
+        if self.row is not None and self.row.state is State.OPEN:
+            return self.row.offset_to
+        return self.drifting or (None if self._lags else 0)
 
     def idle(self) -> bool:
         """Whether there is nothing to remember."""

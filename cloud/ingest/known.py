@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from cloud.ingest.awaited import Awaited
 from cloud.ingest.judging import Row, Source
+from cloud.ingest.own import Own
 from cloud.ingest.sequence import Order
 from cloud.registry import tables
 from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS
 from cloud.registry.clocks import JUDGED, State
+from cloud.registry.own_clock import OWN, open_row
+from cloud.telemetry.base import MAX_NAME
 from contract import sparkplug
+from contract.point import POINTS
 from contract.sparkplug_b_pb2 import Payload
 
 MAX_FOREIGN_NODES = 1000
@@ -24,7 +29,13 @@ MAX_FOREIGN_DEVICES = 1000
 """Devices that one node may make known by births alone, and nodes that no site names: whoever may publish could invent them without end."""
 MAX_METRICS = 5000
 """Metrics of one birth certificate."""
+MAX_NODE_METRICS = 50_000
+"""Metrics of all births of one node."""
+MAX_POINTS = 1000
+"""Points of one device: each is a series for ever, and whoever may publish could invent them without end."""
 _BIRTHS_KEPT = 8
+_BIRTHS_AT_A_TIME = 20
+"""Rows of the database; one may have megabytes."""
 _BIGGEST_BD_SEQ = 2**31 - 1
 
 Key = tuple[str, str]
@@ -58,6 +69,8 @@ class Node:
     online: bool = False
     births: dict[str, list[Birth]] = field(default_factory=dict)
     """By device id, newest last; the node's own under the empty id."""
+    metrics: int = 0
+    """How many all of them have together."""
     order: Order = field(default_factory=Order)
     heard_at: int | None = None
     """When it last said anything (ms, by the cloud's clock), or since when we listen."""
@@ -80,6 +93,29 @@ class Node:
         births = self.births.get(device)
         return births[-1] if births else None
 
+    def read(self, device: str, birth: Birth) -> None:
+        """Take a birth over that is older than those of the device so far, if there is room; the node's own last one always has it."""
+        if self.metrics + len(birth.types) <= MAX_NODE_METRICS or not (device or self.newest("")):
+            self.births.setdefault(device, []).insert(0, birth)
+            self.metrics += len(birth.types)
+
+    def make_room(self, new: Birth) -> list[tuple[str, int]]:
+        """Let births go until all have as many metrics as they may; the new one stays, and the node's own last one.
+
+        Returns:
+            Device and time of those that went: the oldest, and first those which a newer one of their device replaced.
+        """
+        if self.metrics <= MAX_NODE_METRICS:
+            return []
+        staying, gone = (new, self.newest("")), []
+        found = [(birth is births[-1], birth.at, device, birth) for device, births in self.births.items() for birth in births]
+        for _, at, device, birth in sorted(found, key=itemgetter(0, 1)):
+            if self.metrics > MAX_NODE_METRICS and not any(birth is one for one in staying):
+                self.births[device].remove(birth)
+                self.metrics -= len(birth.types)
+                gone.append((device, at))
+        return gone
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -92,14 +128,19 @@ class Placed:
 class Known:
     """Nodes, devices and metered points; loaded once, then kept in step with what is committed."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        """Read what the database has."""
+    def __init__(self, engine: sa.Engine, own: Own | None = None) -> None:
+        """Read what the database has; `own` is what is known of the cloud's own clock so far."""
+        self.own = Own() if own is None else own
+        self.heard: dict[Key, int] = {}
+        """When each gateway that a site names last showed what its clock says, ms; others may be invented, and do not count."""
         self.nodes: dict[Key, Node] = {}
         self.devices: dict[tuple[str, str], Placed] = {}
         self.meters: defaultdict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
         """Meters by (group, device) and point."""
         self.invented: Counter[Key] = Counter()
         """Devices that only births made known, by the node that speaks for them."""
+        self.points: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        """Points by (group, device)."""
         self.awaited = Awaited()
         self.waiting: set[Key] = set()
         """Nodes that have messages held."""
@@ -108,16 +149,24 @@ class Known:
                 self.place(row["grp"], row["id"], Placed(row["class"], row["gateway"]))
             for row in connection.execute(_counted()).mappings():
                 self.meters[row["grp"], row["device"]].setdefault(row["point"], []).append(row["id"])
+            for group, device, point in connection.execute(sa.select(tables.latest.c.grp, tables.latest.c.device, tables.latest.c.point)):
+                self.points[group, device].add(point)
             for row in connection.execute(sa.select(tables.node)).mappings():
                 self.nodes[row["grp"], row["id"]] = Node(row["outbox"], row["bd_seq"], row["online"])
-            for row in connection.execute(sa.select(tables.birth).order_by(tables.birth.c.at)).mappings():
+            newest_first = sa.select(tables.birth).order_by(tables.birth.c.at.desc()).execution_options(yield_per=_BIRTHS_AT_A_TIME)
+            for row in connection.execute(newest_first).mappings():
                 node = self.nodes.setdefault((row["grp"], row["node"]), Node())
-                node.births.setdefault(row["device"], []).append(_birth(row["at"], json.loads(row["metrics"])))
+                node.read(row["device"], _birth(row["at"], json.loads(row["metrics"])))
             self.clocks = _clocks(connection)
             """What is being found out about clocks, by (group, source)."""
+            self.own_row = open_row(connection)
+            """How far the cloud's own clock is off, as it is kept."""
+        if self.own_row is not None and self.own.since is None:
+            self.own.remembered = self.own_row.offset
         of_births = {FOREIGN_CLASS, GATEWAY_CLASS}
-        self._gateways = {(group, placed.gateway) for (group, _), placed in self.devices.items() if placed.device_class not in of_births}
-        self._foreign = len(self.nodes.keys() - self._gateways)
+        self.gateways = {(group, placed.gateway) for (group, _), placed in self.devices.items() if placed.device_class not in of_births}
+        """Nodes that a site names, as (group, node)."""
+        self._foreign = len(self.nodes.keys() - self.gateways)
 
     def place(self, group: str, device: str, placed: Placed) -> None:
         """Enter a device."""
@@ -125,11 +174,27 @@ class Known:
         if placed.device_class == FOREIGN_CLASS:
             self.invented[group, placed.gateway] += 1
 
+    def surplus(self, group: str, device: str, points: Collection[str]) -> set[str]:
+        """Those of a device's points that are more than it may have; the others are known from now on.
+
+        Never too much are the product's own names, which all profiles use, and what a meter counts by: somebody else may have filled
+        the device.
+        """
+        known = self.points[group, device]
+        if known.issuperset(points):
+            return set()
+        new = set(points) - known
+        named = new & (POINTS.keys() | self.meters.get((group, device), {}).keys())
+        invented = sorted(new - named)
+        room = max(MAX_POINTS - len(known), 0)
+        known.update(named, invented[:room])
+        return set(invented[room:])
+
     def node(self, key: Key) -> Node | None:
         """The node of that name, made if it is new; None when there are too many that no site names."""
         found = self.nodes.get(key)
         if found is None:
-            if key not in self._gateways:
+            if key not in self.gateways:
                 if self._foreign >= MAX_FOREIGN_NODES:
                     return None
                 self._foreign += 1
@@ -154,10 +219,11 @@ def _clocks(connection: sa.Connection) -> dict[Key, Source]:
     """Judgements that are not closed; the measurements that led there are gone, so an undecided one begins anew."""
     table = tables.clock_offset
     found = {}
-    for row in connection.execute(sa.select(table).where(table.c.state != State.CLOSED, table.c.by == JUDGED)).mappings():
+    others = sa.select(table).where(table.c.state != State.CLOSED, table.c.by == JUDGED, table.c.source != OWN)
+    for row in connection.execute(others).mappings():
         good = {device: set(times) for device, times in json.loads(row["good"]).items()}
         span = (row["valid_from"], row["valid_to"], row["offset_from_ms"], row["offset_to_ms"])
-        found[row["grp"], row["source"]] = Source(Row(State(row["state"]), *span, good), noted_at=row["recorded_at"])
+        found[row["grp"], row["source"]] = Source(Row(State(row["state"]), *span, good=good), noted_at=row["recorded_at"])
     return found
 
 
@@ -170,14 +236,17 @@ def born(node: Node, device: str, payload: Payload) -> tuple[str, list[tuple[str
     Returns:
         Its metrics as JSON for the database, and the births that are no longer needed: device and time.
     """
-    metrics = {m.name: (m.datatype, m.alias if m.HasField("alias") else None) for m in payload.metrics if m.name}
+    named = ((_shortened(m.name, number), m) for number, m in enumerate(payload.metrics) if m.name)
+    metrics = {name: (m.datatype, m.alias if m.HasField("alias") else None) for name, m in named}
     gone: list[tuple[str, int]] = []
     for name in [device] if device else list(node.births):
         known = node.births.get(name, [])
         kept = [b for b in known if b.at < payload.timestamp][-_BIRTHS_KEPT + 1 :]
         gone += [(name, b.at) for b in known if b not in kept and (name, b.at) != (device, payload.timestamp)]
+        node.metrics -= sum(len(b.types) for b in known if b not in kept)
         node.births[name] = kept
     node.births.setdefault(device, []).append(_birth(payload.timestamp, metrics))
+    node.metrics += len(metrics)
     if not device:
         values = sparkplug.values(payload)
         outbox = values.get(sparkplug.STORE_OUTBOX)
@@ -188,6 +257,11 @@ def born(node: Node, device: str, payload: Payload) -> tuple[str, list[tuple[str
 
 
 _LONGEST_OUTBOX = 64
+
+
+def _shortened(name: str, number: int) -> str:
+    """A name that is not too long to be kept; one that is too long for a store stays so, and its number tells it from others."""
+    return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…{number}"
 
 
 def bd_seq(payload: Payload) -> int | None:

@@ -64,6 +64,11 @@ class Polls:
         ]
         self.others = [(reading, came) for reading, came in self.others if (reading.point, reading.at) != (point, at)]
 
+    def shift(self, ms: int) -> None:
+        """The clock by which they were received was off."""
+        self.good = [poll._replace(received_at=poll.received_at + ms) for poll in self.good]
+        self.others = [(reading, came + ms) for reading, came in self.others]
+
     def newest(self) -> dict[str, Newest]:
         """Every point once. Of several readings of one time the good one counts, then the later received."""
         found: dict[str, Newest] = {}

@@ -34,6 +34,11 @@ class Order:
     """ms."""
 
     @property
+    def unanswered(self) -> bool:
+        """Whether nothing tells that it was carried out but the rows that come: it is done once it was sent."""
+        return self.metrics[0].name == sparkplug.STORE_RESEND
+
+    @property
     def device(self) -> str:
         """Whom it is for: a device, or the node itself."""
         return self.topic.device or self.topic.node
@@ -65,7 +70,9 @@ def due(engine: sa.Engine, now: int) -> list[Order]:
 def _order(row: sa.RowMapping, *, sent: bool) -> Order:
     point, own = row["point"], row["device"] == row["gateway"]
     metrics = [Born(point, DataType.BOOLEAN, value=True)]
-    if point != sparkplug.REBIRTH:
+    if point == sparkplug.STORE_RESEND:
+        metrics = [Born(point, DataType.STRING, row["why"])]
+    elif point != sparkplug.REBIRTH:
         metrics = [
             Born(point, DataType.DOUBLE, row["value"]),
             Born(sparkplug.COMMAND_ID, DataType.STRING, row["id"]),
@@ -85,7 +92,7 @@ def addressed(order: Order, node: Node | None) -> list[Born]:
     """
     point = order.metrics[0]
     birth = node.newest(order.topic.device) if node is not None else None
-    if birth is None or point.name == sparkplug.REBIRTH:
+    if birth is None or point.name in {sparkplug.REBIRTH, sparkplug.STORE_RESEND}:
         return order.metrics
     if point.name not in birth.types:
         raise ValueError(f"the device does not list {point.name} in its birth")
@@ -98,7 +105,7 @@ def addressed(order: Order, node: Node | None) -> list[Born]:
 
 def watched(order: Order, metrics: list[Born], since: int) -> Command | None:
     """What shows that an order was carried out, if nobody answers it: it went out as these metrics, without an id."""
-    if any(m.name == sparkplug.COMMAND_ID for m in metrics):
+    if any(m.name == sparkplug.COMMAND_ID for m in metrics) or order.unanswered:
         return None
     value = metrics[0].value
     return Command(order.id, metrics[0].name, float(value) if isinstance(value, int | float) else order.value, since)

@@ -13,11 +13,14 @@ from cloud.ledger.counters import Rules
 from cloud.ledger.learning import MARGIN
 from cloud.ledger.levels import CONFIRM_SAMPLES
 from cloud.ledger.limits import Limits
-from cloud.ledger.path import Branch, Path, ReopenedError
+from cloud.ledger.path import Branch, Kind, Path, ReopenedError
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.standing import FOLLOWING, FROZEN_STEPS, Evidence
 from cloud.ledger.usual import Usual
 
+_MISSED = 2
+"""A sample or two that were missed, so many of the longest gaps that are measured, are no silence: in it a branch may have done what it
+seldom does."""
 TIMES = MARGIN
 """A rise of more than so many times what the busiest hours around it would have used in that time is no consumption: as many as a
 complete month's most has. Use that changes for good shows its new busiest hours in the weeks after."""
@@ -56,11 +59,14 @@ def doubted(path: Path, index: int, rules: Rules, evidence: Evidence) -> Doubt |
     if usual is None or rise < FROZEN_STEPS * max(rules.limits.step, 1) or rules.is_idle(since, at) or not _is_steep(path, index):
         return None
     began, is_first = _stands_since(path, index - 1, evidence)
+    is_new = is_first and (began < since or path.levels[index - 1] == 0 or index in path.steps)
+    gap = rules.limits.measured_gap
+    if not is_new and (at - began <= _MISSED * gap or (index not in path.steps and at - since <= gap)):
+        return None
     drawn = None if evidence.drawn is None else evidence.drawn(began, at)
     if drawn is not None and rise <= TIMES * drawn:
         return None  # power or flow says so, whatever is usual
     basis, busiest = usual.basis(at), usual.busiest(since, at) or _learnt(rules.limits)
-    is_new = is_first and (began < since or path.levels[index - 1] == 0 or index in path.steps)
     if _is_explained(rise, began, at, busiest, usual) or (busiest is None and not is_new):
         return Doubt(None, basis)
     return Doubt(0 if is_new else usual.amount(since, at) or 0, basis)
@@ -79,13 +85,19 @@ def _is_explained(rise: int, began: int, at: int, busiest: int | None, usual: Us
 
 
 def _is_steep(path: Path, index: int) -> bool:
-    """Whether a rise is much steeper than those that follow, which costs no question to the store; recorded changes are passed over."""
-    times, levels = path.times, path.levels
-    behind = [one for one in range(index + 1, min(index + 2 + FOLLOWING, len(times))) if one not in path.steps][:FOLLOWING]
-    if len(behind) < CONFIRM_SAMPLES - 1:  # so many follow where a level is decided
+    """Whether a rise is much steeper than those that follow, which costs no question to the store; recorded changes are passed over.
+
+    Before a counter caught up it stood: that it did is known, however many points a later pass has of it.
+    """
+    times, levels, followed, lasted, points = path.times, path.levels, 0, 0, 0
+    for one in range(index + 1, min(index + 2 + FOLLOWING, len(times))):
+        step = path.steps.get(one)
+        if points < FOLLOWING and (step is None or step.kind is Kind.FROZEN):
+            followed += levels[one] - levels[one - 1] if step is None else 0
+            lasted += times[one] - times[one - 1]
+            points += 1 if step is None else FOLLOWING
+    if points < CONFIRM_SAMPLES - 1:  # so many follow where a level is decided
         return False
-    followed = sum(levels[one] - levels[one - 1] for one in behind)
-    lasted = sum(times[one] - times[one - 1] for one in behind)
     return (levels[index] - levels[index - 1]) * lasted > TIMES * followed * (times[index] - times[index - 1])
 
 

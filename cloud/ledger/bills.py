@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -110,14 +110,16 @@ def withdraw(engine: sa.Engine, meter: str, month: str, by: str, now: int) -> No
         audited(connection, "bill", {"meter": meter, "month": month, "before": amount, "after": None}, by, now)
 
 
-def recount(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> None:
-    """Take over what the ledger has now of the months of bills, where first to last hours (ms, both included) were counted anew.
+def recount(connection: sa.Connection, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+    """Take over what the ledger has now of the months of bills, where hours (first to last, ms, both included) of meters were counted anew.
 
     What was said of a difference does not explain another one, so a figure that changed is a question anew.
     """
-    for month, before in connection.execute(sa.select(_BILL.month, _BILL.counted).where(_of(meter))).all():
+    of_group = sa.select(tables.meter.c.id).where(tables.meter.c.id == _BILL.meter, tables.meter.c.grp == _BILL.grp).exists()
+    query = sa.select(_BILL.meter, _BILL.month, _BILL.counted).where(_BILL.meter.in_(ranges), of_group)
+    for meter, month, before in connection.execute(query).all():
         begin, end = _span(month)
-        if not any(first < end and last >= begin for first, last in ranges):
+        if not any(first < end and last >= begin for first, last in ranges[meter]):
             continue
         counted = _counted(connection, meter, month)
         if counted != before:
@@ -125,11 +127,10 @@ def recount(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, i
             _forget_note(connection, meter, month)
 
 
-def _of(meter: str, month: str | None = None) -> sa.ColumnElement[bool]:
-    """The bills of a meter, or the one of a month."""
+def _of(meter: str, month: str) -> sa.ColumnElement[bool]:
+    """The bill of a meter's month."""
     group = sa.select(tables.meter.c.grp).where(tables.meter.c.id == meter).scalar_subquery()
-    mine = sa.and_(_BILL.grp == group, _BILL.meter == meter)
-    return mine if month is None else sa.and_(mine, _BILL.month == month)
+    return sa.and_(_BILL.grp == group, _BILL.meter == meter, _BILL.month == month)
 
 
 def _counted(connection: sa.Connection, meter: str, month: str) -> int:

@@ -33,7 +33,7 @@ JOINED_WITHIN = 7 * DAY_MS
 """Touched hours nearer than this are read and counted as one range: cheaper than asking the store twice."""
 _ANCHORS = (1, 3, 8, 11)
 """Which of the newest settled hours to begin at; the next one where too few points lie behind it."""
-_BEYOND = (2 * HOUR_MS, DAY_MS, RETURN_MS + DAY_MS)
+_BEYOND = (8 * HOUR_MS, DAY_MS, RETURN_MS + DAY_MS)
 """How far to look for the settled levels behind what was touched, before all is read."""
 
 AVERAGED_MS = 15 * 60_000
@@ -67,6 +67,16 @@ class Counted:
     unusable: dict[int, str] = field(default_factory=dict)
     resume: dict[int, int] = field(default_factory=dict)
 
+    def drop(self, first: int, last: int) -> None:
+        """Forget what was counted of the hours from `first` to `last` (ms): a pass that reached further back counts them whole."""
+        if not any(begin <= last and first <= end for begin, end in self.ranges):
+            return
+        self.parts = {key: amount for key, amount in self.parts.items() if not first <= key[0] <= last}
+        self.levels = {hour: level for hour, level in self.levels.items() if not first <= hour <= last}
+        self.provisional -= {hour for hour in self.provisional if first <= hour <= last}
+        end = last + HOUR_MS
+        self.judgements = {key: one for key, one in self.judgements.items() if one.until <= first or one.since >= end}
+
     def replaces(self, hour: int) -> bool:
         """Whether an hour is counted anew."""
         return any(first <= hour <= last for first, last in self.ranges)
@@ -95,7 +105,8 @@ def count(meter: Known, telemetry: Telemetry, settled: Settled, touched: Sequenc
     placing = Placing(counter.rules, lambda sample: counter.at(sample[0]).limits_of(sample), read, settled, touched, usual)
     found.placed = placing.moved()
     wanted = sorted({*touched, *_depending(settled, touched), *placing.depending()})
-    for start, end in _ranges(wanted, sorted([*(row.valid_from for row in counter.learnt), *(one.until for one in counter.earlier)])):
+    cuts = sorted([*(row.valid_from for row in counter.learnt), *(one.until for one in counter.earlier), *resumed])
+    for start, end in _ranges(wanted, cuts):
         if any(first <= start and end - HOUR_MS <= last for first, last in found.ranges):
             continue
         _Pass(meter.energy, counter.at(start), counter, telemetry, settled, placing, found, usual, resumed).run(start, end)
@@ -162,6 +173,10 @@ class _Pass:
             begin = self.settled.begin(begin)
             until = end + (_BEYOND[beyond] if beyond < len(_BEYOND) else 10 * RETURN_MS * (beyond - 1))
             anchor, first, samples = self._read(begin, until)
+            excursion = self.settled.excursion(first)
+            if excursion < (first if anchor is None else anchor[0]):  # what is told as one would be cut in two
+                begin = excursion
+                continue
             limits = self._limits(start, samples)
             try:
                 path, judged = self._judge(anchor, samples, start, limits)
@@ -173,7 +188,8 @@ class _Pass:
             change = self._next_change(start, path, limits)
             if change is not None and change <= (until if last is None else last):
                 last = change - HOUR_MS
-                self.found.resume[change] = max(end, change + HOUR_MS)
+                if change not in self.resumed:
+                    self.found.resume[change] = max(end, change + HOUR_MS)
             elif last is None and samples and samples[-1][0] >= until:
                 beyond += 1
                 continue
@@ -228,21 +244,28 @@ class _Pass:
         first at or after the end.
         """
         levels = [one for one in self.settled.levels_before(floor(begin, "hour"), _ANCHORS[-1] + 1) if self._is_outside(one)]
+        known: list[Sample] = []
         for index in _ANCHORS:
             if index >= len(levels):
                 break
             anchor = levels[index]
-            samples = [anchor, *(sample for sample in self._samples(anchor[0], end) if sample[0] > anchor[0])]
+            known = self._from(anchor[0], known, end)
+            samples = [anchor, *known[bisect_right(known, anchor[0], key=itemgetter(0)) :]]
             behind = bisect_left(samples, begin, key=itemgetter(0)) - 1
             if behind >= CONFIRM_SAMPLES + FOLLOWING + 1 and samples[behind][0] - samples[1][0] >= CONFIRM_MS:
                 return anchor, floor(anchor[0], "hour") + HOUR_MS, samples
         first = floor(levels[-1][0] if levels else begin, "hour")
-        samples = self._samples(first, end)
+        samples = self._from(first, known, end)
         earliest = floor(self.placing.begin(samples[0][0]), "hour") if samples else first
-        if earliest < first:
-            first = earliest
-            samples = self._samples(first, end)
-        return None, first, samples
+        return None, min(earliest, first), self._from(min(earliest, first), samples, end)
+
+    def _from(self, start: int, known: list[Sample], end: int) -> list[Sample]:
+        """The samples in [start, end) and their neighbours; of those that are known only what is before them is read."""
+        if not known:
+            return self._samples(start, end)
+        if known[0][0] < start:
+            return known
+        return [*(one for one in self._samples(start, known[0][0]) if one[0] < known[0][0]), *known]
 
     def _is_outside(self, level: Level) -> bool:
         """Whether a settled level is a sample's, and not one that a recorded change brought between two of them."""
@@ -263,14 +286,17 @@ class _Pass:
         seams = [floor(one.until - 1, "hour") + HOUR_MS for one in self.whole.earlier if one.until > start]
         found = [_behind(at, changes) for at in (*seams[:1], *self._resized(start, path, limits))]
         lesson = self.counter.next_lesson(start)
-        return min((one for one in (*found, lesson) if one is not None and one not in self.resumed), default=None)
+        return min((one for one in (*found, lesson) if one is not None), default=None)
 
     def _resized(self, start: int, path: Path, limits: Limits) -> list[int]:
         """The first hour (ms) behind one after which a float32 counter moves by other steps, if there is any."""
         if not self.counter.float32:
             return []
         hours = sorted((hour, level) for hour, (_, level) in levels_by_hour(path).items() if hour >= start)
-        of_size = (hour + HOUR_MS for hour, level in hours if self.counter.limits_of((start, level)).step != limits.step)
+        sizes = sorted((level for _, level in hours), key=abs)
+        if all(self.counter.step_of((start, level)) == limits.step for level in (*sizes[:1], *sizes[-1:])):
+            return []  # steps grow with the value, so those between are of this size too
+        of_size = (hour + HOUR_MS for hour, level in hours if self.counter.step_of((start, level)) != limits.step)
         return list(islice(of_size, 1))
 
     def _judge(self, anchor: Level | None, samples: Sequence[Sample], start: int, limits: Limits) -> tuple[Path, Judged]:
@@ -308,6 +334,7 @@ class _Pass:
 
     def _take(self, path: Path, judged: Judged, first: int, last: int) -> None:
         found = self.found
+        found.drop(first, last)
         found.ranges.append((first, last))
         for hour, amount, provenance in by_hours(judged.intervals, first, last, self.counter.rules, judged.steady):
             found.parts[hour, provenance] = amount
@@ -328,6 +355,8 @@ class _Pass:
     def _drawn(self, start: int, end: int) -> int | None:
         """What the device's power or flow says was used while the counter stood; None where it said nothing for half of the time."""
         counter, begin = self.whole.at(start), start + AVERAGED_MS + 1
+        if begin >= end:
+            return None
         edges: list[int] = [begin, *range(floor(begin, "hour") + HOUR_MS, end, HOUR_MS), end]
         names = (counter.group, counter.device_class, counter.device, counter.rate_point)
         means = dict(self.telemetry.windows(*names, begin, end, edges, Aggregate.MEAN))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
@@ -20,6 +21,8 @@ from cloud.ledger.usual_amounts import beyond
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
 from contract.clock import iso
+from contract.decimals import decimal
+from contract.textfile import read_text
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 _COLUMNS = ("meter", "month", "amount")
@@ -92,7 +95,7 @@ def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by
         engine: Of the ledger.
         meter: Its id.
         month: YYYY-MM, begun by `now`.
-        amount: In the factor's unit (L of petrol, kg of coal, kWh); at least 0.
+        amount: In the factor's unit (L of petrol, kg of coal, kWh); 0, or what the ledger can count.
         by: Who enters it.
         now: ms since 1970 in UTC.
         agreed: What may be replaced or is unusual.
@@ -161,20 +164,21 @@ def import_csv(engine: sa.Engine, path: Path, by: str, now: int, agreed: Agreed 
 def _lines(path: Path) -> list[tuple[int, Sequence[str]]]:
     """The lines below the header with their numbers, blank ones left out; a missing field is empty text."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            if sorted(header) != sorted(_COLUMNS):
-                raise EntriesError(f"{path}:1: header: expected the columns {', '.join(_COLUMNS)}, got {', '.join(header) or 'nothing'}")
-            found: list[tuple[int, Sequence[str]]] = []
-            for row in reader:
-                if len(row) > len(header):
-                    raise EntriesError(f"{path}:{reader.line_num}: amount: expected {len(header)} fields, got {len(row)}")
-                fields = dict(zip(header, [*map(str.strip, row), "", "", ""], strict=False))
-                if any(fields.values()):
-                    found.append((reader.line_num, [fields[name] for name in _COLUMNS]))
-    except (OSError, UnicodeDecodeError) as error:
-        raise EntriesError(f"{path}: cannot be read: {error}") from error
+        text = read_text(path)
+    except ValueError as error:
+        raise EntriesError(str(error)) from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if sorted(header) != sorted(_COLUMNS):
+            raise EntriesError(f"{path}:1: header: expected the columns {', '.join(_COLUMNS)}, got {', '.join(header) or 'nothing'}")
+        found: list[tuple[int, Sequence[str]]] = []
+        for row in reader:
+            if len(row) > len(header):
+                raise EntriesError(f"{path}:{reader.line_num}: amount: expected {len(header)} fields, got {len(row)}")
+            fields = dict(zip(header, [*map(str.strip, row), "", "", ""], strict=False))
+            if any(fields.values()):
+                found.append((reader.line_num, [fields[name] for name in _COLUMNS]))
     except csv.Error as error:
         raise EntriesError(f"{path}:{reader.line_num}: line: not CSV: {error}") from error
     return found
@@ -182,9 +186,9 @@ def _lines(path: Path) -> list[tuple[int, Sequence[str]]]:
 
 def _decimal(text: str) -> Decimal:
     try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise EntryError("amount", f"expected a number, got {text!r}") from None
+        return decimal(text)
+    except ValueError as error:
+        raise EntryError("amount", str(error)) from error
 
 
 def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal, now: int, agreed: Agreed) -> _Entry:
@@ -203,6 +207,8 @@ def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal,
         base = to_base(amount, energy, energy_of(energy).factor_unit)
     except ValueError as error:
         raise EntryError("amount", str(error)) from error
+    if amount and not base:
+        raise EntryError("amount", f"expected 0 or at least {to_factor_unit(1, energy)} {energy_of(energy).factor_unit}, got {amount:f}")
     beside = _amount(connection, meter, month) is None and _is_counted(connection, meter, month, now, agreed)
     if why := beyond(connection, meter, month, base, unusual=agreed.unusual):
         raise EntryError("amount", why)

@@ -130,9 +130,10 @@ class _Near:
     interval: int
 
     def follows(self, earlier: Level, later: Level) -> bool:
-        """Whether one meter can have shown both: what it counted in between is what its branch can draw in that time."""
-        at, level = earlier
-        return self.limits.agrees(at, level, (max(later[0], at + self.interval), later[1]))
+        """Whether one meter can have shown both: what it counted in between, over its end too, is what its branch can draw in that time."""
+        (at, level), (until, value) = earlier, later
+        turns = (0, self.limits.modulus) if self.limits.modulus is not None and value < level else (0,)
+        return any(self.limits.agrees(at, level, (max(until, at + self.interval), value + more)) for more in turns)
 
     def refusal(self, field: str, level: Level, said: Level) -> RecordError:
         """Why a value is refused: what the counter showed, and when, and what can have been by the time that is said."""

@@ -104,6 +104,9 @@ def record_out_of_use(engine: sa.Engine, time: OutOfUse, by: str, now: int) -> N
     Raises:
         RecordError: What is wrong, and with which field.
     """
+    for field, given in (("from", time.start), ("to", time.end)):
+        if given is not None and given > now:
+            raise RecordError(f"{field}: expected a time until {iso(now)}, got {iso(given)}")
     if time.end is not None and time.end <= time.start:
         raise RecordError(f"to: expected a time after {iso(time.start)}, got {iso(time.end)}")
     if not time.why.strip():

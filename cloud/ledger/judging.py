@@ -46,13 +46,14 @@ def judge(path: Path, rules: Rules, evidence: Evidence) -> Judged:
     found = Judged()
     consulted = thaw(path, rules, evidence, found.judgements)
     times, levels, gap, seams = path.times, path.levels, rules.limits.measured_gap, set(_seams(path, rules))
-    found.steady, others = _steady(path, gap, seams)
+    begun = _begun(path)
+    found.steady, others = _steady(path, gap, {*seams, *begun})
     for index in others:
         if index in seams and _count_seam(path, index, rules, evidence, found):
             continue
         if index in path.steps and path.steps[index].kind is not Kind.FROZEN:
             _count_step(path, index, rules, evidence, found, at_seam=index in seams)
-        elif index not in path.steps and times[index] - times[index - 1] <= gap:
+        elif index not in path.steps and index not in begun and times[index] - times[index - 1] <= gap:
             found.intervals.append(Interval(times[index - 1], times[index], levels[index] - levels[index - 1], Provenance.MEASURED))
         else:
             _count_rise(path, index, rules, evidence, found)
@@ -90,14 +91,20 @@ def _count_seam(path: Path, index: int, rules: Rules, evidence: Evidence, found:
     return is_other
 
 
-def _steady(path: Path, gap: int, seams: Collection[int]) -> tuple[dict[int, int], list[int]]:
+def _begun(path: Path) -> list[int]:
+    """The index of the point by which the counter left the 0 that a path begins with, if it does: what it shows then may be its life."""
+    index = next((index for index, level in enumerate(path.levels) if level), 0)
+    return [index] if index and index not in path.steps else []
+
+
+def _steady(path: Path, gap: int, doubtful: Collection[int]) -> tuple[dict[int, int], list[int]]:
     """What was measured within hours, and the indices of the points that end any other interval: nearly all are of the first kind."""
     if len(path.times) < 2:  # noqa: PLR2004 (an interval has two ends)
         return {}, []
     times, levels = np.asarray(path.times, dtype=np.int64), np.asarray(path.levels, dtype=np.int64)
     hours = times[:-1] // HOUR_MS * HOUR_MS
     plain = (np.diff(times) <= gap) & (times[1:] <= hours + HOUR_MS)
-    plain[[index - 1 for index in {*path.steps, *seams}]] = False
+    plain[[index - 1 for index in {*path.steps, *doubtful}]] = False
     hours, rises = hours[plain], np.diff(levels)[plain]
     starts = np.flatnonzero(np.diff(hours, prepend=-1))
     sums = np.add.reduceat(rises, starts) if len(starts) else rises
@@ -143,7 +150,7 @@ def _count_step(path: Path, index: int, rules: Rules, evidence: Evidence, found:
 
 
 def _count_rise(path: Path, index: int, rules: Rules, evidence: Evidence, found: Judged) -> None:
-    """A rise over a gap or a standstill: a jump, if it is beyond all that the meter uses."""
+    """A rise over a gap or a standstill, or from a first 0: a jump, if it is beyond all that the meter uses."""
     since, at, step = path.times[index - 1], path.times[index], path.steps.get(index)
     before, after = path.levels[index - 1], path.levels[index]
     doubt = doubted(path, index, rules, evidence)
@@ -201,7 +208,8 @@ def _count_gap(since: int, at: int, ends: tuple[int, int], rules: Rules, evidenc
         found.judgements.append(Judgement(Kind.GAP, since, at, at, before, after, used, 0, basis))
     elif basis is not None:
         found.judgements.append(Judgement(HELD, since, at, at, before, after, used, 0, basis))
-    found.intervals.append(Interval(since, at, used, Provenance.DISTRIBUTED))
+    is_gap = at - since > rules.limits.measured_gap
+    found.intervals.append(Interval(since, at, used, Provenance.DISTRIBUTED if is_gap else Provenance.MEASURED))
 
 
 def _hides_reset(used: int, after: int, usual: int) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import prometheus_client
@@ -23,7 +24,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.settled import Level, Settled
 from cloud.ledger.thinning import AROUND_MS, Quiet, Span, grid, restless, spans_of, staying, within
 from cloud.ledger.worker import in_thread
-from cloud.registry import tables
+from cloud.registry import database, tables
 from cloud.registry.clocks import Offset, load_offsets
 from cloud.registry.database import upsert, writing
 from cloud.telemetry.base import MAX_MS, Sample, StoreDown, Telemetry
@@ -64,7 +65,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, keep: Keep,
     Args:
         engine: Of the registry and ledger.
         telemetry: Readings go from it.
-        clock: Of the program.
+        clock: Of the program; what is young by the machine's own clock stays, whatever this one says.
         keep: For how long readings stay.
         settled: Whether the ledger has counted what came in.
     """
@@ -74,10 +75,11 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, keep: Keep,
         pause = SOON
         try:
             if await asyncio.to_thread(settled):
-                done = await in_thread(lambda: thin(engine, telemetry, keep, clock.now_ms()))
+                now = min(clock.now_ms(), Clock().now_ms())  # a trial's clock makes nothing old
+                done = await in_thread(partial(thin, engine, telemetry, keep, now))
                 log.info("readings thinned", days=done.days, counters=done.counters, gauges=done.gauges, left=done.left)
                 pause = SOON if done.left else clock.real_seconds(EVERY)
-        except (StoreDown, sa.exc.OperationalError) as error:
+        except (StoreDown, *database.DOWN) as error:
             log.warning("thinning waits", reason=str(error))
             pause = LATER
 
@@ -111,7 +113,15 @@ def thin(engine: sa.Engine, telemetry: Telemetry, keep: Keep, now: int, limit: i
                 gone[kind], days, done = gone[kind] + number, days + 1, day + DAY_MS
             if done is not None:
                 device.mark(kind, done)
+    if keep.gauges:
+        _forget_refused(engine, floor(now, "day") - keep.gauges * DAY_MS)
     return Pass(days, gone[Kind.COUNTER], gone[Kind.GAUGE], left=days == limit)
+
+
+def _forget_refused(engine: sa.Engine, before: int) -> None:
+    """Let go the record of what was refused before a time (ms)."""
+    with writing(engine).begin() as connection:
+        connection.execute(sa.delete(tables.rejected_reading).where(tables.rejected_reading.c.received_at < before))
 
 
 def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:

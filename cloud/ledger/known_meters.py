@@ -74,17 +74,24 @@ class Counter:
 
     def limits_of(self, sample: Sample) -> Limits:
         """What the counter can do from a sample on: with what was learnt until then, and what a float32 of its size shows."""
-        limits = self.rules.limits
-        step = limits.step
-        known = [row for row in self.learnt if row.valid_from <= sample[0]]
-        if known:
-            step = max(step, known[-1].step)
-            if limits.rate_is_default:
-                limits = replace(limits, rate=known[-1].rate, ceiling=limits.rate)
+        limits, known = self.rules.limits, self._known(sample[0])
+        if known is not None and limits.rate_is_default:
+            limits = replace(limits, rate=known.rate, ceiling=limits.rate)
+        return replace(limits, step=self.step_of(sample))
+
+    def step_of(self, sample: Sample) -> int:
+        """The smallest step of these limits alone."""
+        step, known = self.rules.limits.step, self._known(sample[0])
+        if known is not None:
+            step = max(step, known.step)
         if self.float32 and sample[1]:
             exponent = math.frexp(abs(sample[1]) / self.per_unit)[1]
             step = max(step, math.ceil(self.per_unit * 2.0 ** (exponent - _FLOAT32_BITS)))
-        return replace(limits, step=step)
+        return step
+
+    def _known(self, at: int) -> Learnt | None:
+        """What was learnt last until a moment."""
+        return next((row for row in reversed(self.learnt) if row.valid_from <= at), None)
 
     def next_lesson(self, at: int) -> int | None:
         """From when on (ms), after a moment, something that it taught holds; None if nothing does."""

@@ -10,14 +10,13 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods
-from cloud.ledger.base_units import to_base
+from cloud.ledger import periods, waiting
+from cloud.ledger.base_units import all_to_base
 from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.shapes import weights_of
 from cloud.registry import tables
-from cloud.registry.seed import insert_new
 from cloud.telemetry.base import Aggregate, Telemetry
 
 MARGIN = 3
@@ -30,44 +29,37 @@ _LEAST_VALUES = 24
 """A counter that showed fewer different values says nothing about its steps."""
 
 
-def untaught(connection: sa.Connection, meter: Known, first: int) -> int | None:
-    """The newest settled hour (ms) of a meter, if nothing was learnt yet in its month and it is the time to look.
+def taught(connection: sa.Connection, telemetry: Telemetry, meter: Known, first: int) -> dict[str, object] | None:
+    """What the last complete month taught, as a row of `learnt`: it holds from the hour after the newest settled one.
+
+    None if that was learnt already, if it is not the time to look, or where the month says too little or is not counted as a whole yet.
 
     Args:
         connection: To the ledger.
-        meter: Whose.
-        first: The first hour that was settled just now, ms.
-    """
-    hour, learnt = tables.ledger_hour.c, tables.learnt.c
-    newest: int | None = connection.execute(sa.select(hour.hour).where(hour.meter == meter.id).order_by(hour.hour.desc()).limit(1)).scalar()
-    if newest is None or periods.floor(newest - _LOOKED_AT_MS, "day") + _LOOKED_AT_MS < first:
-        return None
-    since = sa.and_(learnt.grp == meter.group, learnt.meter == meter.id, learnt.valid_from > periods.floor(newest, "month"))
-    return None if connection.execute(sa.select(learnt.rate).where(since).limit(1)).first() else newest
-
-
-def learn(connection: sa.Connection, telemetry: Telemetry, meter: Known, newest: int) -> None:
-    """Write what the last complete month taught; it holds from the hour after the newest settled one.
-
-    Args:
-        connection: In a transaction that writes.
         telemetry: Where the counter's values are.
         meter: Whose.
-        newest: Its newest settled hour, ms.
+        first: The first hour that was settled just now, ms.
 
     Raises:
         StoreDown: The values cannot be read.
     """
     if meter.counter is None:
-        return
+        return None
+    hour = tables.ledger_hour.c
+    newest: int | None = connection.execute(sa.select(hour.hour).where(hour.meter == meter.id).order_by(hour.hour.desc()).limit(1)).scalar()
+    if newest is None or periods.floor(newest - _LOOKED_AT_MS, "day") + _LOOKED_AT_MS < first:
+        return None
     end = periods.floor(newest, "month")
     start = periods.floor(end - HOUR_MS, "month")
+    if any(row.valid_from > end for row in meter.counter.learnt) or waiting.is_touched(connection, meter.id, start, end):
+        return None
     measured = _measured(connection, meter.id, start, end)
     most = max(measured.values(), default=0)
-    if most > 0 and len(measured) >= _LEAST_MEASURED * (end - start) / HOUR_MS:
-        step = _smallest_step(meter.counter, telemetry, meter.energy, start, end)
-        row = {"grp": meter.group, "meter": meter.id, "valid_from": newest + HOUR_MS, "rate": MARGIN * most, "step": step}
-        insert_new(connection, tables.learnt, [row | {"weights": weights_of(measured)}])
+    if most <= 0 or len(measured) < _LEAST_MEASURED * (end - start) / HOUR_MS:
+        return None
+    step = _smallest_step(meter.counter, telemetry, meter.energy, start, end)
+    row = {"grp": meter.group, "meter": meter.id, "valid_from": newest + HOUR_MS, "rate": MARGIN * most, "step": step}
+    return row | {"weights": weights_of(measured)}
 
 
 def _measured(connection: sa.Connection, meter: str, start: int, end: int) -> dict[int, int]:
@@ -81,12 +73,9 @@ def _smallest_step(counter: Counter, telemetry: Telemetry, energy: str, start: i
     """The largest number that all differences of a month's hourly values are multiples of; 0 where too few values say it."""
     edges = range(start, end + HOUR_MS, HOUR_MS)
     names = (counter.group, counter.device_class, counter.device, counter.point)
-    shown = []
-    for _, value in telemetry.windows(*names, start, end, edges, Aggregate.LAST):
-        try:
-            shown.append(to_base(value, energy, counter.unit))
-        except ValueError:
-            continue  # told where it is counted
+    values = [value for _, value in telemetry.windows(*names, start, end, edges, Aggregate.LAST)]
+    # Of one that does not fit is told where it is counted.
+    shown = [amount for amount in all_to_base(values, energy, counter.unit) if not isinstance(amount, str)]
     if len(set(shown)) < _LEAST_VALUES:
         return 0
     return math.gcd(*(b - a for a, b in pairwise(shown)))

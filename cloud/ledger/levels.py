@@ -289,8 +289,13 @@ def follow(
     step, rate = limits.step, limits.rate
     pending = list(breaks)[::-1]
     for sample in samples[1:]:
+        placed: int | None = None
         while pending and sample[0] >= pending[-1].at:
+            placed = pending[-1].at
             _change(walk, pending.pop())
+        if placed == sample[0]:  # it was found by this sample, whatever the steps of a pass that looks back at it
+            walk.accept(sample)
+            continue
         if pending and sample[0] > pending[-1].since:
             continue  # shown while the meter was changed
         rise = sample[1] - levels[-1]

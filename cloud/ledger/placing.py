@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from cloud.ledger.above import own_most
-from cloud.ledger.breaks import MEANWHILE, Break, Exchange, RatioChange, place, place_ratio
+from cloud.ledger.breaks import MEANWHILE, SNAP_MS, Break, Exchange, RatioChange, place, place_ratio
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import HOUR_MS, floor
@@ -126,6 +126,8 @@ class Placing:
         if isinstance(record, RatioChange):
             return place_ratio(record, samples, limits, taken)
         found = place(record, samples, limits, own_most(limits, self.usual.busiest_before(low)))
+        if found is None:  # a meter may be exchanged on the day on which more is used than before
+            found = place(record, samples, limits, own_most(limits, self.usual.busiest(low, record.at + SNAP_MS)))
         return None if found is None or found.at in taken else found
 
     def _may_move(self, record: Record) -> bool:
@@ -137,6 +139,8 @@ class Placing:
         low, high = record.window
         if isinstance(record, Exchange) and any(low - WEEKS_MS - 2 * HOUR_MS <= hour < low for hour in self.touched):
             return True  # its values are held against the use of these weeks
+        if isinstance(record, Exchange) and record.placed_at is None and self._more_known(record.at + SNAP_MS):
+            return True
         if record.placed_at is not None:
             away = abs(record.placed_at - record.at)
             low, high = (low if isinstance(record, Exchange) else record.at - away), record.at + away
@@ -145,6 +149,11 @@ class Placing:
             return bool(hours)
         samples = self._around(record, hours[0], hours[-1] + HOUR_MS)
         return self._find(record, samples) is not None
+
+    def _more_known(self, at: int) -> bool:
+        """Whether another day of the weeks after a moment is known now."""
+        last = floor(at - 1, "hour") + WEEKS_MS
+        return any(at <= hour <= last + HOUR_MS and hour in {floor(hour, "day"), last} for hour in self.touched)
 
     def _reaching(self, low: int, high: int) -> Sequence[int]:
         """The touched hours that hold samples from `low` to `high` (ms), or the next ones beyond, where a break over a gap could end."""

@@ -14,6 +14,7 @@ from cloud.ledger.path import Branch, Kind
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.standing import held_until
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS
+from cloud.ledger.waiting import is_touched
 from cloud.registry import tables
 
 DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
@@ -24,6 +25,14 @@ Level = tuple[int, int]
 """Time (ms) and level (base units) of the last point of an hour."""
 _GOES_ON = sa.or_(_JUDGED.kind == UNDECIDED, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
 """What nothing ended yet."""
+_OF, _START, _END = (sa.bindparam(name, type_=of) for name, of in (("of", sa.String), ("start", sa.BigInteger), ("end", sa.BigInteger)))
+_LEVELS = sa.select(_HOUR.level_at, _HOUR.level).where(_HOUR.meter == _OF, _HOUR.level_at.is_not(None))
+_BEFORE = _LEVELS.where(_HOUR.hour < _END).order_by(_HOUR.hour.desc())
+_NEWEST_BEFORE = _BEFORE.limit(sa.bindparam("most", type_=sa.Integer))
+_BY_HOUR = _LEVELS.add_columns(_HOUR.hour).where(_HOUR.hour >= _START, _HOUR.hour < _END)
+_OF_METER = sa.select(*_COLUMNS).where(_JUDGED.grp == sa.bindparam("group", type_=sa.String), _JUDGED.meter == _OF)
+_ENDING_AFTER = _OF_METER.where(sa.or_(_JUDGED.until >= _START, _GOES_ON)).order_by(_JUDGED.since, _JUDGED.kind)
+# Built once: a pass asks them for each meter, and to build a statement costs more than to execute it.
 
 
 def goes_on(one: Judgement) -> bool:
@@ -43,21 +52,17 @@ class Settled:
 
     def levels_before(self, hour: int, number: int) -> list[Level]:
         """The last points of the newest hours before one, newest first; none if hours in between still wait to be counted."""
-        rows = sa.select(_HOUR.level_at, _HOUR.level).where(_HOUR.meter == self.meter, _HOUR.hour < hour, _HOUR.level_at.is_not(None))
-        found = self.connection.execute(rows.order_by(_HOUR.hour.desc()).limit(2 * number)).all()
+        newest = {"of": self.meter, "end": hour, "most": 2 * number}
+        found = self.connection.execute(_NEWEST_BEFORE, newest).all()
         levels = list(dict.fromkeys((at, level) for at, level in found))[:number]
-        touched = tables.touched.c
-        if levels:
-            between = sa.and_(touched.meter == self.meter, touched.hour >= levels[-1][0] // HOUR_MS * HOUR_MS, touched.hour < hour)
-            if self.connection.execute(sa.select(touched.hour).where(between).limit(1)).first():
-                return []
+        if levels and is_touched(self.connection, self.meter, levels[-1][0] // HOUR_MS * HOUR_MS, hour):
+            return []
         return levels
 
     def levels(self, start: int, end: int) -> dict[int, Level]:
         """The last point of each hour of [start, end) that has one, by begin of the hour."""
-        within = sa.and_(_HOUR.meter == self.meter, _HOUR.hour >= start, _HOUR.hour < end, _HOUR.level_at.is_not(None))
-        rows = self.connection.execute(sa.select(_HOUR.hour, _HOUR.level_at, _HOUR.level).where(within)).all()
-        return {hour: (at, level) for hour, at, level in rows}
+        rows = self.connection.execute(_BY_HOUR, {"of": self.meter, "start": start, "end": end}).all()
+        return {hour: (at, level) for at, level, hour in rows}
 
     def lower_before(self, anchor: Level) -> tuple[int, bool, int | None]:
         """When the counter last showed another level than a settled one, whether it stood there before, and that other level.
@@ -66,16 +71,15 @@ class Settled:
         over a longer time (a gap, a counter that caught up), it stood there from then on.
         """
         at, level = anchor
-        before = sa.and_(_HOUR.meter == self.meter, _HOUR.hour < at // HOUR_MS * HOUR_MS)
-        query = sa.select(_HOUR.level_at, _HOUR.level).where(before, _HOUR.level_at.is_not(None)).order_by(_HOUR.hour.desc())
-        last = self.connection.execute(query.limit(1)).one_or_none()
+        before = {"of": self.meter, "end": at // HOUR_MS * HOUR_MS}
+        last = self.connection.execute(_NEWEST_BEFORE, before | {"most": 1}).one_or_none()
         if last is None:
             return at // HOUR_MS * HOUR_MS, False, None
         stood = last.level == level
-        lower = self.connection.execute(query.where(_HOUR.level != level).limit(1)).one_or_none() if stood else last
+        lower = self.connection.execute(_BEFORE.where(_HOUR.level != level).limit(1), before).one_or_none() if stood else last
         if lower is None:  # it stood since its first sample
-            first = sa.select(sa.func.min(_HOUR.hour)).where(before, _HOUR.level_at.is_not(None))
-            return self.connection.execute(first).scalar_one(), stood, None
+            first = _LEVELS.where(_HOUR.hour < _END).with_only_columns(sa.func.min(_HOUR.hour))
+            return self.connection.execute(first, before).scalar_one(), stood, None
         came = [one.until for one in self.judgements(lower.level_at, at) if one.after == level and one.until <= at]
         return max(came, default=lower.level_at), stood, lower.level
 
@@ -92,6 +96,10 @@ class Settled:
                 return start
             start = min(going_on)
             reaches = start + 1  # where one excursion ends and the next begins, the counter was at its level
+
+    def excursion(self, at: int) -> int:
+        """Since when excursions that are told as one reach over a moment; the moment itself if none do."""
+        return min((one.since for one in self._from(at) if one.kind == Kind.EXCURSION and one.since < at < one.until), default=at)
 
     def standing(self, start: int) -> Judgement | None:
         """The judgement that a counter is frozen and has not moved again, of one that stood before a moment."""
@@ -127,9 +135,8 @@ class Settled:
         """The judgements that end after a moment, with room for what a return reopens, and those that nothing ended yet, by time."""
         if start - RETURN_MS < self._since:
             self._since = start - 2 * RETURN_MS
-            mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, sa.or_(_JUDGED.until >= self._since, _GOES_ON))
-            query = sa.select(*_COLUMNS).where(mine).order_by(_JUDGED.since, _JUDGED.kind)
-            self._known = [Judgement(*row) for row in self.connection.execute(query)]
+            asked = {"group": self.group, "of": self.meter, "start": self._since}
+            self._known = [Judgement(*row) for row in self.connection.execute(_ENDING_AFTER, asked)]
         return self._known
 
     def reaching(self, start: int, end: int) -> list[Judgement]:

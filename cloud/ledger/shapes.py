@@ -24,8 +24,9 @@ Kind = tuple[bool, int]
 """Of an hour: whether its day is a working day of the official calendar, and which hour of the day it is in Shanghai."""
 
 
+@lru_cache(maxsize=20_000)
 def kind_of(hour: int) -> Kind:
-    """The kind of the hour that begins at `hour` (ms)."""
+    """The kind of the hour that begins at `hour` (ms); two years of hours are kept, since all meters ask for the same ones."""
     return workdays.official(periods.local_date(hour)), (hour - periods.floor(hour, "day")) // HOUR_MS
 
 

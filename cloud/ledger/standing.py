@@ -115,7 +115,7 @@ def thaw(path: Path, rules: Rules, evidence: Evidence, found: list[Judgement]) -
         elif not _is_asked(flat, rules):
             continue
         elif end + 1 in path.steps:
-            _broke_off(path, flat, rules, evidence, frozen)
+            _broke_off(path, flat, rules, evidence, found, frozen)
         else:
             _stood(path, flat, rules, evidence, found, frozen)
     frozen.collapse(path)
@@ -189,16 +189,24 @@ def _stood(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: lis
         frozen.add(path, flat, expected, basis)
     elif basis is not None:
         flat.must_be_whole(path)
-        found.append(Judgement(HELD, flat.since, flat.until, flat.until, flat.level, flat.level, 0, 0, basis))
+        found.append(_held(flat, basis))
 
 
-def _broke_off(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, frozen: _Frozen) -> None:
+def _held(flat: _Flat, basis: int) -> Judgement:
+    """What is kept of a rest that was held against the usual use: it is asked again when that is known better."""
+    return Judgement(HELD, flat.since, flat.until, flat.until, flat.level, flat.level, 0, 0, basis)
+
+
+def _broke_off(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement], frozen: _Frozen) -> None:
     """A counter that stood until it was exchanged, reset or jumped: nobody will catch up what it missed if it was frozen."""
     times = _in_use(flat.since, flat.until, rules)
-    expected, basis = _expected_over(flat.since, times, _length(times), evidence)
+    expected, basis = _expected_over(flat.since, times, _length(times), evidence, after=True)
     if expected is not None and is_suspected(expected, rules.limits):
         flat.must_be_whole(path)
         frozen.add_lost(path, flat, expected, basis)
+    elif basis is not None:
+        flat.must_be_whole(path)
+        found.append(_held(flat, basis))
 
 
 def _stands(path: Path, flat: _Flat, rules: Rules, evidence: Evidence, found: list[Judgement]) -> None:
@@ -287,10 +295,11 @@ def _expected(path: Path, flat: _Flat, rules: Rules, evidence: Evidence) -> tupl
     is_display = came is not None and caught_up <= came
     if drawn is not None or usual is None:
         return None if drawn is not None and is_display and drawn <= 2 * caught_up else drawn, None
-    if _length(times) >= FLAT_UNSEEN_MS and _is_contradicted(usual, flat.since, times):
+    is_long = _length(times) >= FLAT_UNSEEN_MS
+    if is_long and _is_contradicted(usual, flat.since, times):
         return _sum(times, partial(_usual, usual, (flat.since, flat.until))), usual.basis(flat.until)
     if caught_up < FROZEN_STEPS * max(rules.limits.step, 1) or is_display or not _steep(path, last):
-        return None, None
+        return None, usual.basis(flat.until) if is_long else None  # the year before may become known later
     expected = _sum(times, partial(_usual, usual, (flat.since, flat.until)))
     return None if expected is not None and 2 * caught_up < expected else expected, usual.basis(flat.until)
 
@@ -310,28 +319,33 @@ def _came(path: Path, flat: _Flat, evidence: Evidence) -> int | None:
 
 def expected_standing(since: int, until: int, rules: Rules, evidence: Evidence) -> tuple[int | None, int | None]:
     """The same for a counter that still stands: without power or flow, only a long rest is asked about."""
-    return _expected_over(since, _in_use(since, held_until(since, until), rules), _length(_in_use(since, until, rules)), evidence)
+    times = _in_use(since, held_until(since, until), rules)
+    return _expected_over(since, times, _length(_in_use(since, until, rules)), evidence, after=False)
 
 
-def _expected_over(since: int, times: Sequence[Time], lasted: int, evidence: Evidence) -> tuple[int | None, int | None]:
-    """What was to be expected in some times within those, of so many ms in all, in which a counter in use stood since a moment."""
+def _expected_over(since: int, times: Sequence[Time], lasted: int, evidence: Evidence, *, after: bool) -> tuple[int | None, int | None]:
+    """What was to be expected in some times within those, of so many ms in all, in which a counter in use stood since a moment.
+
+    What comes `after` a counter that still stands is decided by nothing yet.
+    """
     drawn, usual = _drawn(times, evidence), evidence.usual
     if drawn is not None or usual is None or not times or lasted < STANDING_MS:
         return drawn, None
-    is_unusual = lasted >= FLAT_UNSEEN_MS or _length(times) > usual.longest_rest(since)
-    return _sum(times, partial(_usual, usual, (since, times[-1][1]))) if is_unusual else None, usual.basis(times[-1][1])
+    is_unusual, within = lasted >= FLAT_UNSEEN_MS or _length(times) > usual.longest_rest(since), (since, times[-1][1])
+    expected = _sum(times, partial(_usual, usual, within, after=after)) if is_unusual else None
+    return expected, usual.basis(times[-1][1], after=after)
 
 
 def _drawn(times: Sequence[Time], evidence: Evidence) -> int | None:
     return None if evidence.drawn is None else _sum(times, evidence.drawn)
 
 
-def _usual(usual: Usual, within: Time, since: int, until: int) -> int | None:
+def _usual(usual: Usual, within: Time, since: int, until: int, *, after: bool = True) -> int | None:
     """What the same weeks of the year before used, else what the weeks around a standstill usually do.
 
     Where the year before used less than half of what these weeks do, its rest began near this time too: nothing is to be expected.
     """
-    expected, around = usual.a_year_before(since, until), usual.amount(since, until, within)
+    expected, around = usual.a_year_before(since, until), usual.amount(since, until, within, after=after)
     if expected is None:
         return around
     return 0 if around is not None and 2 * expected < around else expected
@@ -349,6 +363,9 @@ def _steep(path: Path, end: int) -> bool:
         return False
     rise, lasted = levels[end + 1] - levels[end], times[end + 1] - times[end]
     for index in range(end + 2, end + 2 + FOLLOWING):
-        if index in path.steps or (levels[index] - levels[index - 1]) * lasted * _STEEP > rise * max(times[index] - times[index - 1], 1):
+        step = path.steps.get(index)
+        if step is not None and step.kind is Kind.FROZEN:
+            return True  # it stood before it caught up again
+        if step is not None or (levels[index] - levels[index - 1]) * lasted * _STEEP > rise * max(times[index] - times[index - 1], 1):
             return False
     return True

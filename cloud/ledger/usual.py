@@ -42,22 +42,23 @@ class Usual:
         self._known: dict[int, int] = {}
         self._loaded: tuple[int, int] = (0, 0)
 
-    def amount(self, since: int, at: int, whole: tuple[int, int] | None = None) -> int | None:
+    def amount(self, since: int, at: int, whole: tuple[int, int] | None = None, *, after: bool = True) -> int | None:
         """What is usually used from one moment to another, base units; None where too little is known around them.
 
-        Of a part of a time that says nothing of what is usual, the weeks before and after are those around the `whole` time.
+        Of a part of a time that says nothing of what is usual, the weeks before and after are those around the `whole` time; without
+        `after`, what follows says nothing.
         """
         begin, end = whole or (since, at)
         first, behind = periods.floor(begin, "hour"), periods.floor(end - 1, "hour") + HOUR_MS
         before = self._means(first - WEEKS_MS, first, near=first)
-        after = self._means(behind, behind + WEEKS_MS, near=behind)
-        if before is None and after is None:
+        behind_it = self._means(behind, behind + WEEKS_MS, near=behind) if after else None
+        if before is None and behind_it is None:
             return None
         total = 0.0
         for hour in range(periods.floor(since, "hour"), at, HOUR_MS):
             within = (min(hour + HOUR_MS, at) - max(hour, since)) / HOUR_MS
             way = (hour - begin) / max(end - begin, 1)
-            total += within * _between(_of(before, hour), _of(after, hour), min(max(way, 0.0), 1.0))
+            total += within * _between(_of(before, hour), _of(behind_it, hour), min(max(way, 0.0), 1.0))
         return round(total)
 
     def busiest(self, since: int, at: int) -> int | None:
@@ -67,19 +68,21 @@ class Usual:
         """
         behind = periods.floor(at - 1, "hour") + HOUR_MS
         sides = (self._uses_before(since), self._uses(behind, behind + WEEKS_MS))
-        return _busiest([used for side in sides for used in side or ()])
+        return _busiest([used for side in sides for _, used in side or ()])
 
     def busiest_before(self, at: int) -> int | None:
         """The same of the weeks before a moment alone."""
-        return _busiest(self._uses_before(at) or [])
+        return _busiest([used for _, used in self._uses_before(at) or ()])
 
     def _uses_before(self, at: int) -> list[tuple[int, int]] | None:
         first = periods.floor(at, "hour")
         return self._uses(first - WEEKS_MS, first)
 
-    def basis(self, at: int) -> int:
+    def basis(self, at: int, *, after: bool = True) -> int:
         """The end (ms) of the weeks after a moment that `amount` takes from: all of them, or the whole days that are known."""
         start = periods.floor(at - 1, "hour") + HOUR_MS
+        if not after:
+            return periods.floor(start, "day")
         end = start + WEEKS_MS
         self._load(start - HOUR_MS, end)
         newest = max((hour for hour in range(end - HOUR_MS, start - HOUR_MS, -HOUR_MS) if hour in self._known), default=start)
@@ -106,10 +109,23 @@ class Usual:
         return longest
 
     def a_year_before(self, since: int, at: int) -> int | None:
-        """What was used in the same weeks of the year before; None unless four fifths of those hours are known."""
+        """What was used in the same weeks of the year before; None unless four fifths of those hours are known.
+
+        Holidays move: where a working day stands against a day off, the same hours of the days of its kind in those weeks are taken.
+        """
         hours = range(periods.floor(since, "hour") - YEAR_MS, at - YEAR_MS, HOUR_MS)
         self._load(hours.start - HOUR_MS, hours.stop + HOUR_MS)
-        found = [used for hour in hours if (used := self._use(hour)) is not None]
+        uses = {hour: used for hour in hours if (used := self._use(hour)) is not None}
+        of_kind: defaultdict[Kind, list[int]] = defaultdict(list)
+        for hour, used in uses.items():
+            of_kind[kind_of(hour)].append(used)
+        found: list[float] = []
+        for hour in hours:
+            wanted = kind_of(hour + YEAR_MS)
+            if wanted == kind_of(hour):
+                found += [uses[hour]] if hour in uses else []
+            else:
+                found += [fmean(of_kind[wanted])] if wanted in of_kind else []
         return round(sum(found) * len(hours) / len(found)) if found and len(found) * 5 >= len(hours) * 4 else None
 
     def _means(self, start: int, end: int, near: int) -> Mapping[Kind | None, float] | None:
@@ -125,14 +141,19 @@ class Usual:
         return {kind: _mean(values) for kind, values in by_kind.items()}
 
     def _uses(self, start: int, end: int) -> list[tuple[int, int]] | None:
-        """The hours of a time whose use is known, and that; None if these are too few. Only days that are over count."""
+        """The hours of a time whose use is known, and that; None if these are too few. Only days that are over count.
+
+        A value that the counter fell from, or came back to, was not kept: it says nothing of use.
+        """
         self._load(start - HOUR_MS, end)
-        known = [hour for hour in range(start, end, HOUR_MS) if hour in self._known]
+        known = [hour for hour in range(start - HOUR_MS, end, HOUR_MS) if hour in self._known]
         if known and known[-1] < end - HOUR_MS:
             whole = periods.floor(known[-1], "day")
             known = [hour for hour in known if hour < whole]
-        found = [(hour, used) for hour in known if (used := self._use(hour)) is not None]
-        return found if len(found) >= _LEAST_HOURS else None
+        levels = {hour: self._known[hour] for hour in known}
+        found = [(hour, used) for hour in known if hour >= start and (used := self._use(hour)) is not None]
+        kept = [(hour, used) for hour, used in found if _is_kept(levels, hour)]
+        return kept if kept and len(found) >= _LEAST_HOURS else None
 
     def _use(self, hour: int) -> int | None:
         """What an hour used, from the last values of it and of the hour before; None if they do not say."""
@@ -158,8 +179,14 @@ class Usual:
         self._loaded = (min(start, low), max(end, high))
 
 
-def _busiest(uses: Sequence[tuple[int, int]]) -> int | None:
-    return sorted(used for _, used in uses)[-2] or None if uses else None
+def _is_kept(levels: Mapping[int, int], hour: int) -> bool:
+    """Whether the counter neither fell to the value that an hour began with nor fell from the one that it ended with."""
+    began, ended = levels[hour - HOUR_MS], levels[hour]
+    return levels.get(hour - 2 * HOUR_MS, began) <= began and levels.get(hour + HOUR_MS, ended) >= ended
+
+
+def _busiest(uses: Sequence[int]) -> int | None:
+    return sorted(uses)[-2] or None if len(uses) > 1 else None
 
 
 def _mean(values: Sequence[tuple[int, float]]) -> float:

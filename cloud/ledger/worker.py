@@ -6,21 +6,24 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
+import prometheus_client
 import sqlalchemy as sa
 import structlog
 
 from cloud.ledger import book
+from cloud.ledger.rounds import round_of_turns
+from cloud.registry import database
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import Clock
 
 log = structlog.get_logger()
 _T = TypeVar("_T")
 
-LIMIT = 100_000
-"""Touched hours of one pass; a stop waits for the pass that runs, at most a few seconds."""
+SETTLED = prometheus_client.Counter("jieyue_ledger_hours_settled", "Touched hours of meters that were counted anew.")
 LOOK_EVERY = 10.0
 """Seconds of the clock between two looks without a wake: another process may have touched hours."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -33,6 +36,8 @@ CALM, PATIENCE = 1.0, 60.0
 _FLOOD = 1000
 """Touched hours in `CALM` that count as history coming in: settled half-way, its open end would be spread up to today again
 and again."""
+TELL_EVERY = 10.0
+"""Real seconds between two log lines while the ledger catches up; what takes less is not told."""
 
 
 @dataclass(slots=True)
@@ -67,12 +72,9 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
         try:
             await _calm(engine, shown)
             began = time.monotonic()
-            taken = LIMIT if shown.backlog else 0
-            while taken == LIMIT:
-                taken = await in_thread(lambda: book.settle(engine, telemetry, LIMIT))
-                shown.settled += taken
-                shown.backlog = await asyncio.to_thread(book.backlog, engine)
-        except (StoreDown, sa.exc.OperationalError) as error:
+            if shown.backlog:
+                await _catch_up(engine, telemetry, shown)
+        except (StoreDown, *database.DOWN) as error:
             shown.down = str(error)
             log.warning("ledger waits", reason=shown.down, seconds=pause)
             await asyncio.sleep(pause)
@@ -83,6 +85,42 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(clock.real_seconds(LOOK_EVERY)):
                 await wake.wait()
+
+
+async def _catch_up(engine: sa.Engine, telemetry: Telemetry, state: State) -> None:
+    """Give the meters turns until none has hours left that waited before; a stop waits for what is written at once, a second or so."""
+    before, pace, more = state.settled, _Pace(), True
+    while more:
+        more, turns = False, round_of_turns(engine, telemetry)
+        while (done := await in_thread(partial(next, turns, None))) is not None:
+            more |= done.more
+            state.settled += done.hours
+            state.backlog = max(state.backlog - done.hours, 0)
+            SETTLED.inc(done.hours)
+            pace.tell(state.settled - before, state.backlog)
+        state.backlog = await asyncio.to_thread(book.backlog, engine)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How fast the ledger catches up, told while that takes long."""
+
+    began: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+
+    def tell(self, settled: int, left: int) -> None:
+        """Log it, unless that was done just now.
+
+        Args:
+            settled: Hours since the begin.
+            left: Hours that wait.
+        """
+        now = time.monotonic()
+        if now - self.told < TELL_EVERY:
+            return
+        self.told = now
+        rate = settled / max(now - self.began, 1e-3)
+        log.info("the ledger catches up", hours_left=left, hours_per_second=round(rate), seconds_left=round(left / rate))
 
 
 async def _calm(engine: sa.Engine, state: State) -> None:
@@ -104,6 +142,6 @@ async def in_thread(work: Callable[[], _T]) -> _T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        with contextlib.suppress(StoreDown, sa.exc.OperationalError):
+        with contextlib.suppress(StoreDown, *database.DOWN):
             await task
         raise

@@ -8,7 +8,9 @@ its place would say that nothing was used.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import structlog
 
@@ -17,30 +19,67 @@ from cloud.ledger.counted import Parts
 from cloud.ledger.counters import Provenance, shares
 from cloud.ledger.known_meters import Known
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from cloud.telemetry.base import Figures, Telemetry
+from cloud.telemetry.base import Figures, FiguresError, Telemetry
 from contract.clock import iso
+from contract.logs import Seldom
 
 log = structlog.get_logger()
+_REFUSED = Seldom(60.0)
+"""Of figures that the store will not take: the same reason is told once a minute."""
 HOUR_FIGURES = "ledger_hour"
 DAY_FIGURES = "ledger_day"
 _Amounts = dict[Provenance, int]
 _TEXT = {provenance: provenance.value for provenance in Provenance}
 
 
-def write_back(telemetry: Telemetry, meter: Known, parts: Parts, known_hours: Collection[int], changed: Container[int]) -> None:
-    """Write the hours that changed and the days they lie in, and delete those of which nothing is known any more.
+class Change(NamedTuple):
+    """The figures of one meter that change.
 
-    Args:
-        telemetry: Where to.
+    Attributes:
         meter: Whose figures.
         parts: All parts of every day that has a changed hour.
         known_hours: Hours that had figures before. Others write only the shares they have: history is long, and a field
             that was never written needs no 0. One without a part has no figure now: what was written goes.
         changed: Hours to write.
+    """
+
+    meter: Known
+    parts: Parts
+    known_hours: Collection[int]
+    changed: Container[int]
+
+
+def write_back(telemetry: Telemetry, changes: Sequence[Change]) -> None:
+    """Write the hours that changed and the days they lie in, and delete those of which nothing is known any more.
+
+    Args:
+        telemetry: Where to.
+        changes: One a meter; those of all meters are one call of the store, since each waits for its disk.
+
+    Figures that the store refuses are told and are missing in panels alone: the ledger, which reports and targets read, goes on.
 
     Raises:
         StoreDown: Write all again.
     """
+    cut = [(change, *_cut(change.parts)) for change in changes]
+    _write(telemetry, HOUR_FIGURES, chain.from_iterable(_hours(change, hours) for change, hours, _ in cut))
+    _write(telemetry, DAY_FIGURES, chain.from_iterable(_figures(change.meter, _whole(days)) for change, _, days in cut))
+    for change, hours, days in cut:
+        gone = {hour for hour in change.known_hours if hour not in hours}
+        _forget(telemetry, change.meter, HOUR_FIGURES, gone, HOUR_MS)
+        _forget(telemetry, change.meter, DAY_FIGURES, {floor(hour, "day") for hour in gone} - days.keys(), DAY_MS)
+
+
+def _write(telemetry: Telemetry, measurement: str, rows: Iterable[Figures]) -> None:
+    try:
+        telemetry.write_figures(measurement, rows)
+    except FiguresError as error:
+        if _REFUSED.news(str(error)):
+            log.error("figures are refused", figures=measurement, reason=str(error))  # noqa: TRY400 (one line tells it)
+
+
+def _cut(parts: Parts) -> tuple[dict[int, _Amounts], dict[int, _Amounts]]:
+    """The parts by begin of their hour, and of their day."""
     hours: defaultdict[int, _Amounts] = defaultdict(dict)
     days: defaultdict[int, _Amounts] = defaultdict(dict)
     day = 0
@@ -50,12 +89,16 @@ def write_back(telemetry: Telemetry, meter: Known, parts: Parts, known_hours: Co
             day = floor(hour, "day")
         of_day = days[day]
         of_day[provenance] = of_day.get(provenance, 0) + amount
-    written = ((hour, amounts, hour in known_hours) for hour, amounts in hours.items() if hour in changed)
-    telemetry.write_figures(HOUR_FIGURES, _figures(meter, written))
-    telemetry.write_figures(DAY_FIGURES, _figures(meter, ((day, amounts, True) for day, amounts in days.items())))
-    gone = {hour for hour in known_hours if hour not in hours}
-    _forget(telemetry, meter, HOUR_FIGURES, gone, HOUR_MS)
-    _forget(telemetry, meter, DAY_FIGURES, {floor(hour, "day") for hour in gone} - days.keys(), DAY_MS)
+    return hours, days
+
+
+def _hours(change: Change, hours: Mapping[int, _Amounts]) -> Iterator[Figures]:
+    written = ((hour, amounts, hour in change.known_hours) for hour, amounts in hours.items() if hour in change.changed)
+    return _figures(change.meter, written)
+
+
+def _whole(days: Mapping[int, _Amounts]) -> Iterator[tuple[int, _Amounts, bool]]:
+    return ((day, amounts, True) for day, amounts in days.items())
 
 
 def _forget(telemetry: Telemetry, meter: Known, measurement: str, starts: Collection[int], length: int) -> None:

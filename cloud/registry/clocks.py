@@ -27,6 +27,8 @@ LONGEST = 400 * 24 * HOUR_MS
 """Of a row that a person records; gauges are not kept longer, and each hour of it is counted anew."""
 SET = 20_000
 """An offset that moved by more (ms) did not drift there: the clock was set, or began anew."""
+TOLERANCE = 120_000
+"""A lag beyond this (ms) is no delay of a network."""
 JUDGED = "judged"
 """In `by`: the service found it out by itself."""
 

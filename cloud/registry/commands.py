@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 import sqlalchemy as sa
 
 from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS, newest_datatypes
+from cloud.registry.clocks import JUDGED
 from cloud.registry.database import writing
 from cloud.registry.online import class_of, profile_of
 from cloud.registry.tables import audit, command, device, node
@@ -21,6 +23,10 @@ from contract.profile import Profile
 QUEUED, SENT, DONE = "queued", "sent", "done"
 REBIRTH_WITHIN = 60_000
 """Ms in which a node must have sent its births after it was asked for them."""
+RESEND_WITHIN = 10_000
+"""Ms in which the service must have asked a gateway for its rows, while somebody waits for it."""
+RECALL_WITHIN = 7 * 86_400_000
+"""Ms for which the service waits to ask a gateway that is offline for rows that it marked suspect for nothing."""
 _SHOWN = 10
 """Names that a refusal lists of a birth's thousands."""
 
@@ -141,8 +147,43 @@ def rebirth(group: str, name: str, why: str, by: str, now: int) -> Order:
     return Order(group, name, sparkplug.REBIRTH, 1.0, why, by, now + REBIRTH_WITHIN)
 
 
+def resend(group: str, gateway: str, span: tuple[int, int], by: str, now: int) -> Order:
+    """The order that asks a gateway for the rows that it measured in a span (from, to; ms) and still keeps; the span is its reason."""
+    return Order(group, gateway, sparkplug.STORE_RESEND, 1.0, json.dumps({"from": span[0], "to": span[1]}), by, now + RESEND_WITHIN)
+
+
+def recall(connection: sa.Connection, spans: Mapping[tuple[str, str], tuple[int, int]], now: int) -> None:
+    """Ask gateways for the rows of sources, each once: a gateway recalls all that it measured in a span, whichever device it is of.
+
+    Args:
+        connection: Of the transaction that found them.
+        spans: First and last time (ms) by (group, source); a source is a gateway, or a device that dates its readings itself.
+        now: Ms.
+    """
+    for_all: dict[tuple[str, str], tuple[int, int]] = {}
+    for (group, source), (first, last) in sorted(spans.items()):
+        of_node = sa.and_(node.c.grp == device.c.grp, node.c.id == device.c.gateway, node.c.outbox.is_not(None))
+        query = sa.select(node.c.id).join(device, of_node).where(device.c.grp == group, device.c.id == source)
+        if gateway := connection.execute(query).scalar():
+            begin, end = for_all.get((group, gateway), (first, last))
+            for_all[group, gateway] = min(begin, first), max(end, last)
+    for (group, gateway), (first, last) in for_all.items():
+        order = resend(group, gateway, (first, last + 1), JUDGED, now)
+        enter(connection, replace(order, expires_at=now + RECALL_WITHIN), now)
+
+
 def place(engine: sa.Engine, order: Order, now: int) -> str:
-    """Keep an order that has no `fault`, to be sent; its audit row is of the same transaction.
+    """Keep an order that has no `fault`, to be sent, in a transaction of its own.
+
+    Returns:
+        The id of the command.
+    """
+    with writing(engine).begin() as connection:
+        return enter(connection, order, now)
+
+
+def enter(connection: sa.Connection, order: Order, now: int) -> str:
+    """Keep an order that has no `fault`, to be sent, and its audit row, within the caller's transaction.
 
     Returns:
         The id of the command.
@@ -162,9 +203,8 @@ def place(engine: sa.Engine, order: Order, now: int) -> str:
         "reason": "",
     }
     detail = f"{name}: {order.device} {order.point} = {order.value:g}: {order.why}"
-    with writing(engine).begin() as connection:
-        connection.execute(command.insert().values(row))
-        connection.execute(audit.insert().values(at=now, by=order.by, action="command", detail=detail))
+    connection.execute(command.insert().values(row))
+    connection.execute(audit.insert().values(at=now, by=order.by, action="command", detail=detail))
     return name
 
 

@@ -1,34 +1,76 @@
-"""Opening the relational database and bringing its schema up to date."""
+"""Opening the relational database, and whether its schema is the one that this version needs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 
+from cloud.registry.tables import store_check
+
+_CONNECTIONS = {"pool_size": 10, "max_overflow": 70, "pool_timeout": 5}
+"""As many at once as threads answer requests and do the service's own work; who waits longer for one than these seconds is told so."""
+_REACHING = {
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": "-c lock_timeout=15s -c idle_in_transaction_session_timeout=120s",
+}
+"""libpq's: a server that is gone is known within half a minute, and what a stopped client holds is let go."""
+DOWN = (sa.exc.OperationalError, sa.exc.TimeoutError)
+"""What the engine of `open_database` raises while its database cannot be asked or written; any other error is the caller's."""
 MIGRATIONS = Path(__file__).with_name("migrations")
+_VERSION = sa.table("alembic_version", sa.column("version_num"))
+"""Where Alembic keeps the newest script that it ran; it takes longer to import than all else that most commands need."""
 _PAGE = 5000
+_LOG_BYTES = 4 << 20
+"""Of SQLite's log after it was written to its places, which a large transaction had made longer; SQLite's default is for ever."""
 
 
-def open_database(url: str) -> sa.Engine:
-    """An engine for `sqlite:///path` or `postgresql+psycopg://…`; SQLite runs in WAL with foreign keys checked."""
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+def open_database(url: str | sa.URL, *, pooled: bool = True) -> sa.Engine:
+    """An engine for `sqlite:///path` or `postgresql+psycopg://…`; SQLite runs in WAL with foreign keys checked.
+
+    Args:
+        url: With its password.
+        pooled: Else each connection is a new one, for whoever asks seldom and must not wait for others.
+    """
+    embedded = sa.make_url(url).get_backend_name() == "sqlite"
+    pool: dict[str, Any] = {"pool_pre_ping": not embedded, **_CONNECTIONS} if pooled else {"poolclass": sa.NullPool}
+    engine = sa.create_engine(url, connect_args={} if embedded else _REACHING, **pool)
+    sa.event.listen(engine, "handle_error", _unusable)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _sqlite_settings)
         sa.event.listen(engine, "begin", _begin_at_once)
     return engine
 
 
+def _unusable(context: sa.engine.ExceptionContext) -> BaseException | None:
+    """Let all that says that a database cannot be used be one kind of error.
+
+    SQLite's "malformed" and "not a database" come as the plain `DatabaseError`, of which all others are kinds; PostgreSQL's
+    "read-only transaction" comes as an `InternalError`, a closed connection as an `InterfaceError`.
+    """
+    error = context.sqlalchemy_exception
+    if isinstance(error, sa.exc.InternalError | sa.exc.InterfaceError) or type(error) is sa.exc.DatabaseError:
+        return sa.exc.OperationalError(context.statement, None, context.original_exception)
+    return None
+
+
 def _sqlite_settings(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DB-API connection)
     connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 15000"):
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "busy_timeout = 15000",
+        f"journal_size_limit = {_LOG_BYTES}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -42,13 +84,40 @@ def writing(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(writes=True)
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the schema to the newest version; does nothing when it is."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+def ask(engine: sa.Engine) -> None:
+    """Return if the database answers.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: It does not.
+    """
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+def try_write(engine: sa.Engine, at: int, name: str = "service") -> None:
+    """Write one row that takes its own place, and return when it is durable.
+
+    Args:
+        engine: The relational database.
+        at: ms since 1970 in UTC.
+        name: Of the row.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: It cannot be written.
+    """
     with writing(engine).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        upsert(connection, store_check, [{"name": name, "at": at}])
+
+
+def written_at(engine: sa.Engine, name: str) -> int | None:
+    """The time (ms) that `try_write` left in a row; None if there is no such row.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: The database cannot be asked.
+    """
+    with engine.connect() as connection:
+        found: int | None = connection.execute(sa.select(store_check.c.at).where(store_check.c.name == name)).scalar()
+    return found
 
 
 def schema_fault(engine: sa.Engine) -> str | None:
@@ -57,22 +126,40 @@ def schema_fault(engine: sa.Engine) -> str | None:
     Raises:
         sqlalchemy.exc.DatabaseError: The database cannot be opened.
     """
-    path = engine.url.database if engine.dialect.name == "sqlite" else None
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    scripts = ScriptDirectory.from_config(config)
-    head, found = scripts.get_current_head(), None
-    if path is None or Path(path).exists():  # SQLite makes the file of whoever asks
-        with engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
+    known = revisions()
+    found, head = _revision(engine), known[-1]
     if found == head:
         return None
     if found is None:
         return "it has no schema yet: jieyue-cloud migrate"
-    known = {script.revision for script in scripts.walk_revisions()}
     if found in known:
         return f"its schema is {found} and {head} is needed: jieyue-cloud migrate"
     return f"its schema is {found}, which is newer than this version of the service knows ({head})"
+
+
+def inserting(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can say what is to be done with rows that are there."""
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def revisions() -> list[str]:
+    """All schemas that this version knows, the newest last: the numbers that the scripts' names begin with."""
+    return sorted(script.name.partition("_")[0] for script in (MIGRATIONS / "versions").glob("*.py"))
+
+
+def _revision(engine: sa.Engine) -> str | None:
+    """The schema of a database; None if it has none."""
+    path = engine.url.database if engine.dialect.name == "sqlite" else None
+    if path is not None and not Path(path).exists():  # SQLite makes the file of whoever asks
+        return None
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table(_VERSION.name):
+            return None
+        return connection.execute(sa.select(_VERSION)).scalar_one_or_none()
 
 
 def upsert(
@@ -94,16 +181,22 @@ def upsert(
         add: Column that grows by one on each update.
         keep: A row whose primary key exists stays as it is.
     """
-    keys = [c.name for c in table.primary_key.columns]
-    insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
     if not rows:
         return
-    changes: dict[str, Any] = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-    if add:
-        changes[add] = table.c[add] + 1
-    condition = insert.excluded[where] >= table.c[where] if where else None
-    statement = insert.on_conflict_do_update(index_elements=keys, set_=changes, where=condition)
-    if keep or not changes:
-        statement = insert.on_conflict_do_nothing(index_elements=keys)
+    statement = _upserting(connection.dialect.name, table, tuple(rows[0]), where, add, keep)
     for start in range(0, len(rows), _PAGE):
         connection.execute(statement, list(rows[start : start + _PAGE]))
+
+
+@lru_cache(maxsize=256)
+def _upserting(dialect: str, table: sa.Table, columns: tuple[str, ...], where: str | None, add: str | None, keep: bool) -> sa.Insert:  # noqa: FBT001 (as `upsert` has it)
+    """The statement of an upsert; made once, since each batch of readings has several, and to make one takes longer than to run it."""
+    keys = [c.name for c in table.primary_key.columns]
+    insert = _insert(dialect, table)
+    changes: dict[str, Any] = {name: insert.excluded[name] for name in columns if name not in keys}
+    if add:
+        changes[add] = table.c[add] + 1
+    if keep or not changes:
+        return insert.on_conflict_do_nothing(index_elements=keys)
+    condition = insert.excluded[where] >= table.c[where] if where else None
+    return insert.on_conflict_do_update(index_elements=keys, set_=changes, where=condition)

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
-from contract.site import Unit
+from contract.institution import ALWAYS, Unit
 
 SITE_FILE = "site file"
 """Who approved the headcounts and areas of a site that was entered."""
-VALID_FROM = "2020-01-01"
-"""Since when those of the first site hold: before any history that is imported."""
+VALID_FROM = ALWAYS.isoformat()
+"""Since when those of the first site hold."""
 KINDS = ("headcount", "area")
 Rows = dict[str, Decimal]
 """Values by the ISO date they hold from; 0 says that the unit does not exist."""
@@ -24,6 +25,11 @@ Rows = dict[str, Decimal]
 
 class DayError(ValueError):
     """A day from which a number cannot hold."""
+
+    def __init__(self, field: str, message: str) -> None:
+        """`field` says where the day was given: `--from`, or a field of the unit."""
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,13 @@ def _exact(value: float) -> Decimal:
 
 
 def first_rows(asked: Wanted, born: str) -> Rows:
-    """The rows of a unit that is entered now: nobody and no area before its first day."""
+    """The rows of a unit that is entered now: nobody and no area before its first day.
+
+    Raises:
+        DayError: The unit was nobody on the day of a change.
+    """
     begins = asked.since or born
+    _holds_by_then(asked, begins)
     nothing = {VALID_FROM: Decimal(0)} if begins > VALID_FROM else {}
     return nothing | {begins: asked.value} | asked.changes
 
@@ -68,12 +79,15 @@ def next_rows(rows: Rows, asked: Wanted, day: date) -> Rows:
         day: From when a new value holds.
 
     Raises:
-        DayError: A later day has a value already, which the new one would come before.
+        DayError: A later day has a value already, which the new one would come before; a change lies before the first day and would be
+            lost; or the unit was nobody on the day of a change.
     """
+    if asked.since is None:
+        _holds_by_then(asked, min((at for at, value in rows.items() if value), default=""))
     first_change = min(asked.changes, default=None)
     found = {at: value for at, value in rows.items() if first_change is None or at < first_change}
     if asked.since is not None:
-        found = _begun(found, asked.value, asked.since)
+        found = _begun(found, asked, asked.since)
     last = max(found, default=None)
     if last is None:
         found[VALID_FROM] = asked.value
@@ -82,16 +96,27 @@ def next_rows(rows: Rows, asked: Wanted, day: date) -> Rows:
         if first_change is not None and at >= first_change:
             at = last  # what holds now stands in `changes`; so this corrects what was before
         elif at < last:
-            raise DayError(f"expected a day from {last} on, since when {found[last].normalize():f} holds, got {at}")
+            raise DayError("--from", f"expected a day from {last} on, since when {found[last].normalize():f} holds, got {at}")
         found[at] = asked.value
     return found | asked.changes
 
 
-def _begun(rows: Rows, value: Decimal, since: str) -> Rows:
+def _holds_by_then(asked: Wanted, begins: str) -> None:
+    """Refuse a change on the first day or before it: the first number would take its place again."""
+    first = min(asked.changes, default=None)
+    if first is not None and first <= begins:
+        hint = "; `since` at the unit says an earlier one" if asked.since is None else ""
+        raise DayError("changes", f"expected a day after {begins}, the unit's first, got {first}{hint}")
+
+
+def _begun(rows: Rows, asked: Wanted, since: str) -> Rows:
     """The rows of a unit with its first day where the files say that it is.
 
-    What held on its first day as it was known until now holds from there; `value`, if it had none or comes back. A time in which it was
-    gone before that day stays.
+    What held on its first day as it was known until now holds from there; what the files ask for, if it had none or comes back. A time
+    in which it was gone before that day stays.
+
+    Raises:
+        DayError: A change lies before it.
     """
     days = sorted(rows)
     begins = [at for at, before in zip(days, [None, *days], strict=False) if rows[at] and not (before and rows[before])]
@@ -103,7 +128,18 @@ def _begun(rows: Rows, value: Decimal, since: str) -> Rows:
     earlier = {at: held for at, held in rows.items() if at < min(begin, since)}
     nothing = {VALID_FROM: Decimal(0)} if since > VALID_FROM and not earlier else {}
     later = {at: held for at, held in lived.items() if at > max(begin, since)}
-    return nothing | earlier | {since: holds(lived, max(begin, since)) or value} | later
+    _nothing_lost({at: held for at, held in lived.items() if at <= since}, asked, since)
+    return nothing | earlier | {since: holds(lived, max(begin, since)) or asked.value} | later
+
+
+def _nothing_lost(rows: Rows, asked: Wanted, since: str) -> None:
+    """Refuse a first day to which `rows` lead if one of them is a change that the files do not state anew."""
+    days = sorted(rows)
+    for before, at in pairwise(days):
+        if rows[at] != rows[before] and rows[at] not in asked.changes.values():
+            old, new = (f"{rows[day].normalize():f}" for day in (before, at))
+            right = f"if it stayed {old} then, first enter that with changes from {at} on"
+            raise DayError("since", f"expected a day before {at}, when {old} became {new}, got {since}; {right}")
 
 
 def retired_rows(rows: Rows, day: date) -> Rows:

@@ -23,8 +23,9 @@ from cloud.registry.renaming import reference, renamed
 from cloud.registry.replaced import replaced
 from cloud.registry.seed import rows_of, served
 from cloud.registry.stated import recounted
+from contract.institution import Unit
 from contract.meter import Meter
-from contract.site import Site, Unit
+from contract.site import Site
 
 HOUR_MS = 3_600_000
 _TOLD = 200
@@ -129,7 +130,8 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
         by: Who, when, and from which day on.
 
     Raises:
-        EntryRefused: Another district's site was entered, the day lies before one that has a value already, or a unit lost its first day.
+        EntryRefused: Another district's site was entered, the day lies before one that has a value already, or a unit lost its first day
+            or would lose what changed before it, or has a change before it.
     """
     kept, old = _before(connection, site.group)
     names = {table.name: _renames(connection, table, items) for table, items in ((tables.unit, site.units), (tables.meter, site.meters))}
@@ -234,7 +236,8 @@ def _people(connection: sa.Connection, site: Site, by: By, *, first: bool) -> It
             try:
                 after = _next(units.get(name), kind, before, by, first=first, others=others)
             except dated.DayError as error:
-                raise EntryRefused(f"--from: {name}: {kind}: {error}") from error
+                place = f"--from: {name}" if error.field == "--from" else f"units: {name}: {error.field}"
+                raise EntryRefused(f"{place}: {kind}: {error}") from error
             _denominators(connection, name, kind, before, {at: value for at, value in after.items() if at not in others})
             if not first:
                 yield from (Change("changed", "unit", name, _said(kind, found)) for found in dated.told(before, after))

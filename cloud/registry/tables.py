@@ -22,6 +22,9 @@ entered_site = Table(  # what `site apply` entered last
     Column("entered_by", String, nullable=False),
     Column("entered_at", BigInteger, nullable=False),
 )
+store_check = Table(  # a row a name, written to see whether the database can be written, or to say that a process stores
+    "store_check", metadata, Column("name", String, primary_key=True), Column("at", BigInteger, nullable=False)
+)
 compound = Table("compound", metadata, Column("id", String, primary_key=True), Column("name", Text, nullable=False))
 unit = Table(
     "unit",
@@ -216,6 +219,7 @@ ledger_hour = Table(
     Column("provisional", Boolean, nullable=False, server_default=sa.false()),  # what follows may decide otherwise
     Column("level_at", BigInteger),  # the counter's last point in this hour; none where it has none, or for an entry
     Column("level", BigInteger),
+    sqlite_with_rowid=False,
 )
 judgement = Table(
     "judgement",  # what a counter did beside counting; a stake above 0 asks a person
@@ -382,6 +386,8 @@ alert = Table(
     Column("acknowledged_at", BigInteger),
     Column("acknowledged_by", String),
     Column("note", Text),
+    Column("inhibited_by", String),  # the open alert that explains it: nobody is told of this one
+    Column("released_at", BigInteger),  # when it no longer was inhibited
     Index("ix_alert_open", "grp", "rule", "subject", unique=True, sqlite_where=_OPEN_ALERT, postgresql_where=_OPEN_ALERT),
     Index("ix_alert_state_resolved_at", "state", "resolved_at"),
 )
@@ -391,7 +397,7 @@ alert_history = Table(
     Column("id", Integer, primary_key=True),
     Column("alert", ForeignKey("alert.id"), nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("event", String, nullable=False),  # fired | acknowledged | resolved | told | not_told
+    Column("event", String, nullable=False),  # fired | acknowledged | resolved | inhibited | released | told | not_told
     Column("reason", Text, nullable=False),
     Column("by", String, nullable=False),
 )
@@ -409,8 +415,16 @@ notification = Table(  # the outbox of what people are told
     Column("next_try", BigInteger),  # none once it was sent or given up
     Column("at", BigInteger),  # of the last try
     Column("reason", Text),
+    Column("message", String),  # the key of the message that tells of it, alone or with others; none while it waits for one
     Index("ix_notification_due", "channel", "next_try"),
     Index("ix_notification_alert", "alert"),
+    Index("ix_notification_message", "message"),
+)
+channel_brake = Table(  # how often each channel was told something lately
+    "channel_brake",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("full_at", BigInteger, nullable=False),  # from when its whole burst may be sent again
 )
 
 # -- people and orders --------------------------------------------------------------------------------------------------------

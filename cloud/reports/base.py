@@ -18,6 +18,10 @@ from cloud.texts import Language
 Format = Literal["pdf", "xlsx"]
 FORMATS: tuple[Format, ...] = ("pdf", "xlsx")
 MEDIA_TYPES: dict[Format, str] = {"pdf": "application/pdf", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+Step = Literal["figures", "charts", "pages", "sheets"]
+"""What is being done for a report; `report.step.…` of the catalogue says it in words."""
+Tell = Callable[[Step], None]
+"""Is told the step that begins."""
 EXTRA = "reports"
 """The extra of the distribution that has what reports are made with."""
 
@@ -67,11 +71,11 @@ class Report:
 
     Attributes:
         title: Key of its title in the catalogue.
-        make: Makes it from the database at a moment (ms). Raises ReportError, and UnknownScopeError.
+        make: Makes it from the database at a moment (ms), and says each step. Raises ReportError, and UnknownScopeError.
     """
 
     title: str
-    make: Callable[[sa.Engine, Asked, int], Made]
+    make: Callable[[sa.Engine, Asked, int, Tell], Made]
 
 
 @lru_cache(maxsize=1)

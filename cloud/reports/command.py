@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cloud.indicators.scopes import DISTRICT, UnknownScopeError
 from cloud.reports.base import FORMATS, Asked, reports
 from cloud.reports.made import make, record, write
 from cloud.reports.period import FIRST_YEAR, LAST_YEAR, MONTHS, QUARTERS, Period
-from cloud.texts import LANGUAGES
+from cloud.texts import LANGUAGES, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +50,13 @@ def asked(arguments: argparse.Namespace) -> Asked:
     return Asked(period, arguments.scope, arguments.lang, arguments.format)
 
 
+def _on_terminal(text: str) -> None:
+    """Show what is being done in the place of what was; nothing where no person looks on."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
 def run(engine: sa.Engine, name: str, wanted: Asked, target: Path, now: int) -> None:
     """Make a report and write it to its place.
 
@@ -64,8 +72,10 @@ def run(engine: sa.Engine, name: str, wanted: Asked, target: Path, now: int) -> 
         ReportError: It cannot be made or written.
     """
     try:
-        made = make(engine, name, wanted, now)
+        made = make(engine, name, wanted, now, lambda step: _on_terminal(say(f"report.step.{step}", wanted.language)))
     except UnknownScopeError as error:
         raise ValueError(f"--scope: {error.args[0]}") from error
+    finally:
+        _on_terminal("")
     write(made.content, target)
     record(engine, name, wanted, made, "command line", now)

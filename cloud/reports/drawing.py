@@ -1,6 +1,6 @@
 """Curves for paper, as SVG with all text drawn as paths, so a page needs no font for them.
 
-Matplotlib's settings are global: whoever makes reports in several threads makes one at a time.
+Matplotlib's settings are global: one process makes one report at a time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cloud.reports.fonts import FAMILY, REGULAR
-from cloud.reports.pages import library
+from cloud.reports.pages import DRAWING, library
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,8 +97,8 @@ def _holed(values: Values) -> list[float]:
 
 def _image(draw: Callable[[Axes], None], size: tuple[float, float]) -> str:
     matplotlib = library("matplotlib")
-    figures, svg, ticker = library("matplotlib.figure"), library("matplotlib.backends.backend_svg"), library("matplotlib.ticker")
-    fonts = library("matplotlib.font_manager").fontManager
+    figures, svg, ticker, font_manager = map(library, DRAWING)
+    fonts = font_manager.fontManager
     if FAMILY not in fonts.get_font_names():
         fonts.addfont(REGULAR)
     with matplotlib.rc_context(_SETTINGS):

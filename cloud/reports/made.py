@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from cloud.registry.database import writing
 from cloud.registry.tables import audit
-from cloud.reports.base import Asked, Made, ReportError, reports
+from cloud.reports.base import Asked, Made, Report, ReportError, Tell, reports
 from contract.clock import iso
 
 ACTION = "report"
@@ -29,7 +29,7 @@ class OutputError(ReportError):
     """The file cannot be written; what stood there before still does."""
 
 
-def make(engine: sa.Engine, name: str, asked: Asked, now: int) -> Made:
+def make(engine: sa.Engine, name: str, asked: Asked, now: int, tell: Tell = lambda _step: None) -> Made:
     """Make a report.
 
     Args:
@@ -37,15 +37,25 @@ def make(engine: sa.Engine, name: str, asked: Asked, now: int) -> Made:
         name: Which report.
         asked: Of what, and how.
         now: ms since 1970 in UTC.
+        tell: Is told each step.
 
     Raises:
         UnknownReportError: There is no such report.
         UnknownScopeError: There is no such compound or unit.
         ReportError: It cannot be made, and why.
     """
+    return known(name).make(engine, asked, now, tell)
+
+
+def known(name: str) -> Report:
+    """The report of a name.
+
+    Raises:
+        UnknownReportError: There is none.
+    """
     if name not in reports():
         raise UnknownReportError(f"no report {name!r}; expected one of {', '.join(reports())}")
-    return reports()[name].make(engine, asked, now)
+    return reports()[name]
 
 
 def record(engine: sa.Engine, name: str, asked: Asked, made: Made, by: str, now: int) -> None:

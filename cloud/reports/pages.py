@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -19,6 +20,8 @@ FONT_FACES = "\n".join(
 )
 FONT_STACK = f'"{FAMILY}", "Noto Sans CJK SC", sans-serif'
 """The shipped font, then, for rare hanzi, what the machine has."""
+DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.ticker", "matplotlib.font_manager")
+"""What curves are drawn with."""
 _PACKAGES = {
     "libgobject": "libglib2.0-0",
     "libpango": "libpango-1.0-0",
@@ -39,6 +42,14 @@ def library(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise NotInstalledError(f"reports need the Python package {error.name or name}: pip install 'jieyue[{EXTRA}]'") from error
+
+
+def load_libraries() -> None:
+    """Load what a PDF is made with while something else is waited for; what is missing is told when it is used."""
+    with contextlib.suppress(NotInstalledError, LibraryError):
+        _weasyprint()
+        for name in DRAWING:
+            library(name)
 
 
 def _weasyprint() -> ModuleType:
@@ -78,5 +89,18 @@ def pdf(page: str, identifier: bytes) -> bytes:
     """
     weasyprint = _weasyprint()
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("file", "data"))  # nothing from a network
-    content: bytes = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_identifier=identifier)
+    with _uncollected():
+        content: bytes = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_identifier=identifier)
     return content
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's collector: the boxes of a long table live until its end, and it would look at each again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -27,6 +27,7 @@ from contract.reading import Quality, Reading
 MAX_MS = 9_223_372_036_854
 """Times reach this far from 1970 in both directions, ms: InfluxDB holds nanoseconds in 64 bits."""
 
+_DAY_MS = 86_400_000
 MAX_NAME = 200
 """Characters of a name: three of them make a key, and PostgreSQL indexes no key beyond 2704 bytes."""
 
@@ -34,6 +35,9 @@ QUALITY_SUFFIX = "__q"
 """`<point>__q` is the field that holds a quality which is not good."""
 DOUBTFUL_SUFFIX = "__raw"
 """`<point>__raw` is the field that holds the value of a reading which is not good."""
+
+CHECK = "store_check"
+"""Measurement of the figure that is written to see whether the store can be."""
 
 Sample = tuple[int, float]
 """Time in ms since 1970 in UTC, value in the point's unit."""
@@ -43,8 +47,28 @@ class StoreDown(Exception):  # noqa: N818 - a state of the store, named as the d
     """The store cannot be asked now, or not with these settings; the same call may be made again later."""
 
 
+class Breaker:
+    """Spares whoever reads the wait for a store that is known not to answer.
+
+    Attributes:
+        open: Why nothing is read now; empty while the store answers.
+    """
+
+    def __init__(self) -> None:
+        self.open = ""
+
+    def check(self) -> None:
+        """Go on while the store answers.
+
+        Raises:
+            StoreDown: It does not.
+        """
+        if self.open:
+            raise StoreDown(self.open)
+
+
 class FiguresError(ValueError):
-    """Computed figures that the store will not take: an error in the program, not in a reading."""
+    """Computed figures that the store will not take, such as those of a year that its retention policy forgets."""
 
 
 class Stored(NamedTuple):
@@ -120,7 +144,12 @@ class Telemetry(Protocol):
     """The time-series store. Every method may be called from any thread, and raises `StoreDown` when the store cannot be asked.
 
     All times are ms since 1970 in UTC; a range holds its start and not its end.
+
+    Attributes:
+        breaker: Opened by who watches the store; reading then fails at once.
     """
+
+    breaker: Breaker
 
     def write(self, batch: Sequence[Line]) -> list[Refused]:
         """Store readings by the rules at the top of this module.
@@ -136,7 +165,8 @@ class Telemetry(Protocol):
         """Store computed figures (`ledger_hour`, `ledger_day`, `indicator`); the same tags and time again replace field by field.
 
         Raises:
-            FiguresError: A number is not finite, or a name cannot be stored. Nothing is known about the other rows.
+            FiguresError: A number is not finite, or a name cannot be stored: nothing was written. Or the store refused some of them:
+                those of other requests were written.
         """
 
     def forget_figures(self, measurement: str, tags: Mapping[str, str], start: int, end: int) -> bool:
@@ -158,8 +188,10 @@ class Telemetry(Protocol):
     def latest(self, group: str, device_class: str, device: str) -> dict[str, Reading]:
         """The newest reading of each point by time of measurement, good or not."""
 
-    def series(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Reading]:
-        """The readings of one point in [start, end), good or not, oldest first."""
+    def series(
+        self, group: str, device_class: str, device: str, point: str, start: int, end: int, most: int | None = None
+    ) -> list[Reading]:
+        """The readings of one point in [start, end), good or not, oldest first; the first `most` of them where that is given."""
 
     def windows(
         self, group: str, device_class: str, device: str, point: str, start: int, end: int, edges: Sequence[int], aggregate: Aggregate
@@ -202,7 +234,14 @@ class Telemetry(Protocol):
         """
 
     def ping(self) -> None:
-        """Return if the store answers; else raise `StoreDown`."""
+        """Return if the store answers; else raise `StoreDown`. Asked also while `breaker` is open."""
+
+    def try_write(self, at: int) -> None:
+        """Write one figure that takes its own place, once a day anew, and return when it is durable.
+
+        Args:
+            at: ms since 1970 in UTC.
+        """
 
     def close(self) -> None:
         """Give back connections and files; further calls are an error of the caller."""
@@ -256,6 +295,11 @@ def figures_fault(measurement: str, row: Figures) -> str:
 def _names_fault(names: tuple[str, ...]) -> str:
     """Why one of some names of figures cannot be stored; they are of our own and few, and their rows are many."""
     return next(filter(None, map(name_fault, names)), "")
+
+
+def check_figure(at: int) -> Figures:
+    """What `Telemetry.try_write` writes, to the measurement `CHECK`."""
+    return Figures({"by": "service"}, {"written": 1.0}, at - at % _DAY_MS)
 
 
 class Run(NamedTuple):

@@ -18,21 +18,26 @@ import httpx
 import orjson
 
 from cloud.telemetry.base import (
+    CHECK,
     DOUBTFUL_SUFFIX,
     MAX_MS,
     QUALITY_SUFFIX,
     Aggregate,
+    Breaker,
     Figures,
     FiguresError,
     Line,
     Polled,
     Refused,
     Sample,
+    Stored,
     StoreDown,
+    check_figure,
     equal_runs,
     single,
 )
 from cloud.telemetry.line_protocol import LineBuilder, figure_lines
+from cloud.telemetry.refusals import LONGEST_REASON, Answer, reason_of, sift
 from contract.reading import Quality, Reading
 
 _READINGS_PER_REQUEST = 20_000
@@ -44,6 +49,8 @@ _NEWEST_ROWS = 8
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds. A year of one series may take some to read; a host that is not there should be known soon."""
+_SOON = httpx.Timeout(5.0)
+"""Of what is asked to see whether the server is back: who waits longer for one that was away finds out late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class InfluxTelemetry:
 
     def __init__(self, address: InfluxAddress) -> None:
         self._address = address
+        self.breaker = Breaker()
         token = {"Authorization": f"Token {address.password}"} if address.auth == "token" else {}
         basic = httpx.BasicAuth(address.user, address.password) if address.auth == "basic" and address.user else None
         self._http = httpx.Client(base_url=address.url, auth=basic, headers=token, timeout=_TIMEOUT)
@@ -94,9 +102,9 @@ class InfluxTelemetry:
         return refused
 
     def _write(self, batch: Sequence[Line], refused: list[Refused]) -> None:
-        """Write, and halve what is refused: 1.x has stored the good lines of it, 2.x none, and neither names the bad ones.
+        """Write, and let stand alone what is refused: `cloud.telemetry.refusals` says how servers refuse.
 
-        Halves are cut between readings, not lines, so a device's other points are not lost with one refused field.
+        It is looked for among readings, not lines, so a device's other points are not lost with one refused field.
         """
         text, faulty = self._lines.build(batch)
         refused += faulty
@@ -105,19 +113,20 @@ class InfluxTelemetry:
             return
         told = {(line.group, line.device_class, line.reading.device, line.reading.point, line.reading.at) for line, _ in faulty}
         left = [line for line in single(batch) if (*line[:2], line.reading.device, line.reading.point, line.reading.at) not in told]
-        if len(left) == 1:
-            refused.append(Refused(left[0], why))
-            return
-        middle = len(left) // 2
-        self._write(left[:middle], refused)
-        self._write(left[middle:], refused)
+        refused += sift(left, Answer(why, _number_of(text)), self._send)
+
+    def _send(self, batch: Sequence[Stored]) -> Answer:
+        """Write readings of which none is faulty in itself."""
+        text, _ = self._lines.build(batch)
+        return Answer(self._post(text), _number_of(text))
 
     def write_figures(self, measurement: str, rows: Iterable[Figures]) -> None:
         """See `Telemetry.write_figures`."""
         lines = figure_lines(measurement, rows)
-        for start in range(0, len(lines), _FIGURES_PER_REQUEST):
-            if why := self._post("\n".join(lines[start : start + _FIGURES_PER_REQUEST])):
-                raise FiguresError(f"{measurement}: {why}")
+        requests = ("\n".join(lines[start : start + _FIGURES_PER_REQUEST]) for start in range(0, len(lines), _FIGURES_PER_REQUEST))
+        refused = [why for request in requests if (why := self._post(request))]
+        if refused:
+            raise FiguresError(f"{measurement}: {refused[0][:LONGEST_REASON]}")
 
     def forget_figures(self, measurement: str, tags: Mapping[str, str], start: int, end: int) -> bool:
         """See `Telemetry.forget_figures`. 3.x documents no DELETE in InfluxQL."""
@@ -146,11 +155,14 @@ class InfluxTelemetry:
         points = set(map(_point, newest))
         return {point: _newest(device, point, newest) for point in points}
 
-    def series(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Reading]:
+    def series(
+        self, group: str, device_class: str, device: str, point: str, start: int, end: int, most: int | None = None
+    ) -> list[Reading]:
         """See `Telemetry.series`."""
         columns = f"{_name(point)} AS good, {_name(point + QUALITY_SUFFIX)} AS quality, {_name(point + DOUBTFUL_SUFFIX)} AS doubtful"
         source = f"FROM {_name(device_class)} WHERE {_device(group, device)}"
-        rows = self._query(f"SELECT {columns} {source} AND {_range(start, end)}")
+        limit = "" if most is None else f" LIMIT {most}"
+        rows = self._query(f"SELECT {columns} {source} AND {_range(start, end)}{limit}")
         return [
             Reading(device, point, float(row["good"]), row["time"])
             if "good" in row
@@ -223,20 +235,26 @@ class InfluxTelemetry:
 
     def ping(self) -> None:
         """See `Telemetry.ping`."""
-        self._ask("GET", "/ping")
+        self._ask("GET", "/ping", patience=_SOON)
+
+    def try_write(self, at: int) -> None:
+        """See `Telemetry.try_write`."""
+        if why := self._post("\n".join(figure_lines(CHECK, [check_figure(at)])), patience=_SOON):
+            raise StoreDown(f"{self._address.url}: {why[:LONGEST_REASON]}")
 
     def close(self) -> None:
         """See `Telemetry.close`."""
         self._http.close()
 
-    def _post(self, text: str) -> str:
+    def _post(self, text: str, *, patience: httpx.Timeout = _TIMEOUT) -> str:
         """Write lines; why they are refused, or empty."""
         self._prepare()
-        answer = self._ask("POST", "/write", {"db": self._address.database, "precision": "ms"}, content=text.encode())
-        return answer.text.strip()[:500] or f"HTTP {answer.status_code}" if answer.is_error else ""
+        answer = self._ask("POST", "/write", {"db": self._address.database, "precision": "ms"}, content=text.encode(), patience=patience)
+        return reason_of(answer.text) or f"HTTP {answer.status_code}" if answer.is_error else ""
 
     def _query(self, statement: str, *, changes: bool = False) -> list[dict[str, Any]]:
         """The rows of a statement's only series, without absent values; GET is refused where a statement changes something."""
+        self.breaker.check()
         self._prepare()
         parameters = {"db": self._address.database, "epoch": "ms"}
         if len(quote(statement)) <= _LONGEST_GET and not changes:
@@ -261,6 +279,7 @@ class InfluxTelemetry:
         *,
         content: bytes | None = None,
         data: dict[str, str] | None = None,
+        patience: httpx.Timeout = _TIMEOUT,
     ) -> httpx.Response:
         """An answer that is either a success or a refusal of the very content.
 
@@ -268,7 +287,7 @@ class InfluxTelemetry:
             StoreDown: No answer, or one about the server, its database or the right to enter.
         """
         try:
-            answer = self._http.request(method, path, params=parameters, content=content, data=data)
+            answer = self._http.request(method, path, params=parameters, content=content, data=data, timeout=patience)
         except httpx.HTTPError as error:
             raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
         if answer.is_success or answer.status_code in _REFUSED:
@@ -292,6 +311,11 @@ class InfluxTelemetry:
                     raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
                 # A user without the right is no fault if the database is there; if not, the next call says so.
             self._prepared = True
+
+
+def _number_of(text: str) -> int:
+    """How many lines a request has."""
+    return text.count("\n") + 1
 
 
 def _newest(device: str, point: str, newest: dict[str, Sample]) -> Reading:

@@ -1,24 +1,28 @@
 """The time-series store in one SQLite file, for demonstrations and small sites.
 
 A batch is one transaction with `synchronous = FULL`: ingest acknowledges what this returned from, and the gateway then
-forgets it, so a power cut may not undo it. One connection writes behind a lock; each thread reads through its own, and WAL
-lets it read while another writes.
+forgets it, so a power cut may not undo it. One connection writes behind a lock; a few others read, each for one thread at a
+time, and WAL lets them read while that one writes.
 """
 
 from __future__ import annotations
 
 import json
+import queue
+import shutil
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from math import isfinite
 from pathlib import Path
-from threading import Lock, local
+from threading import Lock
 from typing import Any
 
 from cloud.telemetry.base import (
+    CHECK,
     MAX_MS,
     Aggregate,
+    Breaker,
     Figures,
     FiguresError,
     Line,
@@ -27,6 +31,7 @@ from cloud.telemetry.base import (
     Sample,
     Stored,
     StoreDown,
+    check_figure,
     equal_runs,
     figures_fault,
     series_fault,
@@ -38,9 +43,16 @@ from contract.reading import Quality, Reading
 _WAIT_S = 30.0
 """How long a statement waits for another process that writes."""
 
+MOST_READERS = 8
+"""Connections that read: each holds two or three descriptors and its cache, and a thread more waits for one."""
 _CACHE_KIB = 65_536
 _CHECKPOINT_PAGES = 16_384
 """64 MiB each: live readings of many series touch many pages, which SQLite's defaults (2 and 4 MiB) would write again and again."""
+
+_PAGE_BYTES = 4096
+_LEAST_PAGES = 1000
+"""SQLite's default."""
+_PART_OF_VOLUME = 64
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS series(
@@ -101,6 +113,11 @@ _Row = tuple[int, int, float | None, int, str | None]
 """Series, time, value, quality, reason."""
 
 
+def checkpoint_pages(volume: int) -> int:
+    """How many pages the log may have before they are written to their places: 64 MiB, on a small volume (bytes) a 64th of it."""
+    return max(min(_CHECKPOINT_PAGES, volume // _PART_OF_VOLUME // _PAGE_BYTES), _LEAST_PAGES)
+
+
 class SqliteTelemetry:
     """The store in the file at `path`; the file and its folder are made if missing.
 
@@ -110,9 +127,13 @@ class SqliteTelemetry:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.breaker = Breaker()
         self._lock = Lock()
-        self._own = local()
         self._all: list[sqlite3.Connection] = []
+        self._readers: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
+        """Those that nobody reads through; None stands for one that was never needed. The last given back is taken first."""
+        for _ in range(MOST_READERS):
+            self._readers.put(None)
         self._points: dict[tuple[str, ...], dict[str, int]] = {}
         """Ids of series by (group, class, device) and point."""
         try:
@@ -124,7 +145,9 @@ class SqliteTelemetry:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
             self._writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-            self._writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            pages = checkpoint_pages(shutil.disk_usage(path.parent).total)
+            self._writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+            self._writer.execute(f"PRAGMA journal_size_limit = {pages * _PAGE_BYTES}")
             self._writer.executescript(_SCHEMA)
 
     def _connect(self) -> sqlite3.Connection:
@@ -135,11 +158,22 @@ class SqliteTelemetry:
         return connection
 
     def _read(self, sql: str, parameters: Sequence[object]) -> list[Any]:
-        if not hasattr(self._own, "connection"):
-            self._own.connection = self._connect()
-        with _telling(self._path):
-            rows: list[Any] = self._own.connection.execute(sql, parameters).fetchall()
+        self.breaker.check()
+        with self._reader() as connection, _telling(self._path):
+            rows: list[Any] = connection.execute(sql, parameters).fetchall()
         return rows
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._readers.get(timeout=_WAIT_S)
+        except queue.Empty:
+            raise StoreDown(f"{self._path}: {MOST_READERS} others read at once, and none came to an end in {_WAIT_S:.0f} s") from None
+        try:
+            connection = connection or self._connect()
+            yield connection
+        finally:
+            self._readers.put(connection)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -225,10 +259,12 @@ class SqliteTelemetry:
         rows = self._read(_LATEST, (group, device_class, device))
         return {point: Reading(device, point, value, at, Quality(quality), why or "") for point, at, value, quality, why in rows}
 
-    def series(self, group: str, device_class: str, device: str, point: str, start: int, end: int) -> list[Reading]:
+    def series(
+        self, group: str, device_class: str, device: str, point: str, start: int, end: int, most: int | None = None
+    ) -> list[Reading]:
         """See `Telemetry.series`."""
-        sql = f"SELECT ts, value, quality, reason FROM reading WHERE series = {_ID} AND ts >= ? AND ts < ? ORDER BY ts"  # noqa: S608
-        rows = self._read(sql, (group, device_class, device, point, start, end))
+        sql = f"SELECT ts, value, quality, reason FROM reading WHERE series = {_ID} AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?"  # noqa: S608
+        rows = self._read(sql, (group, device_class, device, point, start, end, -1 if most is None else most))
         return [Reading(device, point, value, at, Quality(quality), why or "") for at, value, quality, why in rows]
 
     def windows(
@@ -285,7 +321,12 @@ class SqliteTelemetry:
 
     def ping(self) -> None:
         """See `Telemetry.ping`."""
-        self._read("SELECT count(*) FROM sqlite_schema", ())
+        with _telling(self._path), closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=_WAIT_S)) as own:
+            own.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # not one of the readers, who may all be busy
+
+    def try_write(self, at: int) -> None:
+        """See `Telemetry.try_write`."""
+        self.write_figures(CHECK, [check_figure(at)])
 
     def close(self) -> None:
         """See `Telemetry.close`."""

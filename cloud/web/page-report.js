@@ -1,15 +1,17 @@
-// The form that makes a report: the file that the interface answers, or its reason why there is none.
+// The form that has a report made: how it stands, then the file, or the reason why there is none.
 
 import { KEY, say } from "./texts.js";
 
+const LOOK_EVERY = 1000;
+const FULL = 503;
 const form = document.getElementById("report");
 const said = form.querySelector("output");
 
-async function ask(path) {
-  const answer = await fetch(path);
+async function ask(path, options) {
+  const answer = await fetch(path, options);
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw new Error(problem.detail ?? `${answer.status}`);
+  throw new Error(answer.status === FULL ? say("report.full") : (problem.detail ?? `${answer.status}`));
 }
 
 const choose = (name, choices) => form[name].replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
@@ -35,12 +37,27 @@ function save(content, name) {
   URL.revokeObjectURL(link.href);
 }
 
+const underWay = (job) => (job.place ? say("report.waiting", { place: job.place }) : say(`report.step.${job.step ?? "start"}`));
+
+/** Has a report made, says how it stands, and returns where its file is. */
+async function made(path) {
+  const asked = await ask(path, { method: "POST" });
+  const state = asked.headers.get("Location");
+  let job = await asked.json();
+  while (!job.path) {
+    if (job.state === "failed") throw new Error(say(`report.failed.${job.code}`, {}, job.detail));
+    said.textContent = underWay(job);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    job = await (await ask(state)).json();
+  }
+  return job.path;
+}
+
 async function make() {
   const wanted = new URLSearchParams(form.period.value);
   for (const name of ["year", "scope", "format"]) wanted.set(name, form[name].value);
   wanted.set("lang", KEY);
-  said.textContent = say("making_report");
-  const answer = await ask(`/api/v1/reports/targets?${wanted}`);
+  const answer = await ask(await made(`/api/v1/reports/targets?${wanted}`));
   const name = answer.headers.get("Content-Disposition").match(/filename="(.+)"/)[1];
   save(await answer.blob(), name);
   said.textContent = name;

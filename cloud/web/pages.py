@@ -7,17 +7,15 @@ import secrets
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from cloud.api.auth import COOKIE, WALL, who
+from cloud.api.auth import COOKIE, LOGOUT, WALL, logged_in, who
 from cloud.api.context import Here
 from cloud.api.problems import not_found
-from cloud.registry import tokens
 from cloud.registry.tokens import Principal, Role
 from cloud.texts import Language, catalogue
 
@@ -26,6 +24,8 @@ LANGUAGE_COOKIE = "jieyue_lang"
 SESSION_SECONDS = 12 * 3600
 """A shift; a token that is revoked ends its session at once."""
 _FORM_BYTES = 4096
+_OWN_SITE = frozenset({"same-origin", "none"})
+"""What Sec-Fetch-Site says of our own pages, and of an address that a person typed."""
 _YEAR_SECONDS = 366 * 24 * 3600
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 _ECHARTS = "echarts-6.1.0.min.js"
@@ -89,11 +89,28 @@ def login_form(request: Request) -> HTMLResponse:
     return _page(request, "login.html")
 
 
-@router.post("/login")
+def _own_form(request: Request) -> None:
+    """Go on only with a form of our own pages: the browser says where it came from (Fetch Metadata, else RFC 6454).
+
+    A program that says neither is no browser, so nobody can be led into it.
+
+    Raises:
+        HTTPException: 403, another site sent it.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    own = site in _OWN_SITE if site is not None else origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if not own:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "expected a form of this service's own pages; another site sent this one")
+
+
+OwnForm = Depends(_own_form)
+
+
+@router.post("/login", dependencies=[OwnForm])
 async def login(here: Here, request: Request) -> Response:
     """Start a session with a valid token."""
     given = await _token(request)
-    found = await run_in_threadpool(tokens.find, here.engine, given)
+    found = await logged_in(here, request, given)
     if found is None:
         return _page(request, "login.html", HTTPStatus.UNAUTHORIZED, "wrong_token")
     return _session(request, WALL if found.role is Role.WALL else "/", given, found)
@@ -117,11 +134,11 @@ async def _token(request: Request) -> str:
     return parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
 
 
-@router.post("/logout")
-def logout() -> RedirectResponse:
-    """End the session of this browser."""
+@router.post(LOGOUT, dependencies=[OwnForm])
+def logout(request: Request) -> RedirectResponse:
+    """End the session of this browser, that of a wall too."""
     answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer
 
 

@@ -5,11 +5,11 @@ export const SHAPES = { ok: "●", info: "◇", warning: "▲", alarm: "■", of
 export const SEVERITY = { critical: "alarm", warning: "warning", info: "info" };
 const WORST = ["critical", "warning", "info"];
 
-/** What is open, the worst first; of two that are as bad, the newer one. */
+/** What is open, the worst first; of two that are as bad, the newer one. What another alert explains comes after the rest. */
 export const openAlerts = (alerts) =>
   alerts
     .filter(({ state: phase }) => phase !== "resolved")
-    .sort((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || b.fired_at.localeCompare(a.fired_at));
+    .sort((a, b) => !!a.inhibited_by - !!b.inhibited_by || WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || b.fired_at.localeCompare(a.fired_at));
 
 /** An element with class, attributes and children (elements or texts). */
 export function make(name, kind = "", attributes = {}, ...children) {

@@ -122,18 +122,17 @@ function buildAlert() {
 
 const MOST = 6; // alerts that are tried; those that do not fit are counted
 
-export function drawAlerts({ alerts }, now) {
+export function drawAlerts({ alerts, alert_counts: counts }, now) {
   const open = openAlerts(alerts);
   const body = document.querySelector("#alerts .body");
   let fit = Math.min(open.length, MOST);
-  do drawList(body, open, fit, now);
+  do drawList(body, open, fit, counts.open - fit, now);
   while (body.scrollHeight > body.clientHeight && --fit > 0);
-  const waiting = open.filter(({ state: phase }) => phase === "firing").length;
-  put(document.querySelector("#alerts .note"), open.length ? say("wall.not_acknowledged", { n: waiting }) : "");
+  put(document.querySelector("#alerts .note"), open.length ? say("wall.not_acknowledged", { n: counts.firing }) : "");
 }
 
-function drawList(body, open, fit, now) {
-  const more = open.length > fit ? [{ id: "more", number: open.length - fit }] : [];
+function drawList(body, open, fit, rest, now) {
+  const more = rest > 0 ? [{ id: "more", number: rest }] : [];
   const shown = open.length ? [...open.slice(0, fit), ...more] : [{ id: "none" }];
   const built = rows(body, shown, (item) => (item.id === "none" ? buildNone() : item.id === "more" ? { element: make("p", "more") } : buildAlert()));
   shown.forEach((alert, index) => {
@@ -145,13 +144,14 @@ function drawList(body, open, fit, now) {
 
 function drawAlert(row, alert, now) {
   const told = alert.nobody_told ? say("wall.nobody_told") : "";
+  const explained = alert.inhibited_by ? say("wall.inhibited", { by: alert.inhibited_by.title[KEY] }) : "";
   const seen = alert.state === "acknowledged" ? say("wall.acknowledged") : "";
   mark(row.element, "class", `alert ${alert.severity}`);
   mark(row.element, "data-alert", alert.id);
   state(row.shape, SEVERITY[alert.severity]);
   put(row.what, alert.title[KEY]);
   put(row.at, alertTime(Date.parse(alert.fired_at), now));
-  put(row.whom, [alert.subject_name[KEY], seen, told].filter(Boolean).join(" · "));
+  put(row.whom, [alert.subject_name[KEY], explained, seen, told].filter(Boolean).join(" · "));
 }
 
 const alertTime = (at, now) => (now - at < 86400000 ? clock(at) : age(new Date(at).toISOString(), now));

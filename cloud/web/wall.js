@@ -16,7 +16,7 @@ const PANELS = [
   [drawLoad, ["load"]],
   [drawZones, ["zones", "alerts"]],
   [drawLifts, ["lifts"]],
-  [drawAlerts, ["alerts"]],
+  [drawAlerts, ["alerts", "alert_counts"]],
   [drawMap, ["vehicles", "map", "alerts"]],
 ];
 const wall = { draws: 0, state: null };
@@ -38,6 +38,10 @@ function fit() {
 
 function merge(change) {
   const next = { ...wall.state, ...change };
+  if ("alerts" in change) {
+    const known = new Map([...wall.state.alerts, ...change.alerts].map((alert) => [alert.id, alert]));
+    next.alerts = change.alert_order.map((id) => known.get(id));
+  }
   for (const section of BY_ID.filter((name) => name in change)) {
     const changed = new Map(change[section].map((item) => [item.id, item]));
     next[section] = wall.state[section].map((item) => changed.get(item.id) ?? item);

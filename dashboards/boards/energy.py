@@ -8,7 +8,8 @@ from dashboards.panels import Column, Size, bar_chart, names, table, target, tim
 from dashboards.words import Json, Words
 
 _SCOPE = "\"scope\" = '${scope}'"
-_METERS = queries.chosen("meter", "meter")
+_METERS = f"{queries.chosen('meter', 'meter')} AND \"energy\" = 'electricity'"
+"""The ledger holds the meters of all energies, and all of the variable's values mean just any meter."""
 _YEAR = "400d"
 """This month and the same one a year ago."""
 
@@ -68,14 +69,7 @@ def _electricity(words: Words, meters: dict[str, str]) -> list[Json]:
             value=words("electricity"),
             month=True,
         ),
-        timeseries(
-            words("hours"),
-            [target(queries.hours(_METERS), alias="$tag_meter")],
-            Size(12, 8, "48h"),
-            names(meters),
-            unit="kwatth",
-            bars=True,
-        ),
+        tiles.hourly(words, words("hours"), queries.hours(_METERS), Size(12, 8, "48h"), names(meters), unit="kwatth"),
         bar_chart(
             words("totals"),
             queries.totals(_METERS),

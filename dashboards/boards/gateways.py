@@ -8,10 +8,21 @@ from dashboards.panels import ALARM, TEXT, WARNING, Column, Size, names, table, 
 from dashboards.words import Json, Words
 
 _CHOSEN = queries.chosen("device", "gateway")
-_HEALTH = ("outbox_depth", "outbox_oldest_age", "outbox_bytes", "outbox_undated", "outbox_lost", "bus_faults")
+_HEALTH = (
+    "outbox_depth",
+    "outbox_oldest_age",
+    "outbox_bytes",
+    "outbox_undated",
+    "outbox_lost",
+    "outbox_refuses",
+    "outbox_set_aside",
+    "bus_faults",
+)
 _LIMITS = {
     "outbox_oldest_age": [(0.0, TEXT), (300.0, WARNING), (3600.0, ALARM)],
     "outbox_lost": [(0.0, TEXT), (1.0, ALARM)],
+    "outbox_refuses": [(0.0, TEXT), (1.0, ALARM)],
+    "outbox_set_aside": [(0.0, TEXT), (1.0, WARNING)],
     "outbox_undated": [(0.0, TEXT), (1.0, WARNING)],
 }
 

@@ -73,5 +73,5 @@ def _rooms(words: Words) -> Json:
 
 
 def _stops(words: Words) -> Json:
-    curve = target(queries.counted("elevator", "stops"), alias="$tag_device")
-    return timeseries(words("stops"), [curve], Size(8, 8), names(words.device_names("elevator")), bars=True)
+    overrides = names(words.device_names("elevator"))
+    return tiles.hourly(words, words("stops"), queries.counted("elevator", "stops"), Size(8, 8), overrides, alias="$tag_device")

@@ -7,7 +7,8 @@ from dashboards.board import Board, choice
 from dashboards.panels import Column, Size, bar_chart, names, table, target, timeseries
 from dashboards.words import Json, Words
 
-_METERS = queries.chosen("meter", "meter")
+_METERS = f"{queries.chosen('meter', 'meter')} AND \"energy\" = 'water'"
+"""The ledger holds the meters of all energies, and all of the variable's values mean just any meter."""
 _DISTRICT = "\"scope\" = 'district'"
 
 
@@ -34,14 +35,7 @@ def board(words: Words) -> Board:
                 value=words("class.water"),
                 month=True,
             ),
-            timeseries(
-                words("water_hours"),
-                [target(queries.hours(_METERS), alias="$tag_meter")],
-                Size(12, 8, "48h"),
-                names(meters),
-                unit="m3",
-                bars=True,
-            ),
+            tiles.hourly(words, words("water_hours"), queries.hours(_METERS), Size(12, 8, "48h"), names(meters), unit="m3"),
             bar_chart(
                 words("totals"),
                 queries.totals(_METERS),

@@ -47,6 +47,8 @@ class Line:
     password: str | None = field(default=None, repr=False)
     folder: Path | None = None
     """Where a driver may keep what it must know after a restart."""
+    lost: Callable[[Row, str], Awaitable[None]] | None = None
+    """Told of a row that was polled and cannot be kept, with the reason; where there is nobody to tell, it is a fault of the bus."""
 
 
 QUIET = 60.0

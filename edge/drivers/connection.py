@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
+import termios
 import time
 from typing import cast
 
@@ -117,7 +119,8 @@ class SerialConnection(Connection):
         self.lost = True
         if self._port.is_open:
             self._loop.remove_reader(self._port.fileno())
-            self._port.close()
+            with contextlib.suppress(OSError):  # of an adapter that was pulled out
+                self._port.close()
 
     def _broken(self) -> None:
         self.close()
@@ -142,7 +145,7 @@ async def _tcp(bus: Bus, within: float) -> Connection:
         raise NoLineError(f"{where}: no answer in {within:g} s") from error
     except ConnectionRefusedError as error:
         raise NoLineError(f"{where}: refused, nothing listens there") from error
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:  # a name with a part that no resolver can be asked for is the second
         raise NoLineError(f"{where}: unknown host") from error
     except OSError as error:
         raise NoLineError(f"{where}: {error.strerror or error}") from error
@@ -154,8 +157,8 @@ def _serial(bus: Bus) -> Connection:
     try:
         # without a time-out a read that gives nothing is a port that is gone
         port = serial.Serial(bus.serial_port, baudrate=bus.baud, parity=bus.parity, stopbits=bus.stop_bits, exclusive=True)
-    except (OSError, ValueError) as error:  # pyserial's own error is an OSError
-        number = error.errno if isinstance(error, OSError) else None
+    except (OSError, ValueError, termios.error) as error:  # pyserial's own error is an OSError; an adapter pulled out meanwhile is neither
+        number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
         if number == errno.EAGAIN:
             raise NoLineError(f"{where}: another program has it open") from error
         if number == errno.EACCES:

@@ -103,13 +103,22 @@ def _object(pairs: Iterable[tuple[str, object]], into: dict[str, object] | None 
     found: dict[str, object] = {} if into is None else into
     for key, value in pairs:
         earlier = found.setdefault(key, value)
-        if earlier is value or earlier == value:
+        if earlier is value or _same(earlier, value):
             continue
         if isinstance(earlier, dict) and isinstance(value, dict):
             _object(value.items(), earlier)
         else:
             found[key] = f"twice: {earlier!r:.40} and {value!r:.40}"
     return found
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values say the same; 0 and false do not, though Python finds them equal."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=str, strict=False)

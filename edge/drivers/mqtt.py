@@ -11,11 +11,13 @@ import aiomqtt
 import structlog
 
 from contract.lifecycle import heed_cancellation
-from contract.reaching import why
+from contract.logs import Seldom
+from contract.reaching import Takeovers, why
 from contract.reading import Row
 from edge.drivers import payloads
 from edge.drivers.audience import Audience
-from edge.drivers.base import Line, Sparing, driver
+from edge.drivers.base import QUIET, Line, Sparing, driver
+from protocols.mqtt_client import MqttClient
 
 log = structlog.get_logger()
 
@@ -54,40 +56,52 @@ class Mqtt:
         self._line = line
         self._audience = Audience(line.devices)
         self._sparing = Sparing(line.count)
+        self._client_id = f"{line.bus.gateway}-{line.bus.id}"
+        self._takeovers, self._accepted = Takeovers(self._client_id), False
+        self._seldom = Seldom(QUIET)
 
     async def run(self) -> None:
         """Hold sessions until cancelled; wait a little longer after each failure."""
         wait = _FIRST_WAIT
         while True:
             started = time.monotonic()
+            self._accepted = False
             try:
                 await self._session()
-            except (aiomqtt.MqttError, OSError) as error:
-                self._sparing("broker", "no session")
-                bus = self._line.bus
-                log.warning("bus lost", bus=bus.id, reason=why(error, bus.host, bus.port))
+            except (aiomqtt.MqttError, OSError, UnicodeError) as error:
+                self._lost(error, time.monotonic() - started)
             except sqlite3.Error as error:
                 # Nothing was acknowledged, so the next session brings it again.
                 self._sparing("outbox", "refused the rows")
-                log.warning("not committed", bus=self._line.bus.id, reason=str(error))
+                if self._seldom.news("not committed"):
+                    log.warning("not committed", bus=self._line.bus.id, reason=str(error))
             heed_cancellation()
             wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
             await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
 
+    def _lost(self, error: Exception, seconds: float) -> None:
+        """Say why a session ended or never began; the same reason once a minute."""
+        self._sparing("broker", "no session")
+        bus = self._line.bus
+        reason = why(error, bus.host, bus.port, taken=self._accepted) + self._takeovers.ended(seconds, accepted=self._accepted)
+        if self._seldom.news(reason):
+            log.warning("bus lost", bus=bus.id, reason=reason)
+
     async def _session(self) -> None:
         bus = self._line.bus
-        client = aiomqtt.Client(
+        client = MqttClient(
             bus.host,
             bus.port,
             username=self._line.user or None,
             password=self._line.password,
-            identifier=f"{bus.gateway}-{bus.id}",
+            identifier=self._client_id,
             clean_session=False,
             keepalive=15,
             timeout=10,
         )
         acknowledge = ManualAck(client)
         async with client:
+            self._accepted = True
             if self._audience.filters:
                 await client.subscribe([(topic, _QOS) for topic in self._audience.filters])
             log.info("bus online", bus=bus.id, topics=len(self._audience.filters))

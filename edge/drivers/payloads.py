@@ -24,7 +24,8 @@ _MILLISECONDS_ABOVE = 1e11
 _TIMES = range(4_102_444_800_000)
 """Ms from 1970 to 2099, beyond which a number is no time."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_TIME_OF_DAY = re.compile(r"\D\d\d:?\d\d", re.ASCII)
+_DAY_AND_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d[Tt ]\d\d:?\d\d", re.ASCII)
+"""How a written time begins; behind a day alone, what looks like a time of day is the offset of its zone."""
 _SHOWN = 40
 """Characters of a strange value or name that a reason shows."""
 
@@ -220,7 +221,7 @@ def _parsed(text: str, stated: MessageTime) -> datetime | None:
     if stated.format == "YYMMDDhhmmss":
         naive = time_of(text, zone_hours=0)
         return None if naive is None else datetime.fromtimestamp(naive / 1000, UTC).replace(tzinfo=None)
-    return datetime.fromisoformat(text) if _TIME_OF_DAY.search(text) else None
+    return datetime.fromisoformat(text.upper()) if _DAY_AND_TIME.match(text) else None
 
 
 def _positions(result: Heard, device: Device, document: object, received: int) -> None:

@@ -5,39 +5,69 @@ from __future__ import annotations
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
+from typing import TypeVar
 
 import structlog
 
 from contract import sparkplug
-from edge.outbox.outbox import Kept, Outbox, never_thinned
+from edge.outbox.outbox import Outbox, never_thinned
+from edge.outbox.rows import DamagedError, Kept, Stored, count_lost, full, insert, select
 
 log = structlog.get_logger()
+T = TypeVar("T")
 HOUR = 3_600_000
 DAY = 24 * HOUR
 THINNED = 15 * 60_000
 """Gauges that cannot be sent for a day are thinned to one row in this time (ms)."""
 _PAGE = 2000
+_MOST_ROOM = 64
+"""How often room is made for one piece of work."""
+_HARDLY_ANY = 16
+"""Pages of the log that are not worth another attempt."""
 _PACKS_AT_ONCE = 24
+_DROP_PACKS = "DELETE FROM pack WHERE first_seq IN (SELECT first_seq FROM pack ORDER BY last_at LIMIT ?)"
+_DROP_ROWS = "DELETE FROM row WHERE seq IN (SELECT seq FROM row WHERE acknowledged = 1 ORDER BY at LIMIT ?)"
+_THINNING = (
+    "SELECT seq, device, boot, at / ?, keep = 0 AND {old} FROM row NOT INDEXED WHERE acknowledged = 0 AND seq > ? ORDER BY seq LIMIT ?"
+)
+"""The next rows, what they are thinned by, and whether they are thinned at all."""
+_OLD = "boot IS NULL AND at < ?"
+_OLD_IN_BOOT = "? AND (boot IS NOT ? OR at < ?)"
+MOST_FIRSTS = 100_000
+"""Rows that stayed, which are remembered while others are looked at: some 20 MB."""
+Condition = tuple[str, tuple[object, ...]]
+"""In SQL, and its parameters."""
 _HEAD = struct.Struct(">qqHI")
 _GONE_FIRST = 0.9
 """Share of the limit down to which room is made."""
 
 
-def tidy(outbox: Outbox, now: int, retain_days: float, max_bytes: int) -> None:
+def tidy(outbox: Outbox, now: int, retain_days: float, max_bytes: int, *, boot: str | None = None) -> None:
     """Pack, forget what is older than its time, and make room if there is too little.
 
     Args:
         outbox: What to tidy.
-        now: ms since 1970.
+        now: ms since 1970; while the clock is not yet set, ms since the boot.
         retain_days: How long acknowledged rows are kept; the sub-metering guide asks 30 days.
         max_bytes: What the outbox may use.
+        boot: Given while the clock is not yet set: how old a row of another boot is, and one with a date, is not known then. Nothing is
+            packed or forgotten, and such a row counts as older than a day once the boot itself is.
     """
-    pack(outbox, now // HOUR * HOUR)
+    if boot is not None:
+        _make_room(outbox, (_OLD_IN_BOOT, (now >= DAY, boot, now - DAY)), max_bytes)
+        return
+    with_room(outbox, partial(_forget, outbox, now - int(retain_days * DAY)))
+    with_room(outbox, partial(pack, outbox, now // HOUR * HOUR))
+    _forget(outbox, now - int(retain_days * DAY))
+    _make_room(outbox, (_OLD, (now - DAY,)), max_bytes)
+
+
+def _forget(outbox: Outbox, before: int) -> None:
     with outbox.transaction() as db:
-        db.execute("DELETE FROM pack WHERE last_at < ?", (now - int(retain_days * DAY),))
-    _make_room(outbox, now, max_bytes)
+        db.execute("DELETE FROM pack WHERE last_at < ?", (before,))
 
 
 def pack(outbox: Outbox, before: int) -> int:
@@ -45,11 +75,9 @@ def pack(outbox: Outbox, before: int) -> int:
     total = 0
     while True:
         with outbox.transaction() as db:
-            found = db.execute(
-                "SELECT seq, device, at, body FROM row WHERE acknowledged = 1 AND at < ? ORDER BY at, seq LIMIT ?", (before, _PAGE)
-            ).fetchall()
-            for _, rows in groupby((Kept(*row) for row in found), key=lambda r: r.at // HOUR):
-                _write_pack(db, list(rows))
+            found = select(db, "acknowledged = 1 AND at < ? ORDER BY at, seq LIMIT ?", (before, _PAGE))
+            for _, rows in groupby(found, key=lambda r: r.at // HOUR):
+                _write_pack(db, [row.kept for row in rows])
         total += len(found)
         if len(found) < _PAGE:
             return total
@@ -67,8 +95,15 @@ def _write_pack(db: sqlite3.Connection, rows: list[Kept]) -> None:
 
 
 def unpack(body: bytes) -> Iterator[Kept]:
-    """The rows of a pack."""
-    data = zlib.decompress(body)
+    """The rows of a pack.
+
+    Raises:
+        DamagedError: It is not what was packed; zlib has a check of its own.
+    """
+    try:
+        data = zlib.decompress(body)
+    except (zlib.error, TypeError) as error:
+        raise DamagedError(f"a pack is damaged: {error}") from error
     at = 0
     while at < len(data):
         seq, measured, name_length, length = _HEAD.unpack_from(data, at)
@@ -92,10 +127,10 @@ def recall(outbox: Outbox, start: int, end: int) -> int:
             found = db.execute("SELECT body FROM pack WHERE first_seq = ?", (first_seq,)).fetchone()
             if found is None:
                 continue  # forgotten meanwhile, its days were over
-            rows = [(r.seq, r.device, r.at, _keep(r.body), int(not start <= r.at < end), r.body) for r in unpack(found[0])]
-            db.executemany("INSERT INTO row (seq, device, at, keep, acknowledged, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
+            rows = [Stored(r.seq, r.device, r.at, _keep(r.body), int(not start <= r.at < end), None, r.body) for r in unpack(found[0])]
+            insert(db, rows)
             db.execute("DELETE FROM pack WHERE first_seq = ?", (first_seq,))
-        number += sum(not acknowledged for *_, acknowledged, _ in rows)
+        number += sum(not row.acknowledged for row in rows)
     return number
 
 
@@ -105,17 +140,15 @@ def _keep(body: bytes) -> int:
     return never_thinned([m.name for m in metrics if m.HasField("double_value")], texts=any(m.HasField("string_value") for m in metrics))
 
 
-def _make_room(outbox: Outbox, now: int, max_bytes: int) -> None:
-    """Packed acknowledged rows go first, then old gauges are thinned, then gauges are no longer taken."""
-    while outbox.used_bytes() > max_bytes:
-        with outbox.transaction() as db:
-            gone = db.execute(
-                "DELETE FROM pack WHERE first_seq IN (SELECT first_seq FROM pack ORDER BY last_at LIMIT ?)", (_PACKS_AT_ONCE,)
-            ).rowcount
-        if not gone:
-            break
+def _make_room(outbox: Outbox, old: Condition, max_bytes: int) -> None:
+    """What the cloud has goes first, packed and then not, then old gauges are thinned, then gauges are no longer taken."""
+    for statement, most in ((_DROP_PACKS, _PACKS_AT_ONCE), (_DROP_ROWS, _PAGE)):
+        gone = 1
+        while gone and outbox.used_bytes() > max_bytes:
+            with outbox.transaction() as db:
+                gone = db.execute(statement, (most,)).rowcount
     if outbox.used_bytes() > max_bytes:
-        thinned = _thin(outbox, now - DAY)
+        thinned = _thin(outbox, old)
         if thinned:
             log.error("outbox full: gauges thinned", rows=thinned)
     full = outbox.used_bytes() > max_bytes * (_GONE_FIRST if outbox.full else 1.0)
@@ -124,62 +157,65 @@ def _make_room(outbox: Outbox, now: int, max_bytes: int) -> None:
     outbox.full = full
 
 
-def _thin(outbox: Outbox, before: int) -> int:
-    """Keep the first row of gauges of each device and quarter of an hour; the others are lost, and counted."""
-    with outbox.transaction() as db:
-        found = db.execute(
-            "SELECT seq, body FROM row AS r WHERE acknowledged = 0 AND boot IS NULL AND keep = 0 AND at < ? AND seq NOT IN ("
-            " SELECT min(seq) FROM row WHERE acknowledged = 0 AND boot IS NULL AND keep = 0 AND at < ? GROUP BY device, at / ?)",
-            (before, before, THINNED),
-        ).fetchall()
-        outbox.count_lost(sum(len(sparkplug.decode(body).metrics) for _, body in found))
-        db.executemany("DELETE FROM row WHERE seq = ?", [(seq,) for seq, _ in found])
-    return len(found)
+def with_room(outbox: Outbox, work: Callable[[], T]) -> T:
+    """What `work` gives, which uses the outbox and is tried again as long as a full disk can be given room.
 
-
-def date(outbox: Outbox, boot: str, offset: int) -> int:
-    """Give rows of this boot their time, now that the clock is set: `offset` (ms) is added; returns how many.
-
-    What a device dated itself has its time already; only when it was taken over is now known.
+    Raises:
+        sqlite3.Error: The disk is full of what may not go, or refuses for another reason.
     """
-    with outbox.transaction() as db:
-        found = db.execute("SELECT seq, at, body FROM row WHERE boot = ?", (boot,)).fetchall()
-        rows = []
-        for seq, at, body in found:
-            payload = sparkplug.decode(body)
-            own = sparkplug.set_taken(payload, offset)
-            if not own:
-                for metric in payload.metrics:
-                    metric.timestamp += offset
-            rows.append((at if own else at + offset, payload.SerializeToString(), seq))
-        db.executemany("UPDATE row SET at = ?, body = ?, boot = NULL WHERE seq = ?", rows)
-    return len(found)
+    for _ in range(_MOST_ROOM):
+        try:
+            return work()
+        except sqlite3.Error as error:
+            if not (full(error) and _give_way(outbox)):
+                raise
+    return work()
 
 
-def note_boot(outbox: Outbox, boot: str, offset: int) -> None:
-    """Remember what the kernel's clock showed in a boot whose rows wait: UTC minus monotonic, ms. Nobody believes it yet."""
-    with outbox.transaction() as db:
-        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_BOOT + boot, str(offset)))
+def _give_way(outbox: Outbox) -> bool:
+    """Make room on a full disk; False when nothing is left that may go.
 
-
-def date_trusted(outbox: Outbox, boot: str, offset: int) -> int:
-    """Date what waits, since somebody trusts the clock: rows of this boot and of earlier ones, by what it showed then.
-
-    Args:
-        outbox: Where rows may wait.
-        boot: This one.
-        offset: UTC minus monotonic of this boot, ms.
-
-    Returns:
-        How many rows have a date now; of a boot of which nothing is remembered they go on waiting.
+    First what is in SQLite's log goes into the file, so that the log has room again. Then the oldest goes of what the cloud has: its
+    pages are free for new rows, also where other programs have filled the disk. Even that takes room in the log, the less the less goes.
     """
-    with outbox.transaction() as db:
-        known = dict(db.execute("SELECT substr(key, ?), value FROM meta WHERE key LIKE ?", (len(_BOOT) + 1, _BOOT + "%")).fetchall())
-    dated = sum(date(outbox, name, int(found)) for name, found in ({**known, boot: offset}).items())
-    with outbox.transaction() as db:
-        db.execute("DELETE FROM meta WHERE key LIKE ?", (_BOOT + "%",))
-    return dated
+    outbox.reserve.release()
+    if outbox.checkpoint() > _HARDLY_ANY:
+        return True
+    for statement, most in ((_DROP_PACKS, _PACKS_AT_ONCE), (_DROP_PACKS, 1), (_DROP_ROWS, _PAGE), (_DROP_ROWS, 1)):
+        try:
+            with outbox.transaction() as db:
+                gone = db.execute(statement, (most,)).rowcount
+        except sqlite3.Error as error:
+            if not full(error):
+                raise
+        else:
+            if gone:
+                return True
+    return False
 
 
-_BOOT = "boot "
-"""Before a boot's id, in the keys of `meta`."""
+def _thin(outbox: Outbox, old: Condition) -> int:
+    """Keep the first row of old gauges of each device and quarter of an hour; the others are lost, and counted.
+
+    Each page of rows is one transaction, so that polls need not wait for all of them. What was thinned before it ended is thinned in the
+    same way by the next call: the first row stays the first.
+    """
+    firsts: set[tuple[object, ...]] = set()
+    total, last = 0, -1
+    while True:
+        if len(firsts) > MOST_FIRSTS:
+            firsts.clear()  # a second row of a quarter of an hour may stay then
+        with outbox.transaction() as db:
+            page = db.execute(_THINNING.format(old=old[0]), (THINNED, *old[1], last, _PAGE)).fetchall()
+            gone = []
+            for seq, *quarter, thin in page:
+                if thin and tuple(quarter) in firsts:
+                    gone += select(db, "seq = ?", (seq,))
+                elif thin:
+                    firsts.add(tuple(quarter))
+            count_lost(db, sum(len(sparkplug.decode(row.body).metrics) for row in gone))
+            db.executemany("DELETE FROM row WHERE seq = ?", [(row.seq,) for row in gone])
+        total += len(gone)
+        if len(page) < _PAGE:
+            return total
+        last = page[-1][0]

@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby, takewhile
+
+import structlog
 
 from contract.reading import Row
-from edge.outbox.outbox import Kept, Outbox
+from edge.outbox.keeping import with_room
+from edge.outbox.outbox import Outbox
+from edge.outbox.rows import Kept, damaged
+
+log = structlog.get_logger()
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between two commits while the disk refuses them; rows that come meanwhile go with the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    rows: Sequence[Row]
+    boot: str | None
+    """From whose start their times count; None where they have their date."""
+    done: asyncio.Future[None]
 
 
 class Writer:
     """Commits rows in the background; `put` returns when its rows are on disk."""
 
-    def __init__(self, outbox: Outbox, committed: Callable[[list[Kept], float], None], boot: Callable[[], str | None]) -> None:
+    def __init__(self, outbox: Outbox, committed: Callable[[list[Kept], float], None], boot: Callable[[Row], str | None]) -> None:
         """Nothing is committed yet.
 
         Args:
             outbox: Takes the rows.
             committed: Told of each batch after it is on disk, and when the first of its rows came (monotonic s).
-            boot: Names the boot while the clock is not set.
+            boot: Names the boot from whose start a row counts; None where it has its date.
         """
         self._outbox = outbox
         self._committed = committed
         self._boot = boot
-        self._waiting: list[tuple[Sequence[Row], asyncio.Future[None]]] = []
+        self._waiting: list[_Put] = []
         self._wake = asyncio.Event()
         self._since = 0.0
         """When the first of those that wait came."""
         self._began: float | None = None
+        self.refusal = ""
+        """Why the last commit was refused; empty while the disk takes rows."""
 
     async def put(self, rows: Sequence[Row]) -> None:
         """Commit rows.
@@ -36,12 +58,12 @@ class Writer:
         Raises:
             sqlite3.Error: The disk refused; the rows are not committed.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._waiting:
             self._since = time.monotonic()
-        self._waiting.append((rows, done))
+        puts = [_Put(list(part), boot, asyncio.get_running_loop().create_future()) for boot, part in groupby(rows, self._boot)]
+        self._waiting += puts
         self._wake.set()
-        await done
+        await asyncio.gather(*(put.done for put in puts))
 
     def stuck(self) -> float:
         """Seconds for which the disk has not answered; 0.0 while nothing waits for it."""
@@ -49,22 +71,48 @@ class Writer:
 
     async def run(self) -> None:
         """Commit what waits, until cancelled."""
+        pause = 0.0
         while True:
             await self._wake.wait()
+            await asyncio.sleep(pause)
             self._wake.clear()
-            batch, self._waiting = self._waiting, []
             since = self._since
-            rows = [row for group, _ in batch for row in group]
+            batch = self._next()
             self._began = time.monotonic()
-            work = asyncio.to_thread(self._outbox.commit, rows, boot=self._boot())
+            work = self._outbox.beside(self._commit, [row for put in batch for row in put.rows], batch[0].boot)
             (result,) = await asyncio.gather(work, return_exceptions=True)
             self._began = None
-            for _, done in batch:
-                if done.done():
+            for put in batch:
+                if put.done.done():
                     continue
                 if isinstance(result, BaseException):
-                    done.set_exception(result)
+                    put.done.set_exception(result)
                 else:
-                    done.set_result(None)
-            if not isinstance(result, BaseException):
-                self._committed(result, since)
+                    put.done.set_result(None)
+            if isinstance(result, BaseException):
+                pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+                self.refusal = str(result)
+                continue
+            if self.refusal:
+                log.info("outbox takes rows again")
+            pause, self.refusal = 0.0, ""
+            self._committed(result, since)
+
+    def _next(self) -> list[_Put]:
+        """What goes to the disk together: all that waits, but not what was read before and after the clock was set."""
+        boot = self._waiting[0].boot
+        batch = list(takewhile(lambda put: put.boot == boot, self._waiting))
+        del self._waiting[: len(batch)]
+        if self._waiting:
+            self._wake.set()
+        return batch
+
+    def _commit(self, rows: Sequence[Row], boot: str | None) -> list[Kept]:
+        """In a thread: once more after a damaged file was set aside, and as long as a full disk can be given room."""
+        name, commit = self._outbox.uuid, partial(self._outbox.commit, rows, boot=boot)
+        try:
+            return with_room(self._outbox, commit)
+        except sqlite3.Error as error:
+            if not damaged(error) or self._outbox.uuid == name:
+                raise
+        return with_room(self._outbox, commit)

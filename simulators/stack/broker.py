@@ -1,6 +1,7 @@
 """A broker for the demo and for tests: mosquitto if it is on PATH, else one that pip installs.
 
-The pip-installable one (iotcore) knows passwords but no rights per topic, and keeps sessions in memory only: never in production.
+The pip-installable one (iotcore) knows passwords, but no rights per topic; it keeps sessions in memory only, and lets every user
+take over the client id of another: never in production.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Broker:
 def prepare(site: Site, folder: Path, host_id: str, *, port: int = 0) -> Broker:
     """Write a broker's files: a random password for each user (kept from an earlier run), rights, queue limits."""
     port = port or free_port()
-    passwords = rights.write_files(site, folder, host_id)
+    passwords = rights.write_files(rights.rights(site, host_id), folder)
     mosquitto = shutil.which("mosquitto")
     if mosquitto:
         return Broker(folder, port, [mosquitto, "-c", str(_mosquitto(folder, port))])
@@ -62,11 +63,12 @@ def prepare(site: Site, folder: Path, host_id: str, *, port: int = 0) -> Broker:
 
 def _mosquitto(folder: Path, port: int) -> Path:
     text = (
-        f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {folder / 'passwd'}\nacl_file {folder / 'acl'}\n"
+        f"listener {port} 127.0.0.1\nuse_username_as_clientid true\n"
+        f"allow_anonymous false\npassword_file {folder / 'passwd'}\nacl_file {folder / 'acl'}\n"
         # the defaults drop messages silently under a burst
-        "max_queued_messages 0\nmax_queued_bytes 104857600\nmax_inflight_messages 500\nlog_dest stderr\n"
+        "max_queued_messages 0\nmax_queued_bytes 104857600\nmax_inflight_messages 500\nmax_packet_size 16842752\nlog_dest stderr\n"
         f"persistence true\npersistence_location {folder}/\nautosave_interval 30\n"
-        "log_type error\nlog_type warning\n"
+        "log_dest topic\nlog_type error\nlog_type warning\nlog_type notice\n"
     )
     if os.geteuid() == 0:
         text += "user root\n"  # else it gives up its rights and can no longer read these files

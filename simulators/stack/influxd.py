@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Influxd:
 
     process: subprocess.Popen[bytes]
     port: int
+    folder: Path
+    password: str = PASSWORD
 
     def url(self, database: str = "telemetry", password: str = PASSWORD) -> str:
         """For `open_telemetry`."""
@@ -52,7 +55,28 @@ class Influxd:
             httpx.HTTPStatusError: The server refused it.
         """
         url = f"http://127.0.0.1:{self.port}{path}"
-        return httpx.post(url, params=parameters, content=content.encode(), auth=(USER, PASSWORD)).raise_for_status()
+        return httpx.post(url, params=parameters, content=content.encode(), auth=(USER, self.password)).raise_for_status()
+
+    def change_password(self, password: str) -> None:
+        """Refuse from now on whoever comes with the one before."""
+        self.post("/query", q=f"SET PASSWORD FOR {USER} = '{password}'")
+        self.password = password
+
+    def pause(self) -> None:
+        """Answer nothing, and keep all connections, as on a disk that hangs."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def start(self) -> None:
+        """Start again after `kill`, on the same port and data.
+
+        Raises:
+            StartError: It does not start.
+        """
+        self.process = _started(self.folder, self.port)
 
     def kill(self) -> None:
         """Die as in a power cut."""
@@ -66,15 +90,20 @@ def start_influxd(folder: Path) -> Influxd:
     Raises:
         StartError: It is not installed, or does not start.
     """
+    port = free_port()
+    server = Influxd(_started(folder, port), port, folder)
+    server.post("/query", q=f"CREATE USER {USER} WITH PASSWORD '{PASSWORD}' WITH ALL PRIVILEGES")
+    return server
+
+
+def _started(folder: Path, port: int) -> subprocess.Popen[bytes]:
     binary = shutil.which("influxd")
     if binary is None:
         raise StartError("influxd is not installed (Debian package influxdb)")
-    port = free_port()
     config = folder / "influxd.conf"
     config.write_text(_CONFIG.format(folder=folder, port=port, rpc=free_port()), encoding="utf-8")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([binary, "-config", str(config)], stdout=log, stderr=log)  # noqa: S603 (the server itself)
-    server = Influxd(process, port)
     deadline = time.monotonic() + _START_S
     while not _answers(port):
         try:
@@ -82,10 +111,10 @@ def start_influxd(folder: Path) -> Influxd:
         except subprocess.TimeoutExpired:
             if time.monotonic() < deadline:
                 continue
-            server.kill()
+            process.kill()
+            process.wait()
         raise StartError("influxd does not start: " + (folder / "log").read_text(encoding="utf-8"))
-    server.post("/query", q=f"CREATE USER {USER} WITH PASSWORD '{PASSWORD}' WITH ALL PRIVILEGES")
-    return server
+    return process
 
 
 def _answers(port: int) -> bool:

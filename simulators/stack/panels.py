@@ -20,8 +20,13 @@ from simulators.stack.influxd import Influxd
 FOLDER = Path(__file__).parents[2] / "dashboards" / "grafana"
 _ZONE = timezone(timedelta(hours=8))
 """Time zone of the dashboards, Asia/Shanghai, which has no summer time."""
-_INTERVAL = "5m"
-"""A `$__interval` that Grafana would take for a day on a screen."""
+_PIXELS = 80
+"""Of a column of 24 on a screen of 1920; a panel asks for about one point a pixel where it states no number."""
+_ROUNDED = {
+    90: "1m", 210: "2m", 450: "5m", 750: "10m", 1_050: "15m", 1_500: "20m", 2_700: "30m", 5_400: "1h", 9_000: "2h", 16_200: "3h",
+    32_400: "6h", 86_400: "12h", 604_800: "1d", 1_814_400: "1w", 3_628_800: "30d",
+}  # fmt: skip
+"""What Grafana takes for an interval that is shorter than so many seconds (`roundInterval` of its package data)."""
 _HOURS = {"h": 1, "d": 24}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$(\w+)")
 
@@ -61,13 +66,14 @@ def boards(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     return {board["uid"]: board for board in found}
 
 
-def queries(uid: str, now: int, chosen: Mapping[str, Sequence[str]] | None = None) -> Iterator[PanelQuery]:
+def queries(uid: str, now: int, chosen: Mapping[str, Sequence[str]] | None = None, *, since: int | None = None) -> Iterator[PanelQuery]:
     """Every query of a dashboard at a moment.
 
     Args:
         uid: Of the dashboard, such as `jieyue-wall`.
         now: ms since 1970 in UTC.
         chosen: Values of variables, in the place of those that the dashboard starts with.
+        since: Begin of the time that a person chose by its dates, ms; Grafana then heeds no panel's own time.
 
     Raises:
         KeyError: There is no such dashboard.
@@ -76,9 +82,10 @@ def queries(uid: str, now: int, chosen: Mapping[str, Sequence[str]] | None = Non
     board = boards()[uid]
     values = {v["name"]: _chosen(v) for v in board["templating"]["list"]} | dict(chosen or {})
     for panel in board["panels"]:
-        start = _moment(panel.get("timeFrom") or board["time"]["from"], now)
+        start = _moment(panel.get("timeFrom") or board["time"]["from"], now) if since is None else since
         shift = panel.get("timeShift", "")
-        builtin = {"timeFilter": [f"time >= {_earlier(start, shift)}ms AND time <= {_earlier(now, shift)}ms"], "__interval": [_INTERVAL]}
+        times = f"time >= {_earlier(start, shift)}ms AND time <= {_earlier(now, shift)}ms"
+        builtin = {"timeFilter": [times], "__interval": [_interval(panel, (now - start) // 1000)]}
         for target in panel["targets"]:
             yield PanelQuery(uid, panel["title"], target["refId"], _replaced(target["query"], values | builtin))
 
@@ -100,6 +107,14 @@ def ask(influxd: Influxd, database: str, query: PanelQuery) -> list[Rows]:
         Rows(series.get("tags", {}), [dict(zip(series["columns"], row, strict=True)) for row in series["values"]])
         for series in result.get("series", [])
     ]
+
+
+def _interval(panel: Mapping[str, Any], seconds: int) -> str:
+    """What `$__interval` is in a panel that shows so long a time: the time by its points, rounded, and not below its least."""
+    points = panel.get("maxDataPoints") or panel["gridPos"]["w"] * _PIXELS
+    names = list(_ROUNDED.values())
+    rounded = next((text for limit, text in _ROUNDED.items() if seconds / points < limit), names[-1])
+    return max(rounded, str(panel.get("interval", names[0])), key=names.index)
 
 
 def _chosen(variable: Mapping[str, Any]) -> list[str]:

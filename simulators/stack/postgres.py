@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -37,8 +38,38 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop it and remove its folder."""
-        _run(self.programs / "pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+        self.halt()
         shutil.rmtree(self.folder)
+
+    def halt(self) -> None:
+        """Stop it as a power cut would."""
+        _run(self.programs / "pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start it on its data, at first or after `halt`."""
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories= -c fsync=off -c max_connections=50"
+        _run(self.programs / "pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def pause(self) -> None:
+        """Answer nothing, and keep all connections, as on a disk that hangs."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        """The server and its children, it first: one that is stopped makes no more of them."""
+        first = (Path(self.data) / "postmaster.pid").read_text(encoding="utf-8").split()[0]
+        children = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="utf-8")
+        return [int(first), *map(int, children.split())]
+
+    @property
+    def data(self) -> str:
+        """The folder of its files."""
+        return str(self.folder / "data")
 
 
 def start_postgres(programs: Path) -> Postgres:
@@ -50,11 +81,10 @@ def start_postgres(programs: Path) -> Postgres:
     folder = Path(tempfile.mkdtemp(prefix="jieyue-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, _USER, _USER)
-    port, data = free_port(), str(folder / "data")
-    _run(programs / "initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=50"
-    _run(programs / "pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
-    return Postgres(programs, folder, port)
+    server = Postgres(programs, folder, free_port())
+    _run(programs / "initdb", "-D", server.data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+    server.start()
+    return server
 
 
 def _run(program: Path, *arguments: str) -> None:

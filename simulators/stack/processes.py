@@ -16,6 +16,11 @@ _GRACE = 8.0
 """Seconds a process has to stop by itself before it is killed."""
 
 
+def settings_in(environment: Mapping[str, str]) -> list[str]:
+    """Names of the variables that our programs take for settings, however they are spelt."""
+    return sorted(name for name in environment if name.upper().startswith("JIEYUE_"))
+
+
 class StartError(RuntimeError):
     """A part did not come up; the message says which, and where its log is."""
 
@@ -24,9 +29,10 @@ class Processes:
     """A group of child processes with one log file each."""
 
     def __init__(self, logs: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Children get this environment besides our own."""
+        """Children get this environment besides our own, of which they get no setting: it may be that of a real site."""
         self._logs = logs
-        self.environment = {**os.environ, **(environment or {}), "PYTHONUNBUFFERED": "1"}
+        inherited = {name: value for name, value in os.environ.items() if name not in settings_in(os.environ)}
+        self.environment = {**inherited, **(environment or {}), "PYTHONUNBUFFERED": "1"}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -63,6 +69,10 @@ class Processes:
         process = self._running.pop(name)
         process.kill()
         process.wait()
+
+    def release(self, name: str) -> subprocess.Popen[bytes]:
+        """A part that whoever asks ends himself."""
+        return self._running.pop(name)
 
     def dead(self) -> list[str]:
         """Parts that ended by themselves."""
@@ -102,7 +112,7 @@ class Processes:
 
 def clock_environment(clock: Clock) -> dict[str, str]:
     """The variables that give a child the same clock."""
-    if clock == Clock():
+    if not clock.trial:
         return {}
     origin = clock.now_ms()
     seconds, ms = divmod(origin, 1000)

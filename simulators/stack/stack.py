@@ -38,6 +38,8 @@ class Stack:
             "JIEYUE_MQTT_PORT": str(self.broker.port),
             "JIEYUE_MQTT_USER": rights.CLOUD_USER,
             "JIEYUE_MQTT_PASSWORD_FILE": str(self.broker.password_file(rights.CLOUD_USER)),
+            "JIEYUE_MQTT_WATCH_USER": rights.WATCH_USER,
+            "JIEYUE_MQTT_WATCH_PASSWORD_FILE": str(self.broker.password_file(rights.WATCH_USER)),
             "JIEYUE_HOST_ID": HOST_ID,
             "JIEYUE_PORT": str(self.port),
             **(environment or {}),
@@ -100,15 +102,15 @@ class Stack:
             raise StartError(f"jieyue-cloud {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
         return done.stdout.strip()
 
-    def start_edge(self, gateway: str, endpoints: dict[str, Any], **settings: object) -> None:
-        """Start a gateway with the addresses of the simulated devices."""
+    def start_edge(self, gateway: str, endpoints: dict[str, Any], *, broker_port: int | None = None, **settings: object) -> None:
+        """Start a gateway with the addresses of the simulated devices; `broker_port` is that of a link to the broker."""
         config = self.data / "edge" / f"{gateway}.yaml"
         config.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "gateway": gateway,
             "site": str(self.folder),
             "data": str(self.data / "edge" / gateway),
-            "broker": {"port": self.broker.port, "user": gateway, "password_file": str(self.broker.password_file(gateway))},
+            "broker": {"port": broker_port or self.broker.port, "user": gateway, "password_file": str(self.broker.password_file(gateway))},
             "host_id": HOST_ID,
             "clock": "trusted",
             "buses": self._addresses(gateway, endpoints),
@@ -120,15 +122,17 @@ class Stack:
     def _addresses(self, gateway: str, endpoints: dict[str, Any]) -> dict[str, dict[str, object]]:
         mine = {b.id: b for b in self.site.buses if b.gateway == gateway}
         served = {e["bus"]: e for e in endpoints.get("modbus", [])}
-        found = {
+        found: dict[str, dict[str, object]] = {
             bus: {"host": e["host"], "port": e["port"], "framing": e["framing"], "echo": False} for bus, e in served.items() if bus in mine
         }
-        password_file = str(self.broker.password_file(gateway))
-        known: dict[str, dict[str, object]] = {
-            "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "user": gateway, "password_file": password_file},
-            "jt808": {"host": "127.0.0.1", "port": self.jt808_port},
-        }
-        return found | {bus.id: known[bus.protocol] for bus in mine.values() if bus.protocol in known}
+        for bus in mine.values():
+            if bus.protocol == "mqtt":
+                user = rights.bus_user(bus)
+                password_file = str(self.broker.password_file(user))
+                found[bus.id] = {"host": "127.0.0.1", "port": self.broker.port, "user": user, "password_file": password_file}
+            elif bus.protocol == "jt808":
+                found[bus.id] = {"host": "127.0.0.1", "port": self.jt808_port}
+        return found
 
 
 def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -54,6 +55,7 @@ class Elevator:
     workdays: Workdays = field(default_factory=Workdays)
     _days: dict[int, list[Stop]] = field(default_factory=dict)
     _totals: list[list[int]] = field(default_factory=list)
+    _open: tuple[int, list[tuple[int, int]]] = field(default=(FIRST_DAY - 1, []))
 
     def forget(self, at_ms: int) -> None:
         """Something was written: trips from that day on may differ."""
@@ -63,15 +65,15 @@ class Elevator:
 
     def in_window(self, start_ms: int, end_ms: int) -> bool:
         """Whether a window of the group holds at any time between the two."""
-        day = calendar.local_day(start_ms)
-        midnight = calendar.day_start_ms(day)
-        for window in self.group.windows:
-            if window.days == "workdays" and calendar.local_date(day) not in self.workdays:
-                continue
-            opens, closes = (midnight + _clock_ms(text) for text in (window.start, window.end))
-            if start_ms < closes and end_ms >= opens:
-                return True
-        return False
+        return any(start_ms < closes and end_ms >= opens for opens, closes in self._windows(calendar.local_day(start_ms)))
+
+    def _windows(self, day: int) -> list[tuple[int, int]]:
+        """When the windows of a local day open and close; kept of the day that was asked for last, since each call of it asks."""
+        if day != self._open[0]:
+            midnight, works = calendar.day_start_ms(day), calendar.local_date(day) in self.workdays
+            holding = [window for window in self.group.windows if works or window.days != "workdays"]
+            self._open = day, [(midnight + _clock_ms(one.start), midnight + _clock_ms(one.end)) for one in holding]
+        return self._open[1]
 
     def parity(self, at_ms: int, ahead_ms: int = 0) -> int:
         """0 every floor, 1 odd, 2 even, as written last or as the windows say."""
@@ -82,13 +84,19 @@ class Elevator:
 
     def allowed(self, at_ms: int, ahead_ms: int = 0) -> list[int]:
         """Floors where the car may stop from now until `ahead_ms` later."""
-        every = range(1, self.floors + 1)
         last = self.written.last(self.car.device, "parity", at_ms)
         if last is None:
-            inside = self.in_window(at_ms, at_ms + ahead_ms) and self.car.parity != "all"
-            return sorted({*self.car.served, *self.group.common_floors}) if inside else list(every)
+            return self._own if self.car.parity != "all" and self.in_window(at_ms, at_ms + ahead_ms) else self._every
         wanted = {1: 1, 2: 0}.get(int(last[1]))
-        return [f for f in every if wanted is None or f % 2 == wanted or f in self.group.common_floors]
+        return [f for f in self._every if wanted is None or f % 2 == wanted or f in self.group.common_floors]
+
+    @cached_property
+    def _every(self) -> list[int]:
+        return list(range(1, self.floors + 1))
+
+    @cached_property
+    def _own(self) -> list[int]:
+        return sorted({*self.car.served, *self.group.common_floors})
 
     def stops(self, day: int) -> list[Stop]:
         """All stops of a local day in order; the car stands at its home floor before and after."""
@@ -98,7 +106,7 @@ class Elevator:
             self._days[day] = self._ride(day)
         return self._days[day]
 
-    @property
+    @cached_property
     def home(self) -> int:
         """Where the car waits."""
         return min(self.group.common_floors or self.car.served or [1])

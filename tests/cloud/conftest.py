@@ -11,11 +11,14 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry.database import migrate, open_database
+from cloud.registry.database import open_database
+from cloud.registry.migrating import migrate
 from cloud.telemetry.base import Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract.site import Site
 from simulators.stack.postgres import Postgres
+from tests.cloud import unsynced
+from tests.cloud.influx2 import Influx2, serving
 
 
 @pytest.fixture(scope="session", params=["sqlite", "influx"])
@@ -27,6 +30,13 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         opened = open_telemetry(request.getfixturevalue("influxd").url())
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def influx2() -> Iterator[Influx2]:
+    """The server that stands in for InfluxDB 2.x, with an organisation and nothing else."""
+    with serving() as held:
+        yield held
 
 
 @pytest.fixture(scope="session")
@@ -57,19 +67,23 @@ def _administer(server: Postgres, statement: str) -> None:
 
 
 @pytest.fixture
-def open_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], sa.Engine]]:
-    """Makes an empty registry of the newest schema in the database of a name: sqlite or postgresql."""
+def open_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., sa.Engine]]:
+    """Makes a registry in the database of a name, sqlite or postgresql: an empty one of the newest schema, or a copy of another.
+
+    The other must not be in use.
+    """
     engines: list[sa.Engine] = []
 
-    def made(kind: str) -> sa.Engine:
+    def made(kind: str, origin: str | None = None) -> sa.Engine:
+        name = f"t{uuid4().hex}"
         if kind == "sqlite":
-            url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'registry.db')}"
+            path = tmp_path / (f"{name}.db" if origin else "registry.db")
+            engines.append(unsynced.registry(Path(shutil.copy(origin or request.getfixturevalue("sqlite_template"), path))))
         else:
             server: Postgres = request.getfixturevalue("postgres")
-            name = f"t{uuid4().hex}"
-            _administer(server, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('postgres_template')}")
-            url = server.url(name)
-        engines.append(open_database(url))
+            template = origin or request.getfixturevalue("postgres_template")
+            _administer(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")  # half the time of the other one
+            engines.append(open_database(server.url(name)))
         return engines[-1]
 
     yield made

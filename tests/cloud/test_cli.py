@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cloud.registry import tables, tokens
 from cloud.registry.database import open_database, writing
 from contract import sparkplug
 from contract.clock import parse_time
+from tests import commands
 
 LATER = "2026-03-01T10:00:00+08:00"
 EXCHANGE = ["exchange", "c1-e-main", "--at", "2026-02-01T10:00:00+08:00", "--last", "5000.5", "--first", "1", "--reason", "new"]
@@ -29,8 +29,7 @@ def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": LATER}
-    command = [sys.executable, "-m", "cloud", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return commands.run("cloud", *arguments, environment=environment)
 
 
 def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:
@@ -105,6 +104,26 @@ def test_a_foreign_node_is_listed_asked_and_commanded(data: Path) -> None:
     assert [row["action"] for row in rows(data, tables.audit)] == ["site", "command", "command"]
 
 
+def test_a_foreign_node_is_forgotten(data: Path) -> None:
+    """By its group; it is said what went and what stays, and it is in the audit; of a gateway of the site nothing goes."""
+    foreign(data)
+    done = run(data, "nodes", "--forget", "fn", "--group", "g2", "--by", "li")
+    assert done.stdout == (
+        "forgot of g2/fn: 1 nodes, 2 devices, 0 points, 1 births\n"
+        "readings stay in the time-series store; a service that runs knows what was forgotten until it is restarted\n"
+    )
+    assert run(data, "nodes").stdout == ""
+    assert [(row["action"], row["by"]) for row in rows(data, tables.audit)][1:] == [("forget", "li")]
+    before = rows(data, tables.device)
+    assert "speaks for no device ''" in run(data, "nodes", "--forget", "gw-c1/").stderr
+    refused = run(data, "nodes", "--forget", "gw-c1")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "jieyue-cloud: the site knows all that gw-c1 is and told; there is nothing to forget\n",
+    )
+    assert rows(data, tables.device) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -112,12 +131,16 @@ def test_a_foreign_node_is_listed_asked_and_commanded(data: Path) -> None:
         (["rebirth", "none", "--reason", " "], "--reason: expected a reason"),
         (["command", "none", "speed", "1", "--reason", "x"], "no device 'none' in the group 510802"),
         (["command", "c3-ac-01", "nope", "1", "--reason", "x"], "point: 'nope' of c3-ac-01 cannot be written; expected one of"),
-        (["command", "c3-ac-01", "setpoint", "1_0", "--reason", "x"], "VALUE: expected a number, got '1_0'"),
+        (["command", "c3-ac-01", "setpoint", "1_0", "--reason", "x"], "VALUE: expected a number such as 1234.5, got '1_0'"),
         (["command", "c3-ac-01", "setpoint", "22", "--reason", "x", "--expires", "0"], "--expires: expected seconds"),
         (["targets", "--scope", "unit:none"], "no scope 'unit:none'"),
         ([*EXCHANGE[:3], "yesterday", *EXCHANGE[4:]], "--at: expected a time as RFC 3339"),
         (["exchange", "none", *EXCHANGE[2:]], "meter: no meter 'none'"),
-        (["profile", "c1-e-main", "nowhere.txt", "--from", LATER], "nowhere.txt: "),
+        ([*EXCHANGE[:5], "\uff11", *EXCHANGE[6:]], "--last: expected a number such as 1234.5, got '\uff11'"),
+        ([*EXCHANGE[:5], "1_0", *EXCHANGE[6:]], "--last: expected a number such as 1234.5, got '1_0'"),
+        ([*EXCHANGE[:7], "4.5e3", *EXCHANGE[8:]], "--first: expected a number such as 1234.5, got '4.5e3'"),
+        ([*EXCHANGE[:7], "9" * 400, *EXCHANGE[8:]], "--first: expected a number of at most 40 characters, got 400"),
+        (["profile", "c1-e-main", "nowhere.txt", "--from", LATER], "nowhere.txt: cannot be read: No such file or directory\n"),
         (["profile", "c1-e-main", os.devnull, "--from", LATER], "expected 168 weights"),
     ],
 )
@@ -126,6 +149,23 @@ def test_a_wrong_command_ends_with_one_line(data: Path, arguments: list[str], sa
     done = run(data, *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"3 3\n3 1_0\n", "week.txt:2: weight: expected a whole number of at most 9 digits, got '1_0'"),
+        ("3 \uff11\uff12".encode(), "week.txt:1: weight: expected a whole number of at most 9 digits, got '\uff11\uff12'"),
+        ("3 3".encode("utf-16"), "week.txt: cannot be read: expected UTF-8, got another encoding at byte 0"),
+    ],
+)
+def test_a_wrong_file_of_weights_is_refused(data: Path, content: bytes, said: str) -> None:
+    """One line with the file, the line and what was expected; nothing is recorded."""
+    file = data / "week.txt"
+    file.write_bytes(content)
+    done = run(data, "profile", "c1-e-main", str(file), "--from", LATER)
+    assert (done.returncode, done.stderr) == (2, f"jieyue-cloud: {data}/{said}\n")
+    assert rows(data, tables.spread_profile) == []
 
 
 OFFSET = ["clock", "offset", "c1-e-main", "--from", "2026-02-01T08:00:00Z", "--to", "2026-02-02T08:00:00Z"]
@@ -151,8 +191,9 @@ def test_a_clock_s_offset_is_recorded_and_says_what_follows(data: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (["--seconds", "1e"], "argument --seconds: expected seconds such as 28800 or -90.5, got '1e'"),
-        (["--seconds", "nan"], "argument --seconds: expected seconds such as 28800 or -90.5, got 'nan'"),
+        (["--seconds", "1_0"], "argument --seconds: expected a number such as 1234.5, got '1_0'"),
+        (["--seconds", "nan"], "argument --seconds: expected a number such as 1234.5, got 'nan'"),
+        (["--seconds", "3162240001"], "argument --seconds: expected seconds from -3162240000 to 3162240000, got '3162240001'"),
         (["--seconds", "9", "--group", "1"], "source: expected a device or gateway of 1, got 'c1-e-main'"),
         (
             ["--seconds", "9", "--to", "2026-01-01T00:00:00Z"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from cloud.registry import tables
 from cloud.registry.database import open_database, writing
 from contract.clock import parse_time
+from tests import commands
 
 NOW = "2026-03-01T10:00:00+08:00"
 SINCE = parse_time("2026-02-20T10:00:00+08:00")
@@ -37,8 +37,7 @@ def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": NOW}
-    command = [sys.executable, "-m", "cloud", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return commands.run("cloud", *arguments, environment=environment)
 
 
 def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:

@@ -93,6 +93,21 @@ def test_before_the_first_month_there_is_no_figure(now: str, meters: list[Counte
     assert (plan.actual, plan.baseline, plan.actual_reason) == (None, None, reason)
 
 
+def test_before_the_first_meter_is_there_nothing_is_known() -> None:
+    """A scope whose only meter begins later, or ended earlier, had 0 of it; now it has no figure, and the reason names the year."""
+    now, why = at("2026-05-20T13:00"), "no main meter in this scope in 2026"
+    later = spans.plan([CountedMeter("power", "electricity", begins=at("2027-06-01T00:00"))], 2026, now)
+    assert (later.actual, later.baseline, later.baseline_year) == (None, None, None)
+    assert (later.actual_reason, later.baseline_reason, later.year_reason) == (why, why, why.replace("2026", "2025"))
+    gone = spans.plan([replace(POWER, metered_until=at("2025-12-31T20:00"), ends=at("2025-12-31T20:00"))], 2026, now)
+    assert (gone.actual, gone.actual_reason, gone.baseline_year) == (None, why, span("2025-01-01", "2026-01-01"))
+    first = at("2026-01-01T00:00")
+    new = spans.plan([replace(POWER, metered_from=first, begins=first)], 2026, now)
+    assert (new.actual, new.baseline, new.baseline_reason) == (span("2026-01-01", "2026-05-20"), None, why.replace("2026", "2025"))
+    beside = spans.plan([POWER, CountedMeter("more", "electricity", begins=at("2027-06-01T00:00"))], 2026, now)
+    assert (beside.actual, beside.baseline) == (span("2026-01-01", "2026-05-20"), span("2025-01-01", "2025-05-20"))
+
+
 def test_a_meter_installed_last_summer_has_no_baseline() -> None:
     """A last year known in part is no baseline, and this year is still given to its last day."""
     plan = spans.plan([replace(POWER, metered_from=at("2025-06-10T08:00"))], 2026, at("2026-05-20T13:00"))

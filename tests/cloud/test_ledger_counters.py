@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.ledger import counters, judging, periods
+from cloud.ledger.above import doubted
 from cloud.ledger.counters import DEFAULT_RULES, HourPart, Profile, Provenance, Rules, by_hours
 from cloud.ledger.levels import follow
 from cloud.ledger.limits import Limits, Sample
-from cloud.ledger.path import Kind
+from cloud.ledger.path import Kind, Path, Step
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.shapes import LoadShape
 from cloud.ledger.standing import Evidence
+from cloud.ledger.usual import Usual
 from contract.clock import parse_time
 
 MINUTE = 60_000
@@ -296,3 +298,16 @@ def test_an_excursion_begins_before_its_samples() -> None:
     path = follow(sorted([*junk, *sound]), BRANCH.limits)
     assert path.excursions
     assert all(one.since < one.at < one.until for one in path.excursions)
+
+
+@pytest.mark.parametrize("caught_up_again", [False, True])
+def test_a_rise_is_held_against_the_standstill_behind_it(*, caught_up_again: bool) -> None:
+    """That a counter stood behind a rise is known whether its points are there or a later one caught up and made one gap of them."""
+    flat = [] if caught_up_again else [(n * HOUR_MS, 8100) for n in range(26, 49)]
+    points = [(0, 0), (HOUR_MS, 100), (25 * HOUR_MS, 8100), *flat, (49 * HOUR_MS, 16_100), (73 * HOUR_MS, 24_100)]
+    path = Path([at for at, _ in points], [level for _, level in points])
+    path.steps = {index: Step(Kind.FROZEN, 8000) for index in ((2, 3, 4) if caught_up_again else (2,))}
+    usual = Usual(lambda start, end: [(hour, hour // HOUR_MS) for hour in range(start, end, HOUR_MS)], None)
+    doubt = doubted(path, 2, Rules(), Evidence(usual))
+    assert doubt is not None
+    assert doubt.amount == 24

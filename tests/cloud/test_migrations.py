@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from cloud.ledger.recorded import Learnt, load_recorded
 from cloud.registry import tables
-from cloud.registry.database import MIGRATIONS, migrate, schema_fault, writing
+from cloud.registry.database import MIGRATIONS, revisions, schema_fault, writing
+from cloud.registry.migrating import migrate
 
 HOUR = 3_600_000
 BEGIN = 1_790_000_000_000 // HOUR * HOUR
@@ -20,11 +20,7 @@ JUDGED |= {"whole": False, "good": "{}", "why": ""}
 @pytest.fixture
 def at_0009(bare_database: sa.Engine) -> sa.Engine:
     """A database of each kind with the schema 0009."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with writing(bare_database).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0009")
+    migrate(bare_database, "0009")
     return bare_database
 
 
@@ -38,6 +34,13 @@ def insert(engine: sa.Engine, name: str, *rows: dict[str, object]) -> None:
 def rows(engine: sa.Engine, *columns: sa.ColumnElement[object]) -> list[tuple[object, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*columns))]
+
+
+def test_the_names_of_the_scripts_say_what_alembic_reads_in_them() -> None:
+    """The service knows schemas by the scripts' names and does not import Alembic for it; the newest is the one head."""
+    scripts = ScriptDirectory(MIGRATIONS)
+    assert [script.revision for script in scripts.walk_revisions()] == revisions()[::-1]
+    assert scripts.get_heads() == [revisions()[-1]]
 
 
 def test_hours_with_several_ratios_are_counted_anew_once(at_0009: sa.Engine) -> None:
@@ -82,4 +85,21 @@ def test_what_was_learnt_before_load_shapes_stays_and_gives_none(at_0009: sa.Eng
     ]  # fmt: skip
     with at_0009.connect() as connection:
         assert load_recorded(connection, ["em"])["em"].learnt[0] == Learnt(BEGIN, 3000, 10, None)
+    assert schema_fault(at_0009) is None
+
+
+def test_hours_of_the_ledger_stay_when_their_table_is_written_anew(at_0009: sa.Engine) -> None:
+    """Every column of every hour is as before; on SQLite the table has no row ids any more."""
+    hours: list[dict[str, object]] = [
+        {"meter": meter, "hour": BEGIN + n * HOUR, "provenance": kind, "amount": n, "provisional": n % 2 == 0, "level_at": at, "level": at}
+        for n, (meter, kind, at) in enumerate([("em", "measured", BEGIN), ("em", "estimated", None), ("wm", "manual", None)])
+    ]
+    insert(at_0009, "ledger_hour", *hours)
+    migrate(at_0009)
+    with at_0009.connect() as connection:
+        found = [dict(row) for row in connection.execute(sa.select(tables.ledger_hour).order_by(tables.ledger_hour.c.hour)).mappings()]
+        assert found == hours
+        if connection.dialect.name == "sqlite":
+            made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'ledger_hour'").scalar_one()
+            assert made.rstrip().endswith("WITHOUT ROWID")
     assert schema_fault(at_0009) is None

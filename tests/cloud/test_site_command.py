@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,14 +12,14 @@ import sqlalchemy as sa
 
 from cloud.registry import tables
 from cloud.registry.database import open_database, writing
+from tests import commands
 
 LATER = "2026-03-01T10:00:00+08:00"
 
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": LATER}
-    command = [sys.executable, "-m", "cloud", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return commands.run("cloud", *arguments, environment=environment)
 
 
 def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import pytest
 
 from cloud.telemetry.base import Aggregate, Figures, FiguresError, Stored, StoreDown, Telemetry
 from cloud.telemetry.open import open_telemetry
+from cloud.telemetry.sqlite import MOST_READERS
 from contract.reading import Quality, Reading
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00Z
@@ -42,29 +41,6 @@ def open_store() -> Iterator[Opener]:
     """Opens stores that are closed when the test is over, however it ends."""
     with ExitStack() as stack:
         yield lambda url: stack.enter_context(closing(open_telemetry(url)))
-
-
-def test_a_field_that_the_server_refuses_stands_alone(open_store: Opener, influxd: Server) -> None:
-    """Of a batch with one field of a conflicting type, all other readings are stored, of its own line too."""
-    store = open_store(influxd.url("conflict"))
-    store.write(row("first", T0, "p"))
-    influxd.post("/write", f"meter,group=g,device=d broken=1i {T0}", db="conflict", precision="ms")
-    batch = [line for n in range(50) for line in row("d", T0 + n, "a", "b")]
-    batch[41:41] = row("d", T0 + 20, "broken")
-    refused = store.write(batch)
-    assert [line for line, _ in refused] == [batch[41]]
-    assert "conflict" in refused[0].reason
-    assert store.count("g", "meter", "d", "a") == store.count("g", "meter", "d", "b") == 50
-
-
-def test_a_time_that_retention_has_dropped_is_refused(open_store: Opener, influxd: Server) -> None:
-    """Readings older than the database keeps them come back with the reason instead of blocking what is new."""
-    store = open_store(influxd.url("short"))
-    store.write(row("first", 4_102_444_800_000, "p"))
-    influxd.post("/query", q='ALTER RETENTION POLICY autogen ON "short" DURATION 1h SHARD DURATION 1h')
-    batch = [*row("d", T0 - 10_000_000_000, "p"), *row("d", 4_102_444_800_000, "p")]
-    assert [line for line, _ in store.write(batch)] == batch[:1]
-    assert store.latest("g", "meter", "d")["p"].at == 4_102_444_800_000
 
 
 def test_a_line_goes_when_all_its_readings_may(open_store: Opener, influxd: Server) -> None:
@@ -181,73 +157,6 @@ def test_a_file_that_is_no_database_is_a_store_that_is_down(open_store: Opener, 
         open_store(f"sqlite:///{path}/below/x.sqlite")
 
 
-class _Recorder(BaseHTTPRequestHandler):
-    """The documented contract of 2.x: a body with one bad line is refused whole."""
-
-    stored: set[str]
-    seen: list[tuple[str, str, str]]
-    version = "v2.7.1"
-
-    def do_GET(self) -> None:
-        self._answer(204)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.seen.append((self.command, urlsplit(self.path).path, self.headers.get("Authorization", "")))
-        if "unavailable" in body:
-            self._answer(503)
-        elif "poison" in body:
-            self._answer(422, b'{"code":"unprocessable entity"}')
-        else:
-            self.stored.update(body.splitlines())
-            self._answer(204)
-
-    def _answer(self, status: int, body: bytes = b"") -> None:
-        self.send_response(status)
-        self.send_header("X-Influxdb-Version", self.version)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-        """Stay quiet."""
-
-
-@pytest.fixture
-def newer() -> Iterator[tuple[int, type[_Recorder]]]:
-    """A server that answers like 2.x."""
-    handler = type("Recorder", (_Recorder,), {"stored": set(), "seen": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server.server_port, handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_server_that_refuses_whole_bodies_still_gets_all_good_lines(open_store: Opener, newer: tuple[int, type[_Recorder]]) -> None:
-    """Halving finds the refused readings, every other one arrives, and no database is made, with the token as documented."""
-    port, recorder = newer
-    store = open_store(f"influx+http://any:t0ken@127.0.0.1:{port}/bucket?auth=token")
-    batch = [line for n in range(30) for line in row("d", T0 + n, "poison" if n in {7, 8, 29} else "p")]
-    refused = store.write(batch)
-    assert [line.reading.at - T0 for line, _ in refused] == [7, 8, 29]
-    assert recorder.stored == {f"meter,device=d,group=g p=1.5 {T0 + n}" for n in range(30) if n not in {7, 8, 29}}
-    assert set(recorder.seen) == {("POST", "/write", "Token t0ken")}
-    with pytest.raises(StoreDown, match="HTTP 503"):
-        store.write(row("d", T0, "unavailable"))
-
-
-def test_a_server_that_cannot_delete_is_not_asked_to(open_store: Opener, newer: tuple[int, type[_Recorder]]) -> None:
-    """InfluxDB 3.x has no DELETE: that figures stay is told, and is no store that is down, which would stop the ledger."""
-    port, recorder = newer
-    recorder.version = "3.1.0"
-    store = open_store(f"influx+http://any:t0ken@127.0.0.1:{port}/bucket?auth=token")
-    assert store.forget_figures("ledger_hour", {"meter": "m"}, T0, T0 + 1) is False
-    assert recorder.seen == []
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -269,3 +178,24 @@ def test_a_wrong_url_is_told_without_its_password(open_store: Opener, url: str) 
         open_store(url)
     assert "s3cret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_however_many_threads_read_few_files_are_open(open_store: Opener, tmp_path: Path) -> None:
+    """Each new thread kept a connection for ever: bursts of requests took all descriptors of the process within minutes."""
+    path = tmp_path / "t.sqlite"
+    store = open_store(f"sqlite:///{path}")
+    store.write(row("d", T0, "p"))
+    together = Barrier(64)
+
+    def read() -> None:
+        together.wait()
+        assert store.count("g", "meter", "d", "p") == 1
+
+    for _ in range(3):
+        threads = [Thread(target=read) for _ in range(64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    held = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and str(link.readlink()).startswith(str(path))]
+    assert 0 < len(held) <= 3 * (MOST_READERS + 1)

@@ -48,7 +48,53 @@ def load(folder: Path, *changes: tuple[str, str]) -> Site:
 
 WATER = "energy: water, device: w"
 HOST = "buses.0.host: expected a name or an address, without scheme, port and brackets"
+MONTH = "2026-06-01"
+
+
+def unit(fields: str) -> tuple[str, str]:
+    return "headcount: 5, area: 90", fields
+
+
 FAULTS = [
+    *[
+        (unit(f"headcount: {people}, area: {area}"), f"9: units.0.{said}")
+        for people, area, said in (
+            (10**40, 9, "headcount: Input should be less than or equal to 100000000"),
+            (10**15, 9, "headcount: Input should be less than or equal to 100000000, got 1000000000000000"),
+            (0, 9, "headcount: Input should be greater than or equal to 1, got 0"),
+            (9, "1.0e+300", "area: Input should be less than or equal to 1000000000, got 1e+300"),
+            (9, "1.0e+20", "area: Input should be less than or equal to 1000000000, got 1e+20"),
+            (9, "1.0e-9", "area: Input should be greater than or equal to 0.0001, got 1e-09"),
+        )
+    ],
+    *[
+        (unit(f"headcount: 9, area: 9, {fields}"), f"9: units.0.{said}")
+        for fields, said in (
+            (f"changes: [{{since: {MONTH}, area: 1.0e-9}}]", "changes.0.area: Input should be greater than or equal to 0.0001"),
+            (f"changes: [{{since: {MONTH}, headcount: {10**9}}}]", "changes.0.headcount: Input should be less than or equal to 100000000"),
+            (
+                "changes: [{since: 2018-03-01, headcount: 95}]",
+                "changes.0.since: expected a day after 2020-01-01; `since` at the unit says an earlier first day, got '2018-03-01'",
+            ),
+            ("changes: [{since: 2020-01-01, headcount: 95}]", "changes.0.since: expected a day after 2020-01-01; `since` at"),
+            (
+                "since: 2015-01-01, changes: [{since: 2014-01-01, headcount: 95}]",
+                "changes.0.since: expected a day after 2015-01-01, got '2014-01-01'",
+            ),
+            ("since: 0", "since: expected a day as YYYY-MM-DD, got 0"),
+            ("since: 20260601", "since: expected a day as YYYY-MM-DD, got 20260601"),
+            ("since: '0'", "since: expected a day as YYYY-MM-DD, got '0'"),
+            ("since: 2026-13-01", "since: Input should be a valid date"),
+            ("since: 2101-01-01", "since: expected a day from 1900 to 2100, got '2101-01-01'"),
+            ("since: 1899-12-31", "since: expected a day from 1900 to 2100, got '1899-12-31'"),
+            ("changes: [{since: 9999-01-01, headcount: 9}]", "changes.0.since: expected a day from 1900 to 2100, got '9999-01-01'"),
+        )
+    ],
+    *[
+        (("main: true", f"main: true, {field}: {day}"), f"20: meters.0.{field}: expected a day {said}")
+        for field in ("commissioned", "taken_out")
+        for day, said in ((0, "as YYYY-MM-DD, got 0"), ("9999-01-01", "from 1900 to 2100, got '9999-01-01'"))
+    ],
     (("baud: 9600", "baud: 0"), "13: buses.1.baud: Input should be greater than 0, got 0"),
     (("baud: 9600", "baud: -9600"), "13: buses.1.baud: Input should be greater than 0, got -9600"),
     (("host: 10.0.0.1", "host: '10.0.0.1:502'"), f"12: {HOST}, got '10.0.0.1:502'"),
@@ -56,6 +102,12 @@ FAULTS = [
     (("host: 10.0.0.1", "host: ''"), f"12: {HOST}, got ''"),
     (("host: 10.0.0.1", "host: '[::1]'"), f"12: {HOST}, got '[::1]'"),
     (("host: 10.0.0.1", "host: '10.0.0.1 '"), f"12: {HOST}, got '10.0.0.1 '"),
+    (("host: 10.0.0.1", f"host: {'a' * 64}.local"), "12: buses.0.host: expected parts of 1 to 63 signs between the dots, 253 together"),
+    (("host: 10.0.0.1", f"host: {'.'.join(['a' * 60] * 5)}"), "12: buses.0.host: expected parts of 1 to 63 signs between the dots"),
+    (("host: 10.0.0.1", "host: '-'"), "12: buses.0.host: expected parts of 1 to 63 signs between the dots, 253 together, none with - at"),
+    (("host: 10.0.0.1", "host: 256.1.1.1"), "12: buses.0.host: expected an IPv4 address of four numbers from 0 to 255, without zeros"),
+    (("host: 10.0.0.1", "host: '10.1'"), "12: buses.0.host: expected an IPv4 address of four numbers from 0 to 255, without zeros"),
+    (("host: 10.0.0.1", "host: \uff11\uff12\uff17.0.0.1"), "12: buses.0.host: expected a name or an address in ordinary signs"),
     (("host: 10.0.0.1", "host: 10.0.0.1, keep_alive: 0.0001"), "12: buses.0.keep_alive: Input should be greater than or equal to 0.001"),
     (("latitude: 32.4", "latitude: 200"), "4: latitude: Input should be less than or equal to 90, got 200"),
     (("longitude: 105.8", "longitude: -181"), "5: longitude: Input should be greater than or equal to -180, got -181"),
@@ -110,6 +162,8 @@ def test_what_cannot_be_is_refused_at_its_line(tmp_path: Path, change: tuple[str
         ("host: 10.0.0.1", "host: '2001:db8::1'"),
         ("host: 10.0.0.1", "host: 'fe80::1%eth0'"),
         ("host: 10.0.0.1", "host: serial_server-1.intern.例子."),
+        ("host: 10.0.0.1", f"host: {'a' * 63}.local"),
+        ("host: 10.0.0.1", "host: '::1'"),
         ("baud: 9600", "baud: 300"),
         ("unit_id: 1,", "unit_id: 1, interval: 0.05, ct: 0.1, pt: 2200,"),
         ("latitude: 32.4", "latitude: -90"),

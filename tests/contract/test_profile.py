@@ -226,6 +226,41 @@ def test_every_class_of_devices_has_a_name() -> None:
     assert {load_profile(name).device_class for name in profile_names()} <= set(DEVICE_CLASSES)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("address: 8", "address: 65535", "8: points.power.address: expected at most 65534, since int32 takes 2 registers, got 65535"),
+        (
+            "address: 8, type: int32, unit: kW",
+            "address: 65500, unit: kW, scale_register: {address: 65535, type: int32}",
+            "8: points.power.scale_register: expected at most 65534, since int32 takes 2 registers, got 65535",
+        ),
+        ("points:", "serial: {speed: 1}\npoints:", "6: serial.speed: Extra inputs are not permitted, got 1"),
+        ("points:", "serial: {parity: X}\npoints:", "6: serial.parity: Input should be 'N', 'E' or 'O', got 'X'"),
+        ("points:", "serial: {baud: fast}\npoints:", "6: serial.baud: Input should be a valid integer"),
+        ("points:", "interval: 86401\npoints:", "6: interval: Input should be less than or equal to 86400, got 86401"),
+        ("points:", "timeout: 3601\npoints:", "6: timeout: Input should be less than or equal to 3600, got 3601"),
+        ("points:", "time: {path: t, format: epoch}\npoints:", "6: time: expected none, since only devices of mqtt send messages, got 't'"),
+        ("scale: 0.1", 'scale: "\uff10.01"', "7: points.setpoint.scale: expected a number in ordinary digits"),
+        (
+            "unit: kW",
+            'unit: kW, fraction: {address: 20, scale: "0.\uff11"}',
+            "8: points.power.fraction.scale: expected a number in",
+        ),
+    ],
+)
+def test_what_no_device_can_be_is_refused_at_its_line(tmp_path: Path, before: str, after: str, fault: str) -> None:
+    """It was accepted, and read something else or never; the neighbours of each bound are good."""
+    with pytest.raises(yamlfile.ConfigError) as caught:
+        load(tmp_path, GOOD.replace(before, after))
+    assert str(caught.value).startswith(f"{tmp_path}/device.yaml:{fault}")
+    assert "\n" not in str(caught.value)
+    good = "interval: 86400\ntimeout: 3600\nserial: {parity: E}\npoints:"
+    profile = load(tmp_path, GOOD.replace("address: 8", "address: 65534").replace("scale: 0.1", 'scale: "0.01"').replace("points:", good))
+    assert (profile.points["power"].span, profile.points["setpoint"].scale) == ((65534, 65536), Decimal("0.01"))
+    assert (profile.interval, profile.timeout, profile.serial.parity, profile.serial.baud) == (86400, 3600, "E", None)
+
+
 def test_all_faults_of_a_profile_are_told_at_once(tmp_path: Path) -> None:
     """Two faults give two lines, so a file is not mended one start at a time."""
     with pytest.raises(yamlfile.ConfigError) as caught:

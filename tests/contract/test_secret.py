@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.secret import SecretError, read_secret
+from contract.secret import SecretError, named_secret, read_secret
 
 SIGNS = st.characters(codec="utf-8", exclude_characters="\ufeff", exclude_categories=("Cs", "Zs", "Zl", "Zp", "Cc"))
 
@@ -30,3 +30,26 @@ def test_what_is_no_text_is_refused_without_being_shown(file: Path) -> None:
     file.write_bytes(b"s\xe9cret")
     with pytest.raises(SecretError, match=r"^not UTF-8 at byte 1$"):
         read_secret(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "expected one line, got none"),
+        (b" \r\n\n", "expected one line, got none"),
+        (codecs.BOM_UTF8, "expected one line, got none"),
+        (b"secret\nold\n", "expected one line, got 2"),
+        ("secret\r\n\r\nold\r\n".encode("utf-16"), "expected one line, got 2"),
+    ],
+)
+def test_a_file_that_holds_no_single_line_is_refused(content: bytes, said: str, file: Path) -> None:
+    """An empty password, or one with a line feed in it, is none that anybody typed; blank lines around one do not count."""
+    file.write_bytes(content)
+    with pytest.raises(SecretError) as caught:
+        read_secret(file)
+    assert str(caught.value) == said
+    with pytest.raises(SecretError) as caught:
+        named_secret(file)
+    assert str(caught.value) == f"{file}: cannot be read: {said}"
+    file.write_bytes(b"\n  secret \n \n")
+    assert read_secret(file) == "secret"

@@ -102,10 +102,39 @@ def test_all_misread_numbers_are_told_at_once(tmp_path: Path) -> None:
 def test_a_file_with_secrets_shows_no_number(tmp_path: Path) -> None:
     """A password of digits with a leading 0 is not printed."""
     path = tmp_path / "secret.yaml"
-    path.write_text("text: 0123456\n", encoding="utf-8")
+    path.write_text("text: 0716253461\n", encoding="utf-8")
     with pytest.raises(yamlfile.ConfigError, match=r"secret.yaml:1: text: expected a plain name or number") as caught:
         yamlfile.load(Bit, path, secret=True)
-    assert "123" not in str(caught.value)
+    assert "716253" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        (b"whole: 1\nnumber: 2\ntext: x\x00y\nflag: on\n", "3: expected a text without control characters, got U+0000"),
+        (b"whole: 1\r\ntext: \x07\r\n", "2: expected a text without control characters, got U+0007"),
+        (b'whole: 1\ninner: []\ntext: "\\uD83D"\nflag: on\n', "3: text: expected whole characters; \\uD83D is half of one"),
+        (b'whole: 1\ninner:\n  - "a\\uDC00": 1\n', "3: inner.0.a\\udc00: expected whole characters; \\uDC00 is half of one"),
+    ],
+)
+def test_a_sign_that_no_file_holds_is_refused_in_one_line(tmp_path: Path, raw: bytes, fault: str) -> None:
+    """With the line where it stands; it was two lines without one, or the wrong one."""
+    (tmp_path / "bit.yaml").write_bytes(raw)
+    assert refusal(tmp_path / "bit.yaml") == f"{tmp_path}/bit.yaml:{fault}"
+
+
+def bomb(levels: int) -> str:
+    aliases = [f"b{level}: &b{level} [{', '.join([f'*b{level - 1}'] * 9)}]\n" for level in range(1, levels)]
+    return "b0: &b0 [x, x, x, x, x, x, x, x, x]\n" + "".join(aliases)
+
+
+def test_aliases_that_make_far_too_much_of_a_file_are_refused(tmp_path: Path) -> None:
+    """Ten lines were a thousand million parts; a few lists that stand in many places are as good as before."""
+    (tmp_path / "bit.yaml").write_text(bomb(9), encoding="utf-8")
+    expected = "9: b8: expected aliases that make at most 10 times as much of the file as stands there"
+    assert refusal(tmp_path / "bit.yaml") == f"{tmp_path}/bit.yaml:{expected}"
+    often = read(tmp_path, "inner: [{many: &a [1, 2]}, " + "{many: *a}, " * 5000 + "]")
+    assert [bit.many for bit in often.inner[-2:]] == [[1, 2], [1, 2]]
 
 
 def test_an_alias_that_holds_itself_is_refused(tmp_path: Path) -> None:

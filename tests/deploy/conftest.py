@@ -9,13 +9,15 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.deploy.broker import Mosquitto, certificates, shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,3 +98,28 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run_prepare(folder, "127.0.0.1")
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def _files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "broker"
+    command, environment = [sys.executable, "-m", "cloud", "broker", str(folder)], os.environ | {"JIEYUE_SITE": "lizhou"}
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    done = certificates(folder, "localhost", "127.0.0.1")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def files(_files: Path, tmp_path: Path) -> Path:
+    """passwd, acl, passwords/ of the shipped site, and a certificate for localhost; a copy of its own."""
+    return Path(shutil.copytree(_files, tmp_path / "broker"))
+
+
+@pytest.fixture
+def broker(files: Path, mosquitto: None) -> Iterator[Mosquitto]:
+    """broker.conf as it ships, but for its port and its place."""
+    _ = mosquitto
+    server = Mosquitto(files, shipped("broker.conf"))
+    yield server
+    server.stop()

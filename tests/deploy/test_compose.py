@@ -18,13 +18,15 @@ from contract.site import load_site, shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = re.compile(r"\$\{(\w+)([^}]*)\}")
+_MADE_ANEW = {"passwd", "server.crt", "server.key", "revoked.crl"}
 BECOMES_ITS_USER = {"influxdb"}
 """Images whose entrypoint starts as root, hands its volumes over and then runs the server as its own user."""
 
 
-def test_compose_follows_its_schema() -> None:
+@pytest.mark.parametrize("file", ["docker-compose.yml", "deploy/certificates.yml"])
+def test_compose_follows_its_schema(file: str) -> None:
     """The schema of the Compose Specification, as check-jsonschema carries it."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "ok -- validation done\n")
 
@@ -46,7 +48,7 @@ def test_the_promised_services_are_there(compose: dict[str, Any]) -> None:
 
 def test_each_variable_is_in_the_example_and_none_has_a_default(variables: dict[str, str]) -> None:
     """An unset one ends the start and says what to do; the example holds no variable that nothing reads, and no secret."""
-    used = VARIABLE.findall((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    used = VARIABLE.findall("".join((ROOT / f).read_text(encoding="utf-8") for f in ("docker-compose.yml", "deploy/certificates.yml")))
     assert {name for name, _ in used} | {"COMPOSE_PROFILES"} == set(variables)
     assert {rest.partition("?")[0] for _, rest in used} == {":"}
     assert not [n for n in variables if re.search("PASSWORD|TOKEN|KEY", n)]
@@ -62,7 +64,7 @@ def test_no_secret_stands_in_the_environment(compose: dict[str, Any]) -> None:
 
 
 def test_no_service_has_more_than_it_needs(compose: dict[str, Any], ours: dict[str, dict[str, Any]]) -> None:
-    """No rights, read-only, bounded logs, restarted, watched; a tag that does not move; no root but where an image gives it up."""
+    """No rights, read-only, bounded logs, restarted, watched; an image that cannot change; no root but where it gives that up."""
     for name, service in compose["services"].items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
@@ -74,7 +76,7 @@ def test_no_service_has_more_than_it_needs(compose: dict[str, Any], ours: dict[s
         if name in ours:
             assert ours[name]["healthcheck"], name
             continue
-        assert re.fullmatch(r"[a-z/-]+:\d+\.\d+[\w.-]*", service["image"]), name
+        assert re.fullmatch(r"[a-z/-]+:\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}", service["image"]), name
         assert service["healthcheck"]["test"][0] == "CMD", name
         assert name in BECOMES_ITS_USER or int(service["user"].partition(":")[0]) > 0, name
         assert ("cap_add" in service) == (name in BECOMES_ITS_USER), name
@@ -126,7 +128,7 @@ def test_preparing_again_keeps_what_is_there(prepared: Path) -> None:
     """Passwords, the authority and .env stay; they are random, of use to mosquitto, and nobody else may look into the folder."""
 
     def digests() -> dict[str, str]:
-        kept = [p for p in (prepared / "deploy/secrets").rglob("*") if p.is_file() and p.name not in {"passwd", "server.crt", "server.key"}]
+        kept = [p for p in (prepared / "deploy/secrets").rglob("*") if p.is_file() and p.name not in _MADE_ANEW]
         return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in [*kept, prepared / ".env"]}
 
     before = digests()
@@ -140,7 +142,14 @@ def test_preparing_again_keeps_what_is_there(prepared: Path) -> None:
     assert min(map(len, made)) >= 40
     assert stat.S_IMODE((prepared / "deploy/secrets").stat().st_mode) == 0o700
     users = {p.name for p in (prepared / "deploy/secrets/jieyue/passwords").iterdir()}
-    assert users == set(rights.users(load_site(shipped_site("lizhou"))))
+    assert users == set(rights.rights(load_site(shipped_site("lizhou")), "jieyue"))
+
+
+def test_passwords_hold_no_sign_that_a_program_expands(prepared: Path) -> None:
+    """Grafana takes `$NAME` in a provisioned password for a variable, shells and URLs have signs of their own: none is made."""
+    made = [*(prepared / "deploy/secrets/made").iterdir(), *(prepared / "deploy/secrets/broker/passwords").iterdir()]
+    assert len(made) > 4
+    assert [path.name for path in made if not re.fullmatch(r"[\w-]+\n?", path.read_text(encoding="utf-8"), re.ASCII)] == []
 
 
 @pytest.mark.parametrize("folder", ["deploy/edge", "deploy/edge/simulated"])
@@ -157,7 +166,8 @@ def test_the_gateways_configurations_are_of_the_site(folder: str) -> None:
         for bus, address in settings.get("buses", {}).items():
             known = site.bus_by_id[bus]
             assert known.gateway == name
-            assert address.get("password_file", secret) == secret
+            if known.protocol == "mqtt":
+                assert (address["user"], address["password_file"]) == (rights.bus_user(known), f"{secret}-{bus}")
             if known.protocol == "modbus":
                 assert address == {"host": "simulators", "port": ports[bus], "framing": known.framing}
         mine = {b.id for b in site.buses if b.gateway == name}

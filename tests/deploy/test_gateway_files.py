@@ -19,7 +19,7 @@ from contract.profile import FIRMWARE_CONFIGS
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = FIRMWARE_CONFIGS / "gateway"
 UNIT = GATEWAY / "jieyue-edge.service"
-OURS = ("contract", "edge", "cloud", "simulators", "firmware_configs", "dashboards")
+OURS = ("contract", "protocols", "edge", "cloud", "simulators", "firmware_configs", "dashboards")
 REQUIRED = ("gateway.yaml", "password", "ca.crt", "site")
 
 
@@ -97,7 +97,7 @@ def test_the_first_start_runs_the_installer_and_leaves_no_secret() -> None:
     assert "python3-venv" in found["packages"]
     assert found["runcmd"] == [
         ["sh", "/boot/firmware/jieyue/install-gateway", "/boot/firmware/jieyue"],
-        ["rm", "-f", "/boot/firmware/jieyue/password"],
+        ["sh", "-c", "rm -f /boot/firmware/jieyue/password* /boot/firmware/jieyue/client.key"],
     ]
     assert (found["ssh_pwauth"], [u["lock_passwd"] for u in found["users"]]) == (False, [True])
 
@@ -129,6 +129,8 @@ def test_the_installer_makes_a_gateway(tmp_path: Path) -> None:
     )
     (folder / "password").write_text("secret\n")
     (folder / "ca.crt").write_text("an authority\n")
+    for name in ("password-c1-mqtt", "client.crt", "client.key"):
+        (folder / name).write_text("where there are such\n")
     subprocess.run([sys.executable, "-m", "venv", str(root / "opt/jieyue")], check=True, timeout=120)
     packages = next((root / "opt/jieyue/lib").glob("python3*/site-packages"))
     (packages / "dependencies.pth").write_text(f"{dependencies(tmp_path / 'dependencies')}\n")
@@ -143,7 +145,8 @@ def test_the_installer_makes_a_gateway(tmp_path: Path) -> None:
     user = next(line for line in (etc / "passwd").read_text().splitlines() if line.startswith("jieyue:")).split(":")
     assert user[-1].endswith("nologin")
     kept = {p.name: (p.stat().st_gid, stat.S_IMODE(p.stat().st_mode)) for p in (etc / "jieyue").iterdir()}
-    assert kept == {name: (int(user[3]), 0o750 if name == "site" else 0o640) for name in REQUIRED}
+    names = {*REQUIRED, "password-c1-mqtt", "client.crt", "client.key"}
+    assert kept == {name: (int(user[3]), 0o750 if name == "site" else 0o640) for name in names}
     assert (packages / "firmware_configs/gateway/install-gateway").is_file()
 
 

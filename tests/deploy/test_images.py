@@ -47,3 +47,11 @@ def test_each_image_has_the_extras_of_its_part_only(images: dict[str, dict[str, 
     for name in ("cloud", "edge", "simulators"):
         assert f"COPY --from=built-{name} /opt/jieyue /opt/jieyue" in images[name]["lines"]
         assert images[name]["entrypoint"] == [{"simulators": "jieyue-sim"}.get(name, f"jieyue-{name}")]
+
+
+def test_urllib3_stays_what_other_packages_expect(images: dict[str, dict[str, Any]]) -> None:
+    """Where grafana-client's urllib3-future is installed, in the image and by make, it is told not to write itself over urllib3."""
+    wanted = {"URLLIB3_NO_OVERRIDE": "1", "PIP_NO_BINARY": "urllib3-future"}
+    assert wanted.items() <= images["built-cloud"]["environment"].items()
+    made = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\nexport {name} := {value}\n" in made for name, value in wanted.items())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
+import subprocess
 import tty
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from pymodbus.framer import FramerRTU
@@ -95,7 +97,7 @@ class Slave:
     async def bus(self) -> AsyncIterator[Bus]:
         """The slave as a bus of a site: at a free port, or at the far end of a pseudo terminal."""
         if self.framing == "rtu":
-            with self._serial() as port:
+            with self.line() as port:
                 yield Bus(id="bus", gateway="gw", protocol="modbus", framing="rtu", serial_port=port)
             return
         calls: set[asyncio.Task[None]] = set()
@@ -132,7 +134,8 @@ class Slave:
             writer.close()
 
     @contextmanager
-    def _serial(self) -> Iterator[str]:
+    def line(self) -> Iterator[str]:
+        """The slave at the far end of a pseudo terminal, which is gone afterwards; its name."""
         near, far = os.openpty()
         tty.setraw(near)
         tty.setraw(far)
@@ -151,6 +154,52 @@ class Slave:
             asyncio.get_running_loop().remove_reader(near)
             os.close(near)
             os.close(far)
+
+
+class SmallDisk:
+    """A file system of 16 MiB of its own, which can be filled, taken away and brought back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ballast = folder / "other"
+
+    def mount(self) -> None:
+        """As a card that is put in; it is empty then."""
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(self.folder)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+
+    def unmount(self) -> None:
+        """As a card that is pulled out: who has files of it open keeps them."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+    def remount(self, how: str) -> None:
+        """`ro` or `rw`."""
+        subprocess.run(["mount", "-o", f"remount,{how}", str(self.folder)], check=True)
+
+    def fill(self) -> None:
+        """Another program takes all the room that there is."""
+        with self._ballast.open("ab", buffering=0) as ballast, suppress(OSError):
+            while True:
+                ballast.write(bytes(4096))
+
+    def free(self) -> None:
+        """It gives the room back."""
+        self._ballast.unlink()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Only root may mount one."""
+    if os.geteuid() != 0:
+        pytest.skip("a file system is mounted as root")
+    (tmp_path / "disk").mkdir()
+    disk = SmallDisk(tmp_path / "disk")
+    disk.mount()
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk.folder)], check=False)
 
 
 @pytest.fixture

@@ -7,17 +7,19 @@ import contextlib
 import json
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
+from structlog.testing import capture_logs
 
 from contract.clock import Clock, iso
 from contract.operation import Text
 from contract.reading import Row
-from contract.rights import source_user
+from contract.rights import bus_user, source_user
 from contract.site import Bus, Device, Gateway, Site
 from edge.drivers import mqtt
 from edge.drivers.base import Line
@@ -91,7 +93,7 @@ class Place:
     async def driver(self, desk: Desk) -> AsyncIterator[None]:
         """A driver that runs until the block ends."""
         bus = self.site.buses[0].model_copy(update={"host": "127.0.0.1", "port": self.broker.port})
-        line = Line(bus, self.site.devices, Clock(), desk.commit, desk.counted.append, "gw", self.password("gw"))
+        line = Line(bus, self.site.devices, Clock(), desk.commit, desk.counted.append, bus_user(bus), self.password(bus_user(bus)))
         task = asyncio.create_task(Mqtt(line).run())
         try:
             yield
@@ -260,6 +262,57 @@ async def test_meters_behind_one_wildcard_are_told_apart(tmp_path: Path, monkeyp
         ("em-18", NOW - 2000, {"energy_import": 7.5}, {}),
     ]
     assert desk.counted == ["gw/1/data, 'X': record of no known device"]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+
+
+def reasons(logs: list[MutableMapping[str, Any]]) -> list[str]:
+    return [line["reason"] for line in logs if line["event"] == "bus lost"]
+
+
+def online(logs: list[MutableMapping[str, Any]]) -> int:
+    return sum(line["event"] == "bus online" for line in logs)
+
+
+async def test_a_session_that_ends_again_and_again_is_told(place: Place) -> None:
+    """Two gateways with one id throw each other off: a sentence in the log, once, that names the id."""
+    told = "; the broker takes gw-pub and closes again and again: a second process with this id or with its user, or something that its "
+    told += "rights forbid"
+    desk, other = Desk(), Desk()
+    with capture_logs() as logs:
+        async with asyncio.timeout(60), place.driver(desk), place.driver(other):
+            await until(lambda: any(reason.endswith(told) for reason in reasons(logs)))
+            known = online(logs)
+            await until(lambda: online(logs) >= known + 2)
+    lost = reasons(logs)
+    assert all("127.0.0.1" in reason for reason in lost if reason.endswith(told))
+    assert all(lost.count(reason) <= 2 for reason in lost)  # once of each of the two
+
+
+async def test_a_broker_that_ends_a_subscription_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker had accepted us, so nothing is said about TLS."""
+
+    async def ended(self: Mqtt) -> None:
+        self._accepted = True
+        raise aiomqtt.MqttError("Operation timed out") from TimeoutError()
+
+    monkeypatch.setattr(Mqtt, "_session", ended)
+    monkeypatch.setattr(mqtt, "_FIRST_WAIT", 0.01)
+    desk = Desk()
+    with capture_logs() as logs:
+        running = asyncio.create_task(Mqtt(Line(SITE.buses[0], [], Clock(), desk.commit, desk.counted.append)).run())
+        async with asyncio.timeout(10):
+            await until(lambda: len(logs) > 1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    first, second = reasons(logs)
+    assert first == "no answer from 127.0.0.1:502"
+    assert second.startswith("no answer from 127.0.0.1:502; the broker takes gw-pub and closes again and again")
 
 
 async def test_a_stop_that_the_client_swallowed_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:

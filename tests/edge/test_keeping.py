@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import sparkplug
 from contract.reading import Row
-from edge.outbox import keeping
+from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 
 HOUR = keeping.HOUR
@@ -137,7 +139,7 @@ def test_what_a_device_dated_itself_keeps_its_time_when_the_clock_is_set(tmp_pat
     """It waits like all rows of the boot; only when it was taken over is known now, and the cloud can judge by it."""
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([Row("m1", AT - 7_000, {"power": 1.5}, taken=5_000), Row("m2", 5_000, {"power": 2.5})], boot="b1")
-    assert keeping.date(outbox, "b1", AT) == 2
+    assert dating.date(outbox, "b1", AT) == 2
     own, other = outbox.pending(0, 10)
     assert (own.at, other.at) == (AT - 7_000, AT + 5_000)
     assert sparkplug.taken(sparkplug.decode(own.body)) == {AT - 7_000: AT + 5_000}
@@ -152,7 +154,7 @@ def test_rows_before_the_first_synchronisation_wait_and_then_get_their_time(tmp_
     assert outbox.commit([Row("m1", 5_000, {"power": 1.5})], boot="b1") == []
     assert outbox.pending(0, 10) == []
     assert outbox.stats().undated == 1
-    assert keeping.date(outbox, "b1", AT) == 1
+    assert dating.date(outbox, "b1", AT) == 1
     assert _values(outbox) == [(1, AT + 5_000, 1.5)]
     outbox.close()
 
@@ -162,10 +164,47 @@ def test_rows_of_earlier_boots_are_dated_by_what_the_clock_showed_then_once_it_i
     outbox = Outbox(tmp_path / "o.db")
     for boot in ("b1", "b2", "b3"):
         outbox.commit([Row(boot, 5_000, {"power": 1.0})], boot=boot)
-    keeping.note_boot(outbox, "b1", AT - 60_000)
-    keeping.note_boot(outbox, "b1", AT)
-    assert keeping.date_trusted(outbox, "b2", AT + 3_600_000) == 2
+    dating.note_boot(outbox, "b1", AT - 60_000)
+    dating.note_boot(outbox, "b1", AT)
+    assert dating.date_trusted(outbox, "b2", AT + 3_600_000) == 2
     assert {row.device: row.at for row in outbox.pending(0, 10)} == {"b1": AT + 5_000, "b2": AT + 3_605_000}
     assert outbox.stats().undated == 1
-    assert keeping.date_trusted(outbox, "b2", AT) == 0
+    assert dating.date_trusted(outbox, "b2", AT) == 0
+    outbox.close()
+
+
+@pytest.mark.parametrize("note", ["x?1", "", "-1700000000000", "9" * 30])
+def test_a_damaged_note_of_a_boot_is_skipped(tmp_path: Path, note: str) -> None:
+    """Its rows go on waiting, and those of other boots get their time."""
+    outbox = Outbox(tmp_path / "o.db")
+    for boot in ("b1", "b2", "b3"):
+        outbox.commit([Row(boot, 5_000, {"power": 1.0})], boot=boot)
+    dating.note_boot(outbox, "b1", AT)
+    outbox.adopt([], "boot b2", note)
+    assert dating.date_trusted(outbox, "b3", AT) == 2
+    assert {row.device for row in outbox.pending(0, 10)} == {"b1", "b3"}
+    assert outbox.stats().undated == 1
+    outbox.close()
+
+
+def test_no_look_for_rows_without_a_date_reads_the_whole_table(tmp_path: Path) -> None:
+    """It is done every 30 s, also by a gateway whose outbox holds a month; a file of version 2 gets the index when it is opened."""
+    path = tmp_path / "o.db"
+    Outbox(path).close()
+    db = sqlite3.connect(path)
+    db.executescript("DROP INDEX IF EXISTS undated; PRAGMA user_version = 2")
+    db.close()
+    outbox = Outbox(path)
+    outbox.commit([Row("m1", 5_000, {"power": 1.0})], boot="b1")
+    said: list[str] = []
+    with outbox.transaction() as db:
+        db.set_trace_callback(said.append)
+    assert dating.date(outbox, "b1", AT) == 1
+    assert outbox.stats().undated == 0
+    with outbox.transaction() as db:
+        db.set_trace_callback(None)
+        looks = [each for each in said if each.startswith("SELECT") and ("boot = " in each or "boot IS NOT" in each)]
+        plans = [str(step[3]) for look in looks for step in db.execute(f"EXPLAIN QUERY PLAN {look}")]
+    assert len(plans) == 2
+    assert all("INDEX undated" in plan for plan in plans), plans
     outbox.close()

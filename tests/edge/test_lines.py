@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
+import termios
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -400,6 +402,33 @@ async def test_a_port_that_is_not_there_is_said(driven: Driven, make_slave: type
             await second.read(device(1))
         await first.close()
         await second.close()
+
+
+async def test_a_serial_port_that_vanishes_is_read_again_when_it_is_back(
+    make_slave: type[Slave], driven: Driven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter pulled out in the middle, pulled out while it is opened, and put in again under the same name."""
+    slave, port = make_slave("rtu"), tmp_path / "ttyUSB0"
+    async with driven(make_slave("rtu"), profile(TWO), serial_port=str(port)) as driver:
+        for _ in range(3):
+            with slave.line() as name:
+                port.symlink_to(name)
+                assert (await driver.read(device(1))).bad == {}
+                with monkeypatch.context() as pulled:
+                    pulled.setattr(termios, "tcflush", _gone)
+                    await driver.close()
+                    with pytest.raises(NoAnswerError, match=r"ttyUSB0: Input/output error$"):
+                        await driver.read(device(1))
+                assert (await driver.read(device(1))).bad == {}
+            with pytest.raises(NoAnswerError):
+                await driver.read(device(1))
+            port.unlink()
+            with pytest.raises(NoAnswerError, match=r"ttyUSB0: No such file or directory$"):
+                await driver.read(device(1))
+
+
+def _gone(*_: object) -> None:
+    raise termios.error(errno.EIO, "Input/output error")
 
 
 async def test_with_a_connection_each_nobody_waits_for_a_silent_neighbour(

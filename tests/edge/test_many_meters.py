@@ -12,7 +12,7 @@ import pytest
 
 from contract.clock import Clock, iso
 from contract.profile import load_profile
-from contract.rights import acl
+from contract.rights import acl, rights
 from contract.site import Site, load_site
 from edge.drivers.audience import Audience
 from edge.drivers.payloads import Heard, heard
@@ -191,6 +191,23 @@ def test_a_time_without_a_zone_is_in_the_profile_s(load: Loader, time: str, at: 
 
 
 @pytest.mark.parametrize(
+    "written", ["2026-11-29T05:00:00", "2026-11-29 05:00", "20261129T0500", "2026-11-28t21:00:00z", "2026-11-28T23:00+0200"]
+)
+def test_a_day_and_a_time_of_day_are_read(load: Loader, written: str) -> None:
+    """T or a space between them, in small letters as well, with colons or none."""
+    site = load(["profile: electricity/m, topic: a"], m="time: {path: t, format: rfc3339, zone: Asia/Shanghai}\n" + POINTS)
+    assert [iso(row.at) for row in hear(site, "a", {"t": written, "p": {"total": 1}}).rows] == ["2026-11-28T21:00:00.000Z"]
+
+
+@pytest.mark.parametrize("written", ["2026-11-29+08:00", "2026-11-29-05:00", "20261129+0800", "2026-W48-7+08:00", "2026-11-29x0800"])
+def test_the_offset_of_a_day_is_no_time_of_day(load: Loader, written: str) -> None:
+    """A day with its zone says not when the meter measured; 08:00 would be a time that it never named."""
+    site = load(["profile: electricity/m, topic: a"], m="time: {path: t, format: rfc3339, zone: Asia/Shanghai}\n" + POINTS)
+    found = hear(site, "a", {"t": written, "p": {"total": 1}})
+    assert (found.rows, found.faults) == ([], [("d0", "no time that can be read", "at t")])
+
+
+@pytest.mark.parametrize(
     ("form", "said"),
     [
         ("records: a..b\n", "expected"),
@@ -199,6 +216,13 @@ def test_a_time_without_a_zone_is_in_the_profile_s(load: Loader, time: str, at: 
         ("time: {path: 't.', format: epoch}\n", "expected a dot and a key after 't'"),
         ("time: {path: t, format: epoch, zone: Z}\n", "expected none: seconds since 1970 have no zone"),
         ("time: {path: t, format: rfc3339, zone: Peking}\n", "expected Z, an offset such as +08:00, or a name such as Asia/Shanghai"),
+        *[
+            (
+                f"time: {{path: t, format: rfc3339, zone: '{zone}'}}\n",
+                "expected Z, an offset such as +08:00, or a name such as Asia/Shanghai",
+            )
+            for zone in ("+08:60", "+15:00", "+99:00", "localtime", "posixrules", "Factory", "")
+        ],
         ("time: {path: t, format: rfc3339, zone: '+8'}\n", "expected Z, an offset such as +08:00, or a name such as Asia/Shanghai"),
     ],
 )
@@ -226,6 +250,10 @@ def test_a_form_that_matches_nothing_is_refused_at_load(load: Loader, form: str,
         ),
         (["topic: m/+, key: A", "topic: m/1, key: A"], "identity: sn\n", "devices.1.key: expected a key that no other device of pub has"),
         (["topic: m/1, key: A", "topic: m/#, key: A"], "identity: sn\n", "devices.1.key: expected a key that no other device of pub has"),
+        *[
+            ([f'topic: "line/3{sign}"'], "", "devices.0.topic: expected a topic without line breaks, tabs and other control characters")
+            for sign in ("\\t", "\\n", "\\0", "\\x7f", "\\x85", "\\uFDD0", "\\uFFFF", "\\U0001FFFE", "/+/\\t")
+        ],
         (["topic: '', key: A"], "identity: sn\n", "devices.0.topic: expected a topic, since pub speaks mqtt"),
     ],
 )
@@ -236,12 +264,21 @@ def test_a_topic_that_cannot_tell_meters_apart_is_refused_at_load(load: Loader, 
     assert said in str(refused.value)
 
 
+def test_a_subtopic_that_mqtt_does_not_carry_is_refused_at_load(load: Loader) -> None:
+    """One such topic in a subscription ends the session of the whole bus; ordinary text of any language is none."""
+    points = 'points: {energy_import: {path: $, subtopic: "%s", unit: kWh, kind: counter}}\n'
+    with pytest.raises(ValueError, match=r"m\.yaml:6: points\.energy_import\.subtopic: expected levels below the device's topic, without"):
+        load(["profile: electricity/m, topic: a"], m=points % "total\\t")
+    site = load(["profile: electricity/m, topic: 一楼/电 表"], m=points % "总 \U0001f50c")
+    assert Audience(site.devices).filters == ["一楼/电 表/总 \U0001f50c"]
+
+
 def test_the_same_key_at_topics_that_never_meet_is_two_meters(load: Loader) -> None:
     """Meters of two concentrators may both be number 1."""
     devices = ["profile: electricity/m, topic: a/+/x, key: '1'", "profile: electricity/m, topic: b/+/x, key: '1'"]
     site = load(devices, m="identity: sn\n" + POINTS)
     assert [row.device for row in hear(site, "b/7/x", {"sn": 1, "p": {"total": 1}}).rows] == ["d1"]
-    assert "topic read a/+/x\n" in acl(site, "jieyue")
+    assert "topic read a/+/x\n" in acl(rights(site, "jieyue"))
 
 
 def test_a_register_is_no_message(load: Loader, monkeypatch: pytest.MonkeyPatch) -> None:

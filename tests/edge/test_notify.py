@@ -71,6 +71,33 @@ def test_the_gateway_tells_its_start_its_life_and_its_stop(ear: socket.socket, g
     assert gateway.wait(20) == 0
 
 
+def test_under_systemd_a_second_gateway_waits(tmp_path: Path, ear: socket.socket, gateway: subprocess.Popen[bytes]) -> None:
+    """To end would be a start again every five seconds: it asks for time, says once why, and goes on when the outbox is free.
+
+    Without systemd it ends with one line, since somebody is there to read it.
+    """
+    assert ear.recv(100) == b"READY=1"
+    command = [sys.executable, "-m", "edge", "run", "--config", str(tmp_path / "gw.yaml")]
+    said = f"process {gateway.pid} has this outbox open"
+    alone = subprocess.run(command, env={**os.environ, "NOTIFY_SOCKET": ""}, capture_output=True, text=True, timeout=60, check=False)
+    assert (alone.returncode, alone.stderr.count("\n")) == (1, 1)
+    assert said in alone.stderr
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(tmp_path / "other"))
+        other.settimeout(20)
+        environment = {**os.environ, "NOTIFY_SOCKET": other.getsockname()}
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as second:
+            assert [other.recv(100) for _ in range(2)] == [b"EXTEND_TIMEOUT_USEC=60000000"] * 2
+            gateway.kill()
+            gateway.wait(20)
+            while (heard := other.recv(100)) != b"READY=1":
+                assert heard == b"EXTEND_TIMEOUT_USEC=60000000"
+            second.terminate()
+            _, lines = second.communicate(timeout=20)
+        assert second.returncode == 0
+        assert [said in line for line in lines.splitlines() if "outbox in use" in line] == [True]
+
+
 def test_a_gateway_that_stands_still_gives_no_sign(ear: socket.socket, gateway: subprocess.Popen[bytes]) -> None:
     """Stopped by SIGSTOP, as by an event loop that hangs, it is silent for longer than systemd waits."""
     assert ear.recv(100) == b"READY=1"
@@ -80,8 +107,8 @@ def test_a_gateway_that_stands_still_gives_no_sign(ear: socket.socket, gateway: 
     assert len(heard) <= 2, "more than was on its way"
 
 
-async def test_a_disk_that_does_not_answer_is_no_life(ear: socket.socket) -> None:
-    """While the outbox has been stuck for the watchdog's time no sign is given; signs come back with the disk."""
+async def test_a_gateway_that_does_not_get_on_is_no_life(ear: socket.socket) -> None:
+    """While its work has stood still for the watchdog's time no sign is given; signs come back with the work."""
     heart = Systemd({"NOTIFY_SOCKET": ear.getsockname(), "WATCHDOG_USEC": "60000"})
     stuck, asked, twice = 0.06, 0, asyncio.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from itertools import pairwise
@@ -15,6 +16,7 @@ from contract import sparkplug
 from contract.reading import Row
 from contract.store import Ack, parse_ack, parse_resend, ranges
 from edge.outbox.keeping import recall
+from edge.outbox.lock import InUseError
 from edge.outbox.outbox import Outbox
 
 AT = 1_790_000_000_000
@@ -91,6 +93,25 @@ def test_the_session_number_wraps_and_counts_only_what_was_said(tmp_path: Path) 
     outbox.close()
 
 
+def test_the_session_number_goes_on_behind_the_one_on_disk_after_a_hang(tmp_path: Path) -> None:
+    """Counted from 0 while the disk did not say what it was, it never falls back behind what earlier processes said."""
+    outbox = Outbox(tmp_path / "o.db")
+    assert [outbox.next_session() for _ in range(5)][-1] == 4
+    outbox.close()
+    again, note = Outbox(tmp_path / "o.db"), Outbox.note
+    numbers = list[int]()
+
+    def hangs(of: Outbox, key: str) -> str | None:
+        numbers.append(of.next_session_unkept())
+        return note(of, key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Outbox, "note", hangs)
+        numbers.append(again.next_session())
+    assert [*numbers, again.next_session()] == [0, 5, 6]
+    again.close()
+
+
 @given(st.sets(st.integers(0, 200)))
 def test_ranges_hold_exactly_their_numbers(numbers: set[int]) -> None:
     """No position is acknowledged that was not stored."""
@@ -127,6 +148,19 @@ def test_a_broken_wish_for_rows_is_refused(text: str) -> None:
         parse_resend(text)
 
 
+def test_a_folder_where_the_outbox_should_be_is_told_and_left_alone(tmp_path: Path) -> None:
+    """Every use is refused with the reason until the folder is moved away; then the outbox is made."""
+    path = tmp_path / "o.db"
+    path.mkdir()
+    outbox = Outbox(path)
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="unable to open database file"):
+            outbox.commit(_rows(1))
+    path.rmdir()
+    assert [kept.seq for kept in outbox.commit(_rows(1))] == [1]
+    outbox.close()
+
+
 def test_one_outbox_has_one_process(tmp_path: Path) -> None:
     """A second process is refused with the first one's number, and gets the outbox when the first is gone, however it went."""
     path = tmp_path / "o.db"
@@ -137,7 +171,7 @@ def test_one_outbox_has_one_process(tmp_path: Path) -> None:
     assert held.stdout is not None
     with held, held.stdin, held.stdout:
         assert held.stdout.readline() == "open\n"
-        with pytest.raises(OSError, match=f"o.db: process {held.pid} has this outbox open; a second gateway needs a data folder"):
+        with pytest.raises(InUseError, match=f"o.db: process {held.pid} has this outbox open; a second gateway needs a data folder"):
             Outbox(path)
         held.kill()
         held.wait()

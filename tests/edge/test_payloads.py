@@ -122,6 +122,12 @@ def test_a_truth_value_is_a_state_and_no_quantity(
     [
         ('"import": 1.5, "import": 2.5', {}, "not a number: 'twice: 1.5 and 2.5'"),
         ('"import": 1.5, "import": 1.5', {"energy_import": 1.5}, None),
+        ('"import": 1, "import": 1.0', {"energy_import": 1.0}, None),
+        ('"import": 0, "import": false', {}, "not a number: 'twice: 0 and False'"),
+        ('"import": false, "import": 0', {}, "not a number: 'twice: False and 0'"),
+        ('"import": 1, "import": true', {}, "not a number: 'twice: 1 and True'"),
+        ('"import": 1, "import": "1"', {}, "not a number: \"twice: 1 and '1'\""),
+        ('"import": [{"x": 0}], "import": [{"x": false}]', {}, "not a number: \"twice: [{'x': 0}] and [{'x': False}]\""),
         ('"import": {"x": 1}, "import": 1.5', {}, "not a number: \"twice: {'x': 1} and 1.5\""),
         ('"import": 1.5}, "energy": {"export": 2.5', {"energy_import": 1.5, "energy_export": 2.5}, None),
         ('"import": 1.5}, "energy": {"export": 2.5, "import": 3.5', {"energy_export": 2.5}, "not a number: 'twice: 1.5 and 3.5'"),
@@ -348,6 +354,16 @@ def test_what_a_broker_kept_is_late_and_what_says_nothing_of_a_clock_is_not_judg
 
 
 TIMES = ["null", '"soon"', "1e300", "true", "-5", '"9999-99-99T00:00:00Z"', "NaN", '"2026-11-01"', "20261101", "[]"]
+DAYS = [
+    "2026-11-29+08:00",
+    "2026-11-29-05:00",
+    "2026-11-29 +08:00",
+    "20261129+0800",
+    "2026-W48-7+08:00",
+    "2026-11-29x0800",
+    "2026-11-29T+08:00",
+]
+TIMES += [f'"{day}"' for day in DAYS]
 
 
 @pytest.mark.parametrize("time", TIMES)

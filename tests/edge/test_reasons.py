@@ -25,19 +25,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def ports(tmp_path: Path, mosquitto: None) -> Iterator[tuple[int, int]]:
-    """A mosquitto with a port for TLS, whose certificate is localhost's, and a plain one that asks for a password."""
+def ports(tmp_path: Path, mosquitto: None) -> Iterator[tuple[int, int, int]]:
+    """A mosquitto with a port for TLS, whose certificate is localhost's, a plain one with passwords, and one that wants certificates."""
     _ = mosquitto
     folder = tmp_path / "broker"
     subprocess.run([str(ROOT / "deploy" / "certificates"), str(folder), "localhost"], check=True, capture_output=True)
-    tls, plain = free_port(), free_port()
+    tls, plain, strict = free_port(), free_port(), free_port()
     root = "user root\n" if os.geteuid() == 0 else ""
-    secured = f"listener {tls} 127.0.0.1\ncertfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
+    files = f"certfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
+    secured = f"listener {tls} 127.0.0.1\n{files}listener {strict} 127.0.0.1\n{files}cafile {folder}/ca.crt\nrequire_certificate true\n"
     (folder / "passwd").touch(0o600)
     (folder / "conf").write_text(f"{root}{secured}listener {plain} 127.0.0.1\nallow_anonymous false\npassword_file {folder}/passwd\n")
     server = subprocess.Popen(["mosquitto", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
     end = time.monotonic() + 30
-    for port in (tls, plain):
+    for port in (tls, plain, strict):
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -45,7 +46,7 @@ def ports(tmp_path: Path, mosquitto: None) -> Iterator[tuple[int, int]]:
             assert server.poll() is None
             assert time.monotonic() < end
             time.sleep(0.02)
-    yield tls, plain
+    yield tls, plain, strict
     server.terminate()
     server.wait(20)
 
@@ -59,9 +60,9 @@ async def reason(host: str, port: int, ca_file: Path | None = None, context: ssl
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho leaves a socket to the collector when TLS fails
-async def test_ways_in_which_a_broker_cannot_be_reached(tmp_path: Path, ports: tuple[int, int]) -> None:
+async def test_ways_in_which_a_broker_cannot_be_reached(tmp_path: Path, ports: tuple[int, int, int]) -> None:
     """Nobody listens, no such host, no TLS where it is expected and the reverse, a certificate of others or for others, no rights."""
-    tls, plain = ports
+    tls, plain, strict = ports
     authority, nobody = tmp_path / "broker" / "ca.crt", free_port()
     assert await reason("127.0.0.1", nobody) == f"127.0.0.1:{nobody} refuses the connection: nothing listens there"
     assert await reason("nowhere.invalid", 1883) == "unknown host nowhere.invalid"
@@ -73,6 +74,8 @@ async def test_ways_in_which_a_broker_cannot_be_reached(tmp_path: Path, ports: t
     assert (await reason("localhost", tls, context=own)).startswith(f"the certificate of localhost:{tls} is not believed: unable to get")
     other = await reason("127.0.0.1", tls, authority)
     assert other.startswith(f"the certificate of 127.0.0.1:{tls} is not believed: IP address mismatch")
+    silent = await reason("localhost", strict, authority)
+    assert silent.startswith(f"no answer from localhost:{strict}; a port that wants a certificate of the client says no more")
     gc.collect()
 
 

@@ -147,6 +147,7 @@ async def test_a_bus_that_cannot_be_reached_is_told_once(tmp_path: Path) -> None
         (["--units", "0-4"], "jieyue-edge scan: argument --units: expected a unit id from 1 to 247, got '0'\n"),
         (["--units", "9-4"], "jieyue-edge scan: argument --units: expected units such as 1-40 or 1,3,7-9, got '9-4'\n"),
         (["--wait", "0"], "jieyue-edge scan: argument --wait: expected seconds from 0.01 to 60, got '0'\n"),
+        (["--wait", "\uff11"], "jieyue-edge scan: argument --wait: expected a number such as 1234.5, got '\uff11'\n"),
     ],
 )
 async def test_wrong_options_are_one_line(options: list[str], said: str, tmp_path: Path) -> None:

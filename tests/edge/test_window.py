@@ -7,16 +7,24 @@ from pathlib import Path
 from contract.reading import Row
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
 from edge.outbox.outbox import Outbox
-from edge.window import Window
+from edge.outbox.rows import Kept
+from edge.window import PAGE, Window
 
 
 def _row(at: int) -> Row:
     return Row("m1", at, {"power": 1.0})
 
 
-def _drain(window: Window, now: float) -> list[tuple[int, bool]]:
+def _next(window: Window, outbox: Outbox, now: float) -> tuple[Kept, bool] | None:
+    """As the uplink does: what the window wants of the backlog is read for it."""
+    while (item := window.next(now)) is None and (span := window.wants(now)) is not None:
+        window.give(span, outbox.pending(span.after, PAGE, before=span.before))
+    return item
+
+
+def _drain(window: Window, outbox: Outbox, now: float) -> list[tuple[int, bool]]:
     found = []
-    while (item := window.next(now)) is not None:
+    while (item := _next(window, outbox, now)) is not None:
         found.append((item[0].seq, item[1]))
     return found
 
@@ -27,7 +35,7 @@ def test_live_rows_go_before_the_backlog(tmp_path: Path) -> None:
     outbox.commit([_row(i) for i in range(3)])
     window = Window(outbox, 1000.0, now=0.0)
     window.committed(outbox.commit([_row(10)]), 0.0)
-    assert _drain(window, 1.0) == [(4, False), (1, True), (2, True), (3, True)]
+    assert _drain(window, outbox, 1.0) == [(4, False), (1, True), (2, True), (3, True)]
     outbox.close()
 
 
@@ -36,10 +44,10 @@ def test_a_row_that_waited_long_goes_as_historical(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1000.0, now=0.0)
     window.committed(outbox.commit([_row(i) for i in range(MAX_ROWS_IN_FLIGHT + 1)]), 0.0)
-    assert {historical for _, historical in _drain(window, 1.0)} == {False}
+    assert {historical for _, historical in _drain(window, outbox, 1.0)} == {False}
     window.committed(outbox.commit([_row(1000)]), 11.0)
     window.acknowledged(((1, MAX_ROWS_IN_FLIGHT),))
-    assert _drain(window, 1.0 + 60.0) == [(MAX_ROWS_IN_FLIGHT + 1, True), (MAX_ROWS_IN_FLIGHT + 2, False)]
+    assert _drain(window, outbox, 1.0 + 60.0) == [(MAX_ROWS_IN_FLIGHT + 1, True), (MAX_ROWS_IN_FLIGHT + 2, False)]
     outbox.close()
 
 
@@ -50,9 +58,9 @@ def test_a_row_goes_again_after_ten_seconds_and_then_more_rarely(tmp_path: Path)
     window.committed(outbox.commit([_row(1)]), 0.0)
     story = [(0.0, [(1, False)]), (9.9, []), (10.0, [(1, True)]), (29.0, []), (30.0, [(1, True)])]
     for now, expected in story:
-        assert _drain(window, now) == expected, f"second {now}"
+        assert _drain(window, outbox, now) == expected, f"second {now}"
     window.acknowledged(((1, 1),))
-    assert _drain(window, 1000.0) == []
+    assert _drain(window, outbox, 1000.0) == []
     outbox.close()
 
 
@@ -61,9 +69,9 @@ def test_no_more_rows_are_in_flight_than_allowed(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1e9, now=0.0)
     window.committed(outbox.commit([_row(i) for i in range(MAX_ROWS_IN_FLIGHT + 50)]), 0.0)
-    assert len(_drain(window, 1.0)) == MAX_ROWS_IN_FLIGHT
+    assert len(_drain(window, outbox, 1.0)) == MAX_ROWS_IN_FLIGHT
     window.acknowledged(((1, 10),))
-    assert [seq for seq, _ in _drain(window, 1.0)] == list(range(MAX_ROWS_IN_FLIGHT + 1, MAX_ROWS_IN_FLIGHT + 11))
+    assert [seq for seq, _ in _drain(window, outbox, 1.0)] == list(range(MAX_ROWS_IN_FLIGHT + 1, MAX_ROWS_IN_FLIGHT + 11))
     outbox.close()
 
 
@@ -72,7 +80,7 @@ def test_the_backlog_keeps_its_rate(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([_row(i) for i in range(400)])
     window = Window(outbox, 100.0, now=0.0)
-    assert sum(len(_drain(window, step / 100)) for step in range(201)) == 200
+    assert sum(len(_drain(window, outbox, step / 100)) for step in range(201)) == 200
     outbox.close()
 
 
@@ -84,7 +92,7 @@ def test_what_memory_cannot_hold_comes_from_disk(tmp_path: Path) -> None:
         window.committed(outbox.commit([_row(start + i) for i in range(500)]), 0.0)
     seen: set[int] = set()
     for step in range(1, 40):
-        sent = [seq for seq, _ in _drain(window, step / 10)]
+        sent = [seq for seq, _ in _drain(window, outbox, step / 10)]
         seen |= set(sent)
         window.acknowledged(tuple((s, s) for s in sent))
         outbox.acknowledge((s, s) for s in sent)
@@ -98,10 +106,10 @@ def test_no_more_bytes_are_in_flight_than_allowed(tmp_path: Path) -> None:
     window = Window(outbox, 1e9, now=0.0)
     kept = outbox.commit([Row("m1", i, {}, texts={"Command/Result": "x" * 100_000}) for i in range(60)])
     window.committed(kept, 0.0)
-    sent = _drain(window, 1.0)
+    sent = _drain(window, outbox, 1.0)
     assert len(sent) == -(-MAX_BYTES_IN_FLIGHT // len(kept[0].body))
     window.acknowledged(((1, 2),))
-    assert [seq for seq, _ in _drain(window, 1.0)] == [len(sent) + 1, len(sent) + 2]
+    assert [seq for seq, _ in _drain(window, outbox, 1.0)] == [len(sent) + 1, len(sent) + 2]
     outbox.close()
 
 
@@ -113,7 +121,7 @@ def test_a_row_committed_while_the_session_began_goes_once(tmp_path: Path) -> No
     window.committed(kept, 0.0)
     sent = []
     for step in range(1, 20):
-        while (item := window.next(step / 10)) is not None:
+        while (item := _next(window, outbox, step / 10)) is not None:
             sent.append((item[0].seq, item[1]))
             window.acknowledged(((item[0].seq, item[0].seq),))
             outbox.acknowledge(((item[0].seq, item[0].seq),))
@@ -127,9 +135,9 @@ def test_a_recalled_row_that_is_in_flight_is_counted_once(tmp_path: Path) -> Non
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1000.0, now=0.0)
     window.committed(outbox.commit([_row(i) for i in range(3)]), 0.0)
-    _drain(window, 1.0)
+    _drain(window, outbox, 1.0)
     window.recalled()
-    assert _drain(window, 2.0) == []
+    assert _drain(window, outbox, 2.0) == []
     window.acknowledged(((1, 3),))
     assert window._bytes == 0
     outbox.close()
@@ -140,13 +148,13 @@ def test_rows_go_again_in_the_order_in_which_they_are_due(tmp_path: Path) -> Non
     outbox = Outbox(tmp_path / "o.db")
     window = Window(outbox, 1000.0, now=0.0)
     window.committed(outbox.commit([_row(i) for i in range(3)]), 0.0)
-    _drain(window, 0.0)
+    _drain(window, outbox, 0.0)
     window.committed(outbox.commit([_row(3)]), 0.0)
-    _drain(window, 4.0)
+    _drain(window, outbox, 4.0)
     window.acknowledged(((2, 2),))
     assert window.wait(9.5) == 0.5
-    assert _drain(window, 10.0) == [(1, True), (3, True)]
-    assert _drain(window, 14.0) == [(4, True)]
+    assert _drain(window, outbox, 10.0) == [(1, True), (3, True)]
+    assert _drain(window, outbox, 14.0) == [(4, True)]
     window.acknowledged(((1, 2**62),))
     assert window.wait(29.9) == 1.0
     outbox.close()
@@ -158,7 +166,7 @@ def test_what_was_acknowledged_leaves_nothing_behind(tmp_path: Path) -> None:
     window = Window(outbox, 1000.0, now=0.0)
     for second in range(100):
         window.committed(outbox.commit([_row(second * 10 + i) for i in range(10)]), float(second))
-        sent = _drain(window, float(second))
+        sent = _drain(window, outbox, float(second))
         window.acknowledged(tuple((seq, seq) for seq, _ in sent if seq != 1))
     assert len(window._dues) <= 10 * RESEND_AFTER
     window.acknowledged(((1, 1),))
@@ -173,7 +181,7 @@ def test_whose_rows_wait_is_known(tmp_path: Path) -> None:
     outbox.commit([_row(1), Row("m2", 2, {"power": 1.0})])
     window = Window(outbox, 1000.0, now=0.0)
     assert window.holds("m2")
-    _drain(window, 1.0)
+    _drain(window, outbox, 1.0)
     window.acknowledged(((1, 1),))
     outbox.acknowledge(((1, 1),))
     assert [window.holds(device) for device in ("m1", "m2")] == [False, True]

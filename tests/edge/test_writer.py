@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from contract.reading import Row
-from edge.outbox.outbox import Kept, Outbox
+from edge.outbox import dating
+from edge.outbox.outbox import Outbox
+from edge.outbox.rows import Kept
 from edge.outbox.writer import Writer
+from edge.timekeeping import GatewayClock
 
 
 def row(number: int) -> Row:
@@ -47,7 +50,7 @@ async def writing(outbox: Outbox, told: list[int], since: list[float] | None = N
         if since is not None:
             since.append(first)
 
-    writer = Writer(outbox, committed, lambda: None)
+    writer = Writer(outbox, committed, lambda _: None)
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -143,3 +146,25 @@ async def test_a_poller_that_gives_up_does_not_stop_the_others(tmp_path: Path) -
         with pytest.raises(asyncio.CancelledError):
             await gone
     assert told == [1, 2]
+
+
+async def test_a_row_that_was_read_before_the_clock_was_set_waits_for_its_date(tmp_path: Path) -> None:
+    """It is put after that, together with one that has its date: each is kept as what it is, and gets the time at which it was read."""
+    outbox, clock = Outbox(tmp_path / "o.db"), GatewayClock(boot="b1")
+    before = Row("m1", clock.now_ms(), {"power": 1.0})
+    taken = Row("m2", 1_600_000_000_000, {"power": 2.0}, taken=clock.now_ms())
+    own = Row("m3", 1_600_000_000_000, {"power": 4.0})
+    offset = clock.look(lambda: True, lambda: 1_790_000_000.0)
+    assert offset is not None
+    after = Row("m1", clock.now_ms(), {"power": 3.0})
+    writer = Writer(outbox, lambda *_: None, clock.boot_of)
+    task = asyncio.create_task(writer.run())
+    await writer.put([before, taken, own, after])
+    assert [(k.device, k.at) for k in outbox.pending(0, 10)] == [("m3", own.at), ("m1", after.at)]
+    assert dating.date(outbox, "b1", offset) == 2
+    assert [(k.device, k.at) for k in outbox.pending(0, 10)] == [
+        ("m1", before.at + offset), ("m2", taken.at), ("m3", own.at), ("m1", after.at),
+    ]  # fmt: skip
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    outbox.close()

@@ -18,8 +18,9 @@ from cloud.ingest.decode import decode
 from cloud.ingest.known import Known
 from cloud.ledger import book, entries
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry.database import migrate, open_database
+from cloud.registry.database import open_database
 from cloud.registry.entering import By, enter_site
+from cloud.registry.migrating import migrate
 from cloud.telemetry.base import Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract import sparkplug

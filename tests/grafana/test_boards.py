@@ -31,6 +31,8 @@ from simulators.stack import panels
 ROOT = Path(__file__).parents[2]
 BOARDS = panels.boards()
 NOW = 1_770_000_000_000
+DAY = 86_400_000
+UNITS = {"m": 60_000, "h": 3_600_000, "d": DAY, "w": 7 * DAY}
 WRITTEN_BACK = {"value", "measured", "distributed", "estimated", "manual"}
 FORECASTS = {"forecast", "forecast_low", "forecast_high", "forecast_change"}
 """Written once there are forecasts; no panel reads them before."""
@@ -169,6 +171,16 @@ def written() -> dict[str, set[str]]:
         found.setdefault(profile.device_class, set()).update(profile.points)
     plain = {"status", "target_change", "actual", "baseline", "baseline_year", "target", "expected", "gap", "change", "allowance"}
     return found | {"indicator": plain | WRITTEN_BACK - {"value"}}
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_no_panel_asks_for_more_of_a_year_than_it_can_show(uid: str) -> None:
+    """Chosen by its dates, a year is shown by panels of two days, too: in days, or in twice as many points as pixels at most."""
+    widths = {panel["title"]: panel["gridPos"]["w"] * 1920 / 24 for panel in BOARDS[uid]["panels"]}
+    asked = list(panels.queries(uid, NOW, since=NOW - 365 * DAY))
+    intervals = {f"{q.panel}, {q.letter}": found[1] for q in asked if (found := re.search(r"GROUP BY time\((\w+)\)", q.text))}
+    most = {place: 365 * DAY // (int(text[:-1]) * UNITS[text[-1]]) for place, text in intervals.items()}
+    assert {place: number for place, number in most.items() if number > max(365, 2 * widths[place.rpartition(", ")[0]])} == {}
 
 
 @pytest.mark.parametrize(("uid", "title", "query"), ALL)

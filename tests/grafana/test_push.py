@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 
 from simulators.stack import panels
+from tests import commands
 
 TOKEN = "glsa_of_this_test"  # noqa: S105 (of a server that lives for a test)
 Answer = tuple[HTTPStatus, dict[str, Any]]
@@ -131,9 +131,8 @@ def token(tmp_path: Path) -> Path:
 
 
 def push(url: str, token: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cloud", "grafana", "push", "--url", url, "--token-file", str(token), *more]
-    environment = os.environ | {"JIEYUE_DATA": str(token.parent)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    arguments = ["grafana", "push", "--url", url, "--token-file", str(token), *more]
+    return commands.run("cloud", *arguments, environment=os.environ | {"JIEYUE_DATA": str(token.parent)})
 
 
 def test_a_first_push_creates_folders_and_dashboards_as_generated(grafana: Grafana, token: Path) -> None:

@@ -99,3 +99,32 @@ def test_a_misspelt_point_is_found(filled: Filled) -> None:
     assert panels.ask(filled.influxd, filled.database, panels.PanelQuery(asked.board, asked.panel, "A", misspelt)) == []
     with pytest.raises(panels.PanelError, match="error parsing query"):
         panels.ask(filled.influxd, filled.database, panels.PanelQuery(asked.board, asked.panel, "A", asked.text + " total"))
+
+
+def test_a_year_of_water_by_the_hour_is_a_year_of_days(filled: Filled) -> None:
+    """Chosen by its dates, a year has a row a day and meter, each the mean hour of the day, and not one an hour."""
+    since = filled.now - 365 * DAY_MS
+    (asked,) = [q for q in panels.queries("jieyue-water", filled.now, since=since) if q.panel == "逐时用水"]
+    found = panels.ask(filled.influxd, filled.database, asked)
+    meters = {m.id for m in filled.site.meters if m.energy == "water"}
+    assert {series.tags["meter"] for series in found} == meters
+    assert sum(len(series.rows) for series in found) <= 366 * len(meters)
+    meter = min(meters)
+    day = since // DAY_MS * DAY_MS + 100 * DAY_MS
+    (row,) = [row for series in found if series.tags["meter"] == meter for row in series.rows if row["time"] == day]
+    hours = book.consumption(filled.engine, meter, day, day + DAY_MS, "hour")
+    assert row["value"] == pytest.approx(sum(hour["value"] for hour in hours) / 24, rel=1e-12)
+
+
+@pytest.mark.parametrize(("uid", "energy"), [("jieyue-water", "water"), ("jieyue-energy", "electricity")])
+def test_all_meters_of_a_dashboard_are_those_of_its_energy(filled: Filled, uid: str, energy: str) -> None:
+    """Who chooses all gets no meter of another energy, whose amounts are of another unit; neither as a curve nor within a sum."""
+    of_energy = {m.id for m in filled.site.meters if m.energy == energy}
+    asked = [q for q in panels.queries(uid, filled.now, {"meter": [".*"]}) if "${" not in q.text and '"meter" =~ /^(.*)$/' in q.text]
+    found = [series for query in asked for series in panels.ask(filled.influxd, filled.database, query)]
+    assert {series.tags["meter"] for series in found if "meter" in series.tags} == of_energy
+    (days,) = [series for series in found if not series.tags]
+    noon = days.rows[-2]["time"] + DAY_MS // 2
+    day = floor(noon, "day")
+    amounts = [book.consumption(filled.engine, meter, day, day + DAY_MS, "day")[0]["value"] for meter in sorted(of_energy)]
+    assert days.rows[-2]["value"] == pytest.approx(sum(amounts), rel=1e-9)

@@ -1,92 +1,15 @@
-"""Whatever is wrong with a file, a setting or an argument: one line that says where and what was expected, and exit code 2."""
+"""Whatever is wrong with a site's or a gateway's file: one line that says where and what was expected, and exit code 2."""
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from edge.timekeeping import HOW, kernel_synchronised
-
-NAME = {"zh": "试验", "en": "Trial"}
-SITE = """\
-id: s
-name: {zh: 试验, en: Trial}
-group: "510802"
-latitude: 32.4
-longitude: 105.8
-compounds: [{id: c, name: {zh: 院, en: Yard}, buildings: []}]
-units: [{id: u, name: {zh: 局, en: Bureau}, compound: c, headcount: 5, area: 90}]
-gateways: [{id: gw}]
-buses:
-  - {id: line, gateway: gw, protocol: modbus, port: 1}
-  - {id: pub, gateway: gw, protocol: mqtt}
-devices:
-  - {id: em, name: {zh: 表, en: Meter}, profile: electricity/chint-dtsu666, bus: line, unit_id: 1}
-  - {id: pm, name: {zh: 表, en: Meter}, profile: electricity/jieyue-mqtt-meter, bus: pub, topic: meters/1}
-meters:
-  - {id: m, name: {zh: 表, en: Meter}, energy: electricity, device: em, point: energy_import, main: true, units: [u]}
-  - {id: oil, name: {zh: 油, en: Oil}, energy: diesel, main: true, units: [u]}
-"""
-GATEWAY: dict[str, Any] = {"gateway": "gw", "site": "./site", "data": "edge"}
-
-
-class Place:
-    """A folder with a right site and a right gateway, which a test spoils."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "site").mkdir()
-        self.site()
-        self.gateway()
-
-    def site(self, before: str = "", after: str = "") -> None:
-        """Write the site, with one text replaced."""
-        assert before in SITE
-        (self.folder / "site" / "site.yaml").write_text(SITE.replace(before, after, 1) if before else SITE, encoding="utf-8")
-
-    def gateway(self, **fields: object) -> None:
-        """Write the gateway's configuration, with fields replaced or added."""
-        (self.folder / "gw.yaml").write_text(yaml.safe_dump(GATEWAY | fields, sort_keys=False), encoding="utf-8")
-
-    def run(self, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A real command, in the folder; fails if it says anything but lines of its own, or a traceback."""
-        variables = {k: v for k, v in os.environ.items() if not k.startswith("JIEYUE_")}
-        variables |= {"JIEYUE_DATA": "cloud", "JIEYUE_SITE": "./site"} | environment
-        done = subprocess.run(
-            [sys.executable, "-m", program, *arguments],
-            cwd=self.folder,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        names = {"edge": "jieyue-edge", "cloud": "jieyue-cloud", "simulators": "jieyue-sim", "simulators.stack.demo": "demo"}
-        assert "Traceback" not in done.stderr
-        assert all(line.startswith(names[program]) for line in done.stderr.splitlines()), done.stderr
-        return done
-
-
-@pytest.fixture
-def place(tmp_path: Path, entered: Callable[..., Path]) -> Place:
-    """Everything right, and the site entered."""
-    made = Place(tmp_path)
-    entered(tmp_path / "cloud", tmp_path / "site")
-    return made
-
-
-def refused(done: subprocess.CompletedProcess[str], said: str, code: int = 2) -> None:
-    assert (done.returncode, done.stdout) == (code, ""), done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert said in done.stderr
+from contract.timeservice import kernel_synchronised
+from edge.timekeeping import HOW, HOW_AFTER_TRIAL
+from tests.house.places import Place, refused
 
 
 def test_what_is_right_is_accepted(place: Place) -> None:
@@ -126,6 +49,11 @@ CONFIGURATIONS: list[tuple[dict[str, Any], str]] = [
     ({"buses": {"pub": {"password_file": "none"}}}, "gw.yaml:6: buses.pub.password_file: none: cannot be read: No such file or directory"),
     ({"broker": {"ca_file": "none"}}, "gw.yaml:5: broker.ca_file: none: cannot be read: No such file or directory"),
     ({"broker": {"ca_file": "gw.yaml"}}, "gw.yaml:5: broker.ca_file: gw.yaml: expected certificates in PEM form"),
+    ({"broker": {"cert_file": "c"}}, "gw.yaml:4: broker: expected both cert_file and key_file, or neither"),
+    (
+        {"broker": {"cert_file": "c", "key_file": "k"}},
+        "gw.yaml:4: broker: expected a ca_file beside cert_file: a certificate is shown over TLS only",
+    ),
     ({"buses": {"line": {"port": 70000}}}, "gw.yaml:6: buses.line.port: Input should be less than or equal to 65535, got 70000"),
     ({"buses": {"lin": {"port": 5}}}, "gw.yaml:5: buses.lin: the site s has no such bus; nearest is line"),
     (
@@ -137,6 +65,14 @@ CONFIGURATIONS: list[tuple[dict[str, Any], str]] = [
     (
         {"broker": {"host": "tcp://broker"}},
         "gw.yaml:5: broker.host: expected a name or an address, without scheme, port and brackets, got 'tcp://broker'",
+    ),
+    *[
+        ({"host_id": host}, f"gw.yaml:4: host_id: expected an id of 1 to 200 signs without + / # and control characters, got {host!r}")
+        for host in ("a+b", "a/b", "#", "", "a\tb")
+    ],
+    (
+        {"broker": {"host": "a" * 64}},
+        "gw.yaml:5: broker.host: expected parts of 1 to 63 signs between the dots, 253 together, none with - at an end",
     ),
     (
         {"buses": {"line": {"host": "10.0.0.1:502"}}},
@@ -183,6 +119,85 @@ def test_files_that_are_named_are_read_before_the_start(command: str, place: Pla
         ["broker.password_file", "no-password"],
         ["broker.ca_file", "no-ca"],
     ]
+
+
+@pytest.mark.parametrize("key", ["other.key", "none", "gw.yaml", "locked.key"])
+def test_a_certificate_that_cannot_be_shown(key: str, place: Place) -> None:
+    """Its key is another one's, missing, none at all, or under a password, which nobody is asked for."""
+    for name, cipher in (("own", ()), ("other", ()), ("locked", ("-aes256", "-passout", "pass:x"))):
+        folder = str(place.folder / name)
+        certificate = [
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=gw",
+            "-keyout",
+            f"{folder}.key",
+            "-out",
+            f"{folder}.crt",
+        ]
+        subprocess.run(["openssl", *certificate], check=True, capture_output=True)
+        if cipher:
+            subprocess.run(["openssl", "rsa", "-in", f"{folder}.key", *cipher, "-out", f"{folder}.key"], check=True, capture_output=True)
+    place.gateway(broker={"ca_file": "own.crt", "cert_file": "own.crt", "key_file": key})
+    pair = "own.crt, {}: expected a certificate and its key in PEM form, the key without a password"
+    said = "none: cannot be read: No such file or directory" if key == "none" else pair.format(key)
+    refused(place.run("edge", "check", "--config", "gw.yaml"), f"gw.yaml:6: broker.cert_file: {said}")
+    place.gateway(broker={"ca_file": "own.crt", "cert_file": "own.crt", "key_file": "own.key"}, clock="trusted")
+    assert place.run("edge", "check", "--config", "gw.yaml").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("broker", "bus", "told"),
+    [
+        ({"user": "gw"}, {"user": "gw"}, True),
+        ({"user": "gw"}, {"user": "gw-pub"}, False),
+        ({"user": "gw", "host": "elsewhere"}, {"user": "gw"}, False),
+        ({}, {}, False),
+    ],
+)
+def test_connections_that_share_a_user_are_named(broker: dict[str, str], bus: dict[str, str], told: bool, place: Place) -> None:  # noqa: FBT001
+    """At one broker; the configuration is right all the same, since a broker of before lets both in."""
+    place.gateway(broker=broker, buses={"pub": bus}, clock="trusted")
+    done = place.run("edge", "check", "--config", "gw.yaml")
+    assert done.returncode == 0
+    assert ("pub: another connection of this gateway is gw too; a broker that binds client ids" in done.stdout) is told
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("", "expected a folder, got ''"),
+        ("~/x", "expected the whole path of a folder; ~ is not expanded, got '~/x'"),
+        ("/proc/x", "nothing can be made in /proc: No such file or directory"),
+        ("gw.yaml", "expected a folder; {folder}/gw.yaml is none"),
+        ("gw.yaml/x", "expected a folder; {folder}/gw.yaml is none"),
+        ("taken", "taken/outbox.db: expected a file; move away what stands there"),
+    ],
+)
+def test_a_folder_that_can_hold_no_outbox(command: str, data: str, said: str, place: Place) -> None:
+    """`check` says it as `run` does, with file, line and field, and neither leaves anything behind."""
+    (place.folder / "taken" / "outbox.db").mkdir(parents=True)
+    place.gateway(data=data)
+    before = sorted(place.folder.rglob("*"))
+    refused(place.run("edge", command, "--config", "gw.yaml"), f"gw.yaml:3: data: {said.format(folder=place.folder)}\n")
+    assert sorted(place.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("content", "got"), [("", "none"), ("\n", "none"), ("secret\nold\n", "2")])
+def test_a_password_file_that_holds_no_single_line(content: str, got: str, place: Place) -> None:
+    """The gateway, each of its buses and the cloud say which file it is, and show nothing of it."""
+    (place.folder / "pw").write_text(content, encoding="utf-8")
+    said = f"cannot be read: expected one line, got {got}\n"
+    place.gateway(broker={"password_file": "pw"})
+    refused(place.run("edge", "check", "--config", "gw.yaml"), f"gw.yaml:5: broker.password_file: pw: {said}")
+    place.gateway(buses={"pub": {"password_file": "pw"}})
+    refused(place.run("edge", "check", "--config", "gw.yaml"), f"gw.yaml:6: buses.pub.password_file: pw: {said}")
+    refused(place.run("cloud", "ingest", JIEYUE_MQTT_PASSWORD_FILE="pw"), f"JIEYUE_MQTT_PASSWORD_FILE: pw {said}")  # noqa: S106 (the name of a file)
 
 
 SECOND = "  - {id: pub, gateway: gw, protocol: mqtt}\n  - {id: next, gateway: gw, protocol: modbus}\n"
@@ -269,6 +284,17 @@ def test_the_edge_refuses_what_its_lines_cannot_be(place: Place) -> None:
     refused(place.run("edge", "check", "--config", "gw.yaml"), "site.yaml:10: buses.0.baud: Input should be greater than 0, got 0")
 
 
+def test_check_says_that_the_clock_is_a_trials(place: Place) -> None:
+    """Rows would wait, whatever the kernel says of its clock; where the clock is trusted, which date they would get."""
+    arguments = ["check", "--config", "gw.yaml"]
+    trial = "gw: the clock is a trial's (JIEYUE_NOW, JIEYUE_SPEED)"
+    said = place.run("edge", *arguments, JIEYUE_NOW="2027-03-01").stdout.splitlines()[1:]
+    assert said == [f"{trial}, so rows would wait for the machine's: {HOW_AFTER_TRIAL}"]
+    place.gateway(clock="trusted")
+    (line,) = place.run("edge", *arguments, JIEYUE_NOW="2027-03-01").stdout.splitlines()[1:]
+    assert line.startswith(f"{trial} and trusted, so rows would be dated 2027-03-01T00:")
+
+
 @pytest.mark.parametrize(("before", "after", "said"), SITES)
 def test_a_wrong_site(before: str, after: str, said: str, place: Place) -> None:
     """Double ids, unknown buses, profiles, points and units, and what is no YAML."""
@@ -296,169 +322,3 @@ def test_a_wrong_site(before: str, after: str, said: str, place: Place) -> None:
 def test_a_wrong_clock(program: str, arguments: list[str], variable: str, value: str, said: str, place: Place) -> None:
     """All parts of a trial take the same clock, and none starts with a wrong one."""
     refused(place.run(program, *arguments, **{variable: value}), said)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "said"),
-    [
-        (["serve"], {"JIEYUE_PORT": "abc"}, "JIEYUE_PORT: Input should be a valid integer"),
-        (["serve"], {"JIEYUE_PORT": "70000"}, "JIEYUE_PORT: Input should be less than or equal to 65535, got '70000'"),
-        (["serve"], {"JIEYUE_TELEMETRY": "bogus"}, "JIEYUE_TELEMETRY: telemetry URL must be sqlite:///path or influx+http"),
-        (["ingest"], {"JIEYUE_TELEMETRY": "influx+http://host"}, "JIEYUE_TELEMETRY: telemetry URL needs a host and a database"),
-        (["migrate"], {"JIEYUE_DATABASE": "bogus"}, "JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://"),
-        (["migrate"], {"JIEYUE_DATABASE": "oracle9://x/y"}, "JIEYUE_DATABASE: expected sqlite:///path or postgresql+psycopg://"),
-        (
-            ["broker", "x"],
-            {"JIEYUE_SITE": "nowhere"},
-            "JIEYUE_SITE: expected a folder, or one of the shipped sites (lizhou), got 'nowhere'",
-        ),
-        (["broker", "x"], {"JIEYUE_SITE": ""}, "JIEYUE_SITE: expected a folder, or one of the shipped sites (lizhou), got ''"),
-        (["site", "apply", "nowhere"], {}, "FOLDER: expected a folder, or one of the shipped sites (lizhou), got 'nowhere'"),
-        (["site", "plan", "site", "--from", "1.3.2026"], {}, "argument --from: expected a day such as 2026-03-01, got '1.3.2026'"),
-        (["serve"], {"JIEYUE_MQTT_PASSWORD_FILE": "none"}, "JIEYUE_MQTT_PASSWORD_FILE: none cannot be read: No such file or directory"),
-        (["serve"], {"JIEYUE_MQTT_CA_FILE": "none"}, "JIEYUE_MQTT_CA_FILE: none: cannot be read: No such file or directory"),
-        (["import", "none.csv"], {}, "none.csv: cannot be read: "),
-        (["token"], {}, "the following arguments are required: NAME"),
-        (["token", "x", "--role", "king"], {}, "argument --role: invalid Role value: 'king'"),
-        (["frobnicate"], {}, "argument COMMAND: invalid choice: 'frobnicate'"),
-        ([], {}, "the following arguments are required: COMMAND"),
-    ],
-)
-def test_wrong_settings_and_arguments_of_the_cloud(arguments: list[str], environment: dict[str, str], said: str, place: Place) -> None:
-    """`jieyue-cloud` names the variable or the argument, and never shows what may hold a password."""
-    refused(place.run("cloud", *arguments, **environment), said)
-
-
-@pytest.mark.parametrize(
-    ("command", "variable", "value", "said"),
-    [
-        ("serve", "JIEYUE_DATABASE", "postgresql+psycopg://u:secret@127.0.0.1:1/x", "the database cannot be opened: "),
-        ("serve", "JIEYUE_DATABASE", "sqlite:///site/site.yaml", "the database cannot be opened: file is not a database"),
-        ("serve", "JIEYUE_TELEMETRY", "sqlite:///site", "the time-series store cannot be opened: "),
-        ("migrate", "JIEYUE_DATA", "gw.yaml", "File exists: 'gw.yaml'"),
-    ],
-)
-def test_a_store_that_cannot_be_opened_is_no_bad_input(command: str, variable: str, value: str, said: str, place: Place) -> None:
-    """The machine refuses: one line, no password in it, and exit code 1."""
-    done = place.run("cloud", command, **{variable: value})
-    refused(done, said, code=1)
-    assert "secret" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        ("meter,month\n", "fuel.csv:1: header: expected the columns meter, month, amount, got meter, month"),
-        ("meter,month,amount\noil,2026-01,5\nnone,2026-01,5\n", "fuel.csv:3: meter: no meter 'none'"),
-        ("meter,month,amount\noil,01/2026,5\n", "fuel.csv:2: month: expected YYYY-MM such as 2026-03, got '01/2026'"),
-        ("meter,month,amount\noil,2026-01,five\n", "fuel.csv:2: amount: expected a number, got 'five'"),
-        ("meter,month,amount\noil,2026-01,-5\n", "fuel.csv:2: amount: expected a number of at least 0, got -5"),
-        ("meter,month,amount\noil,2026-01,5,6\n", "fuel.csv:2: amount: expected 3 fields, got 4"),
-        ('meter,month,amount\noil,2026-01,"5\n', "fuel.csv:2: line: not CSV"),
-    ],
-)
-def test_a_wrong_line_of_an_import(lines: str, said: str, place: Place) -> None:
-    """File, line and column; nothing is entered."""
-    (place.folder / "fuel.csv").write_text(lines, encoding="utf-8")
-    refused(place.run("cloud", "import", "fuel.csv", JIEYUE_NOW="2026-03-11"), said)
-
-
-def test_all_wrong_lines_of_an_import_are_told_at_once(place: Place) -> None:
-    """A line of the answer for each, so that a file is not mended one start at a time."""
-    (place.folder / "fuel.csv").write_text("meter,month,amount\nnone,2026-01,5\noil,2026-01,x\n", encoding="utf-8")
-    done = place.run("cloud", "import", "fuel.csv", JIEYUE_NOW="2026-03-11")
-    assert done.returncode == 2
-    assert [line.split(": ")[1:3] for line in done.stderr.splitlines()] == [["fuel.csv:2", "meter"], ["fuel.csv:3", "amount"]]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said", "code"),
-    [
-        (["check"], "the following arguments are required: --config", 2),
-        (["dance", "--config", "gw.yaml"], "argument COMMAND: invalid choice: 'dance'", 2),
-        (["read", "--config", "gw.yaml"], "the following arguments are required: DEVICE", 2),
-        (["read", "--config", "gw.yaml", "nobody"], "the site s has no device 'nobody'", 2),
-        (["read", "--config", "gw.yaml", "pm"], "pm: devices on mqtt speak by themselves and cannot be asked", 2),
-        (["read", "--config", "gw.yaml", "em"], "em: no connection", 1),
-        (["scan", "--config", "gw.yaml", "--bus", "x"], "--bus: expected one of line, pub, got 'x'", 2),
-    ],
-)
-def test_wrong_arguments_of_the_edge(arguments: list[str], said: str, code: int, place: Place) -> None:
-    """`jieyue-edge` names what is wrong; a device that does not answer is exit code 1."""
-    refused(place.run("edge", *arguments), said, code)
-
-
-@pytest.fixture
-def busy() -> Iterator[int]:
-    """A port that somebody else has."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["device", "--profile", "electricity/none", "--port", "0"], "none.yaml: cannot be read: No such file or directory"),
-        (["device", "--profile", "electricity/jieyue-mqtt-meter", "--port", "0"], "only modbus devices can be served alone"),
-        (["device", "--profile", "x/y", "--port", "-1"], "argument --port: expected a port from 0 (a free one) to 65535, got '-1'"),
-        (["device", "--profile", "x/y", "--port", "0", "--unit", "300"], "argument --unit: expected a unit id from 1 to 247, got '300'"),
-        (["device", "--profile", "x/y", "--port", "0", "--framing", "ascii"], "argument --framing: invalid choice: 'ascii'"),
-        (["site", "--site", "nowhere", "--data", "sim"], "nowhere: no such folder; expected a site with *.yaml files"),
-        (["site", "--site", "site", "--data", "sim", "--gateway", "x"], "the site s has no gateway 'x'"),
-        (["site", "--site", "site", "--data", "sim", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
-        (["site", "--site", "site", "--data", "sim", "--jt808", "host"], "argument --jt808: expected HOST:PORT, got 'host'"),
-        (["history", "--site", "site", "--mqtt", "host:x", "--passwords", "p"], "argument --mqtt: expected a port from 0"),
-        (["faults", "--data", "sim", "list"], "--data: sim: nothing was played from there"),
-        (["faults", "list"], "the following arguments are required: --data"),
-        (["faults", "--data", "sim", "break"], "argument ACTION: invalid choice: 'break'"),
-    ],
-)
-def test_wrong_arguments_of_the_simulators(arguments: list[str], said: str, place: Place) -> None:
-    """`jieyue-sim` names what is wrong."""
-    refused(place.run("simulators", *arguments), said)
-
-
-@pytest.mark.parametrize("name", ["written.jsonl", "faults.jsonl"])
-def test_a_damaged_memory_of_the_simulated_site(name: str, place: Place) -> None:
-    """What was written to the world is not forgotten silently."""
-    (place.folder / "sim").mkdir()
-    (place.folder / "sim" / name).write_text('{"at": 5}\n', encoding="utf-8")
-    refused(place.run("simulators", "site", "--site", "site", "--data", "sim"), f'sim/{name}:1: expected {{"at", "device", ')
-
-
-@pytest.mark.parametrize(
-    ("bind", "said"),
-    [("127.0.0.1", "Address already in use"), ("192.0.2.1", "Cannot assign requested address"), ("none.invalid", "unknown host")],
-)
-def test_an_interface_that_cannot_listen(place: Place, busy: int, bind: str, said: str) -> None:
-    """The machine refuses in one line that names the settings; exit code 1."""
-    done = place.run("cloud", "serve", JIEYUE_PORT=str(busy), JIEYUE_BIND=bind)
-    refused(done, f"cannot listen on {bind}:{busy} (JIEYUE_BIND, JIEYUE_PORT): {said}", code=1)
-
-
-def test_a_port_that_is_taken_is_no_bad_input(place: Place, busy: int) -> None:
-    """The machine refuses: exit code 1."""
-    done = place.run("simulators", "device", "--profile", "electricity/chint-dtsu666", "--port", str(busy))
-    refused(done, f"cannot open 127.0.0.1:{busy}", code=1)
-
-
-def test_a_missing_password_file_of_the_simulators(place: Place) -> None:
-    """A folder of passwords that does not hold what is needed: the file is named."""
-    arguments = ["site", "--site", "site", "--data", "sim", "--mqtt", "127.0.0.1:1", "--mqtt-passwords", "none"]
-    refused(place.run("simulators", *arguments), "No such file or directory: 'none/devices-pub'", code=1)
-
-
-@pytest.mark.parametrize(
-    ("environment", "said", "code"),
-    [
-        ({"JIEYUE_PORT": "abc"}, "demo: JIEYUE_PORT: expected a port from 0 (a free one) to 65535, got 'abc'", 2),
-        ({"JIEYUE_NOW": "never"}, "demo: JIEYUE_NOW: expected a date", 2),
-        ({"JIEYUE_SPEED": "0"}, "demo: JIEYUE_SPEED: expected a number above 0, got 0", 2),
-        ({"JIEYUE_DATA": "gw.yaml"}, "File exists: 'gw.yaml'", 1),
-    ],
-)
-def test_wrong_settings_of_the_demo(environment: dict[str, str], said: str, code: int, place: Place) -> None:
-    """Nothing is started with a wrong setting."""
-    refused(place.run("simulators.stack.demo", **environment), said, code)

@@ -82,7 +82,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("http") or (page.parent / target).exists(), target
-    roots = "cloud|contract|deploy|docs|edge|firmware_configs|simulators|tests|bench|dashboards"
+    roots = "cloud|contract|deploy|docs|edge|firmware_configs|protocols|simulators|tests|bench|dashboards"
     made = ("deploy/secrets", "docs/decisions/")
     for path in re.findall(rf"`((?:{roots})/[\w./-]*)`", text):
         if re.search(r"/[A-Z]+/", path):
@@ -107,6 +107,18 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     assert variables_of_the_code() <= named <= variables_of_the_code() | tests
 
 
+def test_every_promise_of_security_names_its_test() -> None:
+    """docs/security.md says what a test holds: each row under "what holds" names at least one, and each that is named exists."""
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    promises = [line for table in text.split("| what holds | test |\n|---|---|\n")[1:] for line in table.split("\n\n")[0].splitlines()]
+    assert len(promises) > 20
+    for promise in promises:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", promise.split("|")[2])
+        assert named, promise
+        for file, test in named:
+            assert re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), f"{file}::{test}"
+
+
 def logged(package: str) -> set[str]:
     """Every event that a package logs, read from its source."""
     found: set[str] = set()
@@ -127,15 +139,15 @@ def section(title: str) -> str:
 
 
 def test_every_log_line_is_explained() -> None:
-    """Each event of gateway and cloud stands in the table once, and the table has no other."""
+    """Each event of gateway, cloud and what they share stands in the table once, and the table has no other."""
     rows = [line.split("|")[1] for line in section("What the logs say").splitlines() if line.startswith("| `")]
     told = [event for row in rows for event in re.findall(r"`([^`]+)`", row)]
-    assert sorted(told) == sorted(logged("edge") | logged("cloud"))
+    assert sorted(told) == sorted(logged("edge") | logged("cloud") | logged("contract"))
 
 
 def test_every_metric_is_explained() -> None:
     """Each name under which /metrics tells something of ours stands in the table, and no other."""
-    made = re.compile(r"(Counter|Histogram|GaugeMetricFamily|_rows)\(\s*\"(jieyue_\w+)\"")
+    made = re.compile(r"(Counter|Histogram|Gauge|GaugeMetricFamily|_rows)\(\s*\"(jieyue_\w+)\"")
     found = {
         name + "_total" * (kind == "Counter") for p in (ROOT / "cloud").rglob("*.py") for kind, name in made.findall(p.read_text("utf-8"))
     }

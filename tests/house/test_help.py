@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,16 +11,27 @@ from collections.abc import Iterator
 import pytest
 
 import cloud.__main__
+import cloud.cli
 import edge.__main__
 import simulators.__main__
+from tests import commands
 
 PROGRAMS = {"jieyue-edge": edge.__main__._parser(), "jieyue-cloud": cloud.__main__._parser(), "jieyue-sim": simulators.__main__.parser()}
 PROMISED = {
     "jieyue-edge": {"run", "check", "read", "scan"},
-    "jieyue-cloud": {"serve", "ingest", "migrate", "import", "targets"},
+    "jieyue-cloud": {"serve", "ingest", "migrate", "import", "ledger", "targets"},
     "jieyue-sim": {"site", "device", "history", "faults"},
 }
 """The stable interface."""
+ALONE = """
+import os, sys
+import apprise, fastapi, numpy, pydantic_settings, sqlalchemy, structlog, contract.site
+for name in sys.argv[1:]:
+    if not os.fork():
+        __import__(f"cloud.cli.{name}")
+        os._exit(0)
+    assert os.wait()[1] == 0, name
+"""
 
 
 def walk(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -56,8 +68,7 @@ def test_help_is_printed_by_the_real_command(parser: argparse.ArgumentParser) ->
     module = {"jieyue-edge": "edge", "jieyue-cloud": "cloud", "jieyue-sim": "simulators"}[program]
     words = [w for w in command if w.replace("-", "_").isidentifier() and w.islower()]
     given = ["--data", "x"] if words[:1] == ["faults"] and len(words) > 1 else []
-    argv = [sys.executable, "-m", module, *words[:1], *given, *words[1:], "--help"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    done = commands.run(module, *words[:1], *given, *words[1:], "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: {program}")
     assert all(action.metavar in done.stdout for action in parser._actions if isinstance(action.metavar, str))
@@ -68,3 +79,10 @@ def test_the_promised_commands_are_there(program: str) -> None:
     """What the design names as stable exists."""
     (commands,) = [a for a in PROGRAMS[program]._actions if isinstance(a, argparse._SubParsersAction)]
     assert PROMISED[program] <= set(commands.choices)
+
+
+def test_each_command_of_the_cloud_can_be_imported_alone() -> None:
+    """A command imports its own file and no other's, so none may lean on what another imported before it."""
+    names = [command.name for command in pkgutil.iter_modules(cloud.cli.__path__)]
+    done = subprocess.run([sys.executable, "-c", ALONE, *names], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,25 +86,6 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {stack.command('token', 'test', '--role', 'admin')}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", headers=headers, timeout=10) as client:
         yield client
-
-
-@pytest.fixture
-def eventually() -> Callable[..., Any]:
-    """Waits until a condition gives something true, and returns it."""
-
-    def wait(condition: Callable[[], Any], *, seconds: float = 30.0) -> Any:  # noqa: ANN401 (whatever the condition gives)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                found = condition()
-            except httpx.TransportError:
-                found = None
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"not within {seconds:g} s")
-
-    return wait
 
 
 @dataclass

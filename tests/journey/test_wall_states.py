@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,19 +14,22 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser
 
+from cloud.alerts import book
+from cloud.alerts.machine import Reason
 from cloud.api.app import create_app
 from cloud.api.context import Context
 from cloud.api.wall.snapshot import Wall
 from cloud.registry import tokens
-from cloud.registry.database import migrate, open_database
+from cloud.registry.database import open_database, writing
 from cloud.registry.entering import By, enter_site
+from cloud.registry.migrating import migrate
 from cloud.registry.tokens import Role
 from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import say
 from contract.clock import Clock, parse_time
 from contract.site import load_site, shipped_site
 from simulators.stack.broker import free_port
-from tests.journey.pages import AUDIT, LEAST, SIZES, at, drawn, opened
+from tests.journey.pages import AUDIT, LEAST, SIZES, at, drawn, opened, until
 
 NOW = parse_time("2026-07-21T10:00:00+08:00")
 
@@ -131,4 +135,49 @@ def test_every_state_is_told_apart(served: Served, browser: Browser, lang: str, 
             "wall.vehicles_alarm", "en" if lang == "en" else "zh", n=len(wall["vehicles"]), alarms=1
         )
         assert page.evaluate(AUDIT, LEAST) == []
+    assert faults == []
+
+
+def fire(context: Context, ids: list[str]) -> None:
+    """So many devices fall silent."""
+    both = json.dumps({"zh": "设备无数据", "en": "Device is silent"}, ensure_ascii=False)
+    row = {
+        "grp": context.group,
+        "rule": "device_silent",
+        "severity": "warning",
+        "state": "firing",
+        "unit": "1",
+        "since": NOW,
+        "fired_at": NOW,
+    }
+    row |= {"since": NOW, "fired_at": NOW, "subject_name": both, "title": both, "detail": both}
+    with writing(context.engine).begin() as connection:
+        book.fire(connection, [row | {"id": name, "subject": name} for name in ids], NOW)
+
+
+@pytest.mark.timeout(180)
+def test_the_overview_takes_changes(served: Served, browser: Browser) -> None:
+    """An alert appears, another one ends, of a storm the worst stand there with the number of the rest, and the list is never asked for."""
+    asked: list[str] = []
+    faults: list[str] = []
+    token = tokens.issue(served.context.engine, "who looks", Role.VIEWER, by="test", at=NOW)
+    with opened(browser, f"http://127.0.0.1:{served.port}/login?lang=en", faults=faults) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.fill("[name=token]", token)
+        page.click("button")
+        alerts = page.locator("#alerts li")
+        until(page, lambda: alerts.all_inner_texts() == ["No alert is open"])
+        fire(served.context, ["one", "two"])
+        until(page, lambda: page.locator("#alerts li[data-id=two]").count() == 1)
+        with writing(served.context.engine).begin() as connection:
+            book.inhibit(connection, {"one": "two"}, (), NOW)
+        until(page, lambda: "Explained by another alert, not told on its own: Device is silent · two" in alerts.all_inner_texts()[-1])
+        with writing(served.context.engine).begin() as connection:
+            book.resolve(connection, [("one", Reason.NORMAL_LONG_ENOUGH)], NOW)
+        until(page, lambda: page.locator("#alerts li[data-id=one]").count() == 0)
+        fire(served.context, [f"s{number}" for number in range(100)])
+        until(page, lambda: alerts.count() == 41)
+        assert alerts.all_inner_texts()[-1] == "61 more are not shown; /api/v1/alerts lists all"
+        until(page, lambda: page.locator("#devices tr").count() > 100)
+    assert [address for address in asked if "/alerts" in address] == []
     assert faults == []

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 
 from contract.clock import Clock
 from contract.operation import Text
 from contract.reading import Row
-from contract.rights import source_user
+from contract.rights import bus_user, source_user
 from contract.site import Bus, Device, Gateway, Site
 from edge.drivers.audience import Audience
 from edge.drivers.base import Line
@@ -88,8 +89,8 @@ async def test_what_devices_said_is_stored_also_over_a_broker_that_went_away(tmp
 
     called = Called(mqtt=Address("127.0.0.1", broker.port), passwords=broker.folder / "passwords")
     bus = SITE.buses[0].model_copy(update={"host": "127.0.0.1", "port": broker.port})
-    password = broker.password_file("gw").read_text(encoding="utf-8")
-    driver = asyncio.create_task(Mqtt(Line(bus, SITE.devices, clock, commit, lambda _: None, "gw", password)).run())
+    password = broker.password_file(bus_user(bus)).read_text(encoding="utf-8")
+    driver = asyncio.create_task(Mqtt(Line(bus, SITE.devices, clock, commit, lambda _: None, bus_user(bus), password)).run())
     try:
         start()
         async with simulate(SITE, tmp_path, clock, flush_each=True, called=called) as endpoints:
@@ -109,3 +110,26 @@ async def test_what_devices_said_is_stored_also_over_a_broker_that_went_away(tmp
     assert len(matched) >= 8
     assert all(matched)
     assert (broker.folder / "passwords" / source_user("pub")).exists()
+
+
+@pytest.mark.usefixtures("mosquitto")
+async def test_one_gateway_cannot_speak_as_another(tmp_path: Path) -> None:
+    """The demo's broker drops what a gateway publishes in the name of another, and passes on what it publishes as itself."""
+    site = SITE.model_copy(update={"gateways": [Gateway(id="gw"), Gateway(id="gw2")]})
+    broker, processes = prepare(site, tmp_path / "broker", "jieyue"), Processes(tmp_path / "logs")
+    processes.start("broker", broker.argv)
+    processes.wait_for("broker", lambda: listens(broker.port), seconds=20)
+
+    def client(user: str) -> aiomqtt.Client:
+        return aiomqtt.Client("127.0.0.1", broker.port, username=user, password=broker.password_file(user).read_text(encoding="utf-8"))
+
+    topics = [f"spBv1.0/510802/DDATA/{node}/nobody" for node in ("gw2", "gw")]
+    try:
+        async with client("cloud") as host:
+            await host.subscribe("spBv1.0/+/DDATA/+/nobody")
+            for topic in topics:
+                async with client("gw") as gateway:  # a connection each: a broker may close one that oversteps
+                    await gateway.publish(topic, b"x", qos=0)
+            assert str((await anext(aiter(host.messages))).topic) == topics[1]
+    finally:
+        processes.stop()

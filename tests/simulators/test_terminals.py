@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from contract.clock import Clock
+from contract.institution import Unit
 from contract.jt808.bodies import message
 from contract.jt808.frame import Frame, Splitter, decode, encode
 from contract.jt808.location import Batch, Location
@@ -20,7 +21,7 @@ from contract.jt808.phone import identity
 from contract.jt808.session import PlatformResponse, ResendRequest
 from contract.operation import Text
 from contract.reading import Row
-from contract.site import Bus, Compound, Device, Gateway, Site, Unit, Vehicle
+from contract.site import Bus, Compound, Device, Gateway, Site, Vehicle
 from edge.drivers.base import Line
 from edge.drivers.jt808 import Listener
 from simulators.site import simulate

@@ -19,8 +19,9 @@ from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import RecordError
 from cloud.registry import clocks, tables
-from cloud.registry.database import migrate, open_database
+from cloud.registry.database import open_database
 from cloud.registry.entering import By, enter_site
+from cloud.registry.migrating import migrate
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading

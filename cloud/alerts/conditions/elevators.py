@@ -54,6 +54,8 @@ def _judge(group: ElevatorGroup, car: Car, device: Device, given: Stops, view: V
         rose = [int(f) for f, n in look["counts"].items() if int(f) not in served and n > before["counts"].get(f, n)]
         if rose:
             wrong = {"at": view.now, "floor": rose[-1]}
+    if wrong is not None:
+        wrong = {**wrong, "at": min(wrong["at"], view.now)}  # the time may have moved back
     recent = wrong is not None and view.now - wrong["at"] <= given.hold
     floor = wrong["floor"] if recent and wrong else None
     words = {"floor": floor or 0, "floors": ", ".join(map(str, sorted(served)))}

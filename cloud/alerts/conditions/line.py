@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, Word, condition
+from cloud.texts import LANGUAGES, say
 from contract.point import POINTS
 from contract.states import is_on, meaning
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
-    from cloud.alerts.view import View
+    from cloud.alerts.view import Device, View
 
 _MINUTE = 60_000
 _SHOWN = 5
-"""Nodes that an alert names; there may be a thousand."""
+"""Nodes or devices that an alert names; there may be a thousand."""
 
 
 @condition("silent", needs=Needs(classes=True))
@@ -25,7 +28,7 @@ def silent(rule: Rule, _given: Given, view: View, memory: Mapping[str, Memory]) 
     """No good reading for longer than the interface's online rule allows; not judged where another rule knows why.
 
     That is while the gateway is gone, or a clock is wrong or not known. A device that never gave one is silent since it was first
-    looked at.
+    looked at. What is remembered of a time that was taken back happened now at the latest, here and in other conditions.
     """
     for device in view.of_class(rule.classes):
         if view.gateway_down(device.gateway) or view.clock_fault(device):
@@ -33,11 +36,49 @@ def silent(rule: Rule, _given: Given, view: View, memory: Mapping[str, Memory]) 
             continue
         silence, kept = view.silence(device.id), {}
         if silence is None:
-            kept = {"since": memory.get(device.id, {}).get("since", view.now)}
+            kept = {"since": min(memory.get(device.id, {}).get("since", view.now), view.now)}
             silence = view.now - kept["since"]
         allowed = device.life.longest_silence
         over = 1.0 if kept else (silence - allowed) / _MINUTE
         yield Observation(device.id, over, round(silence / _MINUTE, 1), round(allowed / _MINUTE, 2), memory=kept)
+
+
+class Several(Given):
+    """From how many silent devices, and which part of all on a bus, the bus is at fault."""
+
+    devices: Annotated[int, Field(ge=2)]
+    share: Annotated[float, Field(gt=0, le=1)]
+
+
+@condition("bus_silent", Several, words=("gateway", "devices"), needs=Needs(classes=True))
+def bus_silent(rule: Rule, given: Several, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """Several devices of one bus say nothing: one line, one fault. Not judged where `silent` is not."""
+    by_bus: defaultdict[str, list[Device]] = defaultdict(list)
+    for device in view.of_class(rule.classes):
+        if device.id in view.site.device_by_id and not view.clock_fault(device):
+            by_bus[view.site.device_by_id[device.id].bus].append(device)
+    for bus, devices in by_bus.items():
+        gateway = view.site.bus_by_id[bus].gateway
+        lost = [device for device in devices if _says_nothing(device, view)]
+        least = max(given.devices, ceil(given.share * len(devices)))
+        excess = None if view.gateway_down(gateway) else len(lost) - least + 1.0
+        words = {"name": _in_both("bus.name", bus=bus), "gateway": gateway, "devices": _named(lost)}
+        yield Observation(bus, excess, float(len(lost)), float(len(devices)), words)
+
+
+def _says_nothing(device: Device, view: View) -> bool:
+    silence = view.silence(device.id)
+    return silence is None or silence > device.life.longest_silence
+
+
+def _in_both(key: str, **values: str) -> Word:
+    return {language: say(key, language, **values) for language in LANGUAGES}
+
+
+def _named(devices: Sequence[Device]) -> Word:
+    """The names of the first few."""
+    more = " …" if len(devices) > _SHOWN else ""
+    return {of: say("list.between", of).join(device.name[of] for device in devices[:_SHOWN]) + more for of in LANGUAGES}
 
 
 class VehicleSilence(Given):
@@ -100,10 +141,19 @@ def counter_rose(rule: Rule, given: Within, view: View, memory: Mapping[str, Mem
         if found is None:
             yield Observation(device.id, None)
             continue
-        before, rose_at, by = kept.get("value"), kept.get("rose_at"), kept.get("by", 0.0)
+        before, by = kept.get("value"), kept.get("by", 0.0)
+        rose_at = None if kept.get("rose_at") is None else min(kept["rose_at"], view.now)
         if before is not None and found.value > before:
             still = rose_at is not None and view.now - rose_at <= given.within
             rose_at, by = view.now, (by if still else 0.0) + found.value - before
         recent = rose_at is not None and view.now - rose_at <= given.within
         now_kept = {"value": found.value, "rose_at": rose_at, "by": by}
         yield Observation(device.id, 1.0 if recent else -1.0, by if recent else 0.0, 0.0, memory=now_kept)
+
+
+@condition("above_zero", needs=Needs(classes=True, points=frozenset(POINTS)))
+def above_zero(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """A number of bad things, or the state of being so, that should be 0."""
+    for device in view.of_class(rule.classes):
+        found = view.good(device, rule.point or "")
+        yield Observation(device.id, None if found is None else found.value or -1.0, None if found is None else found.value, 0.0)

@@ -1,4 +1,4 @@
-"""What ingest and the ledger put on record: events and rejected readings; and files that nobody put on record."""
+"""What ingest and the ledger put on record: events, rejected readings, refused clients; and files that nobody put on record."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from cloud.alerts.observe import Duration, Given, Memory, Observation, Word, con
 from cloud.alerts.view import EVENTS_OF
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.periods import DAY_MS
-from cloud.texts import LANGUAGES, event_sentence, say, sentence
+from cloud.registry import refusals
+from cloud.texts import LANGUAGES, Language, event_sentence, say, sentence
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import View
     from cloud.ledger.findings import Finding
+    from cloud.registry.refusals import Told
 
 _KINDS: dict[str, dict[str, str]] = {
     "counter_reset": {"zh": "读数从头开始", "en": "the counter began anew"},
@@ -27,6 +29,8 @@ _KINDS: dict[str, dict[str, str]] = {
     "clock_fault": {"zh": "时间与接收时间不符", "en": "its time is off"},
     "clock_drift": {"zh": "时钟有偏差", "en": "its clock drifts"},
     "foreign_gateway": {"zh": "由其他网关上报", "en": "another gateway speaks for it"},
+    "too_many_points": {"zh": "测点数超过上限", "en": "it has more points than a device may have"},
+    "readings_refused": {"zh": "被拒读数超出留存上限", "en": "more readings are refused than are kept"},
     "vehicle_sos": {"zh": "紧急报警", "en": "emergency call"},
 }
 Kind = Literal[
@@ -37,6 +41,8 @@ Kind = Literal[
     "clock_fault",
     "clock_drift",
     "foreign_gateway",
+    "too_many_points",
+    "readings_refused",
     "vehicle_sos",
 ]
 
@@ -84,6 +90,31 @@ def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[st
             yield Observation(device, 1.0, float(found.number), 0.0, {"why": _in_both(found.reason)})
 
 
+class BrokerTold(Given):
+    """Which of both the broker told, and how long it counts as happening."""
+
+    kind: Literal["broker_refused", "broker_contested"]
+    within: Recent
+
+
+@condition("broker_told", BrokerTold, words=("what",), sparse=True)
+def broker_told(_rule: Rule, given: BrokerTold, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """The broker refused a client, or clients with one user throw each other off; by address, or by user."""
+    for event in view.events:
+        if event.kind == given.kind and view.now - event.at <= given.within:
+            told = refusals.told_of(event.detail)
+            words: dict[str, Word] = {"what": {language: _refused(told, language) for language in LANGUAGES}}
+            if event.subject == refusals.OTHERS:
+                words["name"] = {language: say("broker.others", language) for language in LANGUAGES}
+            yield Observation(event.subject, 1.0, float(told.number), words=words)
+
+
+def _refused(told: Told, language: Language) -> str:
+    """Why, and as whom the client came, where the broker tells it."""
+    what = say(f"broker.{told.reason}", language, detail=told.detail)
+    return say("broker.named", language, what=what, id=told.detail) if told.detail and told.reason != "contested" else what
+
+
 @condition("finding", words=("what", "amount", "number"), sparse=True)
 def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The open questions of the ledger about a meter: they stand until a record or a note explains them, however old they are."""
@@ -96,6 +127,16 @@ def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory
         unit = energy_of(worst.energy).factor_unit
         amount = f"{to_factor_unit(worst.amount, worst.energy).normalize():f} {unit}"
         yield Observation(meter, float(len(asked)), words={"what": what, "amount": amount, "number": str(len(asked))})
+
+
+@condition("cloud_clock", words=("seconds", "way"), sparse=True)
+def cloud_clock(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+    """The cloud's own clock is off: its gateways agree with each other and not with it, or it jumped while the service ran."""
+    if view.cloud_clock:
+        name = view.site.name
+        way: Word = {"zh": "偏快", "en": "ahead"} if view.cloud_clock > 0 else {"zh": "偏慢", "en": "behind"}
+        words: dict[str, Word] = {"name": {"zh": name.zh, "en": name.en}, "seconds": f"{abs(view.cloud_clock) / 1000:.0f}", "way": way}
+        yield Observation(view.site.id, 1.0, view.cloud_clock / 1000, 0.0, words)
 
 
 @condition("site_differs", sparse=True)

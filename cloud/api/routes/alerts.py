@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
@@ -18,6 +18,7 @@ from cloud.api.problems import not_found
 from cloud.api.shapes import Alert
 
 router = APIRouter(prefix="/api/v1/alerts")
+State = Literal["firing", "acknowledged", "resolved"]
 
 
 class Acknowledgement(BaseModel):
@@ -29,9 +30,23 @@ class Acknowledgement(BaseModel):
 
 
 @router.get("")
-def listed(here: Here, state: Literal["firing", "acknowledged", "resolved"] | None = None) -> list[Alert]:
-    """Alerts of a state, newest first; without one all that are open, and those resolved within the last seven days."""
-    return alerts.alerts(here, state)
+def listed(
+    here: Here,
+    request: Request,
+    response: Response,
+    state: State | None = None,
+    after: Annotated[Id | None, Query(description="id of the last alert of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=alerts.MOST)] = alerts.MOST,
+) -> list[Alert]:
+    """Alerts of a state, newest first; without one all that are open, and those resolved within the last seven days.
+
+    A full page has the header `Link` with the address of the next (RFC 8288).
+    """
+    found = alerts.alerts(here, state, after, limit)
+    if len(found) == limit:
+        following = request.url.include_query_params(after=found[-1].id, limit=limit)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return found
 
 
 @router.post("/{alert}/acknowledge")

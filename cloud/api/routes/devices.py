@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from cloud.api import devices
 from cloud.api.context import Here, HereOrThere
@@ -17,9 +17,13 @@ router = APIRouter(prefix="/api/v1")
 
 
 @router.get("/devices")
-def every_device(here: HereOrThere) -> list[Device]:
-    """Every device; online = a good reading within three of its intervals (vehicles: 180 s)."""
-    return devices.all_devices(here)
+def every_device(
+    here: HereOrThere,
+    after: Annotated[Id | None, Query(description="id of the last device of the page before")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="devices of a page (default: all)")] = None,
+) -> list[Device]:
+    """Every device, by id; online = a good reading within three of its intervals (vehicles: 180 s)."""
+    return devices.all_devices(here, after, limit)
 
 
 @router.get("/names")

@@ -10,6 +10,7 @@ from cloud.api import figures
 from cloud.api.context import Here
 from cloud.api.params import Day, Every, Id, Moment, Scope, Year, check_span
 from cloud.api.shapes import Consumed, Denominators, Factor
+from cloud.api.slots import Large
 from cloud.indicators.factors import NATIONAL
 from cloud.indicators.model import Targets
 from cloud.ledger.periods import local_date
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/api/v1")
 
 
 @router.get("/consumption")
-def consumption(here: Here, meter: Id, start: Moment, end: Moment, every: Every) -> list[Consumed]:
+def consumption(here: Here, _room: Large, meter: Id, start: Moment, end: Moment, every: Every) -> list[Consumed]:
     """What a meter used in the hours that begin in [start, end), by interval, cut in Asia/Shanghai."""
     check_span(start, end)
     return figures.consumption(here, meter, start, end, every)
@@ -38,6 +39,6 @@ def denominators(here: Here, start: Moment, end: Moment, scope: Scope = "distric
 
 
 @router.get("/targets")
-def targets(here: Here, year: Year | None = None, scope: Scope = "district") -> Targets:
+def targets(here: Here, _room: Large, year: Year | None = None, scope: Scope = "district") -> Targets:
     """The three targets of a year (this year) for a scope, against the same span of last year."""
     return figures.targets(here, year or local_date(here.clock.now_ms()).year, scope)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from cloud.api import metrics
 from cloud.api.context import Here
-from cloud.api.shapes import Health
+from cloud.api.shapes import Alive, Health
 from cloud.ledger.periods import local_date
 from contract.clock import iso
 
@@ -16,12 +16,18 @@ router = APIRouter()
 
 
 @router.get("/healthz", responses={HTTPStatus.SERVICE_UNAVAILABLE: {"model": Health}})
-def health(here: Here, response: Response) -> Health:
-    """200 when ready; else 503, and `status` says what the service waits for."""
+async def health(here: Here, response: Response) -> Health:
+    """200 when ready; else 503, and `status` says what the service waits for. Nothing is asked for it: it is a state that is kept."""
     reason, now = here.ready(), here.clock.now_ms()
     if reason is not None:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return Health(status="ok" if reason is None else reason, now=iso(now), year=local_date(now).year)
+
+
+@router.get("/livez")
+async def alive() -> Alive:
+    """200 while the service gets on with its work, whether its stores can be used or not: a restart would mend nothing."""
+    return Alive(status="alive")
 
 
 @router.get(

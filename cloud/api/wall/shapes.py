@@ -179,6 +179,14 @@ class Data(_Shape):
     """The first few that are not, by id."""
 
 
+class AlertCounts(_Shape):
+    """How many alerts are open: in all, not acknowledged, and inhibited by another."""
+
+    open: int
+    firing: int
+    inhibited: int
+
+
 class Snapshot(_Shape):
     """All that the wall shows at a moment."""
 
@@ -193,4 +201,6 @@ class Snapshot(_Shape):
     lifts: list[Lifts]
     vehicles: list[Vehicle]
     alerts: list[Alert]
+    """The worst, and those of the zones and cars that are shown."""
+    alert_counts: AlertCounts
     map: Map

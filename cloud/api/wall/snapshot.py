@@ -10,22 +10,26 @@ from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
 
-from cloud.api import figures
-from cloud.api.alerts import alerts
+from cloud.alerts import book
+from cloud.api import alerts, figures
 from cloud.api.context import Context
+from cloud.api.shapes import Alert
 from cloud.api.wall import days, plant
-from cloud.api.wall.newest import newest
-from cloud.api.wall.shapes import Pace, Snapshot
+from cloud.api.wall.newest import Newest, newest
+from cloud.api.wall.shapes import AlertCounts, Pace, Snapshot
 from cloud.indicators import written
 from cloud.indicators.model import Indicator, Targets
 from cloud.indicators.scopes import DISTRICT
 from cloud.ledger.periods import floor, local_date
+from cloud.registry.online import VEHICLE
 from contract.clock import iso
 
 PERIOD = 2.0
 """Seconds between two snapshots; more often would only cost the screen's small computer."""
 SLOWLY = 30.0
 """Seconds for which targets and curves are kept: they rest on complete days and hours."""
+ALERTS = 40
+"""Alerts of the wall, and as many more of what it shows; it has room for a few."""
 T = TypeVar("T")
 
 
@@ -62,6 +66,7 @@ class Wall:
         self._snapshot: _Kept[Snapshot] = _Kept(period * 0.9)
         self._targets: _Kept[Targets] = _Kept(slowly)
         self._days: _Kept[days.Days] = _Kept(slowly)
+        self._alerts: _Kept[tuple[list[Alert], AlertCounts]] = _Kept(slowly)
         self._map = plant.site_map(context.site)
 
     def snapshot(self) -> Snapshot:
@@ -80,6 +85,7 @@ class Wall:
             hours = self._days.get(floor(found.now, "hour"), lambda: days.days(connection, context.group, found.now))
         today = local_date(found.now)
         targets = self._targets.get(today, lambda: figures.targets(context, today.year, DISTRICT))
+        shown, counts = self._alerts.get(book.version(context.engine), lambda: self._asked(found))
         return Snapshot(
             now=iso(found.now),
             site=plant.text(site.name),
@@ -91,9 +97,17 @@ class Wall:
             zones=plant.zones(site, found, context.rules.values()),
             lifts=plant.lifts(site, found),
             vehicles=plant.vehicles(site, found),
-            alerts=alerts(context),
+            alerts=shown,
+            alert_counts=counts,
             map=self._map,
         )
+
+    def _asked(self, found: Newest) -> tuple[list[Alert], AlertCounts]:
+        """The worst alerts with what is open of the zones and cars that are shown, and how many there are."""
+        context, zones = self._context, self._context.site.zones
+        cars = [row.id for row in found.of_class(VEHICLE)]
+        shown = [*(zone.id for zone in zones), *(zone.device for zone in zones), *cars]
+        return alerts.worst(context, ALERTS, shown), AlertCounts(**alerts.counts(context))
 
 
 def _pace(indicator: Indicator) -> Pace:

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `cloud.registry.database.migrate` hands over."""
+"""Alembic's entry: runs on the connection that `cloud.registry.migrating` hands over."""
 
 from __future__ import annotations
 

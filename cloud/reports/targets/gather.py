@@ -11,10 +11,11 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from cloud.indicators import scopes, spans
-from cloud.indicators.figures import factor_rows, factors_of, targets_of
+from cloud.indicators.figures import factor_rows, factors_of, targets_in
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
+from cloud.indicators.sums import Sums
 from cloud.indicators.targets import DEFINITIONS, WATER
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.counters import Provenance, shares
@@ -67,15 +68,15 @@ def gather(engine: sa.Engine, period: Period, scope: str, now: int) -> Facts:
         MissingError: Nothing is known of the period; the message says what is missing.
     """
     until = min(now, period.end)
-    targets = targets_of(engine, period.year, scope, until)
     span = Span(period.start, spans.as_of(period.year, until))
     if span.end <= span.start:
         raise MissingError(f"{period.code()}: no day of it is over yet")
     with engine.connect() as connection:
         who = _who(connection, scope)
         ids = [meter.id for meter, _ in who.registry.meters] + [meter.id for meter in who.subs]
-        used = Used(connection, period, until, ids, factors_of(connection, period.year))
+        used = Used(period, Sums(connection, ids, until), factors_of(connection, period.year))
         _need(who, used, span)
+        targets = targets_in(who.scope, scope, period.year, used.sums, used.factors)
         faults = faults_of(connection, span, _subjects(connection, who), who.names)
         factors = [row for row in factor_rows(engine, date(period.year, 1, 1)) if row["energy"] in by_energy(who.energies)]
         energies, total, total_spans = _energies(who, used)
@@ -122,7 +123,7 @@ def _need(who: _Who, used: Used, span: Span) -> None:
     asked = [meter.id for meter in who.scope.meters]
     if not asked:
         raise MissingError(f"{who.text}: no main meter in this scope")
-    if not any(meter in used.over(span) for meter in asked):
+    if not any(meter in used.sums.over(span) for meter in asked):
         what = f"{used.period.code()} of {who.text}: nothing is known"
         days = f"from {local_date(span.start)} to {local_date(span.end - 1)}"
         raise MissingError(f"{what}; no readings and no entered amounts of {', '.join(asked)} {days}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from cloud.ledger.periods import local_date
 from cloud.reports import drawing, pages
+from cloud.reports.base import Tell
 from cloud.reports.printed import Dates, last_day, number, percent
 from cloud.reports.targets.facts import PROVENANCES, Curve, Facts, MeterRow, Pair, UnitRow
 from cloud.reports.targets.ranking import falls, rises
@@ -24,14 +25,17 @@ _DAYS_PER_LABEL = 7
 _TAGS: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 
 
-def paper(facts: Facts, language: Language) -> bytes:
-    """The report as PDF.
+def paper(facts: Facts, language: Language, tell: Tell) -> bytes:
+    """The report as PDF; says each step.
 
     Raises:
         NotInstalledError: A package of the extra is not installed.
         LibraryError: A system library is missing.
     """
-    page = pages.html(Path(__file__).parent, "paper.html.j2", _values(facts, Words(facts, language)))
+    tell("charts")
+    values = _values(facts, Words(facts, language))
+    tell("pages")
+    page = pages.html(Path(__file__).parent, "paper.html.j2", values)
     return pages.pdf(page, hashlib.sha256(page.encode()).digest()[:16])
 
 

@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-
-import sqlalchemy as sa
 
 from cloud.indicators import spans
 from cloud.indicators.factors import Factor
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
+from cloud.indicators.sums import Amounts, Sums
 from cloud.indicators.targets import WATER
 from cloud.ledger import periods
 from cloud.ledger.base_units import ENERGIES, to_factor_unit
-from cloud.ledger.book import totals
-from cloud.ledger.counters import Provenance
 from cloud.reports.period import Period
 from cloud.reports.targets.facts import Compared, Pair
 
-Amounts = Mapping[Provenance, int]
 
-
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Used:
-    """Sums of the ledger for a period, each asked for once.
+    """Sums of the ledger for a period.
 
     Attributes:
         period: The report's.
-        until: End (ms) of what the report may know: now, or the period's end.
-        ids: Meters that are asked for.
+        sums: Of all meters of the report, up to what it may know: now, or the period's end.
         factors: Of the report's year, for both sides.
     """
 
-    connection: sa.Connection
     period: Period
-    until: int
-    ids: Sequence[str]
-    factors: Mapping[str, Factor]
-    _known: dict[Span, dict[str, dict[Provenance, int]]] = field(default_factory=dict)
-
-    def over(self, span: Span) -> Mapping[str, Amounts]:
-        """Base units by meter and provenance."""
-        if span not in self._known:
-            self._known[span] = totals(self.connection, self.ids, span.start, span.end)
-        return self._known[span]
+    sums: Sums
+    factors: dict[str, Factor]
 
     def of(self, scope: Scope, meter: CountedMeter, span: Span | None) -> Amounts | None:
         """What a scope has of a meter over a span; None without a span, or if an area is not known that it is shared by."""
-        return None if span is None else scope.share(meter.id, self.over(span).get(meter.id, {}), span)
+        return None if span is None else scope.share(meter.id, self.sums.over(span).get(meter.id, {}), span)
 
     def amount(self, scope: Scope, meters: Sequence[CountedMeter], span: Span | None) -> Decimal | None:
-        """The sum over meters of one energy, in its factor unit."""
-        found = [self.of(scope, meter, span) for meter in meters]
+        """The sum over meters of one energy, in its factor unit; None without a span, or where one cannot be known."""
+        if span is None:
+            return None
+        over = self.sums.over(span)
+        found = [scope.share(meter.id, over.get(meter.id, {}), span) for meter in meters]
         known = [sum(part.values()) for part in found if part is not None]
         return to_factor_unit(sum(known), meters[0].energy) if known and len(known) == len(found) else None
 
@@ -77,7 +65,7 @@ class Used:
 
     def compared(self, meters: Sequence[CountedMeter]) -> Compared:
         """The period as far as all of the meters are known, and the same span of last year, by the rules of the indicators."""
-        plan = spans.plan(meters, self.period.year, self.until)
+        plan = spans.plan(meters, self.period.year, self.sums.now)
         if plan.actual is None:
             return Compared(None, None, plan.actual_reason)
         if plan.actual.end <= self.period.start:

@@ -36,11 +36,7 @@ class Listener:
     """Terminals of one bus; each message is answered after its rows are committed, and not at all if they cannot be."""
 
     def __init__(self, line: Line) -> None:
-        """Learn the allow-list from the site; nothing listens yet.
-
-        Raises:
-            OSError: The secret of the authentication codes can be neither read nor written.
-        """
+        """Learn the allow-list from the site; nothing listens yet."""
         self._line = line
         self._limits = limits = line.bus.terminals
         devices = {identity(d.phone): d for d in line.devices}
@@ -64,7 +60,7 @@ class Listener:
 
                 try:
                     server = await asyncio.start_server(accept, bus.host, bus.port, limit=READ)
-                except OSError as error:
+                except (OSError, UnicodeError) as error:
                     self._known.report("listener", "port not to be had")
                     log.warning("cannot listen", bus=bus.id, host=bus.host, port=bus.port, reason=str(error))
                     await asyncio.sleep(RETRY)

@@ -40,6 +40,7 @@ from simulators.faults import CATALOGUE, Faults
 from simulators.faulty import FaultyWorld
 from simulators.stack.broker import free_port
 from simulators.world.site_world import SiteWorld
+from tests.cloud import unsynced
 
 MINUTE = 60_000
 LIMIT = 100_000
@@ -64,6 +65,8 @@ class House:
     """Gateways whose link is down."""
     lost: dict[str, float] = field(default_factory=dict)
     """What gateways count as given up."""
+    outbox: dict[str, float] = field(default_factory=dict)
+    """What else gateways say of their outbox, by point."""
 
     def __post_init__(self) -> None:
         self.world = FaultyWorld(SiteWorld(self.site), self.site, self.faults)
@@ -101,7 +104,20 @@ class House:
             yield self._waits(gateway, self.undated[gateway])
             return
         yield self._data(
-            gateway, "", Row(gateway, at, {"outbox_depth": 0.0, "outbox_undated": 0.0, "outbox_lost": self.lost.get(gateway, 0.0)})
+            gateway,
+            "",
+            Row(
+                gateway,
+                at,
+                {
+                    "outbox_depth": 0.0,
+                    "outbox_undated": 0.0,
+                    "outbox_lost": self.lost.get(gateway, 0.0),
+                    "outbox_refuses": 0.0,
+                    "outbox_set_aside": 0.0,
+                }
+                | self.outbox,
+            ),
         )
         for device in self.devices:
             if self.site.bus_by_id[device.bus].gateway == gateway and self.faults.active(device.id, "silent", at) is None:
@@ -161,11 +177,7 @@ def house(tmp_path: Path, request: pytest.FixtureRequest, open_registry: Callabl
     engine = open_registry(kind)
     enter_site(engine, site, By("test", 0, date(2020, 1, 1)))
     seed_factors(engine)
-    telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
-    telemetry._writer.execute("PRAGMA synchronous = OFF")  # thousands of commits, and nothing here asks what a power cut leaves
-    if kind == "sqlite":
-        engine.dispose()
-        sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+    telemetry = unsynced.telemetry(tmp_path / "telemetry.db")
     yield House(site, engine, telemetry)
     telemetry.close()
 

@@ -16,6 +16,7 @@ from cloud.alerts.observe import CONDITIONS
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from contract.operation import Operation
 from contract.site import load_site, shipped_site
+from tests import commands
 
 DOC = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
 BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", DOC, re.DOTALL)
@@ -75,8 +76,7 @@ def test_the_commands_do_what_is_said(tmp_path: Path) -> None:
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     """Exit code 2 and one line with file, line, field and what was expected."""
     (tmp_path / "bad.yaml").write_text((SHIPPED / "after_hours.yaml").read_text(encoding="utf-8").replace('"on"', "onn"), encoding="utf-8")
-    command = [sys.executable, "-W", "ignore", "-m", "cloud", "alerts", "check", "--rules", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = commands.run("cloud", "alerts", "check", "--rules", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{tmp_path / 'bad.yaml'}:5: point: no such point; expected a name of contract/point.py, got 'onn'" in done.stderr
 

@@ -14,7 +14,12 @@ from cloud.alerts import book
 from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.machine import Event, Reason
 from cloud.alerts.ruleset import load_rules
-from cloud.registry import tables
+from cloud.alerts.view import load
+from cloud.ledger.periods import HOUR_MS
+from cloud.registry import own_clock, tables
+from cloud.registry.clocks import State
+from cloud.registry.database import writing
+from cloud.registry.own_clock import OwnRow
 from contract.clock import parse_time
 from contract.operation import Exemption, Operation, Text
 from simulators.faulty import FaultyWorld
@@ -35,7 +40,7 @@ def operated(house: House, operation: Operation) -> None:
 
 
 def test_a_round_asks_few_questions_however_many_devices_there_are(house: House) -> None:
-    """Eight queries look at everything, also at 167 devices; a quiet round writes only what conditions remember."""
+    """Nine queries look at everything, also at 167 devices; a quiet round writes only what conditions remember."""
     only(house, *(name for name, rule in load_rules().items() if not rule.every))
     house.now = TUESDAY
     house.run(TUESDAY + MINUTE)
@@ -43,7 +48,7 @@ def test_a_round_asks_few_questions_however_many_devices_there_are(house: House)
     sa.event.listen(house.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
     house.evaluator.round(house.now + 1000)
     reads = [text for text in asked if text.startswith("SELECT")]
-    assert len(reads) == 8
+    assert len(reads) == 9
     assert [text for text in asked if not text.startswith(("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "INSERT INTO alert_state"))] == []
 
 
@@ -131,9 +136,10 @@ def test_what_the_database_refuses_undoes_only_its_rule(house: House, monkeypatc
     house.evaluator.rules = {"wrong": rule.model_copy(update={"id": "wrong"}), rule.id: rule}
     real = book.note
 
-    def refused(connection: sa.Connection, alert: str, event: str, reason: str, now: int) -> None:
+    def refused(connection: sa.Connection, lines: list[tuple[str, str, str]], now: int) -> None:
+        ((alert, event, reason),) = lines
         wrong = connection.execute(sa.select(tables.alert.c.rule).where(tables.alert.c.id == alert)).scalar_one() == "wrong"
-        real(connection, "no such alert" if wrong else alert, event, reason, now)
+        real(connection, [("no such alert" if wrong else alert, event, reason)], now)
 
     monkeypatch.setattr(book, "note", refused)
     assert [change.rule for change in house.run(TUESDAY + 20 * MINUTE)] == ["hvac_setpoint"]
@@ -150,7 +156,7 @@ def test_a_database_that_is_gone_ends_the_round(house: House, monkeypatch: pytes
         raise OperationalError("INSERT", {}, Exception("gone"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(book, "fire", gone)
+        broken.setattr(book, "opened", gone)
         with pytest.raises(OperationalError, match="gone"):
             house.run(TUESDAY + 20 * MINUTE)
     assert house.evaluator.failed == {}
@@ -225,6 +231,51 @@ def test_a_restart_remembers_and_does_not_fire_for_its_own_absence(house: House)
     house.now += 120 * MINUTE
     assert house.evaluator.round(house.now) == []
     assert house.run(house.now + 10 * MINUTE) == []
+
+
+def test_every_rule_is_looked_at_when_the_time_moves_back(house: House) -> None:
+    """The service lived eight hours ahead; when its gateways say so, it tells of its own clock, and of a device that is silent."""
+    house.use("c1-e-main", "c1-w-main")
+    house.now = TUESDAY
+    house.run(TUESDAY + 3 * MINUTE)
+    assert house.evaluator.round(TUESDAY + 8 * HOUR_MS) == []
+    house.set("c1-e-main", "silent")
+    with writing(house.engine).begin() as connection:
+        own_clock.keep(connection, [OwnRow(house.now, house.now, 8 * HOUR_MS, State.OPEN)])
+    assert {change.rule for change in house.run(TUESDAY + 10 * MINUTE)} == {"cloud_clock", "device_silent"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "device", "hold", "kept"),
+    [
+        ("outbox_losses", "gw-c1", 60, {"value": 0.0, "rose_at": TUESDAY + 8 * HOUR_MS, "by": 5.0}),
+        ("elevator_wrong_stop", "c1-lift-1", 10, {"look": None, "wrong": {"at": TUESDAY + 8 * HOUR_MS, "floor": 4}}),
+    ],
+)
+def test_what_happened_in_a_time_to_come_counts_from_now(rule: str, device: str, hold: int, kept: dict[str, object], house: House) -> None:
+    """It was seen while the clock was eight hours ahead: it counts as happening for as long as the rule says, not for eight hours more."""
+    house.use("c1-lift-1")
+    house.now = TUESDAY
+    house.run(TUESDAY + 2 * MINUTE)
+    known, memory = load_rules()[rule], {device: kept}
+    for minutes, excess in ((2, 1.0), (hold + 1, 1.0), (hold + 3, -1.0)):
+        house.now = TUESDAY + minutes * MINUTE
+        house.publish()
+        view = load(house.engine, house.site, house.now)
+        (seen,) = (one for one in known.known.observe(known, known.numbers, view, memory) if one.subject == device)
+        assert (minutes, seen.excess) == (minutes, excess)
+        memory = {device: seen.memory or {}}
+
+
+def test_no_silence_is_shorter_than_nothing(house: House) -> None:
+    """A device that was never heard and first looked at eight hours ahead is silent since the time moved back."""
+    only(house, "device_silent")
+    house.use("c1-e-main")
+    house.set("c1-e-main", "silent")
+    house.evaluator.round(TUESDAY + 8 * HOUR_MS)
+    house.now = TUESDAY
+    house.run(TUESDAY + 10 * MINUTE)
+    assert [json.loads(alert.detail)["en"].count("no good reading for 5 minutes") for alert in house.alerts()] == [1]
 
 
 def test_a_late_emergency_is_told_and_an_old_event_is_not(house: House) -> None:

@@ -39,6 +39,21 @@ STORIES: dict[str, Story] = {
         (13, 1.0, Reason.NOT_LONG_ENOUGH),
         (14, 1.0, Reason.LASTED),
     ],
+    "after the time moved back the waiting begins anew": [
+        (600, 1.0, Reason.NOT_LONG_ENOUGH),
+        (1, 1.0, Reason.NOT_LONG_ENOUGH),
+        (5, 1.0, Reason.NOT_LONG_ENOUGH),
+        (6, 1.0, Reason.LASTED),
+        (700, -1.0, Reason.NOT_NORMAL_LONG_ENOUGH),
+        (7, -1.0, Reason.NOT_NORMAL_LONG_ENOUGH),
+        (10, -1.0, Reason.NORMAL_LONG_ENOUGH),
+    ],
+    "a time that moves back a little breaks nothing": [
+        (10, 1.0, Reason.NOT_LONG_ENOUGH),
+        (9, 1.0, Reason.NOT_LONG_ENOUGH),
+        (13, 1.0, Reason.NOT_LONG_ENOUGH),
+        (15, 1.0, Reason.LASTED),
+    ],
     "a value that swings about its limit is one alert": [
         (1, 1.0, Reason.NOT_LONG_ENOUGH),
         (6, 1.0, Reason.LASTED),

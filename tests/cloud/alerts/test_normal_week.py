@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from cloud.ingest.known import Known
 from cloud.registry import tables
 from contract.clock import parse_time
 
@@ -23,6 +24,20 @@ WEEKS = {
 }
 BUSY = range(7, 19)
 """Hours of a day in which people, plant and lifts change."""
+OF_CARS = 7
+"""One car of so many: all are told the same by the same rules, and only of what they do themselves."""
+
+
+def without_most_cars(house: House) -> None:
+    """The whole site but for most of its cars; every model of a terminal stays."""
+    cars = [device for device in house.site.devices if device.vehicle is not None]
+    kept = cars[::OF_CARS]
+    assert {car.profile for car in kept} == {car.profile for car in cars}
+    gone = {car.id for car in cars} - {car.id for car in kept}
+    house.devices = [device for device in house.site.devices if device.id not in gone]
+    with house.engine.begin() as connection:
+        connection.execute(sa.delete(tables.device).where(tables.device.c.id.in_(gone)))
+    house.known = Known(house.engine)
 
 
 def feed_nights(house: House, start: int) -> None:
@@ -37,25 +52,17 @@ def feed_nights(house: House, start: int) -> None:
     house.settle()
 
 
-def of_turn(house: House) -> None:
-    """Every device is read at each look, the 105 cars each 15 minutes: that is what a test has time for."""
-    everything = house.devices
-    if house.now % (15 * MINUTE):
-        house.devices = [device for device in everything if device.vehicle is None]
-    house.publish()
-    house.devices = everything
-
-
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("title", WEEKS)
 def test_a_normal_week_gives_no_false_alert(title: str, house: House) -> None:
-    """The whole site, looked at every 5 minutes by day and 15 by night: all that fires is set beyond the limit, once each."""
+    """Every kind of device, looked at every 5 minutes by day and 15 by night: all that fires is set beyond the limit, once each."""
     begin, days, season, limit = WEEKS[title]
     start = parse_time(begin)
+    without_most_cars(house)
     feed_nights(house, start)
     while house.now < start + days * DAY_MS:
         busy = (house.now // HOUR_MS + 8) % 24 in BUSY
-        house.run((house.now // HOUR_MS + 1) * HOUR_MS, (5 if busy else 15) * MINUTE, lambda: of_turn(house))
+        house.run((house.now // HOUR_MS + 1) * HOUR_MS, (5 if busy else 15) * MINUTE)
 
     noon = start + 36 * HOUR_MS
     settings = {d.id: house.world.values(d.id, noon)["setpoint"] for d in house.site.devices if d.model.device_class == "hvac"}

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from cloud.alerts.machine import Event
 from cloud.alerts.ruleset import load_rules
-from cloud.ingest.batch import Message
+from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode
+from cloud.ingest.doubt import keep_doubt
+from cloud.ingest.refused import MOST_OF_DEVICE
 from cloud.ledger import findings
-from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry import tables
+from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date, midnight
+from cloud.registry import refusals, tables
+from cloud.registry.refusals import Key, Told
 from contract import sparkplug
 from contract.clock import parse_time
 from contract.reading import Row
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 MINUTE = 60_000
 WATER = ("c1-w-main", "c2-w-main", "c3-w-main")
+BUS = ("c1-e-main", "c1-e-a-light", "c1-e-a-hvac", "c1-e-lift")
 Change = Callable[["House"], None]
 
 
@@ -73,6 +77,17 @@ def _link(*, up: bool) -> Change:
     return lambda house: house.silent.discard("gw-c1") if up else house.silent.add("gw-c1")
 
 
+def _half_of_the_bus(*, silent: bool) -> Change:
+    def change(house: House) -> None:
+        for device in BUS[:2]:
+            if silent:
+                house.set(device, "silent")
+            else:
+                house.clear(device, "silent")
+
+    return change
+
+
 def _files(*, differ: bool) -> Change:
     return lambda house: setattr(house.evaluator, "site_differs", lambda: differ)
 
@@ -99,8 +114,19 @@ def _explained(house: House) -> None:
             findings.explain(house.engine, house.site.group, (one.meter, one.start, one.kind), "looked at", "wang", house.now)
 
 
+def _says(point: str, value: float) -> Change:
+    """A gateway's word about its outbox."""
+    return lambda house: house.outbox.update({point: value})
+
+
 def _gives_up(house: House) -> None:
     house.lost["gw-c1"] = 37.0
+
+
+def _crowd(house: House) -> None:
+    """A gateway sends names without end."""
+    row = Row("c1-e-main", house.now, {f"x{number}": 1.0 for number in range(1001)})
+    store(decode([house._data("gw-c1", "c1-e-main", row)], house.known), house.engine, house.telemetry)
 
 
 def _strange(house: House) -> None:
@@ -109,14 +135,43 @@ def _strange(house: House) -> None:
     store(decode([house._data("gw-c1", "c1-e-main", row)], house.known), house.engine, house.telemetry)
 
 
+def _strange_without_end(house: House) -> None:
+    """More of them than are kept on record in a day."""
+    for number in range(MOST_OF_DEVICE + 2):
+        row = Row("c1-e-main", house.now - number, {"time": 1.0})
+        store(decode([house._data("gw-c1", "c1-e-main", row)], house.known), house.engine, house.telemetry)
+
+
 def _silent_till_afternoon(house: House) -> None:
     house.set("c1-w-main", "silent")
     assert house.faults.clear("c1-w-main", "silent", house.now + 6 * HOUR_MS) == ["silent"]
 
 
+def _own_clock(jump: int) -> Change:
+    """The cloud's machine is set by so much while the service runs; the time that it believes goes on."""
+
+    def change(house: House) -> None:
+        batch = Batch()
+        house.known.own.jumped(jump, house.now)
+        keep_doubt(batch, house.known, house.now)
+        store(batch, house.engine, house.telemetry)
+
+    return change
+
+
 def _clock(rows: float) -> Change:
     """So many rows of a gateway wait for its clock."""
     return lambda house: house.undated.update({"gw-c1": rows})
+
+
+def _broker_tells(kind: Literal["broker_refused", "broker_contested"], who: str, reason: str, detail: str) -> Change:
+    """The broker told something of somebody."""
+
+    def change(house: House) -> None:
+        told = {Key(kind, who): Told(reason, detail)}
+        refusals.record(house.engine, house.site.group, told, midnight(local_date(house.now)), house.now)
+
+    return change
 
 
 def _nothing(_house: House) -> None:
@@ -179,6 +234,16 @@ CASES: dict[str, Case] = {
         fires=8 * MINUTE,
         resolves=3 * MINUTE,
     ),
+    "bus_silent": Case(
+        BUS,
+        f"{TUESDAY}T10:00",
+        begin=_half_of_the_bus(silent=True),
+        end=_half_of_the_bus(silent=False),
+        subject="c1-power",
+        fires=7 * MINUTE,
+        resolves=6 * MINUTE,
+        says="2",
+    ),
     "vehicle_silent": Case(
         ("car-em-01",),
         f"{TUESDAY}T20:00",
@@ -190,6 +255,16 @@ CASES: dict[str, Case] = {
     ),
     "gateway_offline": Case(
         ("c1-e-main",), f"{TUESDAY}T10:00", _link(up=False), _link(up=True), "gw-c1", fires=7 * MINUTE, resolves=3 * MINUTE
+    ),
+    "too_many_points": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        begin=_crowd,
+        end=lambda _house: None,
+        subject="c1-e-main",
+        fires=2 * MINUTE,
+        resolves=HOUR_MS + 2 * MINUTE,
+        says="1000",
     ),
     "unknown_group": Case(
         ("c1-e-main",),
@@ -252,6 +327,16 @@ CASES: dict[str, Case] = {
     "rejected_readings": Case(
         ("c1-e-main",), f"{TUESDAY}T10:00", _strange, _nothing, "c1-e-main", fires=2 * MINUTE, resolves=62 * MINUTE, says="'time'"
     ),
+    "readings_refused": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        _strange_without_end,
+        _nothing,
+        "c1-e-main",
+        fires=2 * MINUTE,
+        resolves=62 * MINUTE,
+        says="jieyue-cloud resend gw-c1",
+    ),
     "site_differs": Case(
         ("c1-e-main",), f"{TUESDAY}T10:00", _files(differ=True), _files(differ=False), "lizhou", fires=2 * MINUTE, resolves=2 * MINUTE
     ),
@@ -272,6 +357,16 @@ CASES: dict[str, Case] = {
         fires=7 * MINUTE,
         resolves=62 * MINUTE,
         says="+45",
+    ),
+    "cloud_clock": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        _own_clock(3_600_000),
+        _own_clock(-3_600_000),
+        "lizhou",
+        fires=2 * MINUTE,
+        resolves=2 * MINUTE,
+        says="3600",
     ),
     "clock_waits": Case(
         ("c1-e-main",), f"{TUESDAY}T10:00", _clock(420.0), _clock(0.0), "gw-c1", fires=4 * MINUTE, resolves=3 * MINUTE, says="420"
@@ -319,8 +414,47 @@ CASES: dict[str, Case] = {
         every=30 * MINUTE,
         before=2 * DAY_MS,
     ),
+    "broker_refused": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        _broker_tells(refusals.REFUSED, "10.0.0.66", "not_authorised", "gw-c2"),
+        _nothing,
+        "10.0.0.66",
+        fires=2 * MINUTE,
+        resolves=12 * MINUTE,
+        says="gw-",
+    ),
+    "broker_contested": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        _broker_tells(refusals.CONTESTED, "gw-c1", "contested", "10.0.0.66"),
+        _nothing,
+        "gw-c1",
+        fires=2 * MINUTE,
+        resolves=32 * MINUTE,
+        says="10.0.0.66",
+    ),
     "outbox_losses": Case(
         ("c1-e-main",), f"{TUESDAY}T10:00", _gives_up, _nothing, "gw-c1", fires=2 * MINUTE, resolves=62 * MINUTE, says="37"
+    ),
+    "outbox_refuses": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        _says("outbox_refuses", 1),
+        _says("outbox_refuses", 0),
+        "gw-c1",
+        fires=3 * MINUTE,
+        resolves=3 * MINUTE,
+    ),
+    "outbox_damaged": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        _says("outbox_set_aside", 2),
+        _says("outbox_set_aside", 0),
+        "gw-c1",
+        fires=2 * MINUTE,
+        resolves=3 * MINUTE,
+        says="2",
     ),
 }
 QUIET_METERS = {"target_at_risk", "target_missed"}

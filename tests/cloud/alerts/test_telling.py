@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from apprise.plugins.custom_json import NotifyJSON
 
-from cloud.alerts import book, sender
+from cloud.alerts import book, outbox, sender
 from cloud.alerts.channels import Channel, load_channels
 from cloud.registry import tables
 from contract.clock import parse_time
@@ -90,13 +90,13 @@ def test_a_mail_carries_its_key_as_message_id(house: House, tmp_path: Path, mail
     alert = fire(house, duty)
     mails.refuses = True
     assert deliver(house, duty, house.now) == 1
-    assert states(house)["mail"][:2] == (book.FAILED, 1)
+    assert states(house)["mail"][:2] == (outbox.FAILED, 1)
     mails.refuses = False
     assert deliver(house, duty, house.now + MINUTE) == 1
     (mail,) = mails.got
     assert mail.get_all("Message-ID") == [f"<{alert}.fired.mail@jieyue.invalid>"]
     assert str(make_header(decode_header(mail["Subject"]))) == "[严重] 车辆紧急报警"
-    assert states(house)["mail"] == (book.SENT, 2, None)
+    assert states(house)["mail"] == (outbox.SENT, 2, None)
 
 
 @pytest.mark.parametrize("answer", ["550 no such user", "451 try again later"])
@@ -110,9 +110,9 @@ def test_whom_the_server_refuses_is_tried_again_alone(answer: str, house: House,
     assert tries == [[1, 1, 1], [0, 1, 0], [0, 1, 0]]
     assert [mail["To"] for mail in mails.got] == ["good@example.cn", "chief@example.cn"]
     assert states(house) == {
-        "mail/good@example.cn": (book.SENT, 1, None),
-        "mail/bad@example.cn": (book.FAILED, 3, "the receiver cannot be reached or refused it"),
-        "mail/chief@example.cn": (book.SENT, 1, None),
+        "mail/good@example.cn": (outbox.SENT, 1, None),
+        "mail/bad@example.cn": (outbox.FAILED, 3, "the receiver cannot be reached or refused it"),
+        "mail/chief@example.cn": (outbox.SENT, 1, None),
     }
     mails.refused.clear()
     assert [deliver(house, one, house.now + 70_000) for one in entry] == [0, 1, 0]
@@ -127,7 +127,7 @@ def test_a_recipient_named_twice_gets_one_mail(house: House, tmp_path: Path, mai
     fire(house, duty)
     assert deliver(house, duty, house.now) == 1
     assert [mail["To"] for mail in mails.got] == ["duty@example.cn"]
-    assert states(house) == {"mail": (book.SENT, 1, None)}
+    assert states(house) == {"mail": (outbox.SENT, 1, None)}
 
 
 @on_each_database
@@ -138,16 +138,29 @@ def test_a_dead_server_is_tried_ever_less_often_and_others_go_on(house: House, t
     fire(house, dead, duty)
     assert deliver(house, dead, house.now) == 1
     assert deliver(house, duty, house.now) == 1
-    assert states(house)["duty"] == (book.SENT, 1, None)
-    assert states(house)["mail"] == (book.FAILED, 1, "the mail server cannot be reached or refused it (ConnectionRefusedError)")
+    assert states(house)["duty"] == (outbox.SENT, 1, None)
+    assert states(house)["mail"] == (outbox.FAILED, 1, "the mail server cannot be reached or refused it (ConnectionRefusedError)")
     assert deliver(house, dead, house.now + 9_999) == 0
     assert deliver(house, dead, house.now + 10_000) == 1
     assert deliver(house, dead, house.now + 20_000) == 0
-    assert [sender.pause(n) for n in (1, 2, 3, 7, 8, 50)] == [10_000, 20_000, 40_000, 640_000, 900_000, 900_000]
-    late = house.now + sender.GIVE_UP + MINUTE
+    assert [outbox.pause(n) for n in (1, 2, 3, 7, 8, 50)] == [10_000, 20_000, 40_000, 640_000, 900_000, 900_000]
+    late = house.now + outbox.GIVE_UP + MINUTE
     assert deliver(house, dead, late) == 1
-    assert deliver(house, dead, late + sender.GIVE_UP) == 0
-    assert states(house)["mail"][0] == book.FAILED
+    assert deliver(house, dead, late + outbox.GIVE_UP) == 0
+    assert states(house)["mail"][0] == outbox.FAILED
+
+
+def test_a_message_does_not_wait_for_a_time_that_was_never_right(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """It was tried while the clock was eight hours ahead; when the time moves back, it is tried at once, and waits its pause then."""
+    duty = channel(tmp_path, "duty", webhook.url)
+    fire(house, duty)
+    webhook.status = 500
+    assert deliver(house, duty, house.now + 8 * 60 * MINUTE) == 1
+    assert deliver(house, duty, house.now) == 1
+    assert deliver(house, duty, house.now + 19_999) == 0
+    webhook.status = 200
+    assert deliver(house, duty, house.now + 20_000) == 1
+    assert states(house)["duty"] == (outbox.SENT, 3, None)
 
 
 @pytest.mark.parametrize("status", [400, 500, 503])
@@ -160,7 +173,7 @@ def test_a_refusing_webhook_is_tried_again(status: int, house: House, tmp_path: 
     webhook.status = 200
     assert deliver(house, duty, house.now + 10_000) == 1
     assert len({key for key, _ in webhook.got}) == 1
-    assert states(house)["duty"] == (book.SENT, 2, None)
+    assert states(house)["duty"] == (outbox.SENT, 2, None)
 
 
 def test_a_fault_of_the_sender_waits_like_a_refusal(
@@ -176,7 +189,7 @@ def test_a_fault_of_the_sender_waits_like_a_refusal(
     with monkeypatch.context() as patched:
         patched.setattr(NotifyJSON, "notify", broken)
         assert deliver(house, duty, house.now) == 1
-        assert states(house)["duty"] == (book.FAILED, 1, "a fault of the sender (RuntimeError)")
+        assert states(house)["duty"] == (outbox.FAILED, 1, "a fault of the sender (RuntimeError)")
         assert deliver(house, duty, house.now + 9_999) == 0
         assert deliver(house, duty, house.now + 10_000) == 1
     house.clear("car-em-01", "sos")
@@ -207,10 +220,10 @@ def test_a_message_in_hand_is_not_taken_twice(house: House, tmp_path: Path, webh
     """Two services may send; one that died leaves its message to the other after half a minute."""
     duty = channel(tmp_path, "duty", webhook.url)
     fire(house, duty)
-    first = sender.take(house.engine, duty, house.now)
+    first = outbox.take(house.engine, duty, house.now)
     assert first is not None
-    assert sender.take(house.engine, duty, house.now + sender.LEASE - 1) is None
-    again = sender.take(house.engine, duty, house.now + sender.LEASE)
+    assert outbox.take(house.engine, duty, house.now + outbox.LEASE - 1) is None
+    again = outbox.take(house.engine, duty, house.now + outbox.LEASE)
     assert again is not None
     assert again.key == first.key
 

@@ -37,7 +37,7 @@ def test_a_killed_service_tells_everything_and_nothing_twice(house: House, webho
     """Each call for help becomes one alert and one message at the receiver, who knows a repetition by its key."""
     (tmp_path / "url").write_text(webhook.url, encoding="utf-8")
     channels = tmp_path / "channels.yaml"
-    channels.write_text(json.dumps({"channels": [{"name": "duty", "url_file": "url"}]}), encoding="utf-8")
+    channels.write_text(json.dumps({"channels": [{"name": "duty", "url_file": "url", "burst": 100}]}), encoding="utf-8")
     clock = Clock(START, time.time(), SPEED)
     environment = os.environ | {"JIEYUE_NOW": iso(START), "JIEYUE_SPEED": str(SPEED), "JIEYUE_ANCHOR": str(clock.real_origin)}
 

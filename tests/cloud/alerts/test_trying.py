@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from email.header import decode_header, make_header
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import pytest
 
 from cloud.alerts.ruleset import SHIPPED
 from simulators.stack.broker import free_port
+from tests import commands
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import Hook, Mailbox
@@ -26,8 +26,7 @@ def alerts(tmp_path: Path, channels: dict[str, tuple[str, str]], *arguments: str
     entries = [{"name": name, "url_file": f"{name}-url", "language": language} for name, (_, language) in channels.items()]
     (tmp_path / "channels.yaml").write_text(json.dumps({"channels": entries}), encoding="utf-8")
     environment = os.environ | {"JIEYUE_CHANNELS": str(tmp_path / "channels.yaml")}
-    command = [sys.executable, "-W", "ignore", "-m", "cloud", "alerts", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return commands.run("cloud", "alerts", *arguments, environment=environment)
 
 
 def test_each_channel_gets_one_trial_message_in_its_language(tmp_path: Path, webhook: Hook, mails: Mailbox) -> None:

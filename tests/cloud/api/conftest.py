@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -292,3 +293,29 @@ async def served(context: Context) -> AsyncIterator[Served]:
 def golden() -> dict[str, Any]:
     """What each route answers about the small site, by the name of its file."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(GOLDEN.glob("*.json"))}
+
+
+class Counted(Protocol):
+    """`with counted(engine) as sent` gathers the statements that are sent meanwhile."""
+
+    def __call__(self, engine: sa.Engine) -> AbstractContextManager[list[str]]:
+        """Listen to an engine."""
+
+
+@pytest.fixture
+def counted() -> Counted:
+    """What a part of a test asks of the database."""
+
+    @contextmanager
+    def listening(engine: sa.Engine) -> Iterator[list[str]]:
+        sent: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+            if not statement.startswith("BEGIN"):
+                sent.append(statement)
+
+        sa.event.listen(engine, "before_cursor_execute", note)
+        yield sent
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+    return listening

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
-from cloud.alerts import book
 from cloud.alerts.channels import Channel
 from cloud.alerts.ruleset import Severity
-from cloud.api import events
-from cloud.api.alerts import alerts
+from cloud.api.alerts import alerts, counts, worst
 from cloud.api.context import Context
 from cloud.registry import tables
 from cloud.registry.database import writing
@@ -72,17 +69,41 @@ def test_nobody_was_told_of_what_somebody_wants(wants: list[Severity], nobody: d
     assert {item.id: item.nobody_told for item in found} == nobody
 
 
-async def test_the_stream_says_when_alerts_changed(context: Context) -> None:
-    """The list comes when an alert changed, before the readings of that look, and not again while nothing does."""
-    stream = events.stream(context, lambda: True, rounds=3, period=0.01)
-    first = [await anext(stream) for _ in range(2)]
-    assert [part.split(b"\n")[0] for part in first] == [b"retry: 1000", b"event: readings"]
-    assert book.acknowledge(context.engine, context.group, "a1", "seen", "wang", context.clock.now_ms())
-    head, data, *_ = (await anext(stream)).decode().split("\n")
-    assert head == "event: alerts"
-    listed = json.loads(data.removeprefix("data: "))
-    assert [(item["id"], item["state"]) for item in listed] == [("a1", "acknowledged"), ("a2", "acknowledged"), ("a3", "resolved")]
-    assert [part async for part in stream] == [b": nothing changed\n\n"] * 2
+async def test_a_long_list_comes_in_pages(served: Served) -> None:
+    """Each page names the next one in its header; together they are the whole list, once, in its order."""
+    whole = [item["id"] for item in (await served.get("/api/v1/alerts")).json()]
+    found, path = [], "/api/v1/alerts?limit=1"
+    while path:
+        answer = await served.get(path)
+        found += [item["id"] for item in answer.json()]
+        path = answer.links["next"]["url"] if "next" in answer.links else ""
+    assert found == whole == ["a1", "a2", "a3"]
+    assert (await served.get("/api/v1/alerts", {"limit": "1001"})).status_code == 422
+
+
+async def test_devices_come_in_pages_too(served: Served) -> None:
+    """By id, from the one after the last of the page before; without a limit all come at once."""
+    whole = (await served.get("/api/v1/devices")).json()
+    pages = [(await served.get("/api/v1/devices", {"limit": "2", "after": after})).json() for after in ("ac", "e1")]
+    assert [item["id"] for item in whole] == ["ac", "car", "e1", "e2", "gw-1"]
+    assert pages == [whole[1:3], whole[3:5]]
+
+
+def test_who_inhibits_an_alert_is_said_and_that_nobody_was_told_is_not(context: Context) -> None:
+    """It stands after the others, whatever its severity, and is counted."""
+    with writing(context.engine).begin() as connection:
+        connection.execute(tables.alert.update().where(tables.alert.c.id == "a1").values(inhibited_by="a2", severity="critical"))
+        connection.execute(tables.notification.delete().where(tables.notification.c.alert == "a1"))
+    found = worst(context, 5)
+    assert [(item.id, item.nobody_told) for item in found] == [("a2", True), ("a1", False), ("a3", True)]
+    assert found[1].inhibited_by is not None
+    assert found[1].inhibited_by.model_dump() == {
+        "id": "a2",
+        "rule": "hvac_setpoint",
+        "subject": "ac-a2",
+        "title": {"zh": "超限", "en": "Beyond"},
+    }
+    assert counts(context) == {"open": 2, "firing": 0, "inhibited": 1}
 
 
 async def test_prometheus_counts_open_alerts(served: Served) -> None:

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import sqlalchemy as sa
 import uvicorn
 
 from cloud.api.app import create_app
@@ -20,7 +18,7 @@ from cloud.registry.tokens import Role
 from contract.clock import parse_time
 
 if TYPE_CHECKING:
-    from tests.cloud.api.conftest import Served
+    from tests.cloud.api.conftest import Counted, Served
 
 PROBLEM = "application/problem+json"
 CENTURY = {"start": "2000-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}
@@ -88,19 +86,6 @@ async def test_every_answer_carries_a_policy(served: Served) -> None:
     assert "script-src 'self'" in (await served.get("/")).headers["content-security-policy"]
 
 
-@contextmanager
-def counted(engine: sa.Engine) -> Iterator[list[str]]:
-    """The SQL statements that are sent meanwhile."""
-    found: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        found.append(statement)
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    yield found
-    sa.event.remove(engine, "before_cursor_execute", note)
-
-
 def _grow(context: Context, number: int) -> None:
     """More units, devices, meters and readings of the same kinds."""
     ids = [f"more-{n:03}" for n in range(number)]
@@ -135,7 +120,9 @@ def _grow(context: Context, number: int) -> None:
         ("units", {}, 2),
     ],
 )
-async def test_a_bigger_site_asks_the_database_no_more_often(path: str, params: dict[str, str], most: int, served: Served) -> None:
+async def test_a_bigger_site_asks_the_database_no_more_often(
+    path: str, params: dict[str, str], most: int, served: Served, counted: Counted
+) -> None:
     """Each route sends a few statements, and as many for a hundred meters and devices as for a handful."""
     numbers = []
     for grown in (0, 100):

@@ -76,13 +76,12 @@ async def test_wall_and_alert_rules_see_a_death_as_the_interface_does(served: Se
 
 async def test_live_pages_hear_of_a_death(served: Served) -> None:
     """The stream tells what became stale though no reading came."""
-    stream = events.stream(served.context, lambda: True, rounds=3, period=0.01)
-    assert await anext(stream) == b"retry: 1000\n\n"
-    assert b'"stale"' not in await anext(stream)
+    feed = events.Readings(served.context)
+    feed.look()
+    assert b'"stale"' not in feed.whole()
     died(served, "ac", 0)
     with served.context.engine.connect() as connection:
         assert connection.execute(sa.select(tables.device_state.c.device)).scalars().all() == ["ac"]
-    told = await anext(stream)
+    told = feed.look()
     assert b'"device":"ac"' in told
     assert b'"quality":"stale"' in told
-    await stream.aclose()  # type: ignore[attr-defined]

@@ -9,6 +9,9 @@ import pytest
 
 from cloud.api.app import create_app
 from cloud.api.context import Context
+from cloud.reports.base import Asked
+from cloud.reports.period import Period
+from cloud.reports.queue import Job
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
@@ -18,6 +21,7 @@ MARCH = {"start": "2026-03-01T00:00:00+08:00", "end": "2026-04-01T00:00:00+08:00
 DAY = {"start": "2026-03-09T16:00:00Z", "end": "2026-03-10T16:00:00Z"}
 ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "healthz": ("/healthz", {}),
+    "livez": ("/livez", {}),
     "devices": ("/api/v1/devices", {}),
     "nodes": ("/api/v1/nodes", {}),
     "devices-of-a-foreign-group": ("/api/v1/devices", {"group": "510899"}),
@@ -43,7 +47,7 @@ ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "reports": ("/api/v1/reports", {}),
 }
 
-NO_JSON = {"/metrics", "/api/v1/events", "/api/v1/reports/{report}"}
+NO_JSON = {"/metrics", "/api/v1/events", "/api/v1/reports/{report}", "/api/v1/reports/jobs/{job}/file"}
 
 
 @pytest.mark.parametrize("name", ROUTES)
@@ -65,10 +69,19 @@ def test_every_route_has_a_golden_answer(context: Context, golden: dict[str, Any
         "/api/v1/nodes/x/rebirth",
         "/api/v1/alerts/x/acknowledge",
         "/api/v1/findings/explain",
+        "/api/v1/reports/jobs/x",
     ]
     missing = {path for path in described if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), of) for of in held)}
     assert missing == set()
-    assert set(golden) == set(ROUTES) | {"command", "command-accepted", "alert-acknowledged"}
+    assert set(golden) == set(ROUTES) | {"command", "command-accepted", "alert-acknowledged", "report-job"}
+
+
+async def test_a_report_that_waits_has_a_golden_answer(served: Served, golden: dict[str, Any]) -> None:
+    """Its state, as whoever asked for it is told."""
+    job = Job("targets", Asked(Period(2026, quarter=1), "unit:u1", "en", "xlsx"), id="j1")
+    served.context.reports._jobs["j1"] = job
+    served.context.reports._waiting.append(job)
+    assert (await served.get("/api/v1/reports/jobs/j1")).json() == golden["report-job"]
 
 
 async def test_every_figure_is_a_number(served: Served) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,8 @@ from starlette.testclient import TestClient
 from cloud.api.app import create_app
 from cloud.registry import tokens
 from cloud.registry.tokens import Role
+from cloud.reports import queue
+from cloud.reports.queue import Limits, ReportQueue
 
 if TYPE_CHECKING:
     from cloud.api.context import Context
@@ -39,14 +43,20 @@ UNREACHED = {
     "POST /api/v1/devices/{device}/commands",
     "POST /api/v1/findings/explain",
     "POST /api/v1/nodes/{node}/rebirth",
+    "GET /api/v1/reports/jobs/{job}",
+    "GET /api/v1/reports/jobs/{job}/file",
 }
-"""Answered with 202, 204 or 404, or refused: there are no commands and findings yet, and no generated order fits the point."""
+"""Answered with 202, 204 or 404, or refused: there are no commands and findings yet, no generated order fits the point, and no
+generated id is that of a report."""
+REPORT = """print('{"as_of": 0, "size": 2}'); print("PK", end="")"""
 
 
 @pytest.fixture
-def http(context: Context) -> Iterator[TestClient]:
-    """The application over the small site, asked by an administrator."""
+def http(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """The application over the small site, asked by an administrator; reports are made by a process that takes no time."""
     text = tokens.issue(context.engine, "the fuzzer", Role.ADMIN, by="test", at=1)
+    monkeypatch.setattr(queue, "_COMMAND", (sys.executable, "-S", "-E", "-c", REPORT))
+    context = replace(context, reports=ReportQueue(Limits(waiting=1000)))
     with TestClient(create_app(context), headers={"Authorization": f"Bearer {text}"}, raise_server_exceptions=False) as client:
         yield client
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import pytest
 
 from cloud.indicators.figures import targets_of
 from cloud.printed import table
+from tests import commands
 
 if TYPE_CHECKING:
     from cloud.api.context import Context
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 def targets(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"JIEYUE_DATA": str(folder), "JIEYUE_NOW": "2026-03-11T02:00:00Z"}
-    return subprocess.run(
-        [sys.executable, "-m", "cloud", "targets", *options], env=environment, capture_output=True, text=True, check=False
-    )
+    return commands.run("cloud", "targets", *options, environment=environment)
 
 
 async def test_the_json_is_the_interfaces_answer(served: Served, golden: dict[str, Any], tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -27,7 +25,7 @@ from contract.reading import Quality
 from contract.workdays import Workdays
 
 if TYPE_CHECKING:
-    from tests.cloud.api.conftest import Served
+    from tests.cloud.api.conftest import Counted, Served
 
 ODDLY_NUMBERED = """
 maker: Example
@@ -73,32 +71,18 @@ def shown(context: Context) -> dict[str, Any]:
     return Wall(context).snapshot().model_dump()
 
 
-@contextmanager
-def counted(engine: sa.Engine) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if not statement.startswith("BEGIN"):
-            sent.append(statement)
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    sa.event.remove(engine, "before_cursor_execute", note)
-
-
-def test_a_snapshot_costs_few_queries_and_the_next_ones_four(context: Context) -> None:
-    """Devices, newest readings, alerts and who was told of them are asked for each time, targets and curves once in half a minute."""
+def test_a_snapshot_costs_few_queries_and_the_next_ones_three(context: Context, counted: Counted) -> None:
+    """Devices, newest readings and whether an alert changed are asked for each time, targets and curves once in half a minute."""
     wall = Wall(context, period=0.0)
     with counted(context.engine) as first:
         wall.snapshot()
     with counted(context.engine) as second:
         wall.snapshot()
-    assert len(first) <= 25
-    assert len(second) == 4
+    assert len(first) <= 27
+    assert len(second) == 3
 
 
-def test_many_who_look_cost_as_much_as_one(context: Context) -> None:
+def test_many_who_look_cost_as_much_as_one(context: Context, counted: Counted) -> None:
     """A snapshot is made once for all who ask within its period."""
     wall = Wall(context)
     wall.snapshot()
@@ -371,19 +355,24 @@ def test_only_what_differs_is_sent() -> None:
 
 
 async def test_the_stream_begins_with_a_snapshot_and_goes_on_with_changes(context: Context) -> None:
-    """A set-point that changes is sent with its zone alone; a token that is revoked ends the stream."""
-    allowed = iter((True, True, False))
-    stream = events.wall_stream(Wall(context, period=0.0, slowly=0.0), lambda: next(allowed), rounds=9)
-    assert await anext(stream) == b"retry: 1000\n\n"
-    kind, first = _event(await anext(stream))
+    """A set-point that changes is sent with its zone alone."""
+    feed = events.Watching(Wall(context, period=0.0, slowly=0.0))
+    feed.look()
+    kind, first = _event(feed.whole())
     assert (kind, first["zones"][0]["setpoint"]["value"]) == ("snapshot", 26.0)
-    assert _event(await anext(stream)) == ("change", {})
+    assert _event(feed.look()) == ("change", {})
     with writing(context.engine).begin() as connection:
         connection.execute(tables.latest.update().where(tables.latest.c.device == "ac").values(value=25.0))
-    kind, changed = _event(await anext(stream))
+    kind, changed = _event(feed.look())
     assert (kind, list(changed)) == ("change", ["zones"])
     assert [zone["setpoint"]["value"] for zone in changed["zones"]] == [25.0]
-    assert [part async for part in stream] == []
+
+
+def test_of_alerts_those_are_sent_that_are_new_or_another() -> None:
+    """Beside them stands the order of all that are shown; one that is no longer shown needs no snapshot."""
+    before = {"alerts": [{"id": "a", "n": 1}, {"id": "b", "n": 1}, {"id": "c", "n": 1}]}
+    after = {"alerts": [{"id": "d", "n": 1}, {"id": "b", "n": 2}, {"id": "a", "n": 1}]}
+    assert changes(before, after) == {"alerts": [{"id": "d", "n": 1}, {"id": "b", "n": 2}], "alert_order": ["d", "b", "a"]}
 
 
 def _event(text: bytes) -> tuple[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.site import Site
+from tests.cloud import unsynced
 
 LIMIT = 100_000
 
@@ -62,6 +64,14 @@ def site_data() -> dict[str, Any]:
             {"id": "cars", "name": named("cars"), "energy": "petrol", "main": True, "vehicle_fuel": True, "compound": "c1", "units": ["a"]},
         ],
     }
+
+
+def alike(number: int) -> Site:
+    """The small site with so many electricity meters in place of its own."""
+    names = [f"m{index:03}" for index in range(number)]
+    device = {"name": named("d"), "profile": "electricity/chint-dtsu666", "bus": "bus"}
+    devices = [device | {"id": name, "unit_id": index} for index, name in enumerate(names, 1)]
+    return Site.model_validate(site_data() | {"devices": devices, "meters": [metered(name, "electricity", "c1", "a") for name in names]})
 
 
 @dataclass(frozen=True)
@@ -129,11 +139,74 @@ class Books:
         return dict(rows)
 
 
+Begin = Callable[[Books], None]
+"""Reads, enters and settles what several tests begin with."""
+Origin = tuple[str, Path]
+"""The registry, as `open_registry` copies it, and the file of telemetry."""
+
+
 @pytest.fixture
-def books(database: sa.Engine, tmp_path: Path) -> Iterator[Books]:
+def books_of(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[[int], Books]]:
+    """Makes the books of a site with so many meters of one kind, in SQLite."""
+    made: list[Books] = []
+
+    def of(number: int) -> Books:
+        folder = tmp_path / f"of{number}"
+        folder.mkdir()
+        engine, site = unsynced.registry(Path(shutil.copy(sqlite_template, folder / "registry.db"))), alike(number)
+        enter_site(engine, site, By("test", 0, date(2020, 1, 1)))
+        made.append(Books(engine, unsynced.telemetry(folder / "telemetry.db"), site))
+        return made[-1]
+
+    yield of
+    for one in made:
+        one.telemetry.close()
+        one.engine.dispose()
+
+
+def entered(database: sa.Engine, telemetry: SqliteTelemetry) -> Books:
+    """The books of the small site, nothing read yet."""
     site = Site.model_validate(site_data())
     enter_site(database, site, By("test", 0, date(2020, 1, 1)))
     seed_factors(database)
-    telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
-    yield Books(database, telemetry, site)
+    return Books(database, telemetry, site)
+
+
+@pytest.fixture
+def books(database: sa.Engine, tmp_path: Path) -> Iterator[Books]:
+    telemetry = unsynced.telemetry(tmp_path / "telemetry.db")
+    yield entered(database, telemetry)
     telemetry.close()
+
+
+@pytest.fixture(scope="session")
+def _begun() -> dict[tuple[Begin, str], Origin]:
+    """By how books begin and the kind of their database: where both stores are, as they were when they had begun."""
+    return {}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def books_begun(
+    request: pytest.FixtureRequest,
+    _begun: dict[tuple[Begin, str], tuple[str, Path]],
+    open_registry: Callable[..., sa.Engine],
+    tmp_path: Path,
+) -> Iterator[Callable[[Begin], Books]]:
+    """Makes books that have begun in a way, in each database in turn; that is done once, and each test has a copy of its own."""
+    opened: list[SqliteTelemetry] = []
+
+    def begun(begin: Begin) -> Books:
+        key = (begin, request.param)
+        if key not in _begun:
+            first = entered(open_registry(request.param), unsynced.telemetry(tmp_path / "first.db"))
+            begin(first)
+            first.telemetry.close()
+            first.engine.dispose()
+            _begun[key] = (str(first.engine.url.database), tmp_path / "first.db")
+        registry, telemetry = _begun[key]
+        opened.append(unsynced.telemetry(Path(shutil.copy(telemetry, tmp_path / "telemetry.db"))))
+        return Books(open_registry(request.param, registry), opened[-1], Site.model_validate(site_data()))
+
+    yield begun
+    for telemetry in opened:
+        telemetry.close()

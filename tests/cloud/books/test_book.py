@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from cloud.ledger import book
 from cloud.ledger.periods import DAY_MS, HOUR_MS, Every, month_start
+from cloud.ledger.rows import UNUSABLE
 from cloud.registry import tables
 from contract.clock import iso, parse_time
 
@@ -160,7 +161,7 @@ def test_a_sample_that_does_not_fit_stops_nothing(books: Books) -> None:
     books.read("power", {BEGIN: 1.0, BEGIN + 900_000: 1e17, BEGIN + 1_800_000: 3.0})
     books.settle()
     assert books.parts("power") == [(BEGIN, "measured", 2000)]
-    assert books.rows(sa.select(tables.event.c.kind, tables.event.c.at)) == [(book.UNUSABLE, BEGIN + 900_000)]
+    assert books.rows(sa.select(tables.event.c.kind, tables.event.c.at)) == [(UNUSABLE, BEGIN + 900_000)]
 
 
 def test_hours_of_a_meter_that_is_gone_are_dropped(books: Books) -> None:

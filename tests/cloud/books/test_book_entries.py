@@ -132,6 +132,10 @@ def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> Non
         "cars,2026-03,much",
         "cars,2026-01,7",
         "cars,2026-04",
+        "cars,2026-04,\uff11\uff12",
+        "cars,2026-04,1_0",
+        "cars,2026-04,4.5e3",
+        "cars,2026-04,0.0004",
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(EntriesError) as caught:
@@ -139,9 +143,13 @@ def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> Non
     assert str(caught.value).splitlines() == [
         f"{path}:3: meter: no meter 'bikes'",
         f"{path}:4: month: expected YYYY-MM such as 2026-03, got 'january'",
-        f"{path}:5: amount: expected a number, got 'much'",
+        f"{path}:5: amount: expected a number such as 1234.5, got 'much'",
         f"{path}:6: month: cars 2026-01 stands in line 2 too",
-        f"{path}:7: amount: expected a number, got ''",
+        f"{path}:7: amount: expected a number such as 1234.5, got ''",
+        f"{path}:8: amount: expected a number such as 1234.5, got '\uff11\uff12'",
+        f"{path}:9: amount: expected a number such as 1234.5, got '1_0'",
+        f"{path}:10: amount: expected a number such as 1234.5, got '4.5e3'",
+        f"{path}:11: amount: expected 0 or at least 0.001 L, got 0.0004",
     ]
     assert entries.months(books.engine, "cars") == []
 
@@ -153,7 +161,8 @@ def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> Non
         (b"meter;month;amount\n", ":1: header: expected the columns"),
         (b"meter,month,amount\ncars,2026-01,1,2\n", ":2: amount: expected 3 fields, got 4"),
         (b'meter,month,amount\ncars,"2026-01"x,1\n', ":2: line: not CSV"),
-        (b"meter,month,amount\n\xff\n", ": cannot be read"),
+        (b"meter,month,amount\n\xff\n", ": cannot be read: expected UTF-8, got another encoding at byte 19"),
+        ("meter,month,amount\n".encode("utf-16"), ": cannot be read: expected UTF-8, got another encoding at byte 0"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(books: Books, tmp_path: Path, content: bytes, expected: str) -> None:
@@ -163,7 +172,7 @@ def test_a_file_that_is_no_table_is_refused(books: Books, tmp_path: Path, conten
     with pytest.raises(EntriesError) as caught:
         entries.import_csv(books.engine, path, "wang", NOW)
     assert f"{path}{expected}" in str(caught.value)
-    with pytest.raises(EntriesError, match="cannot be read"):
+    with pytest.raises(EntriesError, match=r"missing.csv: cannot be read: No such file or directory$"):
         entries.import_csv(books.engine, tmp_path / "missing.csv", "wang", NOW)
 
 

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from cloud.ledger import book, worker
+from cloud.ledger import book, rounds, worker
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.keeping import Keep, thin
 from cloud.ledger.periods import DAY_MS, HOUR_MS
@@ -32,6 +32,16 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@contextlib.asynccontextmanager
+async def working(books: Books, wake: asyncio.Event, state: worker.State) -> AsyncIterator[None]:
+    """The worker runs meanwhile."""
+    running = asyncio.create_task(worker.run(books.engine, books.telemetry, Clock(), wake, state))
+    yield
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
 async def test_the_worker_settles_what_comes_and_outlives_a_store_that_is_down(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hours touched before and after the start are settled; while the store is down they wait, and the state says so."""
     monkeypatch.setattr(worker, "FIRST_PAUSE", 0.01)
@@ -45,19 +55,42 @@ async def test_the_worker_settles_what_comes_and_outlives_a_store_that_is_down(b
 
     monkeypatch.setattr(books.telemetry, "counter_samples", samples)
     books.read("power", {BEGIN: 1.0, BEGIN + HOUR_MS: 2.0})
-    running = asyncio.create_task(worker.run(books.engine, books.telemetry, Clock(), wake, state))
-    await until(lambda: bool(state.down))
-    assert (state.backlog, state.down) == (2, "no answer")
-    down = False
-    await until(lambda: state.settled == 2)
-    books.read("power", {BEGIN + 2 * HOUR_MS: 4.0})
-    wake.set()
-    await until(lambda: state.settled >= 3 and not state.backlog)
+    async with working(books, wake, state):
+        await until(lambda: bool(state.down))
+        assert (state.backlog, state.down) == (2, "no answer")
+        down = False
+        await until(lambda: state.settled == 2)
+        books.read("power", {BEGIN + 2 * HOUR_MS: 4.0})
+        wake.set()
+        await until(lambda: state.settled >= 3 and not state.backlog)
     assert state.down == ""
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
     assert [amount for _, _, amount in books.parts("power")] == [1000, 2000]
+
+
+async def test_a_long_catch_up_is_told_with_what_is_left(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it takes long, a line at most so often says how many hours are left and at which rate; the metric counts what was settled."""
+    monkeypatch.setattr(worker, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(rounds, "LONGEST", 10)
+    state, before = worker.State(), worker.SETTLED._value.get()
+    books.read("power", {BEGIN + n * HOUR_MS: float(n) for n in range(40)})
+    with capture_logs() as logs:
+        async with working(books, asyncio.Event(), state):
+            await until(lambda: state.settled == 40 and not state.backlog)
+    told = [line for line in logs if line["event"] == "the ledger catches up"]
+    assert [line["hours_left"] for line in told] == [30, 20, 10, 0]
+    assert all(line["hours_per_second"] > 0 for line in told)
+    assert told[-1]["seconds_left"] == 0
+    assert worker.SETTLED._value.get() - before == 40
+
+
+async def test_a_short_catch_up_is_not_told(books: Books) -> None:
+    """What takes less than the time between two lines needs none."""
+    state = worker.State()
+    books.read("power", {BEGIN + n * HOUR_MS: float(n) for n in range(40)})
+    with capture_logs() as logs:
+        async with working(books, asyncio.Event(), state):
+            await until(lambda: state.settled == 40)
+    assert logs == []
 
 
 async def test_history_is_waited_for(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +116,7 @@ def waiting(books: Books) -> list[str]:
 
 def test_settings_that_the_ledger_cannot_take_stop_their_meter_only(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are settled, even where its newer hours fill a pass; it is told once an hour, and counted when it is right again."""
-    monkeypatch.setattr(book, "_FAULTS", Seldom(3600.0))
+    monkeypatch.setattr(rounds, "_FAULTS", Seldom(3600.0))
     set_modulus(books, 2.0**64)
     books.read("water", {BEGIN: 1.0, BEGIN + HOUR_MS: 2.0})
     books.read("power", {BEGIN + n * HOUR_MS: float(n) for n in range(2, 5)})

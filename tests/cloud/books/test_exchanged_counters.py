@@ -98,9 +98,9 @@ def test_an_exchange_before_its_samples_is_checked_too(books: Books, last: float
         record_exchange(books.engine, Change("far", BEGIN + 8 * HOUR_MS - MINUTE, last, 0.0, "x"), "wang", NOW)
 
 
-def rate(books: Books, most: float) -> None:
+def rate(books: Books, most: float, meter: str = "far") -> None:
     with writing(books.engine).begin() as connection:
-        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == "far").values(max_rate=most))
+        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == meter).values(max_rate=most))
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,21 @@ def test_the_last_value_is_held_against_the_time_since_the_newest(books: Books, 
     change = Change("far", newest + after * MINUTE, last, 0.0, "x")
     if refused:
         with pytest.raises(RecordError, match=r"last: the counter showed 100007\.500 kWh at 2026-03-01T19:45:00\.000Z"):
+            record_exchange(books.engine, change, "wang", NOW)
+    else:
+        record_exchange(books.engine, change, "wang", NOW)
+    assert len(books.rows(sa.select(tables.exchange.c.meter))) == (not refused)
+
+
+@pytest.mark.parametrize(("last", "refused"), [(15.0, False), (999_989.0, True), (400_000.0, True)])
+def test_a_counter_may_have_turned_before_it_was_taken_out(books: Books, last: float, *, refused: bool) -> None:
+    """Ten days of silence since 999 990 kWh of a counter that ends at a million: 15 kWh is a true last value, and 999 989 is none."""
+    rate(books, 20, "power")
+    books.read("power", counting(BEGIN, 4, 999_982.25))
+    books.settle()
+    change = Change("power", BEGIN + 240 * HOUR_MS, last, 0.0, "worn")
+    if refused:
+        with pytest.raises(RecordError, match=r"last: the counter showed 9999\d\d\.\d+ kWh"):
             record_exchange(books.engine, change, "wang", NOW)
     else:
         record_exchange(books.engine, change, "wang", NOW)

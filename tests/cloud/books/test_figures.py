@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from cloud.registry.database import writing
 from contract.clock import iso, parse_time
 
 if TYPE_CHECKING:
-    from tests.cloud.books.conftest import Books
+    from tests.cloud.books.conftest import Begin, Books
 
 NOW = parse_time("2026-05-20T13:00:00+08:00")
 BEGIN = month_start(2025, 1)
@@ -28,8 +29,7 @@ SQUARE_METRES = {"a": Decimal("3000.5"), "b": Decimal(1000), "c": Decimal(2000)}
 NEW_HEADCOUNT_FROM = date(2026, 2, 1)
 
 
-@pytest.fixture
-def filled(books: Books) -> Books:
+def fill(books: Books) -> None:
     """Readings of six hours since 2025, fuel until March 2026, and a headcount that changes in February 2026."""
     for meter, step in STEPS.items():
         value, samples = 1000.0, {}
@@ -43,7 +43,12 @@ def filled(books: Books) -> Books:
     row = {"unit": "a", "kind": "headcount", "valid_from": NEW_HEADCOUNT_FROM.isoformat(), "value": 80, "approved_by": "wang"}
     with writing(books.engine).begin() as connection:
         connection.execute(sa.insert(tables.denominator), [row])
-    return books
+
+
+@pytest.fixture
+def filled(books_begun: Callable[[Begin], Books]) -> Books:
+    """Books that `fill` has filled."""
+    return books_begun(fill)
 
 
 def indicators(books: Books, scope: str = "district", year: int = 2026, now: int = NOW) -> dict[str, Indicator]:

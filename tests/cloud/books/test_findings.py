@@ -14,7 +14,7 @@ from cloud.ledger.findings import Finding, FindingError, explain, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.registry import tables
-from contract.clock import parse_time
+from contract.clock import iso, parse_time
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -150,6 +150,9 @@ def test_a_target_says_that_it_is_provisional(books: Books) -> None:
         (OutOfUse("far", BEGIN, BEGIN, "x"), "to: expected a time after"),
         (OutOfUse("far", BEGIN, BEGIN - 1, "x"), "to: expected a time after"),
         (OutOfUse("far", BEGIN, None, " "), "reason: expected why"),
+        (OutOfUse("far", NOW + 1, None, "x"), f"^from: expected a time until {iso(NOW)}, got {iso(NOW + 1)}$"),
+        (OutOfUse("far", NOW + 1, NOW + DAY_MS, "x"), "^from: expected a time until"),
+        (OutOfUse("far", BEGIN, NOW + 1, "x"), f"^to: expected a time until {iso(NOW)}, got {iso(NOW + 1)}$"),
     ],
 )
 def test_a_wrong_time_out_of_use_is_refused(books: Books, record: OutOfUse, said: str) -> None:

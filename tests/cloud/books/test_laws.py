@@ -134,6 +134,26 @@ def test_what_came_in_any_order_is_what_is_counted_anew(books: Books, samples: d
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("minutes", "block", "low"), [(5, 7, 3.0), (15, 7, 3.0), (15, 37, 50.0), (60, 3, -50.0)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_counter_that_flickers_for_days_is_told_as_it_came(books: Books, minutes: int, block: int, low: float, seed: int) -> None:
+    """A pass never begins inside of what is told as one: events of a flickering counter are those of all readings at once."""
+    samples, value, chance = {}, 1000.0, Random(seed)  # noqa: S311 (the same story at each run)
+    for number in range(600):
+        value += chance.random() * 0.03 * minutes
+        away = low if 100 <= number < 500 and chance.random() < 0.5 else 0.0
+        samples[SPRING + number * minutes * MINUTE] = round(value - away, 2)
+    coming = list(samples.items())
+    while coming:
+        books.read("gas", dict(coming[:block]))
+        books.settle()
+        del coming[:block]
+    live = books.whole("gas")
+    assert any(one[3] == "excursion" for one in live[1])
+    assert books.built_anew("gas", samples) == live
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("kind", ["jump", "reset"])
 def test_the_last_hours_of_the_weeks_around_count_as_they_come(books: Books, kind: str) -> None:
     """What rests on the usual use of three weeks is judged again when these end within a day: live and counted anew are one."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
-from cloud.ledger import book
-from cloud.ledger.counted import Parts
+from cloud.ledger import book, written
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.findings import listed
-from cloud.ledger.known_meters import Known
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.written import write_back
 from cloud.registry import tables
@@ -71,16 +70,16 @@ def test_a_crash_between_two_lessons_leaves_the_rest_to_be_counted(books: Books,
     before = books.whole("power")
     books.empty()
     books.touch("power", {at // HOUR_MS * HOUR_MS for at in shown if at < LESSON})
-    written: list[object] = []
+    calls: list[object] = []
 
-    def once(telemetry: Telemetry, meter: Known, parts: Parts, replaced: set[int], changed: set[int]) -> None:
-        if written:
+    def once(telemetry: Telemetry, changes: Sequence[written.Change]) -> None:
+        if calls:
             raise StoreDown("gone")
-        written.append(meter)
-        write_back(telemetry, meter, parts, replaced, changed)
+        calls.append(changes)
+        write_back(telemetry, changes)
 
     with monkeypatch.context() as patch:
-        patch.setattr("cloud.ledger.book.write_back", once)
+        patch.setattr("cloud.ledger.rows.write_back", once)
         with pytest.raises(StoreDown):
             books.settle()
     assert books.rows(sa.select(sa.func.min(tables.touched.c.hour))) == [(LESSON,)]

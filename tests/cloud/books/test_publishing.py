@@ -1,4 +1,4 @@
-"""When indicators are written back: soon after a start, across the turn of a year, and not before the ledger has caught up."""
+"""When indicators are written back: at once after a start, across the turn of a year, and not before the ledger has caught up."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
-from cloud.indicators.publishing import EVERY, Publisher
+from cloud.indicators.publishing import Publisher
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
-from cloud.telemetry.base import Figures, StoreDown
+from cloud.telemetry.base import Figures, FiguresError, StoreDown
 from contract.clock import Clock
 
 if TYPE_CHECKING:
-    from tests.cloud.books.conftest import Books
+    from tests.cloud.books.conftest import Begin, Books
 
 NEW_YEAR = month_start(2026, 1)
 DISTRICT = '%"energy_per_area"%"district"%'
 
 
-@pytest.fixture
-def counted(books: Books) -> Books:
+def count(books: Books) -> None:
     """A counter of 2025 to some days into 2026."""
     books.read("far", {at: (at - month_start(2025, 1)) / HOUR_MS for at in range(month_start(2025, 1), NEW_YEAR + 3 * DAY_MS, DAY_MS)})
     books.settle()
-    return books
+
+
+@pytest.fixture
+def counted(books_begun: Callable[[Begin], Books]) -> Books:
+    """Books in which `count` has counted."""
+    return books_begun(count)
 
 
 @asynccontextmanager
@@ -48,12 +53,12 @@ async def until(condition: Callable[[], object], seconds: float) -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_the_first_rows_come_soon_after_a_start(counted: Books) -> None:
-    """A restart leaves no panel without its newest row for a quarter of an hour."""
-    clock = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, real_origin=time.time(), speed=20.0)
+async def test_the_first_rows_come_at_once_after_a_start(counted: Books) -> None:
+    """A restart leaves no panel without its newest row: they come though no second of the clock passes."""
+    clock = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, real_origin=time.time(), speed=1e-6)
     async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
-        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR + DAY_MS), clock.real_seconds(EVERY))
-        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS), clock.real_seconds(EVERY))
+        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR + DAY_MS), 60)
+        await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS), 60)
 
 
 @pytest.mark.timeout(120)
@@ -72,6 +77,18 @@ def test_nothing_is_written_before_the_ledger_has_caught_up(counted: Books) -> N
     publisher = Publisher(counted.engine, counted.telemetry, Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, speed=0.0), lambda: False)
     assert publisher.once() is False
     assert counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) == {}
+
+
+def test_no_year_is_closed_while_the_date_is_not_sure(counted: Books) -> None:
+    """This year's rows are written, the last one of the year before is not; once the date is sure it is."""
+    clock, sure = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, speed=0.0), [False]
+    publisher = Publisher(counted.engine, counted.telemetry, clock, lambda: True, lambda: sure[0])
+    assert publisher.once()
+    assert counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) == {}
+    assert counted.figures("indicator", DISTRICT, NEW_YEAR + DAY_MS) != {}
+    sure[0] = True
+    assert publisher.once()
+    assert counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) != {}
 
 
 def test_years_long_over_are_written_at_the_start_and_once_a_day(counted: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,3 +124,23 @@ def test_a_store_that_is_down_is_an_error_of_the_round(counted: Books, monkeypat
             publisher.once()
     assert publisher.once()
     assert counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) != {}
+
+
+@pytest.mark.timeout(120)
+async def test_indicators_that_are_refused_end_nothing(counted: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store refuses closed years, as a bucket that forgets does: the publisher says so in one line and goes on with its rounds."""
+    clock = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, real_origin=time.time(), speed=50_000.0)
+    rounds = 0
+
+    def refused(*_arguments: object) -> None:
+        nonlocal rounds
+        rounds += 1
+        raise FiguresError("indicator: partial write: points beyond retention policy dropped=1")
+
+    monkeypatch.setattr(counted.telemetry, "write_figures", refused)
+    with structlog.testing.capture_logs() as logs:
+        async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+            await until(lambda: rounds >= 3, 60)
+    assert {(log["event"], log["reason"]) for log in logs} == {
+        ("indicators are refused", "indicator: partial write: points beyond retention policy dropped=1")
+    }

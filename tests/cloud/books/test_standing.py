@@ -124,7 +124,7 @@ def test_use_is_expected_only_outside_of_a_recorded_time_out_of_use(books: Books
     books.read("gas", shown)
     books.settle()
     assert [(one.kind, used(books, "gas", begin, end)) for one in findings(books)] == [("frozen", {})]
-    record_out_of_use(books.engine, OutOfUse("gas", begin, end + DAY_MS, "recess"), "wang", end)
+    record_out_of_use(books.engine, OutOfUse("gas", begin, end + DAY_MS, "recess"), "wang", end + DAY_MS)
     books.settle()
     assert (findings(books), used(books, "gas", begin, end)) == ([], {"measured": 0})
     assert books.built_anew("gas", shown) == books.whole("gas")

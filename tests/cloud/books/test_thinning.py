@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cloud.ledger import keeping
 from cloud.ledger.keeping import Keep, thin
-from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.telemetry.base import Polled, Stored
@@ -271,9 +271,11 @@ def test_gauges_go_after_400_days_but_where_a_counter_stood(books: Books) -> Non
     assert rebuild(books, range(BEGIN, BEGIN + 48 * HOUR_MS, HOUR_MS)) == before
 
 
-async def test_the_worker_thins_once_a_day_by_the_clock(books: Books) -> None:
-    """It begins when the ledger has settled, and says in one line what went."""
-    books.read("power", steady(BEGIN, 48))
+@pytest.mark.parametrize(("age", "ahead", "gone"), [(100, 0, GONE_OF_48), (10, 90, 0), (100, -90, 0)])
+async def test_the_worker_thins_once_a_day_by_the_clock(books: Books, age: int, ahead: int, gone: int) -> None:
+    """It begins when the ledger has settled, and says in one line what went; a trial's clock ahead of the machine's makes nothing old."""
+    begin = floor(Clock().now_ms(), "day") - age * DAY_MS
+    books.read("power", steady(begin, 48))
     ready = False
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -284,7 +286,7 @@ async def test_the_worker_thins_once_a_day_by_the_clock(books: Books) -> None:
 
     with structlog.testing.capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
         patch.setattr(keeping, "SOON", 0.01)
-        running = asyncio.create_task(keeping.run(books.engine, books.telemetry, Clock(LATER / 1000), Keep(), caught_up))
+        running = asyncio.create_task(keeping.run(books.engine, books.telemetry, Clock(ahead * DAY_MS), Keep(), caught_up))
         async with asyncio.timeout(20):
             await asked.wait()
         assert lines == []
@@ -296,9 +298,7 @@ async def test_the_worker_thins_once_a_day_by_the_clock(books: Books) -> None:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-    assert [(line["event"], line["counters"], line["gauges"], line["left"]) for line in lines] == [
-        ("readings thinned", GONE_OF_48, 0, False)
-    ]
+    assert [(line["event"], line["counters"], line["gauges"], line["left"]) for line in lines] == [("readings thinned", gone, 0, False)]
 
 
 def history(rng: random.Random) -> dict[int, float]:
@@ -345,3 +345,21 @@ def test_counting_anew_after_thinning_says_the_same(books: Books, rng: random.Ra
     for days in (120, 420):
         thin(books.engine, books.telemetry, Keep(), max(samples) + days * DAY_MS, 10_000)
         assert rebuild(books, hours) == before
+
+
+def test_refused_readings_go_with_the_gauges(books: Books) -> None:
+    """400 days after they came, whenever they say that they were measured; never where gauges are kept for ever."""
+    row = {"grp": "510802", "class": "electricity", "device": "power", "value": 1.0, "quality": 0, "reason": "x"}
+    came = {"old": MUCH_LATER - 401 * DAY_MS, "young": MUCH_LATER - 399 * DAY_MS}
+    with writing(books.engine).begin() as connection:
+        rows = [row | {"point": name, "at": 1, "received_at": at} for name, at in came.items()]
+        connection.execute(sa.insert(tables.rejected_reading), rows)
+
+    def kept_points() -> set[str]:
+        with books.engine.connect() as connection:
+            return set(connection.execute(sa.select(tables.rejected_reading.c.point)).scalars())
+
+    thin(books.engine, books.telemetry, Keep(gauges=0), MUCH_LATER)
+    assert kept_points() == {"old", "young"}
+    thin(books.engine, books.telemetry, Keep(), MUCH_LATER)
+    assert kept_points() == {"young"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -15,13 +15,14 @@ import structlog
 
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
-from cloud.ledger import book
+from cloud.ledger import book, written
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry.entering import By, enter_site
-from cloud.telemetry.base import Line, Polled, Telemetry
+from cloud.telemetry.base import Figures, FiguresError, Line, Polled, Telemetry
 from cloud.telemetry.open import open_telemetry
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.clock import parse_time
+from contract.logs import Seldom
 from tests.cloud.books.test_changed_limits import site_with
 from tests.cloud.test_telemetry import figures
 
@@ -92,5 +93,31 @@ def test_a_figure_that_cannot_go_is_told(database: sa.Engine, tmp_path: Path, mo
         assert [at for at, _, _ in figures(telemetry, "ledger_hour")] == [BEGIN, BEGIN + HOUR_MS]
     assert [(log["figures"], log["meter"], log["start"], log["end"]) for log in logs] == [
         ("ledger_hour", "far", "2026-03-01T17:00:00.000Z", "2026-03-01T18:00:00.000Z")
+    ]
+    assert book.backlog(database) == 0
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_figures_that_are_refused_do_not_stop_the_ledger(database: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket that forgets refuses the hours of a closed year: they are counted, days are written, and one line tells it."""
+    really = SqliteTelemetry.write_figures
+
+    def refusing(self: SqliteTelemetry, measurement: str, rows: Iterable[Figures]) -> None:
+        if measurement == "ledger_hour":
+            raise FiguresError("ledger_hour: points beyond retention policy dropped=2")
+        really(self, measurement, rows)
+
+    monkeypatch.setattr(SqliteTelemetry, "write_figures", refusing)
+    monkeypatch.setattr(written, "_REFUSED", Seldom(60.0))
+    with closing(SqliteTelemetry(tmp_path / "telemetry.db")) as telemetry, structlog.testing.capture_logs() as logs:
+        site(database, None)
+        for number in range(2):
+            begin = BEGIN + 2 * number * HOUR_MS
+            read(database, telemetry, {begin: 1000.0 + number, begin + HOUR_MS: 1001.0 + number})
+            book.settle(database, telemetry, LIMIT)
+        assert [name for _, name, _ in figures(telemetry, "ledger_day")] == ["far"]
+        assert figures(telemetry, "ledger_hour") == []
+    assert [(log["event"], log["figures"], log["reason"]) for log in logs] == [
+        ("figures are refused", "ledger_hour", "ledger_hour: points beyond retention policy dropped=2")
     ]
     assert book.backlog(database) == 0

@@ -26,7 +26,6 @@ from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.settings import Settings
 from cloud.telemetry.base import Telemetry
-from cloud.telemetry.sqlite import SqliteTelemetry
 from contract import sparkplug, topics
 from contract.clock import Clock
 from contract.reading import Row
@@ -34,6 +33,7 @@ from contract.topics import Topic
 from simulators.foreign_node import ForeignNode
 from simulators.stack.broker import free_port
 from simulators.stack.processes import Processes
+from tests.cloud import unsynced
 
 GROUP, HOST = "510802", "host1"
 PATIENCE = 20.0
@@ -97,9 +97,22 @@ class Line:
 
 @pytest.fixture
 def line(database: sa.Engine, tmp_path: Path) -> Iterator[Line]:
-    telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
+    telemetry = unsynced.telemetry(tmp_path / "telemetry.db")
     yield Line(database, telemetry)
     telemetry.close()
+
+
+@pytest.fixture
+def site(line: Line) -> Line:
+    """Five gateways with a meter each, none of them born."""
+    for n in range(1, 6):
+        line.insert(tables.device, grp=GROUP, id=f"em-{n}", **{"class": "electricity"}, name="{}", gateway=f"gw-{n}", interval=60.0)
+        line.insert(
+            tables.meter, id=f"em-{n}", name="{}", grp=GROUP, device=f"em-{n}", point="energy_import", energy="electricity", main=True,
+            item="", vehicle_fuel=False,
+        )  # fmt: skip
+    line.restart()
+    return line
 
 
 @dataclass

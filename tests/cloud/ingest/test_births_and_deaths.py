@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloud.ingest.known import MAX_FOREIGN_DEVICES
+from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_POINTS
 from cloud.registry import tables
 from contract import sparkplug
 from contract.sparkplug import DataType
@@ -206,6 +206,23 @@ def test_ddeath_takes_one_device_by_the_payloads_time(line: Line) -> None:
     assert states(line)["d1"] is None
 
 
+def test_deaths_of_a_device_within_a_minute_are_one_event(line: Line) -> None:
+    """Whatever times their payloads give, in one batch or several: the last one told stays, with its time; the next minute has its own."""
+    line.feed(node_birth(), birth(a=1), birth(seq=2, device="d2", a=2))
+    begin = NOW // 60_000 * 60_000 + 60_000
+    line.feed(*((topic("DDEATH", "d1"), payload(at=NOW + n, seq=2 + n)) for n in range(1, 51)), at=begin)
+    line.feed(
+        (topic("DDEATH", "d1"), payload(at=NOW + 51, seq=53)), (topic("DDEATH", "d2"), payload(at=NOW + 52, seq=54)), at=begin + 59_999
+    )
+    line.feed((topic("DDEATH", "d1"), payload(at=NOW + 53, seq=55)), at=begin + 60_000)
+    found = [(e["subject"], e["at"], e["noted_at"], e["detail"]) for e in line.rows(tables.event, kind="device_death")]
+    assert sorted(found) == [
+        ("d1", NOW + 51, begin + 59_999, f"reported by {NODE}"),
+        ("d1", NOW + 53, begin + 60_000, f"reported by {NODE}"),
+        ("d2", NOW + 52, begin + 59_999, f"reported by {NODE}"),
+    ]
+
+
 def test_a_birth_for_a_device_of_another_gateway_is_refused(line: Line) -> None:
     """Births of a foreign node have values: they may not enter another's device any more than data may."""
     line.insert(tables.device, grp=GROUP, id="em", **{"class": "electricity"}, name="{}", gateway="gw-1")
@@ -227,3 +244,19 @@ def test_invented_devices_and_nodes_have_an_end(line: Line) -> None:
     assert len(line.rows(tables.device, **{"class": "foreign"})) == MAX_FOREIGN_DEVICES
     nodes = line.feed(*((Topic(GROUP, "NBIRTH", f"n{n}"), nbirth(at=NOW)) for n in range(1001)))
     assert nodes.dropped == {"too many foreign nodes": 2}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_invented_points_have_an_end(line: Line) -> None:
+    """A device has at most so many points, also over a restart: those beyond are counted and told, and the others stored."""
+    names = [f"p{n:04}" for n in range(MAX_POINTS)]
+    line.feed(node_birth(), (topic("DBIRTH", "d1"), payload([metric(name, 1.0) for name in names], at=NOW, seq=1)))
+    line.restart()
+    line.feed(node_birth(NOW + 1))
+    batch = line.feed((topic("DDATA", "d1"), payload([metric("p0001", 2.0), metric("more", 3.0)], at=NOW + 2, seq=1)), at=NOW + 3)
+    assert batch.dropped["too many points of a device"] == 1
+    assert len(line.rows(tables.latest, device="d1")) == MAX_POINTS
+    assert line.values("d1", "p0001", "foreign")[-1] == (NOW + 2, 2.0)
+    assert line.values("d1", "more", "foreign") == []
+    (event,) = line.rows(tables.event, kind="too_many_points")
+    assert (event["subject"], event["detail"]) == ("d1", f"{NODE} has more than 1000 points for it; 1 were left out")

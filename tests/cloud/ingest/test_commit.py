@@ -181,6 +181,28 @@ def test_a_clock_that_is_ahead_does_not_hide_what_follows(gateway: Line) -> None
     assert [(r.at, r.quality) for r in kept] == [(NOW, Quality.GOOD), (ahead, Quality.SUSPECT), (ahead + 1, Quality.SUSPECT)]
 
 
+def test_of_the_refused_readings_of_a_device_so_many_are_on_record_a_day(gateway: Line) -> None:
+    """1000 of them within 24 hours and the newest one; the others are counted, told and acknowledged, and another device has its own."""
+    gateway.insert(tables.device, grp=GROUP, id="other", **{"class": "electricity"}, name="{}", gateway=NODE)
+    gateway.restart()
+
+    def refused(number: int, begin: int, device: str = DEVICE) -> tuple[Topic, bytes]:
+        rows = [Row(device, begin + n, {"bad\\name": 1.0}) for n in range(number)]
+        raw = sparkplug.data(sparkplug.encode_rows(rows), sent_at=begin + number, seq=0, store_seq=1)
+        return Topic(GROUP, "DDATA", NODE, device), raw
+
+    def kept(device: str) -> int:
+        return len(gateway.rows(tables.rejected_reading, device=device))
+
+    reason = "too many rejected readings of a device"
+    assert reason not in gateway.feed(refused(600, NOW)).dropped
+    batch = gateway.feed(refused(600, NOW + 600), refused(1, NOW, "other"), at=NOW + 600)
+    assert (batch.dropped[reason], kept(DEVICE), kept("other"), batch.acks) == (200, 1001, 1, {(GROUP, NODE, BOX): [1, 1]})
+    later = NOW + 24 * HOUR + 600
+    assert reason not in gateway.feed(refused(5, later), at=later).dropped
+    assert kept(DEVICE) == 1006
+
+
 def test_what_the_store_refuses_is_kept_and_acknowledged(gateway: Line) -> None:
     """With its reason and as it was, once, however often it comes; its neighbours are stored, and it is nobody's latest."""
     values = {"power": 5.0, "energy_import": float("inf"), "bad\\name": 1.0, "nul\0": 2.0, "x" * 201: 3.0}
@@ -281,9 +303,9 @@ async def test_the_queue_is_bounded_in_bytes(cloud: Cloud, line: Line, monkeypat
             await edge.raw("NDATA", b"")
         await send_rows(cloud, line, edge, range(2, 200))
         await cloud.until(lambda: host.dropped["queue full"] > 150)
-        assert 19_000 < host._queued <= 20_000
+        assert 19_000 < host._queue.size <= 20_000
         failing.down = False
-        await cloud.until(lambda: not host._queued)
+        await cloud.until(lambda: not host._queue.size)
         await send_rows(cloud, line, edge, range(1, 50))
         await edge.until(lambda: {n for a, b in acked(edge) for n in range(a, b + 1)} >= set(range(1, 50)))
     failing.close()

@@ -40,7 +40,7 @@ async def test_a_node_of_a_foreign_group_is_stored_and_shown(cloud: Cloud) -> No
 
     async with cloud.running(), cloud.edge("pump-node", OTHER) as edge, http:
         at = cloud.clock.now_ms()
-        await edge.say("NBIRTH", metric("bdSeq", 0))
+        await edge.say("NBIRTH", metric("bdSeq", 0), at=at)
         await edge.say("DBIRTH", metric("speed", 900, alias=1, kind=DataType.INT32, at=at), device="pump-1", at=at)
         await edge.say("DDATA", metric(value=950, alias=1, kind=DataType.INT32, at=at + 1), device="pump-1", at=at + 1)
         await cloud.until(lambda: cloud.latest("pump-1") == {"speed": 950.0})

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloud.ingest.resend import ask
-from cloud.registry import tables
-from cloud.settings import Settings
+from cloud.registry import commands, tables
 from contract import sparkplug
-from contract.site import load_site, shipped_site
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Payload
-from simulators.foreign_node import ForeignNode, metric
+from simulators.foreign_node import ForeignNode, metric, nbirth
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud, Line
@@ -66,16 +63,40 @@ async def test_rebirth_is_asked_for_by_name(cloud: Cloud) -> None:
     assert (str(message.topic), message.qos, message.retain) == (f"spBv1.0/{GROUP}/NCMD/{NODE}", 0, False)
 
 
-async def test_a_resend_is_asked_for_as_any_command(cloud: Cloud) -> None:
-    """From a process of its own, and still QoS 0, not retained, with a time and without seq (tck-id-topics-ncmd-mqtt)."""
-    site = load_site(shipped_site("lizhou"))
-    node = site.gateways[0].id
-    async with cloud.edge(node, site.group) as edge:
-        await ask(Settings(mqtt_port=cloud.broker.port), site, [node], (5, 9), 1234)
+async def test_a_resend_is_asked_for_as_any_command(cloud: Cloud, line: Line) -> None:
+    """Queued by another process, sent by the service, which has the broker's user: QoS 0, not retained, with a time and without seq.
+
+    A command with a connection of its own threw the service off: one user has one connection. (tck-id-topics-ncmd-mqtt)
+    """
+    before = cloud.clock.now_ms()
+    async with cloud.running(), cloud.edge() as edge:
+        await edge.raw("NBIRTH", nbirth(at=before, outbox="box"))
+        await cloud.until(lambda: line.rows(tables.node))
+        name = commands.place(cloud.engine, commands.resend(GROUP, NODE, (5, 9), "test", before), before)
         await edge.until(edge.commands)
-        (payload,), (message,) = edge.commands(), edge.heard
+        await cloud.until(lambda: commands.standing(cloud.engine, GROUP, name) == commands.Standing("done", None, ""))
+        payload, message = edge.commands()[-1], [m for m in edge.heard if "/NCMD/" in str(m.topic)][-1]
     assert told(payload) == [{"name": sparkplug.STORE_RESEND, "datatype": DataType.STRING, "string_value": '{"from": 5, "to": 9}'}]
-    assert (payload.timestamp, payload.HasField("seq"), message.qos, message.retain) == (1234, False, 0, False)
+    assert (before <= payload.timestamp, payload.HasField("seq"), message.qos, message.retain) == (True, False, 0, False)
+
+
+async def test_a_question_for_rows_waits_for_its_gateway(cloud: Cloud, line: Line) -> None:
+    """While the gateway is offline nobody would hear it: it stands queued while another one is asked, and goes out after the birth."""
+    now = cloud.clock.now_ms()
+    async with cloud.running(), cloud.edge("f2") as other, cloud.edge() as edge:
+        for one in (edge, other):
+            await one.raw("NBIRTH", nbirth(at=now, outbox="box"))
+        await cloud.until(lambda: len(line.rows(tables.node)) == 2)
+        await edge.raw("NDEATH", nbirth(at=now))
+        await cloud.until(lambda: line.rows(tables.node, id=NODE, online=False))
+        waits, asked = (commands.place(cloud.engine, commands.resend(GROUP, of, (5, 9), "test", now), now) for of in (NODE, "f2"))
+        await cloud.until(lambda: state(line, asked) == ("done", ""))
+        assert (state(line, waits), edge.commands()) == (("queued", ""), [])
+        await edge.raw("NBIRTH", nbirth(at=now + 1, outbox="box"))
+        await cloud.until(lambda: state(line, waits) == ("done", ""))
+        await edge.until(edge.commands)
+    (payload,) = edge.commands()
+    assert told(payload) == [{"name": sparkplug.STORE_RESEND, "datatype": DataType.STRING, "string_value": '{"from": 5, "to": 9}'}]
 
 
 async def test_a_command_speaks_as_the_birth_does(cloud: Cloud, line: Line) -> None:

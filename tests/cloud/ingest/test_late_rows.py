@@ -18,9 +18,10 @@ from cloud.telemetry.base import Line as Stored
 from cloud.telemetry.base import Refused
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.clock import Clock
+from contract.institution import Unit
 from contract.operation import Text
 from contract.reading import Quality
-from contract.site import Bus, Compound, Device, Site, Unit, Vehicle
+from contract.site import Bus, Compound, Device, Site, Vehicle
 from contract.site import Gateway as GatewayId
 from edge.app import Gateway
 from edge.settings import Settings

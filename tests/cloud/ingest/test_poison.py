@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,11 +11,14 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from cloud.ingest import decode as decode_module
 from cloud.ingest import host as host_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
+from cloud.ingest.queue import OVERHEAD
 from cloud.registry import tables
 from cloud.telemetry.base import MAX_MS, Telemetry
+from contract import compressed as contract_compressed
 from contract import sparkplug
 from contract.reading import Row
 from contract.sparkplug import DataType
@@ -246,7 +250,7 @@ async def test_poison_on_a_real_broker(cloud: Cloud, line: Line, monkeypatch: py
 
 async def test_compressed_payloads_are_stored(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Births and data compressed by deflate or gzip say what plain ones say; broken and huge ones are counted."""
-    monkeypatch.setattr(host_module, "MAX_PAYLOAD_BYTES", 100_000)
+    monkeypatch.setattr(decode_module, "MAX_PAYLOAD_BYTES", 100_000)
     now = cloud.clock.now_ms()
     device_birth = payload([metric("a", 1.0, alias=1, at=now, kind=DataType.DOUBLE)], at=now, seq=1)
     said = payload([metric(value=2.5, alias=1, at=now + 1)], at=now + 1, seq=2)
@@ -259,3 +263,29 @@ async def test_compressed_payloads_are_stored(cloud: Cloud, monkeypatch: pytest.
         await cloud.until(lambda: cloud.latest("d1") == {"a": 2.5})
         assert host.dropped == {"not a Sparkplug payload": 3, "too large": 1}
     assert [(r.at, r.value) for r in cloud.telemetry.series(GROUP, "foreign", "d1", "a", 0, 2 * now)] == [(now, 1.0), (now + 1, 2.5)]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_payload_that_takes_long_to_decompress_holds_up_no_receipt(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is decompressed, what comes behind it is taken from the broker into the queue that has a bound, and stored then."""
+    begun, opened, unwrapped = threading.Event(), threading.Event(), contract_compressed.unwrapped
+
+    def slowly(raw: bytes, most: int) -> bytes:
+        begun.set()
+        opened.wait()
+        return unwrapped(raw, most)
+
+    monkeypatch.setattr(contract_compressed, "unwrapped", slowly)
+    now = cloud.clock.now_ms()
+    async with cloud.running() as host, cloud.edge() as edge, cloud.edge("f2") as other:
+        try:
+            await edge.raw("NBIRTH", compressed(nbirth(at=now)))
+            await cloud.until(begun.is_set)
+            await other.raw("NBIRTH", nbirth(at=now))
+            for number in range(1, 51):
+                await other.raw("NDATA", payload([metric("a", float(number))], at=now + number, seq=number))
+            await cloud.until(lambda: host._queue.size >= 50 * OVERHEAD)
+        finally:
+            opened.set()
+        await cloud.until(lambda: cloud.latest("f2").get("a") == 50.0)
+    assert not host.dropped

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from cloud.indicators.figures import seed_factors
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.registry import tables
-from cloud.registry.database import migrate, open_database, writing
+from cloud.registry.database import open_database, writing
 from cloud.registry.entering import By, enter_site
+from cloud.registry.migrating import migrate
 from contract.clock import parse_time
 from contract.site import Site
 

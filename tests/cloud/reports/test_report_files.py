@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -231,9 +230,10 @@ async def test_a_report_wants_a_token(http: httpx.AsyncClient) -> None:
         assert (await http.get(path)).status_code == 401
 
 
-async def test_without_the_extra_the_route_names_it(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_the_route_names_it(http: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service without the packages answers 501 with what to install, and everything else as ever."""
-    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    (tmp_path / "xlsxwriter.py").write_text("raise ImportError", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     answer = await http.get("/api/v1/reports/targets", params={"year": "2026", "format": "xlsx"})
     assert (answer.status_code, answer.headers["content-type"]) == (501, "application/problem+json")
     assert "jieyue[reports]" in answer.json()["detail"]

@@ -278,6 +278,7 @@ class Bench:
     world: World
     ports: dict[str, int]
     site: Site = SITE
+    clock: Clock = field(default_factory=Clock)
     gateway: Gateway | None = None
     _running: asyncio.Task[None] | None = None
     _buses: dict[str, contextlib.AsyncExitStack] = field(default_factory=dict)
@@ -291,7 +292,7 @@ class Bench:
                 **more,
             }
         )  # fmt: skip
-        self.gateway = Gateway(settings, self.site, Clock())
+        self.gateway = Gateway(settings, self.site, self.clock)
         return self.gateway
 
     def start(self, **more: object) -> Gateway:

@@ -10,10 +10,13 @@ from structlog.testing import capture_logs
 
 from contract import sparkplug
 from contract.clock import Clock
-from edge.timekeeping import HOW, GatewayClock
+from contract.reading import Row
+from edge.timekeeping import HOW, HOW_AFTER_TRIAL, GatewayClock
 
 if TYPE_CHECKING:
     from tests.edge.conformance.conftest import Bench
+
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -47,12 +50,55 @@ async def test_rows_that_wait_are_said_and_dated_once_the_clock_is_kept(bench: B
     assert (told.values["outbox_undated"], sparkplug.store_seq(told.data)) == (told.values[sparkplug.STORE_UNDATED], None)
     born = {m.name for m in bench.proxy.of("NBIRTH")[0].data.metrics}
     assert {m.name for m in told.data.metrics} <= born
+    assert sparkplug.STORE_SYNCHRONISED not in born
     assert bench.proxy.of("DDATA") == []
     kept[0] = True
     await bench.proxy.until(lambda: {p.device for p in bench.proxy.of("DDATA")} == {"em-1", "ac-1"})
     times = [m.timestamp for p in bench.proxy.of("DDATA") for m in p.data.metrics]
     assert min(times) >= began - 1000
     assert max(times) <= Clock().now_ms() + 1000
+
+
+async def test_an_outbox_has_its_limit_while_the_clock_waits(bench: Bench, kept: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a time server for days the disk does not fill up: beyond the limit gauges are no longer taken, and that is said."""
+    assert kept == [False]
+    monkeypatch.setattr("edge.app.KEEP_EVERY", 0.05)
+    with capture_logs() as logs:
+        gateway = bench.start(clock="synchronised", max_bytes=10_000_000)
+        gateway.outbox.commit([Row("em-1", 1, {"energy_import": 1.0}, texts={sparkplug.COMMAND_RESULT: "x" * 10_000_000})], boot="earlier")
+        await bench.until(lambda: gateway.outbox.full)
+    assert [line["event"] for line in logs if "outbox" in str(line["event"])] == ["outbox full: gauges are no longer taken"]
+
+
+async def test_a_clock_that_a_time_service_has_set_is_said_in_the_birth(bench: Bench, kept: list[bool]) -> None:
+    """The cloud may need it where it doubts its own clock; a clock that is only trusted is no evidence."""
+    kept[0] = True
+    await bench.host.state(Clock().now_ms(), online=True)
+    bench.start(clock="synchronised")
+    await bench.proxy.until(lambda: bench.proxy.of("NBIRTH"))
+    assert bench.proxy.of("NBIRTH")[-1].values[sparkplug.STORE_SYNCHRONISED] is True
+    await bench.stop()
+    before = len(bench.proxy.of("NBIRTH"))
+    bench.start(clock="trusted")
+    await bench.proxy.until(lambda: len(bench.proxy.of("NBIRTH")) > before)
+    assert sparkplug.STORE_SYNCHRONISED not in bench.proxy.of("NBIRTH")[-1].values
+
+
+async def test_under_the_clock_of_a_trial_rows_wait_though_the_kernels_is_kept(bench: Bench, kept: list[bool]) -> None:
+    """The log says what is to be done; started without it, every row has the time at which it was really read."""
+    kept[0] = True
+    began = Clock().now_ms()
+    bench.clock = Clock(float(began + 100 * DAY_MS), began / 1000)
+    with capture_logs() as logs:
+        await _waiting(bench)
+    assert {line["help"] for line in logs if line["event"] == "rows wait for the clock"} == {HOW_AFTER_TRIAL}
+    assert bench.proxy.of("DDATA") == []
+    await bench.stop()
+    bench.clock = Clock()
+    bench.start(clock="synchronised")
+    await bench.proxy.until(lambda: {p.device for p in bench.proxy.of("DDATA")} == {"em-1", "ac-1"})
+    times = [m.timestamp for p in bench.proxy.of("DDATA") for m in p.data.metrics]
+    assert began - 1000 <= min(times) <= max(times) <= Clock().now_ms() + 1000
 
 
 async def test_what_waited_is_dated_when_somebody_decides_to_trust_the_clock(bench: Bench, kept: list[bool]) -> None:

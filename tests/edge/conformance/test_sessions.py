@@ -134,7 +134,7 @@ async def test_a_stop_that_the_mqtt_client_swallows_still_ends_the_session(bench
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr("edge.uplink._Client.subscribe", deaf)
+    monkeypatch.setattr("edge.uplink.MqttClient.subscribe", deaf)
     bench.start()
     await asyncio.wait_for(waiting.wait(), 20)
     await asyncio.wait_for(bench.stop(), 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from edge.outbox import keeping
 
 if TYPE_CHECKING:
     from tests.edge.conformance.conftest import Bench, Packet
+    from tests.edge.conftest import SmallDisk
 
 
 def measured(packet: Packet) -> list[tuple[str, int, float]]:
@@ -35,7 +37,7 @@ async def test_only_the_right_acknowledgement_takes_rows_away(bench: Bench) -> N
 
 async def test_a_row_without_an_acknowledgement_goes_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """After RESEND_AFTER the same Store/Seq and readings go again, marked historical, with a seq of the moment."""
-    monkeypatch.setattr("edge.window.RESEND_AFTER", 0.5)
+    monkeypatch.setattr("contract.store.RESEND_AFTER", 0.5)
     await bench.online()
 
     def again() -> list[list[Packet]]:
@@ -75,3 +77,48 @@ async def test_a_resend_sends_kept_rows_again(bench: Bench) -> None:
     await bench.acknowledge(old())
     await bench.until(lambda: not {row.seq for row in gateway.outbox.pending(0, 1000)} & set(range(1, 31)))
     assert keeping.recall(gateway.outbox, hour, hour + keeping.HOUR) == 30
+
+
+async def test_a_damaged_outbox_sends_its_rows_from_a_new_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same session a birth names the new uuid, and every row that was not acknowledged goes again at a new place, unchanged."""
+    monkeypatch.setattr("edge.app.KEEP_EVERY", 0.1)
+    gateway = await bench.online()
+    first = gateway.outbox.uuid
+    sent = bench.proxy.of("DDATA")
+    gateway.outbox.checkpoint()
+    with (bench.folder / "edge" / "outbox.db").open("r+b") as file:
+        file.write(b"\xa5" * 4096)
+    with pytest.raises(sqlite3.DatabaseError):
+        gateway.outbox.look_through()
+    await bench.proxy.until(lambda: bench.proxy.of("NBIRTH")[-1].values[sparkplug.STORE_OUTBOX] != first)
+    birth = bench.proxy.packets.index(bench.proxy.of("NBIRTH")[-1])
+    assert bench.proxy.of("NBIRTH")[-1].values[sparkplug.STORE_OUTBOX] == gateway.outbox.uuid
+    wanted = [measured(packet) for packet in sent]
+    await bench.proxy.until(lambda: all(facts in [measured(p) for p in bench.proxy.of("DDATA")[len(sent) :]] for facts in wanted))
+    later = [p for p in bench.proxy.packets[birth:] if p.what in {"DDATA", "NDATA"}]
+    assert not {p.values[sparkplug.STORE_SEQ] for p in sent} & {p.values[sparkplug.STORE_SEQ] for p in later}
+    assert {p.link for p in bench.proxy.packets} == {0}
+    await bench.acknowledge(later)
+    await bench.until(lambda: not {p.values["Store/Seq"] for p in later} & {row.seq for row in gateway.outbox.pending(0, 1000)})
+
+
+async def test_rows_that_no_disk_takes_are_shown_once(bench: Bench, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk data goes on with values and times and without a place; the gateway says that its outbox refuses, and what it lost."""
+    monkeypatch.setattr("edge.outbox.writer._LONGEST_PAUSE", 0.1)
+    gateway = await bench.online(data=small_disk.folder / "edge")
+    for _ in range(2):  # the second time into the room that was held back
+        small_disk.fill()
+        await bench.until(lambda: not (small_disk.folder / "edge" / "outbox.db.reserve").exists())
+
+    def shown() -> list[Packet]:
+        return [p for p in bench.proxy.of("DDATA") if sparkplug.STORE_SEQ not in p.values]
+
+    await bench.proxy.until(lambda: len(shown()) >= 4)
+    assert all(abs(m.timestamp - p.data.timestamp) < 5000 for p in shown() for m in p.data.metrics)
+    await bench.proxy.until(
+        lambda: any(p.values.get("outbox_refuses") == 1.0 and p.values.get("outbox_lost") for p in bench.proxy.of("NDATA"))
+    )
+    small_disk.free()
+    taken = len(bench.proxy.of("DDATA"))
+    await bench.proxy.until(lambda: any(sparkplug.STORE_SEQ in p.values for p in bench.proxy.of("DDATA")[taken:]))
+    assert gateway.outbox.stats().lost > 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from contract.jt808.bodies import Heartbeat, Other, TimeQuery
 from contract.jt808.frame import Frame, Version, encode
 from contract.jt808.location import Batch
+from contract.jt808.phone import identity
 from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse, ServerTime, TerminalResponse
 from contract.operation import Text
 from contract.site import Device
@@ -96,6 +99,31 @@ async def test_a_code_is_known_after_a_restart(start: Start, tmp_path: Path) -> 
         client = await second.call()
         assert await client.ask(Auth(code)) == PlatformResponse(0, 0x0102, 0)
     assert (tmp_path / "jt808-secret").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(33)], ids=["empty", "short", "long"])
+async def test_a_damaged_secret_is_set_aside_and_terminals_register_anew(start: Start, tmp_path: Path, content: bytes) -> None:
+    """With an empty secret anybody could work out codes; the listener starts all the same, and the code of before is refused."""
+    (tmp_path / "jt808-secret").write_bytes(content)
+    async with start() as platform:
+        client = await platform.call()
+        guessed = hmac.new(content, identity(client.phone).encode(), hashlib.sha256).hexdigest()[:16]
+        assert await client.ask(Auth(guessed)) == PlatformResponse(0, 0x0102, 1)
+        await (await platform.call()).open()
+    (aside,) = [path for path in tmp_path.iterdir() if path.name.endswith(".damaged")]  # noqa: ASYNC240 (a test may wait for its disk)
+    assert aside.read_bytes() == content
+    assert len((tmp_path / "jt808-secret").read_bytes()) == 32
+
+
+async def test_a_secret_that_no_disk_takes_lives_with_the_process(start: Start, tmp_path: Path) -> None:
+    """Terminals are served meanwhile, and the secret is kept as soon as the disk takes it, so that a restart knows the same codes."""
+    (tmp_path / "jt808-secret").mkdir()
+    async with start() as first:
+        code = await (await first.call()).open()
+        (tmp_path / "jt808-secret").rmdir()
+        assert await (await first.call()).open() == code
+    async with start() as second:
+        assert await (await second.call()).ask(Auth(code)) == PlatformResponse(0, 0x0102, 0)
 
 
 async def test_garbage_does_not_end_a_session(platform: Platform) -> None:

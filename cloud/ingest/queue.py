@@ -1,0 +1,147 @@
+"""What waits to be stored, bounded in bytes, with a fair share for each edge node: one that floods delays only itself."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from cloud.ingest.batch import MAX_PAYLOAD_BYTES, Message
+
+OVERHEAD = 320
+"""Bytes that a message, or the begin of a session, costs beside its payload."""
+AT_A_TIME = 32
+"""Messages of one node that are taken before the next node's turn."""
+MAX_UNPACKED_BYTES = 32 * 1024 * 1024
+"""What the compressed messages of a batch may have together once they are decompressed."""
+_LARGEST_RATIO = 1032
+"""By which DEFLATE makes larger at the most (zlib's technical details); what a message really has is known only afterwards."""
+
+
+@dataclass
+class _Lane:
+    """The messages of one node, oldest first, each with the number of its session."""
+
+    messages: deque[tuple[int, Message]] = field(default_factory=deque)
+    size: int = 0
+
+    def put(self, session: int, message: Message) -> None:
+        self.messages.append((session, message))
+        self.size += cost(message)
+
+    def oldest(self) -> Message:
+        _, message = self.messages.popleft()
+        self.size -= cost(message)
+        return message
+
+    def newest(self) -> tuple[int, Message]:
+        session, message = self.messages.pop()
+        self.size -= cost(message)
+        return session, message
+
+
+class FairQueue:
+    """Messages by node. A message that begins a session parts what came before it from what comes after.
+
+    Attributes:
+        size: Bytes that wait.
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most` bytes may wait."""
+        self._most = most
+        self.size = 0
+        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self._beginnings: deque[Message] = deque()
+        self._session = 0
+        """Number of the session whose messages are taken."""
+        self._waiting: deque[int] = deque([0])
+        """How many messages wait, by session from that one on."""
+
+    def begin(self, message: Message) -> None:
+        """A new session with the broker; what waits is of the one before. Where that said nothing, this one takes its place."""
+        if self._beginnings and not self._waiting[-1]:
+            self._beginnings[-1] = message
+            return
+        self._beginnings.append(message)
+        self._waiting.append(0)
+        self.size += cost(message)
+
+    def put(self, message: Message) -> int:
+        """Let a message wait. When there is no room, whoever has most waiting loses its newest; returns how many are dropped.
+
+        Who would have most with this message loses it, and nothing else is dropped.
+        """
+        key, dropped = _node(message), 0
+        if self.size + cost(message) > self._most and not self._fits(key, message):
+            return 1
+        while self.size + cost(message) > self._most:
+            self._drop()
+            dropped += 1
+        self._lanes.setdefault(key, _Lane()).put(self._session + len(self._waiting) - 1, message)
+        self._waiting[-1] += 1
+        self.size += cost(message)
+        return dropped
+
+    def _fits(self, key: str, message: Message) -> bool:
+        """Whether there would be room if no other node had more waiting than this one with the message."""
+        own = cost(message) + (self._lanes[key].size if key in self._lanes else 0)
+        others = sum(min(lane.size, own) for name, lane in self._lanes.items() if name != key)
+        return own + others + OVERHEAD * len(self._beginnings) <= self._most
+
+    def _drop(self) -> None:
+        """Take the newest message of the node with most waiting away."""
+        key = max(self._lanes, key=lambda name: self._lanes[name].size)
+        session, message = self._lanes[key].newest()
+        self._waiting[session - self._session] -= 1
+        self.size -= cost(message)
+        if not self._lanes[key].messages:
+            del self._lanes[key]
+
+    def take(self, most: int) -> list[Message]:
+        """The next messages of about so many bytes, in the order of each node, some of each node in turn.
+
+        Compressed ones count once more by what they may have decompressed: of these there are never more than MAX_UNPACKED_BYTES.
+        """
+        taken: list[Message] = []
+        size = unpacked = 0
+        while size < most and unpacked <= MAX_UNPACKED_BYTES - MAX_PAYLOAD_BYTES and self:
+            if not self._waiting[0]:
+                self._waiting.popleft()
+                self._session += 1
+                taken.append(self._beginnings.popleft())
+                size += cost(taken[-1])
+                continue
+            key, lane = self._lanes.popitem(last=False)
+            for _ in range(AT_A_TIME):
+                if not lane.messages or lane.messages[0][0] != self._session:
+                    break
+                taken.append(lane.oldest())
+                self._waiting[0] -= 1
+                size += cost(taken[-1])
+                unpacked += _unpacked(taken[-1])
+                if unpacked > MAX_UNPACKED_BYTES - MAX_PAYLOAD_BYTES:
+                    break  # the next one may not fit
+            if lane.messages:
+                self._lanes[key] = lane
+        self.size -= size
+        return taken
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._beginnings or self._waiting[0])
+
+
+def cost(message: Message) -> int:
+    """Bytes that a message takes of the room."""
+    return len(message.payload) + OVERHEAD
+
+
+def _unpacked(message: Message) -> int:
+    """Bytes that a compressed message may have decompressed, 0 for any other."""
+    return min(len(message.payload) * _LARGEST_RATIO, MAX_PAYLOAD_BYTES) if message.packed else 0
+
+
+def _node(message: Message) -> str:
+    """Whose share a message takes: spBv1.0/GROUP/KIND/NODE[/DEVICE] names the node, whatever else does not."""
+    parts = message.topic.split("/", 4)
+    return f"{parts[1]}/{parts[3]}" if len(parts) > 3 else ""  # noqa: PLR2004 (the fourth part)

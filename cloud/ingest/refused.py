@@ -1,0 +1,160 @@
+"""Refused readings on record, bounded by device and by node: whoever may publish could else add as many as it likes.
+
+Beyond the bound the newest one stays on record in place of the one before, and an event a day says how often a device's readings
+were refused, of which time they are, and how they come again: nothing is left out silently.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.ingest.batch import Batch
+from cloud.registry import tables
+from cloud.registry.database import inserting
+from cloud.telemetry.base import MAX_MS, MAX_NAME, Refused
+from cloud.texts import printable
+from contract.clock import iso
+
+MOST_OF_DEVICE = 1000
+"""Readings of a device, refused within a day, that are on record; the reason is the same in nearly all."""
+MOST_OF_NODE = 10_000
+"""The same of all devices that a node speaks for: it may invent some."""
+REFUSED = "readings_refused"
+_DAY = 86_400_000
+_BIGGEST = 2**63 - 1
+"""Of a column of the database; a time beyond it is kept as this."""
+
+Key = tuple[str, str]
+"""Group and device, or group and node."""
+
+
+class _Speaker(NamedTuple):
+    """Who speaks for a device, and whether it keeps what it sends."""
+
+    node: str
+    keeps: bool
+
+
+def record(connection: sa.Connection, batch: Batch, refused: Sequence[Refused]) -> None:
+    """Put refused readings on record; those beyond the bound are counted in the batch, however often this runs."""
+    found: defaultdict[Key, list[Refused]] = defaultdict(list)
+    for one in refused:
+        found[one.line.group, one.line.reading.device].append(one)
+    speakers = _speakers(connection, found)
+    of_device, of_node = _on_record(connection, batch.received_at - _DAY) if found else (Counter[Key](), Counter[Key]())
+    dropped = Counter[str]()
+    for key, readings in found.items():
+        node = (key[0], speakers[key].node)
+        rooms = {"device": MOST_OF_DEVICE - of_device[key], "node": MOST_OF_NODE - of_node[node]}
+        least = min(rooms, key=rooms.__getitem__)
+        kept, beyond = readings[: max(rooms[least], 0)], readings[max(rooms[least], 0) :]
+        of_node[node] += len(kept)
+        _insert(connection, [_row(one, batch.received_at) for one in kept])
+        if beyond:
+            dropped[f"too many rejected readings of a {least}"] += len(beyond)
+            _note(connection, key, speakers[key], beyond, batch.received_at)
+    for reason, number in dropped.items():
+        batch.dropped[reason] = number
+
+
+def _speakers(connection: sa.Connection, devices: defaultdict[Key, list[Refused]]) -> dict[Key, _Speaker]:
+    device, node = tables.device.c, tables.node.c
+    of_node = sa.and_(node.grp == device.grp, node.id == device.gateway)
+    query = sa.select(device.gateway, node.outbox).join_from(tables.device, tables.node, of_node, isouter=True)
+    found = {}
+    for group, name in devices:
+        row = connection.execute(query.where(device.grp == group, device.id == name)).one_or_none()
+        found[group, name] = _Speaker("", keeps=False) if row is None else _Speaker(row.gateway, row.outbox is not None)
+    return found
+
+
+def _on_record(connection: sa.Connection, since: int) -> tuple[Counter[Key], Counter[Key]]:
+    """How many readings are on record since a time (ms), by device and by node."""
+    row, device = tables.rejected_reading.c, tables.device.c
+    own = sa.and_(device.grp == row.grp, device.id == row.device)
+    query = sa.select(row.grp, row.device, device.gateway, sa.func.count()).join_from(tables.rejected_reading, tables.device, own)
+    of_device, of_node = Counter[Key](), Counter[Key]()
+    for group, name, node, number in connection.execute(query.where(row.received_at > since).group_by(row.grp, row.device, device.gateway)):
+        of_device[group, name] += number
+        of_node[group, node] += number
+    return of_device, of_node
+
+
+def _note(connection: sa.Connection, key: Key, speaker: _Speaker, beyond: Sequence[Refused], now: int) -> None:
+    """Add to the event of the device and day, and let the newest reading take the place of the one that it names."""
+    group, device = key
+    event, row = tables.event.c, tables.rejected_reading.c
+    mine = {"kind": REFUSED, "grp": group, "subject": device, "at": now // _DAY * _DAY}
+    today = [event[name] == value for name, value in mine.items()]
+    newest = _row(beyond[-1], now)
+    times = [min(max(one.line.reading.at, 0), MAX_MS) for one in beyond]
+    span = _Span(len(beyond), min(times), max(times), newest["point"], newest["at"])
+    told = connection.execute(sa.select(event.detail).where(*today)).scalar_one_or_none()
+    if told is not None:
+        before = _Span(**json.loads(told)["span"])
+        span = before.joined(span)
+        connection.execute(sa.delete(tables.event).where(*today))
+        placed = (row.grp == group, row.device == device, row.point == before.point, row.at == before.at)
+        connection.execute(sa.delete(tables.rejected_reading).where(*placed))
+    _insert(connection, [newest])
+    detail = {"reason": span.text(speaker, newest["reason"]), "span": span._asdict()}
+    connection.execute(sa.insert(tables.event).values(**mine, detail=json.dumps(detail, ensure_ascii=False), noted_at=now))
+
+
+class _Span(NamedTuple):
+    """Readings of a device that are not on record, but for one.
+
+    Attributes:
+        number: How often one was refused.
+        first: The earliest time of measurement, ms.
+        last: The latest, ms.
+        point: Of the one that is on record.
+        at: Its time, ms.
+    """
+
+    number: int
+    first: int
+    last: int
+    point: str
+    at: int
+
+    def joined(self, later: _Span) -> _Span:
+        """Both together."""
+        return later._replace(number=self.number + later.number, first=min(self.first, later.first), last=max(self.last, later.last))
+
+    def text(self, speaker: _Speaker, why: str) -> str:
+        """As a sentence; one who keeps what it sends may be asked for it again."""
+        begin, end = iso(self.first), iso(self.last + 1)
+        again = (
+            f"once that is mended: jieyue-cloud resend {speaker.node} --from {begin} --to {end}" if speaker.keeps else "nobody keeps them"
+        )
+        return (
+            f"readings that are not on record were refused {self.number} times, measured from {begin} to {iso(self.last)} ({why}); {again}"
+        )
+
+
+def _row(refused: Refused, received_at: int) -> dict[str, Any]:
+    """A refused reading as far as the database can hold it: names may be what was wrong."""
+    line, reason = refused
+    return {
+        "grp": line.group,
+        "class": line.device_class,
+        "device": line.reading.device,
+        "point": printable(line.reading.point, 2 * MAX_NAME),
+        "at": min(line.reading.at, _BIGGEST),
+        "value": line.reading.value,
+        "quality": int(line.reading.quality),
+        "reason": printable(reason, 2 * MAX_NAME),
+        "received_at": received_at,
+    }
+
+
+def _insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        insert = inserting(connection, tables.rejected_reading)
+        connection.execute(insert.on_conflict_do_nothing(index_elements=["grp", "device", "point", "at"]), rows)

@@ -1,0 +1,184 @@
+"""What was counted anew of some meters goes into the ledger: figures first, then all rows in one transaction.
+
+A crash between the two repeats both. The statements are built once, since history is millions of hours, and each runs for all meters
+of a transaction at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cloud.ledger import periods, waiting
+from cloud.ledger.base_units import energy_of
+from cloud.ledger.bills import recount
+from cloud.ledger.breaks import Exchange
+from cloud.ledger.counted import Counted, Parts
+from cloud.ledger.counters import HELD, RESTING, SEAM, UNDECIDED, Provenance
+from cloud.ledger.known_meters import Known
+from cloud.ledger.path import Kind
+from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.waiting import Generations
+from cloud.ledger.written import Change, write_back
+from cloud.registry import tables
+from cloud.registry.database import upsert, writing
+from cloud.telemetry.base import Telemetry
+from contract.clock import iso
+
+UNUSABLE = "counter_unusable"
+"""Kind of the event for a sample that does not fit the ledger."""
+_KINDS = (UNUSABLE, *(f"counter_{kind}" for kind in Kind))
+_UNTOLD = frozenset({UNDECIDED, HELD, RESTING, SEAM})
+_HOUR, _EVENT, _JUDGED = tables.ledger_hour.c, tables.event.c, tables.judgement.c
+_MANUAL = Provenance.MANUAL.value
+_TEXT = {provenance: provenance.value for provenance in Provenance}  # a look-up costs less than the property, and there are many
+_OF, _GROUP = sa.bindparam("of", type_=sa.String), sa.bindparam("group", type_=sa.String)
+_FIRST, _LAST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last", "end"))
+_WITHIN = sa.and_(_HOUR.meter == _OF, _HOUR.hour >= _FIRST, _HOUR.hour <= _LAST)
+_FORGET_HOURS = sa.delete(tables.ledger_hour).where(_WITHIN, _HOUR.provenance != _MANUAL)
+_FORGET_EVENTS = sa.delete(tables.event).where(
+    sa.or_(*(_EVENT.kind == kind for kind in _KINDS)), _EVENT.grp == _GROUP, _EVENT.subject == _OF, _EVENT.at > _FIRST, _EVENT.at <= _END
+)
+_FORGET_JUDGEMENTS = sa.delete(tables.judgement).where(
+    _JUDGED.grp == _GROUP, _JUDGED.meter == _OF, _JUDGED.until > _FIRST, _JUDGED.since < _END
+)
+_STORED = sa.select(_HOUR.hour, _HOUR.provenance, _HOUR.amount).where(_WITHIN)
+_COLUMNS = ("meter", "hour", "provenance", "amount", "provisional", "level_at", "level")
+_INSERT = {
+    style: f"INSERT INTO ledger_hour ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 (names of our own)
+    for style, mark in (("qmark", "?"), ("pyformat", "%s"))
+}
+"""By the driver's way to write a parameter: years of hours go in at once, and to build a statement for each costs more than it."""
+
+
+class Step(NamedTuple):
+    """What was counted of one meter.
+
+    Attributes:
+        meter: Whose.
+        counted: Anew.
+        before: What the ledger had of all days that it touches.
+        done: Touched hours that were counted, with the generation that they had.
+        added: Hours (begins, ms) that were not touched and must be counted next, since something else is known from there on.
+    """
+
+    meter: Known
+    counted: Counted
+    before: Parts
+    done: Generations
+    added: Sequence[int]
+
+
+def stored(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> Parts:
+    """What the ledger has of all days that some ranges (first and last hour, ms) of a meter touch."""
+    found: Parts = {}
+    for first, last in ranges:
+        days = {"of": meter, "first": periods.floor(first, "day"), "last": periods.following(last, "day") - HOUR_MS}
+        found.update(((hour, Provenance(provenance)), amount) for hour, provenance, amount in connection.execute(_STORED, days))
+    return found
+
+
+def write(engine: sa.Engine, telemetry: Telemetry, steps: Sequence[Step]) -> None:
+    """Write what was counted of some meters, each once among them.
+
+    Raises:
+        StoreDown: Count them again.
+        sqlalchemy.exc.OperationalError: The same.
+    """
+    names = [step.meter.id for step in steps]
+    with engine.connect() as connection:
+        entered = _entered(connection, names)
+    write_back(telemetry, [_change(step, _outside(step.counted.parts, entered[step.meter.id])) for step in steps])
+    with writing(engine).begin() as connection:
+        entered = _entered(connection, names)  # a month may have been entered meanwhile
+        _replace(connection, steps, entered)
+        recount(connection, {step.meter.id: step.counted.ranges for step in steps})
+        _record(connection, steps)
+        waiting.clear(connection, {step.meter.id: step.done for step in steps})
+        waiting.put_back(connection, [(step.meter.id, hour) for step in steps for hour in step.added])
+
+
+def _change(step: Step, parts: Parts) -> Change:
+    """The figures that change: what an entered month has stands beside what was counted."""
+    counted, before = step.counted, step.before
+    replaced = {hour for hour, _ in before if counted.replaces(hour)}
+    kept = {key: amount for key, amount in before.items() if key[1] is Provenance.MANUAL or key[0] not in replaced}
+    return Change(step.meter, kept | parts, replaced, {hour for hour, _ in parts} | replaced)
+
+
+def _entered(connection: sa.Connection, meters: Sequence[str]) -> Mapping[str, Collection[str]]:
+    """The months (YYYY-MM) of some meters that were entered by hand."""
+    entry = tables.entry.c
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for meter, month in connection.execute(sa.select(entry.meter, entry.month).where(entry.meter.in_(meters))):
+        found[meter].add(month)
+    return found
+
+
+def _outside(parts: Parts, months: Collection[str]) -> Parts:
+    """The parts outside of some months."""
+    if not months:
+        return parts
+    return {key: amount for key, amount in parts.items() if f"{periods.local_date(key[0]):%Y-%m}" not in months}
+
+
+def _ranges(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """The counted ranges as parameters."""
+    return [
+        {"group": step.meter.group, "of": step.meter.id, "first": first, "last": last, "end": last + HOUR_MS}
+        for step in steps
+        for first, last in step.counted.ranges
+    ]
+
+
+def _replace(connection: sa.Connection, steps: Sequence[Step], entered: Mapping[str, Collection[str]]) -> None:
+    """Put the counted parts in the place of all that was counted of these hours; entered amounts are not touched."""
+    connection.execute(_FORGET_HOURS, _ranges(steps))
+    rows = [row for step in steps for row in _rows(step, entered[step.meter.id])]
+    if rows:
+        connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)
+
+
+def _rows(step: Step, months: Collection[str]) -> Iterator[tuple[object, ...]]:
+    meter, counted, none = step.meter.id, step.counted, (None, None)
+    for (hour, provenance), amount in _outside(counted.parts, months).items():
+        yield (meter, hour, _TEXT[provenance], amount, hour in counted.provisional, *counted.levels.get(hour, none))
+
+
+def _record(connection: sa.Connection, steps: Sequence[Step]) -> None:
+    """Keep what was judged; judged again, it is the same row, and what late readings or a record explained is withdrawn."""
+    connection.execute(_FORGET_EVENTS, _ranges(steps))
+    connection.execute(_FORGET_JUDGEMENTS, _ranges(steps))
+    judged = [
+        {"grp": step.meter.group, "meter": step.meter.id} | one._asdict() for step in steps for one in step.counted.judgements.values()
+    ]
+    upsert(connection, tables.judgement, judged)
+    told = [row for step in steps for row in _events(step)]
+    if told:
+        insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(tables.event)
+        keys = ["kind", "grp", "subject", "at"]
+        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"detail": insert.excluded.detail}), told)
+    for meter, record, placed in ((step.meter.id, *one) for step in steps for one in step.counted.placed):
+        table = tables.exchange if isinstance(record, Exchange) else tables.ratio_change
+        connection.execute(sa.update(table).where(table.c.meter == meter, table.c.at == record.at).values(placed_at=placed))
+
+
+def _events(step: Step) -> list[dict[str, object]]:
+    """What was judged, for alerts and reports."""
+    meter, unit = step.meter, energy_of(step.meter.energy).base_unit
+    found: list[tuple[str, int, dict[str, Any]]] = [
+        (
+            f"counter_{one.kind}",
+            one.at,
+            {"since": iso(one.since), "before": one.before, "after": one.after, "counted": one.amount, "unit": unit},
+        )
+        for one in step.counted.judgements.values()
+        if one.kind not in _UNTOLD
+    ]
+    found += [(UNUSABLE, at, {"reason": why}) for at, why in step.counted.unusable.items()]
+    return [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": json.dumps(detail)} for k, at, detail in found]

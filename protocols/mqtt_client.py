@@ -1,0 +1,49 @@
+"""The MQTT client of every part: aiomqtt's, which leaves nothing behind when its connection breaks."""
+
+from __future__ import annotations
+
+import socket
+from types import TracebackType
+
+import aiomqtt
+from paho.mqtt import client as mqtt
+
+
+class MqttClient(aiomqtt.Client):
+    """aiomqtt's client with three mends, none of which it offers in public.
+
+    It asks the event loop to watch a socket in the loop's next round. If the connection breaks in between, that number belongs to nothing,
+    which is a traceback, or to another connection, whose traffic would then stand still. Here the socket is looked at once more first.
+
+    The error of a connection that broke while nobody waited for it is taken, or the event loop would log it as a traceback later.
+
+    `reached` says whether a broker was reached: only then was a CONNECT sent.
+    """
+
+    reached = False
+
+    def _on_socket_open(self, client: mqtt.Client, userdata: object, sock: socket.socket) -> None:
+        self.reached = True
+        super()._on_socket_open(client, userdata, sock)
+
+    def _on_socket_register_write(self, client: mqtt.Client, userdata: object, sock: socket.socket) -> None:  # noqa: ARG002 (paho's signature)
+        self._loop.call_soon_threadsafe(self._watch, client, sock)
+
+    def _watch(self, client: mqtt.Client, sock: socket.socket) -> None:
+        if client.socket() is sock:
+            self._loop.add_writer(sock.fileno(), self._write, client)
+
+    def _write(self, client: mqtt.Client) -> None:
+        try:
+            client.loop_write()
+        except (OSError, ValueError) as error:  # a socket that breaks while it is written to
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        """Leave the broker."""
+        try:
+            await super().__aexit__(exc_type, exc, tb)
+        finally:
+            if self._disconnected.done() and not self._disconnected.cancelled():
+                self._disconnected.exception()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from cloud.indicators.spans import Span
+from cloud.indicators.sums import Sums
+from cloud.ledger.counters import Provenance
+from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
+from cloud.registry import tables
+from cloud.registry.database import writing
+
+JANUARY, FEBRUARY, MARCH = (month_start(2026, month) for month in (1, 2, 3))
+YEAR = Span(JANUARY, month_start(2027, 1))
+
+
+def hour(meter: str, at: int, amount: int, kind: Provenance = Provenance.MEASURED, *, provisional: bool = False) -> dict[str, object]:
+    return {"meter": meter, "hour": at, "provenance": kind.value, "amount": amount, "provisional": provisional}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, open_registry: Callable[[str], sa.Engine]) -> sa.Engine:
+    """Two meters with hours at both edges of months, one hour still provisional, one estimated."""
+    found = open_registry(request.param)
+    rows = [
+        hour("a", JANUARY, 1),
+        hour("a", FEBRUARY - HOUR_MS, 10),
+        hour("a", FEBRUARY, 100),
+        hour("a", FEBRUARY, 5, Provenance.ESTIMATED),
+        hour("a", MARCH + DAY_MS, 1000, provisional=True),
+        hour("b", FEBRUARY, 7),
+    ]
+    with writing(found).begin() as connection:
+        connection.execute(tables.ledger_hour.insert(), rows)
+    return found
+
+
+@pytest.fixture
+def queries(engine: sa.Engine) -> list[str]:
+    """What the database was asked about the ledger."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if "FROM ledger_hour" in statement:
+            asked.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    return asked
+
+
+def test_sums_are_those_of_the_hours_whatever_the_span(engine: sa.Engine) -> None:
+    """Spans that begin or end inside of a month, and one without hours; what is absent is absent, and provisional is told by meter."""
+    with engine.connect() as connection:
+        sums = Sums(connection, ["a", "b", "c"], 0)
+        assert sums.over(YEAR) == {
+            "a": {Provenance.MEASURED: 1111, Provenance.ESTIMATED: 5},
+            "b": {Provenance.MEASURED: 7},
+        }
+        assert sums.over(Span(JANUARY + HOUR_MS, FEBRUARY + HOUR_MS))["a"] == {Provenance.MEASURED: 110, Provenance.ESTIMATED: 5}
+        assert sums.over(Span(FEBRUARY - HOUR_MS, FEBRUARY)) == {"a": {Provenance.MEASURED: 10}}
+        assert sums.over(Span(MARCH, MARCH)) == {}
+        assert (sums.provisional(YEAR), sums.provisional(Span(JANUARY, MARCH))) == (frozenset({"a"}), frozenset())
+
+
+def test_an_hour_is_read_once(engine: sa.Engine, queries: list[str]) -> None:
+    """A year, its months, and whether any of them is provisional take each month once, in one statement together."""
+    with engine.connect() as connection:
+        sums = Sums(connection, ["a", "b"], 0)
+        whole = sums.over(YEAR)
+        months = [sums.over(Span(month_start(2026, n), month_start(2026, n + 1))) for n in range(1, 13)]
+        assert sums.provisional(YEAR) == {"a"}
+    assert sum(month.get("a", {}).get(Provenance.MEASURED, 0) for month in months) == whole["a"][Provenance.MEASURED]
+    assert [query.count("FROM ledger_hour") for query in queries] == [12]

@@ -1,0 +1,102 @@
+"""What the service and its commands do while the cloud doubts its own clock."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud.app import Service
+from cloud.ingest.host import Host
+from cloud.ingest.own import Own
+from cloud.registry.clocks import Offset, State
+from cloud.registry.database import open_database, writing
+from cloud.registry.own_clock import Moved, OwnRow, keep, take_back
+from cloud.settings import Settings
+from contract.clock import Clock, parse_time
+from tests import commands
+
+MINUTE, HOUR = 60_000, 3_600_000
+AT = parse_time("2026-03-01T00:00:00Z")
+LATER = "2026-03-01T10:00:00+08:00"
+
+
+@pytest.fixture
+def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
+    """A data folder in which the first site was entered."""
+    return entered(tmp_path)
+
+
+def run(data: Path, *arguments: str) -> str:
+    """What a command prints."""
+    environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": LATER}
+    done = commands.run("cloud", *arguments, environment=environment)
+    done.check_returncode()
+    return done.stdout
+
+
+@pytest.fixture
+def service(data: Path) -> Iterator[tuple[Service, Own]]:
+    """A service with nothing to settle, and what it knows of its clock; nothing runs."""
+    made = Service(Settings(data=data), Clock())
+    made.host = Host(made.settings, made.engine, made.telemetry, made.clock, lambda _: None)
+    yield made, made.host.clock.own
+    made.close()
+
+
+def allowed(service: Service) -> tuple[bool, bool, bool]:
+    """Whether figures are published, years are closed, and old readings are thinned."""
+    return service._settled(), service._settled() and service._dated(), service._may_thin()
+
+
+def test_what_destroys_waits_while_the_clock_is_doubted(service: tuple[Service, Own]) -> None:
+    """A jump of a minute stops all of it while it lasts; gateways that contradict the date stop the thinning."""
+    made, own = service
+    assert allowed(made) == (True, True, True)
+    own.jumped(MINUTE, Clock().now_ms())
+    assert allowed(made) == (False, False, False)
+    own.jumped(-MINUTE, Clock().now_ms())
+    own.unsure = True
+    assert allowed(made) == (True, True, False)
+
+
+def test_what_destroys_waits_for_a_day_after_a_leap(service: tuple[Service, Own]) -> None:
+    """The clock was set by an hour and back: figures are published, but no year is closed and nothing is thinned until a day later."""
+    made, own = service
+    begin = Clock().now_ms()
+    for jump in (HOUR, -HOUR):
+        own.jumped(jump, begin)
+    assert allowed(made) == (True, False, False)
+    assert (own.held(begin + 24 * HOUR - 1), own.held(begin + 24 * HOUR)) == (True, False)
+
+
+@pytest.mark.parametrize(("ms", "waits"), [(HOUR, True), (HOUR - 1, False)])
+def test_a_service_that_starts_anew_still_waits(service: tuple[Service, Own], ms: int, waits: bool) -> None:  # noqa: FBT001
+    """The time that is believed moved by an hour a minute ago, before the start."""
+    made, _ = service
+    with writing(made.engine).begin() as connection:
+        take_back(connection, Moved(ms, 0, Clock().now_ms() - MINUTE - ms, {}, {}))
+    made.host = Host(made.settings, made.engine, made.telemetry, made.clock, lambda _: None)
+    assert allowed(made) == (True, not waits, not waits)
+
+
+def test_the_command_says_how_far_the_cloud_is_off_and_what_was_taken_back(data: Path) -> None:
+    """Right at first; an hour ahead then, with one gateway that had been judged: list, own and own --json say so."""
+    assert run(data, "clock", "own") == "the cloud's clock: it is right, as far as its gateways say\nthis machine's clock: a trial's\n"
+    engine = open_database(f"sqlite:///{data / 'registry.db'}")
+    with writing(engine).begin() as connection:
+        keep(connection, [OwnRow(AT + HOUR, AT + 2 * HOUR, HOUR, State.OPEN)])
+        taken = {("510802", "gw-c1"): [Offset(AT, AT + HOUR, -HOUR, -HOUR)]}
+        assert take_back(connection, Moved(-HOUR, AT, AT + HOUR, taken, {})) == {("510802", "gw-c1"): (AT, AT + HOUR)}
+    engine.dispose()
+    off = "the cloud's clock: +3600 s off since 2026-03-01T00:00:00.000Z\nthis machine's clock: a trial's\n"
+    back = "2026-03-01T00:00:00.000Z: judged by a clock that was +3600 s off, and taken back: 510802/gw-c1; "
+    said = run(data, "clock", "own")
+    assert said.startswith(off + back)
+    (one,) = json.loads(run(data, "clock", "own", "--json"))["taken_back"]
+    assert (one["seconds"], one["sources"], one["hours"] > 0) == (3600.0, ["510802/gw-c1"], True)
+    listed = "the cloud's clock: 2026-03-01T01:00:00.000Z to 2026-03-01T02:00:00.000Z: +3600 s, open, judged\n"
+    assert run(data, "clock", "list") == listed

@@ -1,0 +1,105 @@
+"""What a process that only serves knows of the one that stores."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cloud import storing
+from cloud.alerts import nothing_stored
+from cloud.alerts.direct import Direct
+from cloud.app import Service
+from cloud.registry import database
+from cloud.settings import Settings
+from contract.clock import Clock
+
+
+@pytest.fixture
+def service(tmp_path: Path, entered: Callable[..., Path]) -> Service:
+    """A service in which the first site was entered; nothing runs yet."""
+    return Service(Settings(data=entered(tmp_path)), Clock())
+
+
+@asynccontextmanager
+async def beside(work: object) -> AsyncIterator[None]:
+    """It runs meanwhile."""
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (a state that is kept has no event)
+            await asyncio.sleep(0.01)
+
+
+async def test_health_is_lost_with_the_process_that_stores(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`serve --no-ingest` is ready while another process stores, and says `ingest` before that begins and after it was killed."""
+    monkeypatch.setattr(storing, "LIMIT", 0.5)
+    monkeypatch.setattr(storing, "EVERY", 0.02)
+    async with beside(service.run(serve=False, ingest=False)):
+        await until(lambda: service.not_ready() == "ingest")
+        async with beside(storing.tell(service.engine, service.clock, lambda: True)):
+            await until(lambda: service.not_ready() is None)
+        await until(lambda: service.not_ready() == "ingest")
+    service.close()
+
+
+async def test_channels_are_told_that_the_other_process_stores_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ingest` was killed and can tell nobody: the process that only serves tells it, and that it is over."""
+    told: list[str] = []
+    monkeypatch.setattr(Direct, "tell", lambda _self, _channel, title, _text: told.append(title))
+    monkeypatch.setattr(nothing_stored, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(nothing_stored, "AFTER", 0.1)
+    monkeypatch.setattr(storing, "LIMIT", 0.5)
+    monkeypatch.setattr(storing, "EVERY", 0.02)
+    service.alerts.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
+    async with beside(service.run(serve=False, ingest=False)):
+        await until(lambda: told)
+        async with beside(storing.tell(service.engine, service.clock, lambda: True)):
+            await until(lambda: len(told) > 1)
+    assert [title.split(": ")[-1] for title in told[:2]] == ["nothing is stored", "stored again · resolved"]
+    service.close()
+
+
+def test_no_clock_is_compared(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts that the row changes: the process that stores may live an hour ahead, or its time may move back."""
+    at = [100.0]
+    monkeypatch.setattr("cloud.storing.time", SimpleNamespace(monotonic=lambda: at[0]))
+    database.try_write(service.engine, 5_000_000, storing.NAME)
+    known = storing.Elsewhere(service.engine)
+    known.look()
+    assert known.down() == "starting"  # the row may be an old one
+    for now, wrote, down in ((101.0, 8_600_000, None), (116.0, None, None), (116.1, None, "ingest"), (117.0, 4_000_000, None)):
+        at[0] = now
+        if wrote is not None:
+            database.try_write(service.engine, wrote, storing.NAME)
+        known.look()
+        assert (now, known.down()) == (now, down)
+    service.close()
+
+
+async def test_who_cannot_store_does_not_say_that_it_does(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row is written while there is no broker or a store refuses."""
+    monkeypatch.setattr(storing, "EVERY", 0.01)
+    known, looks = storing.Elsewhere(service.engine), iter([False, False, False])
+    seen: list[str | None] = []
+
+    def stores() -> bool:
+        known.look()
+        seen.append(known.down())
+        return next(looks, True)
+
+    async with beside(storing.tell(service.engine, service.clock, stores)):
+        await until(lambda: seen and seen[-1] is None)
+    assert seen[:4] == ["starting"] * 4
+    service.close()
