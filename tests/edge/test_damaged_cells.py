@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import struct
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,11 +19,10 @@ from edge import health
 from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 from edge.outbox.salvage import salvage
+from tests.cells import records
 
-HOUR, PAGE = keeping.HOUR, 4096
+HOUR = keeping.HOUR
 AT = 1_790_000_000_000 // HOUR * HOUR
-LEAVES = {0x0D: 2, 0x0A: 1}
-"""Kinds of pages that hold the records of a table and of an index, and how many numbers stand before a record."""
 
 
 def row(number: int) -> Row:
@@ -63,27 +61,6 @@ def made(path: Path) -> None:
 
 BOOTS = [Row(r.device, r.at + AT, r.values) for r in (row(100), row(101))]
 COMMITTED = facts(*map(row, range(9)), *BOOTS)
-
-
-def varint(data: bytes, at: int) -> tuple[int, int]:
-    number = 0
-    while True:
-        number, more, at = number << 7 | data[at] & 0x7F, data[at] & 0x80, at + 1
-        if not more:
-            return number, at
-
-
-def cells(data: bytes) -> Iterator[int]:
-    """The place of each byte of each record, its types and its values (sqlite.org/fileformat2.html, sections 1.6 and 2.1)."""
-    for start in range(0, len(data), PAGE):
-        head = start + (100 if start == 0 else 0)
-        if data[head] in LEAVES:
-            (number,) = struct.unpack_from(">H", data, head + 3)
-            for at in struct.unpack_from(f">{number}H", data, head + 8):
-                size, place = varint(data, start + at)
-                for _ in range(LEAVES[data[head]] - 1):
-                    _, place = varint(data, place)
-                yield from range(place, place + size)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +117,8 @@ def bears(data: bytes) -> None:
 def test_one_bit_of_any_cell_ends_nothing(whole: bytes, data: st.DataObject) -> None:
     """Types and values of every table and index: the gateway goes on, and what it gives was committed."""
     damaged = bytearray(whole)
-    damaged[data.draw(st.sampled_from(list(cells(whole))))] ^= 1 << data.draw(st.integers(0, 7))
+    places = [place for begin, end in records(whole) for place in range(begin, end)]
+    damaged[data.draw(st.sampled_from(places))] ^= 1 << data.draw(st.integers(0, 7))
     bears(bytes(damaged))
 
 
@@ -168,28 +146,26 @@ OTHER = {
 }
 
 
+def changed(whole: bytes, statement: str, folder: Path) -> Path:
+    """The file with something in it changed by SQLite."""
+    path = folder / "outbox.db"
+    path.write_bytes(whole)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(statement)
+        db.commit()
+    return path
+
+
 @pytest.mark.parametrize("damage", OTHER.values(), ids=OTHER)
 def test_a_value_of_another_type_ends_nothing(damage: str, whole: bytes, tmp_path: Path) -> None:
     """What no bit alone does, a page of a failing card may: the type of each cell is looked at before it is believed."""
-    path = tmp_path / "outbox.db"
-    path.write_bytes(whole)
-    db = sqlite3.connect(path)
-    db.execute(damage)
-    db.commit()
-    db.close()
-    bears(path.read_bytes())
+    bears(changed(whole, damage, tmp_path).read_bytes())
 
 
 @pytest.mark.parametrize("damage", [damage for name, damage in OTHER.items() if "uuid" in name or "greatest" in name])
 def test_a_damaged_name_or_greatest_position_is_set_aside_at_the_start(damage: str, whole: bytes, tmp_path: Path) -> None:
     """The rows go into a new outbox, whose name is another, so that nothing said of the old positions concerns them."""
-    path = tmp_path / "outbox.db"
-    path.write_bytes(whole)
-    db = sqlite3.connect(path)
-    db.execute(damage)
-    db.commit()
-    db.close()
-    outbox = Outbox(path)
+    outbox = Outbox(changed(whole, damage, tmp_path))
     assert salvage(outbox) == 7
     assert (outbox.stats().set_aside, outbox.stats().undated, outbox.last_seq()) == (1, 2, 7)
     assert values(outbox) == facts(*map(row, range(4, 9)))

@@ -15,9 +15,10 @@ from contract.clock import Clock
 from edge.outbox.file import all_set_aside
 from edge.outbox.pages import Pages
 from simulators.stack.chaos import Fault
+from tests.cells import PAGE as _PAGE
+from tests.cells import records
 from tests.storm.accounts import Measured, measured, rows_in
 
-_PAGE = 4096
 _HEAD, _FRAME_HEAD = 32, 24
 """Bytes before the frames of a log, and before the page of each (sqlite.org/fileformat2.html, section 4.1)."""
 _FRAME = _FRAME_HEAD + _PAGE
@@ -33,10 +34,9 @@ class Damage:
         refused: When the disk took nothing, from and until, ms: what was read then is shown to the cloud and not committed.
     """
 
-    def __init__(self, outbox: Path, copies: Path) -> None:
-        """`copies` is for what the file was before each damage."""
-        self._outbox, self._copies = outbox, copies
-        self._chance = random.Random(0)  # noqa: S311 (where to hit, no secret)
+    def __init__(self, outbox: Path, copies: Path, chance: random.Random) -> None:
+        """`copies` is for what the file was before each damage, `chance` says where to hit."""
+        self._outbox, self._copies, self._chance = outbox, copies, chance
         self.gone: set[Measured] = set()
         self.refused: list[tuple[int, int]] = []
 
@@ -45,7 +45,7 @@ class Damage:
 
         def begin() -> None:
             kill()
-            self._happen()
+            self.happen()
 
         return Fault("the outbox is damaged", victim, begin, start)
 
@@ -89,7 +89,8 @@ class Damage:
         self._copies.mkdir(exist_ok=True)
         return self._copies / f"{len(list(self._copies.glob('*.db')))}.db"
 
-    def _happen(self) -> None:
+    def happen(self) -> None:
+        """Damage the file, which no process has open, and note what that destroyed."""
         if not self._outbox.exists():
             return
         copy = self._next_copy()
@@ -97,55 +98,59 @@ class Damage:
             if (path := _beside(self._outbox, end)).exists():
                 shutil.copyfile(path, _beside(copy, end))
         waiting = [(device, body) for device, body, acknowledged in rows_in(copy) if not acknowledged]
-        destroyed, rest = self._chance.choice([self._first_bytes, self._page, self._log])(waiting)
+        self._chance.choice([self._first_bytes, self._page, self._log])(waiting)
+        before, left = _rows(copy), _rows(self._outbox)
         for device, body in waiting:
-            if body in destroyed and body not in rest:
+            if body in before and body not in left:
                 self.gone |= measured(device, body)
 
-    def _first_bytes(self, _waiting: list[tuple[str, bytes]]) -> tuple[bytes, bytes]:
+    def _first_bytes(self, _waiting: list[tuple[str, bytes]]) -> None:
         """The file's own head, by which SQLite knows it."""
         with self._outbox.open("r+b") as file:
             file.write(bytes(100))
-        return b"", b""
 
-    def _page(self, waiting: list[tuple[str, bytes]]) -> tuple[bytes, bytes]:
+    def _page(self, waiting: list[tuple[str, bytes]]) -> None:
         """A page with a row that still has to be sent, if one is in the file."""
         content = self._outbox.read_bytes()
         places = [at for _, body in waiting if (at := content.find(body)) >= _PAGE]
         if not places:
-            return self._first_bytes(waiting)
-        start = self._chance.choice(places) // _PAGE * _PAGE
+            self._first_bytes(waiting)
+            return
         with self._outbox.open("r+b") as file:
-            file.seek(start)
-            file.write(self._chance.randbytes(_PAGE))
-        # other pages of the file may have its bytes as well, in room that no cell names: a split left them there
-        return content[start : start + _PAGE], b"".join(_frames(_beside(self._outbox, "-wal"), None))
+            file.seek(self._chance.choice(places) // _PAGE * _PAGE)
+            file.write(bytes(1) + self._chance.randbytes(_PAGE - 1))  # no kind of page begins with 0
 
-    def _log(self, waiting: list[tuple[str, bytes]]) -> tuple[bytes, bytes]:
+    def _log(self, waiting: list[tuple[str, bytes]]) -> None:
         """The end of the log that was not merged yet."""
         log = _beside(self._outbox, "-wal")
         size = log.stat().st_size if log.exists() else 0
         if size <= _HEAD:
-            return self._first_bytes(waiting)
-        content, left = log.read_bytes(), self._chance.randrange(size)
+            self._first_bytes(waiting)
+            return
         with log.open("r+b") as file:
-            file.truncate(left)
-        return content, self._outbox.read_bytes() + b"".join(_frames(log, left))
+            file.truncate(self._chance.randrange(size))
 
 
 def _beside(path: Path, end: str) -> Path:
     return path.with_name(path.name + end)
 
 
-def _frames(log: Path, size: int | None) -> Iterator[bytes]:
-    """The pages of a log that were committed and lie within its first bytes."""
-    content = log.read_bytes()[:size] if log.exists() else b""
-    salt, waiting = content[16:24], []
-    for at in range(_HEAD, len(content) - _FRAME + 1, _FRAME):
-        _, committed = struct.unpack(">II", content[at : at + 8])
-        if content[at + 8 : at + 16] != salt:
-            return
-        waiting.append(content[at + _FRAME_HEAD : at + _FRAME])
+def _rows(database: Path) -> bytes:
+    """The records that can be found in a file and its log: those that cells name, and not what lies in a page's room."""
+    log = _beside(database, "-wal")
+    pages = [database.read_bytes(), *_pages(log.read_bytes() if log.exists() else b"")]
+    return b"".join(page[begin:end] for page in pages for begin, end in records(page))
+
+
+def _pages(log: bytes) -> Iterator[bytes]:
+    """The last image of each page that was committed to a log."""
+    salt, waiting, found = log[16:24], {}, {}
+    for at in range(_HEAD, len(log) - _FRAME + 1, _FRAME):
+        number, committed = struct.unpack(">II", log[at : at + 8])
+        if log[at + 8 : at + 16] != salt:
+            break
+        waiting[number] = log[at + _FRAME_HEAD : at + _FRAME]
         if committed:
-            yield from waiting
-            waiting.clear()
+            found |= waiting
+            waiting = {}
+    yield from found.values()

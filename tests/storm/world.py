@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -179,7 +180,7 @@ def world(folder: Path, kind: Kind, *, serve: Callable[[Stack], None] = Stack.st
         rights.write_files(rights.rights(made.site, HOST_ID, [STRANGER]), made.broker.folder)
         stack.callback(parts.stop)
         telemetry = environment.get("JIEYUE_TELEMETRY", f"sqlite:///{data / 'cloud' / 'telemetry.db'}")
-        here = World(made, telemetry, address, Damage(outbox(made), folder / "copies"))
+        here = World(made, telemetry, address, Damage(outbox(made), folder / "copies", random.Random(0)))  # noqa: S311 (no secret)
         faults += [here.damage.remembering(disk) for disk in disks]
         _start(here, port, serve)
         here.faults = [*faults, *_faults(here, parts, before)]

@@ -1,0 +1,34 @@
+"""Where the records of a SQLite file lie (sqlite.org/fileformat2.html, sections 1.6 and 2.1), found without SQLite and without the product."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+PAGE = 4096
+LEAVES = {0x0D: 2, 0x0A: 1}
+"""Kinds of pages that hold the records of a table and of an index, and how many numbers stand before a record."""
+
+
+def records(data: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of each record that a cell names; `data` is a number of whole pages.
+
+    The rest of a page is room: bytes of rows that were moved to another page stay there until something is written over them.
+    """
+    for start in range(0, len(data) - PAGE + 1, PAGE):
+        head = start + (100 if data.startswith(b"SQLite", start) else 0)
+        if data[head] in LEAVES:
+            (number,) = struct.unpack_from(">H", data, head + 3)
+            for at in struct.unpack_from(f">{number}H", data, head + 8):
+                size, place = _varint(data, start + at)
+                for _ in range(LEAVES[data[head]] - 1):
+                    _, place = _varint(data, place)
+                yield place, place + size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    number = 0
+    while True:
+        number, more, at = number << 7 | data[at] & 0x7F, data[at] & 0x80, at + 1
+        if not more:
+            return number, at
