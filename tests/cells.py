@@ -1,4 +1,4 @@
-"""Where the records of a SQLite file lie (sqlite.org/fileformat2.html, sections 1.6 and 2.1), found without SQLite and without the product."""
+"""Where the records of a SQLite file lie, found without SQLite and without the product (sqlite.org/fileformat2.html, 1.6 and 2.1)."""
 
 from __future__ import annotations
 

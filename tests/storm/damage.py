@@ -144,7 +144,9 @@ def _rows(database: Path) -> bytes:
 
 def _pages(log: bytes) -> Iterator[bytes]:
     """The last image of each page that was committed to a log."""
-    salt, waiting, found = log[16:24], {}, {}
+    salt = log[16:24]
+    waiting: dict[int, bytes] = {}
+    found: dict[int, bytes] = {}
     for at in range(_HEAD, len(log) - _FRAME + 1, _FRAME):
         number, committed = struct.unpack(">II", log[at : at + 8])
         if log[at + 8 : at + 16] != salt:
