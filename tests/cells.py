@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 
 PAGE = 4096
+_SIZES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
+"""Bytes of a column that is null or a number, by its type."""
 LEAVES = {0x0D: 2, 0x0A: 1}
 """Kinds of pages that hold the records of a table and of an index, and how many numbers stand before a record."""
 
@@ -24,6 +26,21 @@ def records(data: bytes) -> Iterator[tuple[int, int]]:
                 for _ in range(LEAVES[data[head]] - 1):
                     _, place = _varint(data, place)
                 yield place, place + size
+
+
+def columns(record: bytes) -> list[bytes]:
+    """The bytes of each column of a record that stands on one page."""
+    end, at = _varint(record, 0)
+    kinds = []
+    while at < end:
+        kind, at = _varint(record, at)
+        kinds.append(kind)
+    found = []
+    for kind in kinds:
+        size = _SIZES[kind] if kind < len(_SIZES) else (kind - 12) // 2
+        found.append(record[at : at + size])
+        at += size
+    return found
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -16,12 +16,14 @@ from edge.outbox.file import all_set_aside
 from edge.outbox.pages import Pages
 from simulators.stack.chaos import Fault
 from tests.cells import PAGE as _PAGE
-from tests.cells import records
+from tests.cells import columns, records
 from tests.storm.accounts import Measured, measured, rows_in
 
 _HEAD, _FRAME_HEAD = 32, 24
 """Bytes before the frames of a log, and before the page of each (sqlite.org/fileformat2.html, section 4.1)."""
 _FRAME = _FRAME_HEAD + _PAGE
+_COLUMNS = 8
+"""Of a row: its device is the second and its body the seventh."""
 _PAUSE = 6_000
 """Ms until the gateway tries once more, at most, and a little."""
 
@@ -99,9 +101,9 @@ class Damage:
                 shutil.copyfile(path, _beside(copy, end))
         waiting = [(device, body) for device, body, acknowledged in rows_in(copy) if not acknowledged]
         self._chance.choice([self._first_bytes, self._page, self._log])(waiting)
-        before, left = _rows(copy), _rows(self._outbox)
+        destroyed = _rows(copy) - _rows(self._outbox)
         for device, body in waiting:
-            if body in before and body not in left:
+            if (device.encode(), body) in destroyed:
                 self.gone |= measured(device, body)
 
     def _first_bytes(self, _waiting: list[tuple[str, bytes]]) -> None:
@@ -135,11 +137,12 @@ def _beside(path: Path, end: str) -> Path:
     return path.with_name(path.name + end)
 
 
-def _rows(database: Path) -> bytes:
-    """The records that can be found in a file and its log: those that cells name, and not what lies in a page's room."""
+def _rows(database: Path) -> set[tuple[bytes, bytes]]:
+    """Device and body of each row that can be found in a file and its log. Devices of one kind may have equal bodies."""
     log = _beside(database, "-wal")
     pages = [database.read_bytes(), *_pages(log.read_bytes() if log.exists() else b"")]
-    return b"".join(page[begin:end] for page in pages for begin, end in records(page))
+    found = (columns(page[begin:end]) for page in pages for begin, end in records(page))
+    return {(row[1], row[6]) for row in found if len(row) == _COLUMNS}
 
 
 def _pages(log: bytes) -> Iterator[bytes]:
