@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -40,7 +41,8 @@ class Room:
     """How many connections there may be, and are.
 
     Attributes:
-        most: In all; the connection that waits longest for the rest of its request then gives way to a new one.
+        most: In all; a new one is then given the room of one that rests between two requests, else of the one that waits longest for
+            the rest of its request.
         most_of_client: Of one address, but for proxies, whose address stands for many.
         proxies: Where these are.
     """
@@ -51,6 +53,8 @@ class Room:
     open: Counter[str] = field(default_factory=Counter)
     waiting: dict[Bounded, None] = field(default_factory=dict)
     """Connections whose request is not whole, the oldest first."""
+    idle: dict[Bounded, None] = field(default_factory=dict)
+    """Connections whose request was answered and that may bring another one, the oldest first (RFC 9112, 9.5: either side may close)."""
     _logged: dict[str, float] = field(default_factory=dict)
 
     def full(self, address: str) -> str:
@@ -58,6 +62,13 @@ class Room:
         if self.open[self.whose(address)] >= self.most_of_client and not self._proxy(address):
             return "connections of a client"
         return "connections" if self.open.total() >= self.most else ""
+
+    def made(self) -> bool:
+        """Whether another connection gave way."""
+        for connection in (*islice(self.idle, 1), *islice(self.waiting, 1)):
+            connection.give_way()
+            return True
+        return False
 
     def whose(self, address: str) -> str:
         """By what the connections of an address are counted: a proxy's own address, else the client that it stands for."""
@@ -106,10 +117,7 @@ class Bounded(HttpToolsProtocol):
         self._address, limit = self.room.whose(address), self.room.full(address)
         self.room.open[self._address] += 1
         OPEN.set(self.room.open.total())
-        if limit == "connections" and self.room.waiting:
-            next(iter(self.room.waiting)).give_way()
-            limit = ""
-        if limit:
+        if limit and not (limit == "connections" and self.room.made()):
             self._refuse(limit)
         else:
             self._expect()
@@ -121,6 +129,7 @@ class Bounded(HttpToolsProtocol):
         if not self.room.open[self._address]:
             del self.room.open[self._address]
         OPEN.set(self.room.open.total())
+        self.room.idle.pop(self, None)
         self._whole()
         self._read()
 
@@ -128,6 +137,7 @@ class Bounded(HttpToolsProtocol):
         """Read on while a request is within its limits; what comes between two requests must become one in time as well."""
         if self.transport.is_closing():
             return
+        self.room.idle.pop(self, None)
         self._size += len(data)
         if self._head is not None:
             self._head += len(data)
@@ -190,11 +200,18 @@ class Bounded(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer was made; its rest may still wait for the client, behind a close too."""
         super().on_response_complete()
+        if self.timeout_keep_alive_task is not None and self._deadline is None:
+            self.room.idle[self] = None
         self._watch()
 
     def give_way(self) -> None:
-        """Leave the room to another connection: this one has waited longest for the rest of its request."""
-        self._refuse("connections")
+        """Leave the room to another connection; one that rests is closed without an answer, since nothing was asked."""
+        if self in self.room.idle:
+            del self.room.idle[self]
+            self.room.refuse("connections", self._address)
+            self.transport.close()
+        else:
+            self._refuse("connections")
 
     def _expect(self) -> None:
         self.room.waiting[self] = None

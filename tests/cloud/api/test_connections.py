@@ -170,6 +170,29 @@ async def test_when_all_is_taken_the_longest_half_open_gives_way(serve: Serve) -
     assert (await port.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 503")
 
 
+async def test_when_all_is_taken_one_that_rests_gives_way_first(serve: Serve) -> None:
+    """Connections kept for another request took all the room for their five seconds; nobody's request is lost by closing them."""
+    port = await serve(Room(4, 10))
+    async with port.half_open(1):
+        await _until(lambda: port.room.open.total() == 1)
+        resting = [await asyncio.open_connection("127.0.0.1", port.number) for _ in range(3)]
+        for reader, writer in resting:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        await _until(lambda: len(port.room.idle) == 3)
+        assert (await port.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 200")
+        assert await resting[0][0].read() == b"0"
+        await _until(lambda: port.room.open.total() == 3)
+        reader, writer = resting[1]
+        writer.write(GET + b"\r\n")
+        assert b"HTTP/1.1 200" in await _rest(reader)
+        assert (len(port.room.waiting), len(port.room.idle)) == (1, 1)
+        for _, writer in resting:
+            writer.close()
+    await _until(lambda: port.room.open.total() == 0)
+    assert not port.room.idle
+
+
 async def test_the_address_of_a_proxy_stands_for_many(serve: Serve) -> None:
     """Whoever comes through it is bound by the whole only."""
     port = await serve(Room(6, 1, (ip_network("127.0.0.0/8"),)))
