@@ -26,6 +26,10 @@ HEAD_BYTES = 32_768
 HEADERS = 100
 REQUEST_BYTES = 262_144
 """Of a whole request with all that frames its body; a body has far fewer, and whoever sends a part without end sends more."""
+PIPELINED = 16
+"""Requests of a connection that wait for the answer to an earlier one."""
+_SLICE = 16_384
+"""Bytes that are read before it is asked again whether the connection may go on."""
 REQUEST_SECONDS = 30.0
 """From the first byte of a request, or from the connection, to its last byte."""
 UNREAD_SECONDS = 60.0
@@ -135,6 +139,10 @@ class Bounded(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on while a request is within its limits; what comes between two requests must become one in time as well."""
+        for start in range(0, len(data), _SLICE):
+            self._received(data[start : start + _SLICE])
+
+    def _received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
         self.room.idle.pop(self, None)
@@ -171,6 +179,8 @@ class Bounded(HttpToolsProtocol):
             self._refuse("headers")
         elif size > HEAD_BYTES:
             self._refuse("head bytes")
+        elif len(self.pipeline) >= PIPELINED:
+            self._refuse("pipelined requests")
         elif not self.transport.is_closing():
             self._head = None
             super().on_headers_complete()
@@ -243,12 +253,12 @@ class Bounded(HttpToolsProtocol):
             self._watch()
 
     def _refuse(self, limit: str) -> None:
-        """Close, with an answer where none was begun."""
+        """Close, with an answer where none was begun; to one of several requests it would answer another (RFC 9112, 9.3.2)."""
         self._whole()
         if self.transport.is_closing():
             return
         self.room.refuse(limit, self._address)
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        if not self.pipeline and (self.cycle is None or self.cycle.response_complete or not self.cycle.response_started):
             self.transport.write(_answer(*_ANSWERS[limit]))
         self.transport.close()
         self._watch()

@@ -25,6 +25,7 @@ SET = {f"JIEYUE_{name.upper()}": field.default for name, field in Settings.model
 NUMBERS = {
     "bytes of a request's address and headers": connections.HEAD_BYTES,
     "headers of a request": connections.HEADERS,
+    "requests of a connection that wait for the answer to an earlier one": connections.PIPELINED,
     "seconds until a request is whole": connections.REQUEST_SECONDS,
     "bytes of a request's body": limits.MOST_BYTES,
     "seconds until an answer begins": availability.LONGEST,

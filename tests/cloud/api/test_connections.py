@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cloud.api import connections
 from cloud.api.brake import client
@@ -229,6 +231,29 @@ async def test_a_request_that_never_ends_is_refused(rest: bytes, serve: Serve) -
     answer = await port.ask(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", rest, *[b"a" * 65_536] * 8)
     await _until(lambda: port.room.open.total() == 0)
     assert b"200 OK" not in answer
+
+
+async def test_requests_that_wait_for_an_earlier_answer_have_an_end(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some are answered in their order; 250 kB of them kept 15 MB, and the loop stood still while they were read."""
+    port = await serve(Room(100, 100))
+    answer = await port.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * connections.PIPELINED + GET + b"\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == connections.PIPELINED + 1
+    taken, take, feed = Counter[str](), HttpToolsProtocol.on_headers_complete, HttpToolsProtocol.data_received
+
+    def counted(protocol: HttpToolsProtocol) -> None:
+        taken["requests"] += 1
+        take(protocol)
+
+    def fed(protocol: HttpToolsProtocol, data: bytes) -> None:
+        taken["bytes"] += len(data)
+        feed(protocol, data)
+
+    monkeypatch.setattr(HttpToolsProtocol, "on_headers_complete", counted)
+    monkeypatch.setattr(HttpToolsProtocol, "data_received", fed)
+    assert b"HTTP/1.1 429" not in await port.ask(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n" * 10_000)
+    assert taken["requests"] == connections.PIPELINED + 1
+    assert taken["bytes"] <= 65_536
+    await _until(lambda: port.room.open.total() == 0)
 
 
 async def test_a_blank_line_is_no_way_to_stay(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
