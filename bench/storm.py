@@ -63,12 +63,15 @@ def _one(here: World, seed: int, stores: str) -> None:
     figures.tell("storm.memory.left", after.memory - before.memory, "MiB", what)
     figures.tell("storm.descriptors.left", after.descriptors - before.descriptors, "", what)
     figures.tell("storm.threads.left", after.threads - before.threads, "", what)
-    figures.tell("storm.tracebacks", sum(_tracebacks(here, name) for name in ("cloud", GATEWAY)), "", what)
+    tracebacks = [line for name in ("cloud", GATEWAY) for line in _tracebacks(here, name)]
+    sys.stderr.writelines(tracebacks)
+    figures.tell("storm.tracebacks", len(tracebacks), "", what)
 
 
-def _tracebacks(here: World, name: str) -> int:
-    """Faults that a part told by a traceback instead of in words."""
-    return here.stack.processes.log(name).read_text(encoding="utf-8", errors="replace").count("Traceback")
+def _tracebacks(here: World, name: str) -> list[str]:
+    """Lines of a part that tell a fault by a traceback instead of in words."""
+    with here.stack.processes.log(name).open(encoding="utf-8", errors="replace") as log:
+        return [line for line in log if "Traceback" in line]
 
 
 def _eventually(condition: Callable[[], object], *, seconds: float = 300.0) -> None:
