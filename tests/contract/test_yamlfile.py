@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from contract import yamlfile
+from contract.profile import FIRMWARE_CONFIGS
 
 
 class Bit(yamlfile.Strict):
@@ -192,6 +193,35 @@ def test_whatever_stands_in_a_file_is_taken_or_refused_in_lines(tmp_path_factory
     for whole in (text, f"text: {text}", f"many: [{text}"):
         path.write_text(whole, encoding="utf-8", errors="surrogateescape")
         assert refusal(path).startswith(str(path))
+
+
+@pytest.mark.parametrize("shape", ["{}", "text: {}", "many: [{}]", "{{a: {}}}"])
+@given(text=st.text(alphabet="ab:-?{}[],&*!|>'\"%@ \n\t01.#\\\ufeff", max_size=20))
+def test_a_file_is_read_alike_with_libyaml_and_without(tmp_path_factory: pytest.TempPathFactory, shape: str, text: str) -> None:
+    """One machine takes no file that another refuses, reads nothing else in it, and says the same of what is wrong."""
+    path = tmp_path_factory.getbasetemp() / "alike.yaml"
+    path.write_text(shape.format(text), encoding="utf-8", newline="")
+    with pytest.MonkeyPatch.context() as patch:
+        told = whole(path)
+        patch.setattr(yamlfile.yaml, "__with_libyaml__", False)
+        assert whole(path) == told
+
+
+def test_shipped_files_are_read_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them has what the two read differently, and each is the same by both."""
+    paths = [path for path in FIRMWARE_CONFIGS.rglob("*.yaml") if not yamlfile._READ_DIFFERENTLY.search(path.read_text(encoding="utf-8"))]
+    assert paths == list(FIRMWARE_CONFIGS.rglob("*.yaml"))
+    told = [whole(path) for path in paths]
+    monkeypatch.setattr(yamlfile.yaml, "__with_libyaml__", False)
+    assert [whole(path) for path in paths] == told
+
+
+def whole(path: Path) -> str:
+    """All that a file says, or what it is refused with."""
+    try:
+        return repr(yamlfile.Document(path).data)
+    except yamlfile.ConfigError as error:
+        return str(error)
 
 
 def refusal(path: Path) -> str:
