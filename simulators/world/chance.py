@@ -9,19 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_SPREAD = 1 << 64
+_BYTES = 8
+_SPREAD = 1 << 8 * _BYTES
 
 
 @lru_cache(maxsize=65536)
 def key(seed: int, *parts: str | int) -> int:
     """64 bits for a thing that needs its own chance."""
     text = "/".join(map(str, (seed, *parts)))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_BYTES).digest(), "big")
 
 
 def draw(seed: int, *parts: str | int) -> float:
     """One number in [0, 1)."""
     return key(seed, *parts) / _SPREAD
+
+
+class Lot:
+    """`draw` for one thing that draws again and again: what all its keys begin with is hashed once, and nothing is remembered."""
+
+    def __init__(self, seed: int, *parts: str | int) -> None:
+        """Hash what all keys begin with."""
+        self._begun = hashlib.blake2b("".join(f"{part}/" for part in (seed, *parts)).encode(), digest_size=_BYTES)
+
+    def draw(self, *parts: str | int) -> float:
+        """The number in [0, 1) that `draw` gives for all parts together."""
+        hashed = self._begun.copy()
+        hashed.update("/".join(map(str, parts)).encode())
+        return int.from_bytes(hashed.digest(), "big") / _SPREAD
 
 
 def draws(of: int, index: NDArray[np.int64]) -> Floats:

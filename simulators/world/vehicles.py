@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from contract.site import Device
 from simulators.world import calendar
 from simulators.world.calendar import HOUR_MS
-from simulators.world.chance import draw
+from simulators.world.chance import Lot
 from simulators.world.roads import PLACES, Route
 
 FIRST_DAY = calendar.day_number(2024)
@@ -97,13 +98,14 @@ class Vehicle:
         """Litres when full."""
         return _TANK[self._kind]
 
-    @property
+    @cached_property
     def litres_per_km(self) -> float:
         """Fuel of this car."""
         return _PER_100_KM[self._kind] / 100.0 * (0.92 + 0.16 * self._draw("thirst"))
 
-    def _draw(self, *parts: str | int) -> float:
-        return draw(self.seed, "car", self.device.id, *parts)
+    @cached_property
+    def _draw(self) -> Callable[..., float]:
+        return Lot(self.seed, "car", self.device.id).draw
 
     def trips(self, day: int) -> list[Trip]:
         """The trips that start on a local day."""
@@ -131,6 +133,8 @@ class Vehicle:
         mean = _PER_WORKDAY if calendar.is_workday(day) else _PER_FREE_DAY
         luck = self._draw("trips", day)
         count = 2 if luck < mean * _SECOND / 2 else 1 if luck < mean * (1 - _SECOND / 2) else 0
+        if not count:  # most days of most cars, for years
+            return []
         found: list[Trip] = []
         hour = 7.6 + (1.0 if count > 1 else 5.0) * self._draw("hour", day)
         for index in range(count):
@@ -143,7 +147,8 @@ class Vehicle:
             start = calendar.day_start_ms(day) + int(hour * HOUR_MS)
             found.append(Trip(start, int(leg * HOUR_MS), int(halt * HOUR_MS), route, odometer, fuel))
             odometer, fuel = odometer + 2 * route.length, fuel - need
-            hour = max(hour + 2 * leg + halt + 0.5, 14.0) + 0.7 * self._draw("second", day)
+            if index + 1 < count:
+                hour = max(hour + 2 * leg + halt + 0.5, 14.0) + 0.7 * self._draw("second", day)
         # a day that is too full for its last trip does without it
         return [t for i, t in enumerate(found) if i == 0 or t.start > found[i - 1].end]
 

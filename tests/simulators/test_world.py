@@ -10,6 +10,7 @@ import pytest
 
 from simulators.world import calendar, rooms
 from simulators.world.calendar import DAY_MS, HOUR_MS, day_number, day_start_ms
+from simulators.world.chance import Lot, draw
 from simulators.world.site_world import SiteWorld
 from simulators.world.written import Written
 
@@ -51,6 +52,12 @@ def test_a_main_meter_is_the_sum_of_its_tree(make_world: Make) -> None:
     phases = [values[f"power_{p}"] or 0.0 for p in "abc"]
     assert values["power"] == pytest.approx(sum(phases))
     assert phases[0] == pytest.approx((values["voltage_a"] or 0) * (values["current_a"] or 0) * (values["power_factor"] or 0))
+
+
+def test_a_lot_draws_what_its_whole_key_draws() -> None:
+    """What is hashed once is the begin of the same text, so that a simulated past stays the one that it was."""
+    lot = Lot(7, "car", "a")
+    assert [lot.draw("trips", 3), lot.draw("lat")] == [draw(7, "car", "a", "trips", 3), draw(7, "car", "a", "lat")]
 
 
 def test_nights_and_sundays_have_a_base_load_only(make_world: Make) -> None:
