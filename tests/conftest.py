@@ -12,13 +12,14 @@ from typing import Any, NoReturn
 
 import httpx
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from cloud.indicators.figures import seed_factors
 from cloud.registry.database import open_database
 from cloud.registry.entering import By, enter_site
 from cloud.registry.migrating import migrate
-from contract.site import load_site, shipped_site
+from contract.site import Site, load_site, shipped_site
 from simulators.stack.influxd import Influxd, start_influxd
 from simulators.stack.postgres import Postgres, find_postgres, start_postgres
 
@@ -27,6 +28,14 @@ settings.register_profile(
     "patient", settings.get_profile(settings.get_current_profile_name()), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
+
+# Logs of tests are read where one fails. By default structlog has rich draw each traceback, which takes longer than what is tested.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def installed(program: str, package: str) -> None:
@@ -108,6 +117,12 @@ def mortal_postgres() -> Iterator[Postgres]:
     yield server
     server.resume()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def lizhou() -> Site:
+    """The first site, read once: nothing of it changes after loading."""
+    return load_site(shipped_site("lizhou"))
 
 
 @pytest.fixture(scope="session")

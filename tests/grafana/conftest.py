@@ -26,7 +26,7 @@ from cloud.telemetry.open import open_telemetry
 from contract import sparkplug
 from contract.clock import Clock, parse_time
 from contract.reading import Row
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site
 from contract.topics import Topic
 from edge import certificates, health
 from edge.outbox.outbox import Outbox
@@ -55,12 +55,6 @@ class Filled:
     site: Site
     now: int = NOW
     database: str = DATABASE
-
-
-@pytest.fixture(scope="session")
-def lizhou() -> Site:
-    """The first site."""
-    return load_site(shipped_site("lizhou"))
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from cloud.registry.entering import By, enter_site
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract import sparkplug, topics
 from contract.reading import Row
-from contract.site import Device, Site, load_site, shipped_site
+from contract.site import Device, Site
 from contract.sparkplug import Born, DataType
 from simulators.faults import CATALOGUE, Faults
 from simulators.faulty import FaultyWorld
@@ -171,15 +171,24 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, request: pytest.FixtureRequest, open_registry: Callable[[str], sa.Engine]) -> Iterator[House]:
+def house(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    lizhou: Site,
+    entered: Callable[..., Path],
+    open_registry: Callable[[str], sa.Engine],
+) -> Iterator[House]:
     """The whole first site, on SQLite unless a test asks for `postgresql`; nothing has been read yet."""
-    site, kind = load_site(shipped_site("lizhou")), getattr(request, "param", "sqlite")
-    engine = open_registry(kind)
-    enter_site(engine, site, By("test", 0, date(2020, 1, 1)))
-    seed_factors(engine)
+    if getattr(request, "param", "sqlite") == "sqlite":
+        engine = unsynced.registry(entered(tmp_path) / "registry.db")
+    else:
+        engine = open_registry("postgresql")
+        enter_site(engine, lizhou, By("test", 0, date(2020, 1, 1)))
+        seed_factors(engine)
     telemetry = unsynced.telemetry(tmp_path / "telemetry.db")
-    yield House(site, engine, telemetry)
+    yield House(lizhou, engine, telemetry)
     telemetry.close()
+    engine.dispose()
 
 
 @dataclass
