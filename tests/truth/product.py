@@ -19,13 +19,13 @@ from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import RecordError
 from cloud.registry import clocks, tables
-from cloud.registry.database import open_database
 from cloud.registry.entering import By, enter_site
 from cloud.registry.migrating import migrate
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading
 from contract.site import Site
+from tests.cloud import unsynced
 from tests.truth import site as files
 from tests.truth.delivery import Piece
 from tests.truth.kinds import START
@@ -75,9 +75,9 @@ class Product:
 
     def __post_init__(self) -> None:
         """Enter the site."""
-        self.engine = open_database(f"sqlite:///{self.folder / 'registry.db'}")
+        self.engine = unsynced.registry(self.folder / "registry.db")
         migrate(self.engine)
-        self.telemetry = open_telemetry(self.telemetry_url or f"sqlite:///{self.folder / 'telemetry.db'}")
+        self.telemetry = open_telemetry(self.telemetry_url) if self.telemetry_url else unsynced.telemetry(self.folder / "telemetry.db")
         self.enter(START)
         seed_factors(self.engine)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,11 +13,11 @@ import sqlalchemy as sa
 from cloud.indicators.figures import seed_factors
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.registry import tables
-from cloud.registry.database import open_database, writing
+from cloud.registry.database import writing
 from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
 from contract.clock import parse_time
 from contract.site import Site
+from tests.cloud import unsynced
 
 NOW = parse_time("2026-10-15T02:00:00Z")
 FROM, TO = parse_time("2025-01-01T00:00:00+08:00"), parse_time("2026-10-15T00:00:00+08:00")
@@ -101,18 +102,26 @@ EVENTS = [
 REJECTED = {"grp": "510802", "class": "gas", "device": "gas", "point": "volume", "at": RESET, "value": 1.0, "quality": 192}
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    """A small site with two years of its ledger, on 15 October 2026."""
-    opened = open_database(f"sqlite:///{tmp_path / 'registry.db'}")
-    migrate(opened)
-    enter_site(opened, Site.model_validate(site_data()), By("test", 0, date(2020, 1, 1)))
-    seed_factors(opened)
-    with writing(opened).begin() as connection:
+@pytest.fixture(scope="session")
+def _counted(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry of the small site with two years of its ledger, for each test to copy."""
+    path = Path(shutil.copy(sqlite_template, tmp_path_factory.mktemp("counted") / "registry.db"))
+    made = unsynced.registry(path)
+    enter_site(made, Site.model_validate(site_data()), By("test", 0, date(2020, 1, 1)))
+    seed_factors(made)
+    with writing(made).begin() as connection:
         connection.execute(tables.ledger_hour.insert(), list(_rows()))
         connection.execute(tables.entry.insert(), _entries())
         connection.execute(tables.event.insert(), [event | {"grp": "510802"} for event in EVENTS])
         connection.execute(tables.rejected_reading.insert(), [REJECTED | {"reason": "field type conflict", "received_at": NOW}])
+    made.dispose()
+    return path
+
+
+@pytest.fixture
+def engine(tmp_path: Path, _counted: Path) -> Iterator[sa.Engine]:
+    """A small site with two years of its ledger, on 15 October 2026."""
+    opened = unsynced.registry(Path(shutil.copy(_counted, tmp_path / "registry.db")))
     yield opened
     opened.dispose()
 
