@@ -17,10 +17,10 @@ from cloud.registry import tables, tokens
 from cloud.registry.database import writing
 from cloud.registry.tokens import Role
 from cloud.telemetry.base import Stored
-from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.clock import Clock, parse_time
 from contract.reading import Quality, Reading
 from contract.site import Site
+from tests.cloud import unsynced
 
 GROUP, OTHER = "510802", "510899"
 NOW = parse_time("2026-03-11T02:00:00Z")
@@ -274,7 +274,7 @@ def context(database: sa.Engine, tmp_path: Path) -> Iterator[Context]:
     with writing(database).begin() as connection:
         for table, rows in ROWS:
             connection.execute(table.insert(), rows)
-    telemetry = SqliteTelemetry(tmp_path / "telemetry.db")
+    telemetry = unsynced.telemetry(tmp_path / "telemetry.db")
     assert telemetry.write([Stored(GROUP, "electricity", reading) for reading in TRACE]) == []
     yield Context(database, telemetry, Clock(origin_ms=NOW, speed=0.0), GROUP, lambda: None, SITE)
     telemetry.close()

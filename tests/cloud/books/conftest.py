@@ -198,7 +198,7 @@ def books_begun(
     def begun(begin: Begin) -> Books:
         key = (begin, request.param)
         if key not in _begun:
-            first = entered(open_registry(request.param), unsynced.telemetry(tmp_path / "first.db"))
+            first = entered(open_registry(request.param, kept=True), unsynced.telemetry(tmp_path / "first.db"))
             begin(first)
             first.telemetry.close()
             first.engine.dispose()
