@@ -1,4 +1,4 @@
-"""Runs the suite: parts side by side that take about as long as each other, and then the journeys, whose programs need room.
+"""Runs the suite: parts, two at a time, and then the journeys, whose programs need room.
 
 `python tests/suite.py COMMAND …`: the command that runs pytest; the paths of tests are added. `--at FOLDER` is put before each of them.
 """
@@ -9,19 +9,25 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 LOGS = Path("build")
-_ROOMS = "house deploy profiles contract edge protocols simulators grafana truth cloud/alerts"
-FIRST = [f"tests/{name}" for name in _ROOMS.split()]
+AROUND = [f"tests/{name}" for name in ("house", "deploy", "profiles", "contract", "edge", "protocols", "simulators")]
+SCREENS = [f"tests/{name}" for name in ("cloud/alerts", "truth", "grafana")]
+BOOKS = ["tests/cloud/books"]
 DEMO = [f"tests/journey/test_{name}.py" for name in ("demo", "foreign_node", "straight_line")]
 LAST = ["tests/journey", "tests/storm"]
-TURNS: tuple[tuple[list[str], ...], ...] = (
-    (["tests", *(f"--ignore={path}" for path in (*FIRST, *LAST))], FIRST),
-    (["tests/journey", *(f"--ignore={path}" for path in DEMO)], DEMO, ["tests/storm"]),
+AT_ONCE = 2
+"""Cores of the machine that runs it."""
+TURNS: tuple[tuple[int, tuple[list[str], ...]], ...] = (
+    (AT_ONCE, (["tests", *(f"--ignore={path}" for path in (*AROUND, *SCREENS, *BOOKS, *LAST))], BOOKS, SCREENS, AROUND)),
+    (3, (["tests/journey", *(f"--ignore={path}" for path in DEMO)], DEMO, ["tests/storm"])),
 )
-"""What runs after what; each turn's parts run together."""
+"""What runs after what: how many parts of a turn run at once, and its parts, of which the next begins as soon as one has ended.
+
+The journeys mostly wait for their programs, and so do not wait for each other.
+"""
 
 
 def main() -> int:
@@ -31,26 +37,33 @@ def main() -> int:
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     LOGS.mkdir(exist_ok=True)
-    failed = [_together(arguments.command, arguments.at, parts) for parts in TURNS]
+    failed = [_together(arguments.command, arguments.at, parts, at_once) for at_once, parts in TURNS]
     return int(any(failed))
 
 
-def _together(command: Sequence[str], at: str, parts: Sequence[Sequence[str]]) -> bool:
-    """Whether something failed; the first part is shown as it goes, the others when they have ended."""
-    with ExitStack() as stack:
-        running = []
-        for number, part in enumerate(parts):
-            log = LOGS / f"suite-{number}.log"
-            output = stack.enter_context(log.open("wb")) if number else None
-            words = [*command, *(_placed(word, at) for word in part)]
-            running.append((log, subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT if number else None)))
+def _together(command: Sequence[str], at: str, parts: Sequence[Sequence[str]], at_once: int) -> bool:
+    """Whether something failed; the first part is shown as it goes, the others when all before them have been."""
+    with ThreadPoolExecutor(at_once) as pool:
+        running = [pool.submit(_part, command, [_placed(word, at) for word in part], _log(number)) for number, part in enumerate(parts)]
         failed = False
-        for number, (log, process) in enumerate(running):
-            failed |= process.wait() != 0
-            if number:
+        for number, part in enumerate(running):
+            failed |= part.result() != 0
+            if log := _log(number):
                 sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
                 sys.stdout.flush()
     return failed
+
+
+def _log(number: int) -> Path | None:
+    return LOGS / f"suite-{number}.log" if number else None
+
+
+def _part(command: Sequence[str], words: Sequence[str], log: Path | None) -> int:
+    """Exit code of a part, whose output goes to a log or is shown."""
+    if log is None:
+        return subprocess.run([*command, *words], check=False).returncode
+    with log.open("wb") as output:
+        return subprocess.run([*command, *words], stdout=output, stderr=subprocess.STDOUT, check=False).returncode
 
 
 def _placed(word: str, at: str) -> str:
