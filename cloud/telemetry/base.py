@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import isfinite
 from typing import NamedTuple, Protocol
 
@@ -322,11 +322,9 @@ def equal_runs(edges: Sequence[int]) -> list[Run]:
         ValueError: The edges do not rise.
     """
     runs: list[Run] = []
-    for left, right in pairwise(edges):
-        if right <= left:
-            raise ValueError(f"interval edges must rise, found {left} before {right}")
-        if runs and runs[-1].width == right - left:
-            runs[-1] = runs[-1]._replace(number=runs[-1].number + 1)
-        else:
-            runs.append(Run(left, right - left, 1))
+    for width, equal in groupby(right - left for left, right in pairwise(edges)):
+        first = runs[-1].end if runs else edges[0]
+        if width <= 0:
+            raise ValueError(f"interval edges must rise, found {first} before {first + width}")
+        runs.append(Run(first, width, sum(1 for _ in equal)))
     return runs

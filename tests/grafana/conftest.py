@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from cloud.indicators.figures import publish, seed_factors
+from cloud.indicators.figures import publish
 from cloud.ingest.batch import Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode
 from cloud.ingest.known import Known
 from cloud.ledger import book, entries
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry.database import open_database
-from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
 from cloud.telemetry.base import Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract import sparkplug
 from contract.clock import Clock, parse_time
 from contract.reading import Row
-from contract.site import Site
+from contract.site import Site, shipped_site
 from contract.topics import Topic
 from edge import certificates, health
 from edge.outbox.outbox import Outbox
 from simulators.history import meters_of, packed, span, write_fuel
 from simulators.stack.influxd import Influxd
 from simulators.world.site_world import SiteWorld
+from tests.cloud import unsynced
 
 sys.path.append(str(Path(__file__).parents[2]))
 """The dashboards' generator is not in the wheel, it runs from a checkout; last, so that all else comes from what is tested."""
@@ -58,13 +56,10 @@ class Filled:
 
 
 @pytest.fixture(scope="session")
-def filled(influxd: Influxd, lizhou: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+def filled(influxd: Influxd, lizhou: Site, _entered: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """A year and a month of all counters, two hours of all points of all devices, and what the cloud makes of them."""
     folder = tmp_path_factory.mktemp("grafana")
-    engine = open_database(f"sqlite:///{folder / 'registry.db'}")
-    migrate(engine)
-    enter_site(engine, lizhou, By("test", 0, date(2020, 1, 1)))
-    seed_factors(engine)
+    engine = unsynced.registry(Path(shutil.copy(_entered(shipped_site("lizhou")), folder / "registry.db")))
     telemetry = open_telemetry(influxd.url(DATABASE))
     world = SiteWorld(lizhou)
     _take(_messages(lizhou, world, folder), engine, telemetry)
