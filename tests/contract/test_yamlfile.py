@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
@@ -203,7 +204,7 @@ def test_a_file_is_read_alike_with_libyaml_and_without(tmp_path_factory: pytest.
     path.write_text(shape.format(text), encoding="utf-8", newline="")
     with pytest.MonkeyPatch.context() as patch:
         told = whole(path)
-        patch.setattr(yamlfile.yaml, "__with_libyaml__", False)
+        patch.setattr(yaml, "__with_libyaml__", False)
         assert whole(path) == told
 
 
@@ -212,7 +213,7 @@ def test_shipped_files_are_read_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> N
     paths = [path for path in FIRMWARE_CONFIGS.rglob("*.yaml") if not yamlfile._READ_DIFFERENTLY.search(path.read_text(encoding="utf-8"))]
     assert paths == list(FIRMWARE_CONFIGS.rglob("*.yaml"))
     told = [whole(path) for path in paths]
-    monkeypatch.setattr(yamlfile.yaml, "__with_libyaml__", False)
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
     assert [whole(path) for path in paths] == told
 
 
