@@ -43,14 +43,17 @@ def main() -> int:
 
 def _together(command: Sequence[str], at: str, parts: Sequence[Sequence[str]], at_once: int) -> bool:
     """Whether something failed; the first part is shown as it goes, the others when all before them have been."""
+    failed = False
     with ThreadPoolExecutor(at_once) as pool:
         running = [pool.submit(_part, command, [_placed(word, at) for word in part], _log(number)) for number, part in enumerate(parts)]
-        failed = False
-        for number, part in enumerate(running):
-            failed |= part.result() != 0
-            if log := _log(number):
-                sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
-                sys.stdout.flush()
+        try:
+            for number, part in enumerate(running):
+                failed |= part.result() != 0
+                if log := _log(number):
+                    sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
+                    sys.stdout.flush()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C none begins
     return failed
 
 
