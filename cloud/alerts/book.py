@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,14 +18,14 @@ from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View
 from cloud.registry import tables
 from cloud.registry.database import upsert, writing
-from cloud.texts import catalogue
-from contract.operation import Text
+from cloud.texts import LANGUAGES, Language, catalogue
 
 _LOCK = 0x6A79_616C
 """PostgreSQL's advisory lock under which alerts change: two services may run, and each decision is made once."""
 _PHASES = {phase.value: phase for phase in Phase}
 _QUIET = frozenset({Phase.NORMAL, Phase.RESOLVED})
-LANGUAGES = ("zh", "en")
+_NOTHING = "{}"
+"""An empty memory as JSON; most conditions remember nothing."""
 
 
 @dataclass(slots=True)
@@ -49,9 +50,9 @@ def kept(connection: sa.Connection, group: str) -> dict[tuple[str, str], Kept]:
     table, alert = tables.alert_state, tables.alert
     columns = [table.c[name] for name in ("rule", "subject", "phase", "since", "clear_since", "seen", "alert", "memory")]
     query = sa.select(*columns, alert.c.inhibited_by).join_from(table, alert, alert.c.id == table.c.alert, isouter=True)
-    rows: Iterable[Any] = connection.execute(query.where(table.c.grp == group))
+    rows: Iterable[Any] = connection.execute(query.where(table.c.grp == group)).all()
     return {
-        (rule, subject): Kept(State(_PHASES[phase], since, clear, seen), of, {} if memory == "{}" else json.loads(memory), by)
+        (rule, subject): Kept(State(_PHASES[phase], since, clear, seen), of, {} if memory == _NOTHING else json.loads(memory), by)
         for rule, subject, phase, since, clear, seen, of, memory, by in rows
     }
 
@@ -83,7 +84,7 @@ def _row(group: str, key: tuple[str, str], found: Kept) -> dict[str, Any]:
         "clear_since": state.clear_since,
         "seen": state.seen,
         "alert": found.alert if state.phase in OPEN else None,
-        "memory": json.dumps(found.memory),
+        "memory": json.dumps(found.memory) if found.memory else _NOTHING,
     }
 
 
@@ -93,7 +94,7 @@ def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str,
     unknown: Word = {str(language): text for language, text in catalogue()["none"].items()}
     words: dict[str, Word] = {"value": unknown, "limit": unknown, "unit": str(rule.unit), **seen.words, "name": name}
     words |= {key: number for key, number in (("value", seen.value), ("limit", seen.limit)) if number is not None}
-    said = {language: {key: _said(word, language) for key, word in words.items()} for language in LANGUAGES}
+    said = _said(words)
     return {
         "id": uuid.uuid4().hex,
         "grp": view.site.group,
@@ -101,9 +102,9 @@ def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str,
         "severity": rule.severity.value,
         "state": Phase.FIRING.value,
         "subject": seen.subject,
-        "subject_name": _json({language: said[language]["name"] for language in LANGUAGES}),
-        "title": _text(rule.title, said),
-        "detail": _text(rule.detail, said),
+        "subject_name": _both(said["zh"]["name"], said["en"]["name"]),
+        "title": _both(rule.title.zh.format_map(said["zh"]), rule.title.en.format_map(said["en"])),
+        "detail": _both(rule.detail.zh.format_map(said["zh"]), rule.detail.en.format_map(said["en"])),
         "value": seen.value,
         "limit_value": seen.limit,
         "unit": str(rule.unit),
@@ -143,18 +144,19 @@ def note(connection: sa.Connection, lines: Iterable[tuple[str, str, str]], now: 
         connection.execute(tables.alert_history.insert(), rows)
 
 
-def _text(text: Text, said: Mapping[str, Mapping[str, str]]) -> str:
-    return _json({"zh": text.zh.format(**said["zh"]), "en": text.en.format(**said["en"])})
+def _both(zh: str, en: str) -> str:
+    """A text in both languages as it is kept: JSON, put together from its strings, since a storm writes thousands."""
+    return f'{{"zh": {encode_basestring(zh)}, "en": {encode_basestring(en)}}}'
 
 
-_json = json.JSONEncoder(ensure_ascii=False).encode
-"""A text in both languages as it is kept; made once, since a storm writes thousands."""
+def _said(words: Mapping[str, Word]) -> dict[Language, dict[str, str]]:
+    """The words for a rule's texts in each language; numbers are the same in both."""
+    told = {key: _number(word) if isinstance(word, int | float) else word for key, word in words.items()}
+    return {of: {key: word if isinstance(word, str) else word[of] for key, word in told.items()} for of in LANGUAGES}
 
 
-def _said(word: Word, language: str) -> str:
-    if isinstance(word, Mapping):
-        return word[language]
-    return word if isinstance(word, str) else f"{round(word, 3):g}" if abs(word) < 1e6 else f"{word:.0f}"  # noqa: PLR2004 (%g would round)
+def _number(number: float) -> str:
+    return f"{round(number, 3):g}" if abs(number) < 1e6 else f"{number:.0f}"  # noqa: PLR2004 (%g would round)
 
 
 class NotOpenError(ValueError):

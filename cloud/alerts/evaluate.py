@@ -88,7 +88,8 @@ class Evaluator:
             sqlalchemy.exc.OperationalError: The database cannot be asked; nothing was decided then.
         """
         due = [rule for rule in self.rules.values() if self._due(rule, now)]
-        view = replace(load(self.engine, self.site, now), site_differs=self.site_differs())
+        points = frozenset[str]().union(*(rule.reads for rule in due))
+        view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
         with writing(self.engine).begin() as connection:
             kept = book.kept(connection, self.site.group)
             mine = _by_rule(kept)

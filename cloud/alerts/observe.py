@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +94,7 @@ class Condition:
         given: The model of its numbers.
         words: Names that its observations bring for a rule's texts.
         needs: What a rule must say for it.
+        reads: The points whose newest readings it looks at, beside the rule's own; no others are read for it.
         sparse: It speaks only of subjects with something to say; the others are normal. Otherwise a subject that it does
             not speak of is no longer watched.
     """
@@ -103,6 +104,7 @@ class Condition:
     given: type[Given]
     words: frozenset[str]
     needs: Needs
+    reads: frozenset[str]
     sparse: bool
 
 
@@ -112,7 +114,13 @@ CONDITIONS: dict[str, Condition] = {}
 
 
 def condition(
-    name: str, given: type[Given] = Given, *, words: tuple[str, ...] = (), needs: Needs = _NOTHING, sparse: bool = False
+    name: str,
+    given: type[Given] = Given,
+    *,
+    words: tuple[str, ...] = (),
+    needs: Needs = _NOTHING,
+    reads: Iterable[str] = (),
+    sparse: bool = False,
 ) -> Callable[[Observe], Observe]:
     """Register a function as a condition.
 
@@ -123,7 +131,7 @@ def condition(
     def register(observe: Observe) -> Observe:
         if name in CONDITIONS:
             raise ValueError(f"condition {name!r} is claimed by {CONDITIONS[name].observe.__module__} and {observe.__module__}")
-        CONDITIONS[name] = Condition(name, observe, given, frozenset(words), needs, sparse)
+        CONDITIONS[name] = Condition(name, observe, given, frozenset(words), needs, frozenset(reads), sparse)
         return observe
 
     return register

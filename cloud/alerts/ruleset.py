@@ -86,6 +86,11 @@ class Rule(BaseModel):
         return self.known.given.model_validate(self.given)
 
     @cached_property
+    def reads(self) -> frozenset[str]:
+        """The points whose newest readings its condition looks at."""
+        return self.known.reads if self.point is None else self.known.reads | {self.point}
+
+    @cached_property
     def timing(self) -> Timing:
         """For the state machine; a rule that is looked at rarely may miss two looks."""
         return Timing(self.fire_after, self.resolve_after, self.hysteresis, max(Timing().longest_gap, _GAPS * self.every))

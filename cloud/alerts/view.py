@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ EVENTS_OF = 2 * DAY_MS
 """Events and rejected readings older than this are history."""
 _STILL_WRONG = 15 * 60_000
 """Ms for which a clock counts as wrong after its last doubtful reading, and longer for devices that speak more rarely."""
+_UNDATED = "outbox_undated"
+"""The point that the view looks at itself: whether a gateway knows the time."""
 Hourly = Mapping[str, Mapping[int, Mapping[Provenance, int]]]
 """Base units by meter, hour and provenance."""
 
@@ -92,7 +94,7 @@ class View:
     seen: Mapping[str, int] = field(default_factory=dict)
     """When each device gave its newest good reading."""
     newest: Mapping[str, Mapping[str, Newest]] = field(default_factory=dict)
-    """By device and point: newest readings that are good, however old."""
+    """By device and point: newest readings that are good, however old; `last` looks them up."""
     nodes: Mapping[str, bool] = field(default_factory=dict)
     """Whether each gateway that was ever born is online."""
     strangers: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -110,9 +112,13 @@ class View:
     """The cloud's clock minus the time of its gateways, ms; 0 while it is right."""
     site_differs: bool = False
     """The site's files say something else than what was entered."""
+    points: Collection[str] | None = None
+    """Those that `newest` was read for; None for all."""
     _down: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
     _waits: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
     """Of gateways, once somebody asked: each of their devices does."""
+    _classes: dict[frozenset[str], list[Device]] = field(default_factory=dict, init=False, repr=False)
+    """The devices of some classes, once a rule asked: several rules watch the same."""
 
     @cached_property
     def works_today(self) -> bool:
@@ -129,11 +135,24 @@ class View:
 
     def of_class(self, classes: Sequence[str]) -> list[Device]:
         """The devices of some classes."""
-        return [device for device in self.devices.values() if device.device_class in classes]
+        wanted = frozenset(classes)
+        if wanted not in self._classes:
+            self._classes[wanted] = [device for device in self.devices.values() if device.device_class in wanted]
+        return self._classes[wanted]
+
+    def last(self, device: Device, point: str) -> Newest | None:
+        """The newest good reading, however old.
+
+        Raises:
+            LookupError: The view was not read for this point.
+        """
+        if self.points is not None and point not in self.points:
+            raise LookupError(f"{point} was not read; the condition must name it in `reads`")
+        return self.newest.get(device.id, {}).get(point)
 
     def good(self, device: Device, point: str) -> Newest | None:
         """A good reading that still says something of now."""
-        found = self.newest.get(device.id, {}).get(point)
+        found = self.last(device, point)
         return found if found is not None and device.life.speaks_of_now(found.at, self.now) else None
 
     def state(self, device: Device, point: str) -> str | None:
@@ -164,7 +183,7 @@ class View:
     def undated(self, gateway: str) -> float | None:
         """How many rows of a gateway wait for its clock; None if it does not say."""
         own = self.devices.get(gateway)
-        found = None if own is None else self.good(own, "outbox_undated")
+        found = None if own is None else self.good(own, _UNDATED)
         return None if found is None else found.value
 
     def clock_fault(self, device: Device) -> bool:
@@ -190,18 +209,31 @@ class View:
         return known.name if known else {"zh": subject, "en": subject}
 
 
-def load(engine: sa.Engine, site: Site, now: int) -> View:
-    """The view at a moment; few queries, however many devices there are."""
-    group = site.group
+def load(engine: sa.Engine, site: Site, now: int, points: Collection[str] | None = None) -> View:
+    """The view at a moment; few queries, however many devices there are.
+
+    Args:
+        engine: The database.
+        site: Whose devices they are.
+        now: ms since 1970 in UTC.
+        points: Whose newest readings are asked for; all without it, which takes long where there are thousands of devices.
+    """
+    group, wanted = site.group, None if points is None else {*points, _UNDATED}
     with engine.connect() as connection:
-        here = of_rows(site, now, connection.execute(devices_of(group)), current.readings_of(connection, group))
+        devices = {device.id: device for device in map(_device, connection.execute(devices_of(group)).all())}
+        seen, newest = current.seen_of(connection, group), _by_device(current.good_of(connection, group, wanted))
         nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
         there = _of_group(tables.meter, group).where(tables.meter.c.retired_on.is_(None))
         meters = {meter.id: meter for meter in map(_meter, connection.execute(there))}
         strangers, own = _strangers(connection, group), open_row(connection)
         events, rejected = _events(connection, group, now), _rejected(connection, group, now)
-    return replace(
-        here,
+    return View(
+        now=now,
+        site=site,
+        devices=devices,
+        seen=seen,
+        newest=newest,
+        points=wanted,
         nodes={gateway.id: False for gateway in site.gateways} | nodes,
         strangers=strangers,
         cloud_clock=0 if own is None else own.offset,
@@ -233,32 +265,20 @@ def of_rows(site: Site, now: int, devices: Iterable[Row], readings: Mapping[str,
         site=site,
         devices={device.id: device for device in map(_device, devices)},
         seen={device: at for device, points in readings.items() if (at := current.seen(points.values())) is not None},
-        newest=_Good(readings),
+        newest={device: _good(points.values()) for device, points in readings.items()},
     )
 
 
-class _Good(Mapping[str, Mapping[str, Newest]]):
-    """The good ones of some readings; those of a device are picked when a rule asks, as most are asked for silence only."""
+def _good(rows: Iterable[Row]) -> dict[str, Newest]:
+    good = int(Quality.GOOD)
+    return {row.point: Newest(row.value, row.at) for row in rows if row.quality == good and row.value is not None}
 
-    def __init__(self, readings: Mapping[str, Mapping[str, Row]]) -> None:
-        self._readings = readings
-        self._picked: dict[str, Mapping[str, Newest]] = {}
 
-    def __getitem__(self, device: str) -> Mapping[str, Newest]:
-        if device not in self._picked:
-            if device not in self._readings:
-                raise KeyError(device)
-            good, rows = int(Quality.GOOD), self._readings[device]
-            self._picked[device] = {
-                n: Newest(row.value, row.at) for n, row in rows.items() if row.quality == good and row.value is not None
-            }
-        return self._picked[device]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._readings)
-
-    def __len__(self) -> int:
-        return len(self._readings)
+def _by_device(rows: Iterable[Any]) -> dict[str, dict[str, Newest]]:
+    found: defaultdict[str, dict[str, Newest]] = defaultdict(dict)
+    for device, point, value, at in rows:
+        found[device][point] = Newest(value, at)
+    return found
 
 
 def _of_group(table: sa.Table, group: str) -> sa.Select[Any]:

@@ -35,7 +35,10 @@ class SeasonLimits(Given):
     by_the_plant: bool = False
 
 
-@condition("season_limit", SeasonLimits, words=("side",), needs=Needs(classes=True, points=_TEMPERATURES, beside=(frozenset({"on"}),)))
+_NEEDS = Needs(classes=True, points=_TEMPERATURES, beside=(frozenset({"on"}),))
+
+
+@condition("season_limit", SeasonLimits, words=("side",), needs=_NEEDS, reads=("on", "mode", "valve"))
 def season_limit(rule: Rule, given: SeasonLimits, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A temperature against the limit of the season, judged in working hours while the device runs in that mode."""
     operation = view.site.operation

@@ -34,7 +34,10 @@ class Stuck(Given):
     hole: Annotated[Duration, Field(gt=0)]
 
 
-@condition("stuck", Stuck, needs=Needs(classes=True, beside=tuple(frozenset({counter, rate}) for counter, (rate, _) in _RATES.items())))
+_PAIRS = tuple(frozenset({counter, rate}) for counter, (rate, _) in _RATES.items())
+
+
+@condition("stuck", Stuck, needs=Needs(classes=True, beside=_PAIRS), reads=frozenset().union(*_PAIRS))
 def stuck(rule: Rule, given: Stuck, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A counter that stands while its own device says that something is used.
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
 from cloud.ledger.periods import local_date, midnight
+from contract.point import POINTS
 from contract.states import is_wrong
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from cloud.alerts.view import Device, View
     from contract.operation import Car, ElevatorGroup
 
-_STOPS = "stops_"
+_COUNTERS = {point: str(int(point.removeprefix("stops_"))) for point in POINTS if point.startswith("stops_")}
+"""The floor that each counter of stops counts at."""
 
 
 class Stops(Given):
@@ -29,7 +31,7 @@ class Stops(Given):
 _NEEDS = Needs(classes=True, points=frozenset({"stops"}), beside=(frozenset({"stops", "mode"}),))
 
 
-@condition("stop_outside_floors", Stops, words=("floor", "floors"), needs=_NEEDS)
+@condition("stop_outside_floors", Stops, words=("floor", "floors"), needs=_NEEDS, reads=("mode", *_COUNTERS))
 def stop_outside_floors(rule: Rule, given: Stops, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A latched stop counter of a floor outside the car's own rose between two looks that both lie in one window.
 
@@ -68,9 +70,9 @@ def _look(view: View, device: Device) -> dict[str, Any] | None:
     total = view.good(device, "stops")
     if total is None:
         return None
-    newest = view.newest[device.id]
-    counts = {str(int(point.removeprefix(_STOPS))): n.value for point, n in newest.items() if point.startswith(_STOPS) and n.at == total.at}
-    mode = newest.get("mode")
+    told = {floor: view.last(device, point) for point, floor in _COUNTERS.items()}
+    counts = {floor: found.value for floor, found in told.items() if found is not None and found.at == total.at}
+    mode = view.last(device, "mode")
     normal = mode is not None and mode.at == total.at and is_wrong(view.state(device, "mode")) is False
     return {"at": total.at, "counts": counts, "normal": normal}
 

@@ -62,8 +62,13 @@ def bus_silent(rule: Rule, given: Several, view: View, _memory: Mapping[str, Mem
         lost = [device for device in devices if _says_nothing(device, view)]
         least = max(given.devices, ceil(given.share * len(devices)))
         excess = None if view.gateway_down(gateway) else len(lost) - least + 1.0
-        words = {"name": _in_both("bus.name", bus=bus), "gateway": gateway, "devices": _named(lost)}
+        words = _of_bus(bus, gateway, lost) if excess is not None and excess > 0 else {}
         yield Observation(bus, excess, float(len(lost)), float(len(devices)), words)
+
+
+def _of_bus(bus: str, gateway: str, lost: Sequence[Device]) -> dict[str, Word]:
+    """For the texts of an alert; only where there may be one, as there may be thousands of buses."""
+    return {"name": _in_both("bus.name", bus=bus), "gateway": gateway, "devices": _named(lost)}
 
 
 def _says_nothing(device: Device, view: View) -> bool:
@@ -88,7 +93,7 @@ class VehicleSilence(Given):
     parked: Duration
 
 
-@condition("vehicle_silent", VehicleSilence, needs=Needs(classes=True))
+@condition("vehicle_silent", VehicleSilence, needs=Needs(classes=True), reads=("ignition",))
 def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A terminal that says nothing; one that was never heard is not connected yet, which is no fault."""
     for device in view.of_class(rule.classes):
@@ -96,7 +101,7 @@ def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mappi
         if silence is None or view.gateway_down(device.gateway) or view.clock_fault(device):
             yield Observation(device.id, None)
             continue
-        ignition = view.newest.get(device.id, {}).get("ignition")
+        ignition = view.last(device, "ignition")
         running = is_on(meaning(device.profile, "ignition", ignition.value if ignition else None))
         limit = given.moving if running else given.parked
         yield Observation(device.id, (silence - limit) / _MINUTE, round(silence / _MINUTE, 1), limit / _MINUTE)

@@ -22,7 +22,7 @@ class Speed(Given):
     more: float = Field(ge=0, le=1)
 
 
-@condition("speeding", Speed, needs=Needs(classes=True, points=frozenset({"speed"})))
+@condition("speeding", Speed, needs=Needs(classes=True, points=frozenset({"speed"})), reads=("alarms",))
 def speeding(rule: Rule, given: Speed, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A car is faster than is allowed anywhere, or its terminal, which may know the road's limit, says that it is too fast."""
     for device in view.of_class(rule.classes):

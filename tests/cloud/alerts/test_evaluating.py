@@ -40,7 +40,7 @@ def operated(house: House, operation: Operation) -> None:
 
 
 def test_a_round_asks_few_questions_however_many_devices_there_are(house: House) -> None:
-    """Nine queries look at everything, also at 167 devices; a quiet round writes only what conditions remember."""
+    """Ten queries look at everything, also at 167 devices; a quiet round writes only what conditions remember."""
     only(house, *(name for name, rule in load_rules().items() if not rule.every))
     house.now = TUESDAY
     house.run(TUESDAY + MINUTE)
@@ -48,8 +48,33 @@ def test_a_round_asks_few_questions_however_many_devices_there_are(house: House)
     sa.event.listen(house.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
     house.evaluator.round(house.now + 1000)
     reads = [text for text in asked if text.startswith("SELECT")]
-    assert len(reads) == 9
+    assert len(reads) == 10
     assert [text for text in asked if not text.startswith(("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "INSERT INTO alert_state"))] == []
+
+
+@pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
+def test_a_round_reads_only_the_points_that_its_rules_look_at(house: House) -> None:
+    """The same is seen of them as in a view of all points; to ask for another is a mistake of the condition, not a device without it."""
+    house.now = TUESDAY
+    house.publish()
+    whole, few = load(house.engine, house.site, house.now), load(house.engine, house.site, house.now, {"on"})
+    switch, meter = whole.devices["c3-ac-04"], whole.devices["c1-e-main"]
+    assert (few.seen, few.devices) == (whole.seen, whole.devices)
+    assert few.last(switch, "on") == whole.last(switch, "on") is not None
+    assert few.undated(switch.gateway) == whole.undated(switch.gateway) == 0.0
+    assert few.last(meter, "on") is None
+    with pytest.raises(LookupError, match="setpoint was not read"):
+        few.good(switch, "setpoint")
+
+
+def test_each_shipped_rule_names_what_it_reads(house: House) -> None:
+    """Each is looked at alone, so that no other rule's points hide one that it forgot."""
+    house.now = TUESDAY
+    house.publish()
+    for name in load_rules():
+        only(house, name)
+        house.evaluator.round(house.now + 1000)
+    assert house.evaluator.failed == {}
 
 
 @pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
