@@ -6,6 +6,7 @@ import argparse
 
 from cloud.cli.shared import PROGRAM, Commands, add, database
 from cloud.reports import command
+from cloud.reports.alone import alone
 from cloud.reports.base import ReportError
 from cloud.settings import Settings, command_clock
 from contract.clock import Clock
@@ -22,6 +23,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     wanted = command.asked(arguments)
     try:
         with database(settings) as engine:
+            alone(engine, wanted.format)
             command.run(engine, arguments.report, wanted, arguments.output, command_clock(settings, clock).now_ms())
     except ReportError as error:
         return fail(PROGRAM, error, FAILED)

@@ -80,7 +80,7 @@ class Scope:
         """The day-weighted mean of its headcount or area; None if it is not known for the whole span."""
         return total((self.registry.series.get((unit, kind), ()) for unit in self.units), *_days(span))
 
-    def share(self, meter: str, amounts: Mapping[Provenance, int], span: Span) -> dict[Provenance, int] | None:
+    def share(self, meter: str, amounts: Mapping[Provenance, int], span: Span) -> Mapping[Provenance, int] | None:
         """What the scope has of a meter's amounts: all, or its unit's part by floor area over the span.
 
         Each provenance is split by largest remainder over the units in order of their ids, so that the parts of all units
@@ -88,7 +88,7 @@ class Scope:
         """
         served = self.registry.serves.get(meter, ())
         if self.unit is None or len(served) == 1:
-            return dict(amounts)
+            return amounts
         weights = [self._area_days(unit, span) for unit in served]
         known = [weight for weight in weights if weight is not None]
         if len(known) < len(weights):

@@ -9,7 +9,7 @@ An entered month counts instead of the counter: of one meter and hour, only one 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -28,6 +28,12 @@ _SHANGHAI_MS = 8 * HOUR_MS
 _LEDGER = tables.ledger_hour.c
 _PARAMETERS = 20_000
 """Of one statement; SQLite takes 32 766."""
+_SELECTS = 400
+"""Of one statement; SQLite takes 500."""
+_KINDS = tuple(Provenance)
+_PARAMETERS_OF_COLUMNS = len(_KINDS) + 3
+"""The most of a span beside its meters."""
+Columns = Sequence[sa.ColumnElement[Any]]
 
 
 class UnknownMeterError(LookupError):
@@ -95,25 +101,52 @@ class Total:
 def totals(connection: sa.Connection, meters: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[dict[str, Total]]:
     """What each of some meters used in each of some spans (start and end, ms), by meter; one query for as many spans as go into one.
 
-    A meter without any ledger hour in a span is absent.
+    A meter without any ledger hour in a span is absent. Most spans are measured throughout and decided: those are one sum, and only
+    the others are read again by provenance.
     """
     found: list[dict[str, Total]] = [{} for _ in spans]
-    at_once = max(_PARAMETERS // (len(meters) + len(Provenance) + 3), 1)
-    for first in range(0, len(spans), at_once):
-        numbered = enumerate(spans[first : first + at_once], first)
-        query = sa.union_all(*(_total(meters, number, start, end) for number, (start, end) in numbered))
-        for number, meter, provisional, *amounts in connection.execute(query):
-            used = {kind: int(part) for kind, part in zip(Provenance, amounts, strict=True) if part is not None}
-            found[number][meter] = Total(used, provisional > 0)
+    others: defaultdict[int, list[str]] = defaultdict(list)
+    for number, meter, amount, other in _asked(connection, _plain, dict.fromkeys(range(len(spans)), meters), spans):
+        if other:
+            others[number].append(meter)
+        else:
+            found[number][meter] = Total({Provenance.MEASURED: int(amount)}, provisional=False)
+    for number, meter, provisional, *amounts in _asked(connection, _by_provenance, others, spans):
+        used = {kind: int(part) for kind, part in zip(_KINDS, amounts, strict=True) if part is not None}
+        found[number][meter] = Total(used, provisional > 0)
     return found
 
 
-def _total(meters: Sequence[str], number: int, start: int, end: int) -> sa.Select[Any]:
-    """One column a provenance: the index gives the hours of a meter together, so only groups by meter need no sorting."""
-    within = sa.and_(_LEDGER.meter.in_(list(meters)), _LEDGER.hour >= start, _LEDGER.hour < end)
-    parts = [sa.func.sum(_LEDGER.amount).filter(_LEDGER.provenance == kind.value) for kind in Provenance]
-    open_hours = sa.func.count().filter(_LEDGER.provisional)
-    return sa.select(sa.literal(number), _LEDGER.meter, open_hours, *parts).where(within).group_by(_LEDGER.meter)
+def _asked(
+    connection: sa.Connection, columns: Callable[[], Columns], meters: Mapping[int, Sequence[str]], spans: Sequence[tuple[int, int]]
+) -> Iterator[Any]:
+    """Rows of a span's number, a meter and these columns, for some meters of each number; as many spans at once as go into a query."""
+    waiting: list[sa.Select[Any]] = []
+    parameters = 0
+    for number, some in meters.items():
+        needed = len(some) + _PARAMETERS_OF_COLUMNS
+        if waiting and (parameters + needed > _PARAMETERS or len(waiting) == _SELECTS):
+            yield from connection.execute(sa.union_all(*waiting)).all()
+            waiting, parameters = [], 0
+        start, end = spans[number]
+        within = sa.and_(_LEDGER.meter.in_(list(some)), _LEDGER.hour >= start, _LEDGER.hour < end)
+        # The index gives the hours of a meter together, so only groups by meter need no sorting.
+        waiting.append(sa.select(sa.literal(number), _LEDGER.meter, *columns()).where(within).group_by(_LEDGER.meter))
+        parameters += needed
+    if waiting:
+        yield from connection.execute(sa.union_all(*waiting)).all()
+
+
+def _plain() -> Columns:
+    """The sum, and how many hours are not measured, or not decided."""
+    other = sa.or_(_LEDGER.provenance != Provenance.MEASURED.value, _LEDGER.provisional)
+    return sa.func.sum(_LEDGER.amount), sa.func.count().filter(other)
+
+
+def _by_provenance() -> Columns:
+    """How many hours are not decided, and one sum a provenance."""
+    parts = [sa.func.sum(_LEDGER.amount).filter(_LEDGER.provenance == kind.value) for kind in _KINDS]
+    return sa.func.count().filter(_LEDGER.provisional), *parts
 
 
 def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Every) -> list[Consumption]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -89,18 +88,5 @@ def pdf(page: str, identifier: bytes) -> bytes:
     """
     weasyprint = _weasyprint()
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("file", "data"))  # nothing from a network
-    with _uncollected():
-        content: bytes = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_identifier=identifier)
+    content: bytes = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_identifier=identifier)
     return content
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without Python's collector: the boxes of a long table live until its end, and it would look at each again and again."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sqlite3
 import sys
-import threading
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -20,9 +18,9 @@ from pydantic import TypeAdapter
 
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.registry.database import open_database
+from cloud.reports.alone import alone
 from cloud.reports.base import Asked, LibraryError, Made, MissingError, NotInstalledError, ReportError
 from cloud.reports.made import make
-from cloud.reports.pages import load_libraries
 from contract.logs import set_up
 
 Fault = Literal["scope", "missing", "not_installed", "library", "failed", "too_long"]
@@ -34,8 +32,6 @@ _FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
     (LibraryError, "library"),
 )
 _MIB = 1 << 20
-_MAPPED = 1 << 40
-"""Bytes; SQLite takes as much of it as the file has and it was built for."""
 _NICE = 10
 """A report leaves the processor to ingest and the interface."""
 
@@ -83,8 +79,6 @@ def main() -> None:
     os.nice(_NICE)
     signal.alarm(order.seconds)
     resource.setrlimit(resource.RLIMIT_DATA, (order.memory_mb * _MIB, resource.RLIM_INFINITY))
-    if order.asked.format == "pdf":
-        threading.Thread(target=load_libraries, daemon=True).start()  # it takes seconds, and so does the database
     try:
         made = _made(order, out)
     except (UnknownScopeError, ReportError) as error:
@@ -111,17 +105,11 @@ def _fault(error: Exception) -> Fault:
 
 def _made(order: Order, out: BinaryIO) -> Made:
     engine: sa.Engine = open_database(order.database)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _mapped)
+    alone(engine, order.asked.format)
     try:
         return make(engine, order.report, order.asked, order.now, lambda step: _tell(out, News(step=step)))
     finally:
         engine.dispose()
-
-
-def _mapped(connection: sqlite3.Connection, _record: object) -> None:
-    """Read the file as memory: millions of rows lie apart, and a disk that fails under it ends this process only."""
-    connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
 
 
 def _tell(out: BinaryIO, news: News) -> None:

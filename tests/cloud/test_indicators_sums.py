@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from cloud.indicators.spans import Span
 from cloud.indicators.sums import Sums
+from cloud.ledger.book import Total, totals
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from cloud.registry import tables
@@ -65,11 +66,40 @@ def test_sums_are_those_of_the_hours_whatever_the_span(engine: sa.Engine) -> Non
 
 
 def test_an_hour_is_read_once(engine: sa.Engine, queries: list[str]) -> None:
-    """A year, its months, and whether any of them is provisional take each month once, in one statement together."""
+    """A year, its months, and whether any of them is provisional take each month once, in one statement together.
+
+    Two months of a meter are not measured throughout and decided: those are asked once more, by provenance.
+    """
     with engine.connect() as connection:
         sums = Sums(connection, ["a", "b"], 0)
         whole = sums.over(YEAR)
         months = [sums.over(Span(month_start(2026, n), month_start(2026, n + 1))) for n in range(1, 13)]
         assert sums.provisional(YEAR) == {"a"}
     assert sum(month.get("a", {}).get(Provenance.MEASURED, 0) for month in months) == whole["a"][Provenance.MEASURED]
-    assert [query.count("FROM ledger_hour") for query in queries] == [12]
+    assert [query.count("FROM ledger_hour") for query in queries] == [12, 2]
+
+
+def test_what_is_measured_throughout_is_one_sum(engine: sa.Engine, queries: list[str]) -> None:
+    """Another meter's estimate beside it asks nothing more of it."""
+    with engine.connect() as connection:
+        assert totals(connection, ["b"], [(FEBRUARY, MARCH)]) == [{"b": Total({Provenance.MEASURED: 7}, provisional=False)}]
+        assert len(queries) == 1
+        both = totals(connection, ["a", "b"], [(FEBRUARY, MARCH)])
+    assert both == [
+        {
+            "a": Total({Provenance.MEASURED: 100, Provenance.ESTIMATED: 5}, provisional=False),
+            "b": Total({Provenance.MEASURED: 7}, provisional=False),
+        }
+    ]
+
+
+def test_there_may_be_more_spans_than_go_into_a_statement(engine: sa.Engine) -> None:
+    """SQLite takes 500 selects in one: a thousand hours are each what they are, the last as well as the first."""
+    hours = [(at, at + HOUR_MS) for at in range(FEBRUARY - 999 * HOUR_MS, FEBRUARY + HOUR_MS, HOUR_MS)]
+    with engine.connect() as connection:
+        found = totals(connection, ["a"], hours)
+    assert {at: total["a"].amounts for (at, _), total in zip(hours, found, strict=True) if total} == {
+        JANUARY: {Provenance.MEASURED: 1},
+        FEBRUARY - HOUR_MS: {Provenance.MEASURED: 10},
+        FEBRUARY: {Provenance.MEASURED: 100, Provenance.ESTIMATED: 5},
+    }

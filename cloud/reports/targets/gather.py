@@ -93,7 +93,7 @@ def gather(engine: sa.Engine, period: Period, scope: str, now: int) -> Facts:
             denominators=_denominators(who, targets),
             months=monthly(used, who.scope, span.end),
             days=daily(used, who.scope, span) if period.quarter or period.month else [],
-            meters=[_meter(who, used, meter) for meter in (*who.scope.meters, *who.subs)],
+            meters=[_meter(who, used, meter, main=main) for main, some in ((True, who.scope.meters), (False, who.subs)) for meter in some],
             total_shares=_shares(who, used, total_spans),
             units=_units(who, used),
             faults=faults,
@@ -160,11 +160,10 @@ def _denominators(who: _Who, targets: Targets) -> list[Denominator]:
     return found
 
 
-def _meter(who: _Who, used: Used, meter: CountedMeter) -> MeterRow:
+def _meter(who: _Who, used: Used, meter: CountedMeter, *, main: bool) -> MeterRow:
     compared = used.compared([meter])
     coal = NOTHING if meter.energy == WATER else used.coals(who.scope, [meter], compared)
     part = used.of(who.scope, meter, compared.this) or {}
-    main = meter in who.scope.meters
     unit = energy_of(meter.energy).factor_unit
     amount = used.amounts(who.scope, [meter], compared)
     return MeterRow(meter.id, who.names[meter.id], meter.energy, main, unit, compared, amount, coal, shares(part))

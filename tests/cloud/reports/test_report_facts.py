@@ -51,11 +51,17 @@ def test_a_figure_is_rounded_once_and_half_up() -> None:
 
 @pytest.mark.parametrize("period", [Period(2026), Q3], ids=["year", "quarter"])
 def test_a_report_reads_the_ledger_once(engine: sa.Engine, now: int, period: Period) -> None:
-    """Months of two years, the one that is not over a second time, and the days of a quarter: not a span for each figure."""
+    """Months of two years, the one that is not over a second time, and the days of a quarter: not a span for each figure.
+
+    Only what is not measured throughout is asked a second time, by provenance.
+    """
     asked: list[int] = []
+    again: list[int] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: tuple[int, ...], *_more: object) -> None:
         if "sum(ledger_hour.amount) FILTER" in statement:
+            again.append(statement.count("FROM ledger_hour"))
+        elif "count(*) FILTER" in statement:
             length = len(parameters) // statement.count("FROM ledger_hour")  # of each span, its start and end last
             spans = [parameters[first + length - 2 : first + length] for first in range(0, len(parameters), length)]
             asked.extend((end - start) // DAY_MS for start, end in spans)
@@ -64,6 +70,7 @@ def test_a_report_reads_the_ledger_once(engine: sa.Engine, now: int, period: Per
     gather(engine, period, "district", now)
     days_of_curves = 2 * 92 if period.quarter else 0
     assert 0 < sum(asked) <= 2 * 365 + 2 * 31 + days_of_curves
+    assert 0 < sum(again) <= len(asked)
 
 
 @pytest.mark.parametrize("scope", ["district", "compound:c1", "unit:b"])
