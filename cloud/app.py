@@ -152,7 +152,9 @@ class Service:
             if self.ledger.backlog > BACKLOG_AT_START:
                 return f"ledger: {self.ledger.backlog} hours to settle"
             self._caught_up = True
-        return self._down()  # a name and no reason, which may hold a path or an address: /healthz is open
+        down, missing = self._down(), self.health.missing()
+        # a name and no reason, which may hold a path or an address, since /healthz is open; what is said of rights holds neither
+        return f"{down}: {missing}" if down == self.health.database.name and missing else down
 
     def _down(self) -> str | None:
         """What keeps this process, or the one that does it, from storing."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 import structlog
 
-from cloud.registry import database
+from cloud.registry import database, rights
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import Clock
 
@@ -27,6 +27,8 @@ SILENT = 1.0
 """Seconds after which a store that was asked counts as one that does not answer, for whoever waits for it."""
 STUCK = 15.0
 """Seconds that one batch of ingest may wait to be stored; before, a store may just be busy."""
+_NO_RIGHT = "InsufficientPrivilege"
+"""In what the database says where a right is missing, whatever its language."""
 
 
 class Trial:
@@ -128,11 +130,13 @@ class Health:
             Trial("database-ask", lambda: database.ask(own), self._judge),
             Trial("database-write", lambda: database.try_write(own, clock.now_ms()), self._judge),
         )
+        self._rights = Trial("database-rights", lambda: rights.check(own), self._judge)
         self._storing_since: float | None = None
         self._refusal = ("", "")
         """Who did not take the batch that waits, and why."""
         self.stored()
-        self._said = ""
+        self._said = "", ""
+        """What was logged last: what keeps the service from storing, and which rights are missing."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -146,22 +150,33 @@ class Health:
                 store.writes.begin()
             if store.writes.wrong(SILENT) or store.answers.wrong(SILENT):
                 store.answers.begin()
+        if self._forbidden():
+            self._rights.begin()
         self._judge()
 
     def _judge(self) -> None:
         """Open or close the breaker; log what became wrong, and that it is well again, once each."""
         self._breaker.open = self.telemetry.answers.wrong(SILENT)
-        wrong = self.down() or ""
+        wrong = self.down() or "", self.missing()
         if wrong != self._said:
-            if wrong and wrong != "starting":
-                log.warning("nothing is stored", what=wrong, reason=self._reason(wrong))
-            elif self._said and self._said != "starting":
-                log.info("stored again", what=self._said)
+            (what, _), (before, _) = wrong, self._said
+            if what and what != "starting":
+                log.warning("nothing is stored", what=what, reason=self._reason(what))
+            elif before and before != "starting":
+                log.info("stored again", what=before)
             self._said = wrong
 
     def _reason(self, name: str) -> str:
         found = {store.name: store.writes.wrong(PATIENCE) for store in (self.telemetry, self.database)}
-        return found.get(name) or self._refusal[1]
+        return self.missing() or found.get(name) or self._refusal[1]
+
+    def _forbidden(self) -> bool:
+        """Whether the database refused for want of a right what ingest or a trial wrote last."""
+        return any(_NO_RIGHT in fault for fault in (self.database.writes.fault, self._refusal[1]))
+
+    def missing(self) -> str:
+        """Which rights are missing in the database, where that keeps the service from storing; empty if none is, or nobody knows yet."""
+        return self._rights.fault if self._forbidden() else ""
 
     def down(self) -> str | None:
         """What keeps the service from storing: `telemetry`, `database`, `ingest`, or `starting` before all was tried; None if nothing."""
@@ -170,7 +185,8 @@ class Health:
                 return store.name
             if store.writes.worked_at is None:
                 return "starting"
-        if self._storing_since is not None and time.monotonic() - self._storing_since > STUCK:
+        waits = self._storing_since is not None and (time.monotonic() - self._storing_since > STUCK or self.missing())
+        if waits:
             return self._refusal[0]
         return None
 
@@ -185,8 +201,9 @@ class Health:
         return next((store.name for store, worked in zip(stores, answers, strict=True) if not worked), None)
 
     def storing(self) -> None:
-        """Ingest begins to store a batch."""
-        self._storing_since = time.monotonic()
+        """Ingest begins to store a batch, or tries again to: it waits since the first time."""
+        if self._storing_since is None:
+            self._storing_since = time.monotonic()
 
     def refused(self, error: Exception) -> None:
         """A store did not take the batch; ingest tries again."""

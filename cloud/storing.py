@@ -31,7 +31,7 @@ async def tell(engine: sa.Engine, clock: Clock, stores: Callable[[], bool]) -> N
     """
     while True:
         if stores():
-            with contextlib.suppress(*database.DOWN):
+            with contextlib.suppress(*database.REFUSED):
                 await asyncio.to_thread(database.try_write, engine, clock.now_ms(), NAME)
         await asyncio.sleep(EVERY)
 
@@ -51,7 +51,7 @@ class Elsewhere:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            with contextlib.suppress(*database.DOWN):
+            with contextlib.suppress(*database.REFUSED):
                 await asyncio.to_thread(self.look)
             await asyncio.sleep(EVERY)
 

@@ -73,5 +73,5 @@ class SiteWatch:
             await asyncio.sleep(LOOK_EVERY)
             try:
                 await asyncio.to_thread(self.look)
-            except (*database.DOWN, ValueError) as error:
+            except (*database.REFUSED, ValueError) as error:
                 log.warning("the site's files are not compared", reason=str(error).splitlines()[0])

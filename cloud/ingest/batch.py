@@ -87,6 +87,10 @@ class Batch:
         """How many readings it stores."""
         return sum(len(line.values) if isinstance(line, Polled) else 1 for line in self.lines)
 
+    def asks_the_database(self) -> bool:
+        """Whether a row is written for it that any message of a node or device asks for."""
+        return bool(self.births or self.nodes or any(polls.good or polls.others for polls in self.polls.values()))
+
 
 def take_readings(
     batch: Batch,

@@ -120,7 +120,7 @@ class BrokerWatch:
             try:
                 now = self._clock.now_ms()
                 await asyncio.to_thread(refusals.record, self._engine, self._group, found, midnight(local_date(now)), now)
-            except database.DOWN as error:
+            except database.REFUSED as error:
                 if self._seldom.news("record"):
                     log.warning("refusals wait", reason=str(error).splitlines()[0])
                 newer, self._found = self._found, found

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import aiomqtt
 import prometheus_client
@@ -24,7 +24,7 @@ from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
 from cloud.ingest.orders import Order, addressed, due, mark, watched
 from cloud.ingest.own import LEAP, own_clock
-from cloud.ingest.queue import FairQueue
+from cloud.ingest.queue import FairQueue, cost
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
 from cloud.registry import database
@@ -60,6 +60,22 @@ LOOK_EVERY = 0.2
 LISTEN_EVERY = 1.0
 """Seconds between two looks at who says nothing; only while nothing waits that somebody said."""
 _WAIT = 1.0
+_AWAY = (StoreDown, *database.DOWN)
+"""What says that a store takes nothing now."""
+_WRONG = (StoreDown, *database.REFUSED)
+"""The same where no message can be at fault."""
+
+
+class _Tried(NamedTuple):
+    """What came of messages that were to be stored.
+
+    Attributes:
+        left: Messages that the database refused, each alone.
+        why: What the database said last, if it refused.
+    """
+
+    left: list[Message]
+    why: sa.exc.DBAPIError | None = None
 
 
 class Host:
@@ -86,6 +102,8 @@ class Host:
         self._client: aiomqtt.Client | None = None
         self._state_at = 0
         self._listened_at = 0.0
+        self._took = 0
+        """Batches that the database took, each of which shows that it takes what is right."""
         self._reborn: dict[tuple[str, str], float] = {}
         self._takeovers = Takeovers(f"host-{settings.host_id}")
         self._logged: dict[str, float] = {}
@@ -194,27 +212,53 @@ class Host:
                 await self._settle(self._queue.take(MAX_BATCH_BYTES))
 
     async def _settle(self, messages: list[Message]) -> None:
+        """Store messages, and leave out what the database refuses while it takes others.
+
+        While it takes nothing, whatever it says, no message is at fault: all wait, with those that come meanwhile.
+        """
+        while True:
+            began, took = time.monotonic(), self._took
+            tried = await self._try(messages)
+            if self._took > took or tried.why is None:
+                break
+            self._refused(tried.why)
+            await asyncio.sleep(max(_WAIT, time.monotonic() - began))  # halves of many messages may take long
+            size = sum(map(cost, tried.left))
+            # beyond a batch one by one: the next may be the first that is right
+            messages = tried.left + self._queue.take(max(MAX_BATCH_BYTES - size, int(size < MAX_QUEUE_BYTES)))
+        if tried.left:
+            self._drop("broke ingest", len(tried.left))
+        self._health.stored()
+
+    async def _try(self, messages: list[Message]) -> _Tried:
         """Store messages; should one of them break the program, halves are tried until it stands alone, and it is left out."""
         before = replace(self.clock.own)
         try:
             await self._batch(messages)
-        except Exception:  # the body of the task's outermost loop: what no check foresaw costs its own message only
-            log.exception("a batch failed", messages=len(messages), topic=messages[0].topic if messages else "")
+        except Exception as error:  # the body of the task's outermost loop: what no check foresaw costs its own message only
+            why = error if isinstance(error, sa.exc.DBAPIError) else None
+            if why is None or self._news(f"a batch failed: {first_line(why)}"):
+                log.exception("a batch failed", messages=len(messages), topic=messages[0].topic if messages else "")
             self.clock.own.forget(before)
-            self._known = await self._patiently(Known, self._engine, self.clock.own)  # what the batch taught was not committed
+            self._known = await self._patiently(_WRONG, Known, self._engine, self.clock.own)  # what the batch taught was not committed
             if len(messages) < 2:  # noqa: PLR2004 (it stands alone)
-                self._drop("broke ingest", len(messages))
-                return
+                if why is None:
+                    self._drop("broke ingest", len(messages))
+                return _Tried([] if why is None else messages, why)
             middle = len(messages) // 2
-            await self._settle(messages[:middle])
-            await self._settle(messages[middle:])
+            first = await self._try(messages[:middle])
+            second = await self._try(messages[middle:])
+            return _Tried(first.left + second.left, second.why or first.why)
+        return _Tried([])
 
     async def _batch(self, messages: list[Message]) -> None:
         batch = await asyncio.to_thread(_measured, "decode", self._decode, messages)
         if not messages and batch == Batch():
             return
-        await self._patiently(_measured, "store", store, batch, self._engine, self._telemetry)
-        self._health.stored(self._health.database, *([self._health.telemetry] if batch.lines else []))
+        await self._patiently(_AWAY, _measured, "store", store, batch, self._engine, self._telemetry)
+        if batch.asks_the_database():
+            self._took += 1
+            self._health.stored(self._health.database, *([self._health.telemetry] if batch.lines else []))
         STORED.inc(batch.readings())
         for reason, number in batch.dropped.items():
             self._drop(reason, number)
@@ -231,18 +275,15 @@ class Host:
             quiet(batch, self._known, self.clock.now_ms(), int(s.silence * 1000), answer)
         return batch
 
-    async def _patiently(self, work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:
-        """Do it in a thread, again and again while a store is down."""
+    async def _patiently(self, away: tuple[type[Exception], ...], work: Callable[P, R], *arguments: P.args, **more: P.kwargs) -> R:
+        """Do it in a thread, again and again while it fails with one of these errors, since a store is away."""
         self._health.storing()
-        try:
-            while True:
-                try:
-                    return await asyncio.to_thread(work, *arguments, **more)
-                except (StoreDown, *database.DOWN) as error:
-                    self._refused(error)
-                await asyncio.sleep(_WAIT)
-        finally:
-            self._health.stored()
+        while True:
+            try:
+                return await asyncio.to_thread(work, *arguments, **more)
+            except away as error:
+                self._refused(error)
+            await asyncio.sleep(_WAIT)
 
     def _refused(self, error: Exception) -> None:
         """A store is down; the same reason is logged once a minute."""
@@ -280,7 +321,7 @@ class Host:
             try:
                 for order in await asyncio.to_thread(due, self._engine, self.clock.now_ms()):
                     await self._order(order)
-            except database.DOWN as error:
+            except database.REFUSED as error:
                 self._refused(error)
 
     async def _order(self, order: Order) -> None:

@@ -79,7 +79,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, keep: Keep,
                 done = await in_thread(partial(thin, engine, telemetry, keep, now))
                 log.info("readings thinned", days=done.days, counters=done.counters, gauges=done.gauges, left=done.left)
                 pause = SOON if done.left else clock.real_seconds(EVERY)
-        except (StoreDown, *database.DOWN) as error:
+        except (StoreDown, *database.REFUSED) as error:
             log.warning("thinning waits", reason=str(error))
             pause = LATER
 

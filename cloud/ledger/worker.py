@@ -74,7 +74,7 @@ async def run(engine: sa.Engine, telemetry: Telemetry, clock: Clock, wake: async
             began = time.monotonic()
             if shown.backlog:
                 await _catch_up(engine, telemetry, shown)
-        except (StoreDown, *database.DOWN) as error:
+        except (StoreDown, *database.REFUSED) as error:
             shown.down = str(error)
             log.warning("ledger waits", reason=shown.down, seconds=pause)
             await asyncio.sleep(pause)
@@ -142,6 +142,6 @@ async def in_thread(work: Callable[[], _T]) -> _T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        with contextlib.suppress(StoreDown, *database.DOWN):
+        with contextlib.suppress(StoreDown, *database.REFUSED):
             await task
         raise

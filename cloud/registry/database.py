@@ -25,6 +25,17 @@ _REACHING = {
 """libpq's: a server that is gone is known within half a minute, and what a stopped client holds is let go."""
 DOWN = (sa.exc.OperationalError, sa.exc.TimeoutError)
 """What the engine of `open_database` raises while its database cannot be asked or written; any other error is the caller's."""
+REFUSED = (sa.exc.DBAPIError, sa.exc.TimeoutError)
+"""Whatever a database says no with: for tasks that write what is their own again and again, and must not end for its sake."""
+_OF_THE_DATABASE = (
+    *("08", "25", "28", "3D", "3F", "53", "55", "57", "58", "F0", "XX"),
+    "0A",  # a plan that a change of the schema made worthless
+    *("42501", "42P01", "42703", "42704", "42P10"),  # no right; no such table, column or kind; a primary key that is gone
+)
+"""How PostgreSQL's codes begin that tell of the database: no other row would fare better, and what is mended there mends it."""
+_TOO_LARGE_STATES = "54"
+_TOO_LARGE_TEXTS = ("Expression tree is too large", "too many SQL variables", "parser stack overflow", "number of parameters must be")
+"""In SQLite's messages, and the last in those of PostgreSQL's library: they have no code of their own."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 """Where Alembic keeps the newest script that it ran; it takes longer to import than all else that most commands need."""
@@ -51,14 +62,22 @@ def open_database(url: str | sa.URL, *, pooled: bool = True) -> sa.Engine:
 
 
 def _unusable(context: sa.engine.ExceptionContext) -> BaseException | None:
-    """Let all that says that a database cannot be used be one kind of error.
+    """Let all that says that a database cannot be used be one kind of error, and nothing else be of that kind.
 
-    SQLite's "malformed" and "not a database" come as the plain `DatabaseError`, of which all others are kinds; PostgreSQL's
-    "read-only transaction" comes as an `InternalError`, a closed connection as an `InterfaceError`.
+    SQLite's "malformed", "not a database" and "not authorized" come as the plain `DatabaseError`, of which all others are kinds;
+    PostgreSQL's "read-only transaction" comes as an `InternalError`, a closed connection as an `InterfaceError`, a right that is
+    missing as a `ProgrammingError`, as a fault in the statement does. A statement that is too large is its own fault, though it
+    comes as an `OperationalError`: nothing would ever mend it.
     """
-    error = context.sqlalchemy_exception
-    if isinstance(error, sa.exc.InternalError | sa.exc.InterfaceError) or type(error) is sa.exc.DatabaseError:
-        return sa.exc.OperationalError(context.statement, None, context.original_exception)
+    error, original = context.sqlalchemy_exception, context.original_exception
+    if not isinstance(error, sa.exc.DBAPIError):
+        return None
+    code = getattr(original, "sqlstate", None) or ""
+    if code.startswith(_TOO_LARGE_STATES) or any(text in str(original) for text in _TOO_LARGE_TEXTS):
+        return sa.exc.ProgrammingError(context.statement, None, original)
+    unusable = isinstance(error, sa.exc.InternalError | sa.exc.InterfaceError) or type(error) is sa.exc.DatabaseError
+    if unusable or code.startswith(_OF_THE_DATABASE):
+        return sa.exc.OperationalError(context.statement, None, original)
     return None
 
 
