@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import httpx
 import orjson
+import structlog
 
 from cloud.telemetry.base import (
     CHECK,
@@ -40,6 +41,7 @@ from cloud.telemetry.line_protocol import LineBuilder, figure_lines
 from cloud.telemetry.refusals import LONGEST_REASON, Answer, reason_of, sift
 from contract.reading import Quality, Reading
 
+log = structlog.get_logger()
 _READINGS_PER_REQUEST = 20_000
 _FIGURES_PER_REQUEST = 5_000
 _LONGEST_GET = 6_000
@@ -47,6 +49,11 @@ _LONGEST_GET = 6_000
 _NEWEST_ROWS = 8
 """Rows in which the newest value of nearly every field stands; the others are asked for one by one."""
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+_NO_RIGHT = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_NO_DATABASE = "database not found"
+"""What 1.x says where there is none of that name, with 404 to a write and with 200 to a query."""
+_ERROR = '"error"'
+"""In an answer of 200 to a statement that failed."""
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds. A year of one series may take some to read; a host that is not there should be known soon."""
 _SOON = httpx.Timeout(5.0)
@@ -248,7 +255,7 @@ class InfluxTelemetry:
 
     def _post(self, text: str, *, patience: httpx.Timeout = _TIMEOUT) -> str:
         """Write lines; why they are refused, or empty."""
-        self._prepare()
+        self._prepare(patience)
         answer = self._ask("POST", "/write", {"db": self._address.database, "precision": "ms"}, content=text.encode(), patience=patience)
         return reason_of(answer.text) or f"HTTP {answer.status_code}" if answer.is_error else ""
 
@@ -265,6 +272,7 @@ class InfluxTelemetry:
             content = orjson.loads(answer.content)
             result = content["results"][0] if answer.is_success else content
             if "error" in result:
+                self._missed(str(result["error"]))
                 raise StoreDown(f"{self._address.url}: {result['error']}: {statement[:200]}")
             tables = result.get("series", [])
             return [_row(table["columns"], values) for table in tables for values in table["values"]]
@@ -292,25 +300,46 @@ class InfluxTelemetry:
             raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
         if answer.is_success or answer.status_code in _REFUSED:
             return answer
+        self._missed(answer.text)
         raise StoreDown(f"{self._address.url}: HTTP {answer.status_code} {answer.text.strip()[:200]}")
 
-    def _prepare(self) -> None:
-        """Make the database, once, where that is a client's business: in 1.x. Elsewhere the operator makes a bucket."""
+    def _missed(self, said: str) -> None:
+        """Where the server says that the database is not there, the next call makes it again."""
+        if _NO_DATABASE in said and self._prepared:
+            self._prepared = False
+            log.warning("the time-series database is not there", database=self._address.database)
+
+    def _prepare(self, patience: httpx.Timeout = _TIMEOUT) -> None:
+        """Make the database where that is a client's business: in 1.x. Elsewhere the operator makes a bucket.
+
+        It is asked for until it was made: a server without room makes none, and has room later.
+        """
         if self._prepared:
             return
-        with self._lock:
+        if not self._lock.acquire(timeout=patience.read or -1):
+            raise StoreDown(f"{self._address.url}: it does not answer")
+        try:
             if self._prepared:
                 return
-            version = self._ask("GET", "/ping").headers.get("X-Influxdb-Version", "")
+            version = self._ask("GET", "/ping", patience=patience).headers.get("X-Influxdb-Version", "")
             self._keeps_all = re.match(r"v?3\.", version) is not None
             if re.match(r"v?1\.", version):
-                statement = {"q": f"CREATE DATABASE {_name(self._address.database)}"}
-                try:
-                    self._http.post("/query", data=statement)
-                except httpx.HTTPError as error:
-                    raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
-                # A user without the right is no fault if the database is there; if not, the next call says so.
+                self._make(patience)
             self._prepared = True
+        finally:
+            self._lock.release()
+
+    def _make(self, patience: httpx.Timeout) -> None:
+        """Make the database of 1.x, which leaves one that is there as it is."""
+        statement = {"q": f"CREATE DATABASE {_name(self._address.database)}"}
+        try:
+            answer = self._http.post("/query", data=statement, timeout=patience)
+        except httpx.HTTPError as error:
+            raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
+        # a user without the right is no fault if the database is there; if not, the next call says so
+        if answer.status_code in _NO_RIGHT or (answer.is_success and _ERROR not in answer.text):
+            return
+        raise StoreDown(f"{self._address.url}: the database cannot be made: HTTP {answer.status_code} {reason_of(answer.text)[:200]}")
 
 
 def _number_of(text: str) -> int:

@@ -8,10 +8,13 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import pytest
 
 from cloud.telemetry.base import Aggregate, Figures, FiguresError, Stored, StoreDown, Telemetry
+from cloud.telemetry.influx import InfluxAddress, InfluxTelemetry
 from cloud.telemetry.open import open_telemetry
 from cloud.telemetry.sqlite import MOST_READERS
 from contract.reading import Quality, Reading
@@ -84,15 +87,67 @@ def test_a_wrong_password_is_no_refused_reading(open_store: Opener, influxd: Ser
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_dropped_database_is_no_refused_reading(open_store: Opener, influxd: Server) -> None:
-    """A database that is gone stops loudly, for writing and for reading, and is not made again behind the operator's back."""
+def test_a_dropped_database_is_no_refused_reading(open_store: Opener, influxd: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    """A database that is gone stops loudly, for writing and for reading; the next call makes it again, and what waited is stored."""
     store = open_store(influxd.url("dropped"))
-    store.write(row("d", T0, "p"))
-    influxd.post("/query", q="DROP DATABASE dropped")
-    with pytest.raises(StoreDown, match="database not found"):
+    calls: list[Callable[[], object]] = [lambda: store.write(row("d", T0, "p")), lambda: store.latest("g", "meter", "d")]
+    for lost in calls:
         store.write(row("d", T0, "p"))
-    with pytest.raises(StoreDown, match="database not found"):
-        store.latest("g", "meter", "d")
+        influxd.post("/query", q="DROP DATABASE dropped")
+        with pytest.raises(StoreDown, match="database not found"):
+            lost()
+        assert "the time-series database is not there" in capsys.readouterr().out
+        assert store.write(row("d", T0 + 1, "p")) == []
+        assert store.count("g", "meter", "d", "p") == 1
+
+
+class NoRoom(httpx.BaseTransport):
+    """On the way to a real server: while there is no room, no database is made. Notes how long each request may take."""
+
+    def __init__(self) -> None:
+        self.way, self.full, self.patience = httpx.HTTPTransport(), True, list[float]()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer as influxd 1.8 does on a full disk."""
+        self.patience.append(request.extensions["timeout"]["read"])
+        if self.full and b"CREATE" in request.read():
+            return httpx.Response(500, text='{"error":"mkdir /var/lib/influxdb/data/late: no space left on device"}')
+        return self.way.handle_request(request)
+
+    def close(self) -> None:
+        """Give back its connections."""
+        self.way.close()
+
+
+def test_a_database_is_asked_for_until_it_was_made(open_store: Opener, influxd: Server) -> None:
+    """A disk that was full at the start has room later: no restart is needed; and the trial keeps to its 5 s throughout."""
+    store, way = open_store(influxd.url("late")), NoRoom()
+    assert isinstance(store, InfluxTelemetry)
+    store._http = httpx.Client(base_url=store._address.url, auth=store._http.auth, transport=way)
+    for _ in range(2):
+        with pytest.raises(StoreDown, match="no space left on device"):
+            store.try_write(T0)
+    way.full = False
+    store.try_write(T0)
+    assert set(way.patience) == {5.0}
+    assert store.write(row("d", T0, "p")) == []
+
+
+def test_who_may_not_make_the_database_uses_the_one_that_is_there(influxd: Server, open_store: Opener) -> None:
+    """The operator made it and gave a user the rights on it alone."""
+    influxd.post("/query", q="CREATE DATABASE given")
+    influxd.post("/query", q="CREATE USER plain WITH PASSWORD 'plain-password'")
+    influxd.post("/query", q="GRANT ALL ON given TO plain")
+    address = urlsplit(influxd.url("given"))
+    store = open_store(urlunsplit(address._replace(netloc=f"plain:plain-password@{address.hostname}:{address.port}")))
+    assert store.write(row("d", T0, "p")) == []
+
+
+def test_whoever_is_in_a_hurry_does_not_wait_for_another_who_prepares() -> None:
+    """The trial's 5 s hold while a slow call has begun to ask what the server is."""
+    store = InfluxTelemetry(InfluxAddress("http://127.0.0.1:9", "x"))
+    with closing(store), store._lock, pytest.raises(StoreDown, match="does not answer"):
+        store._prepare(httpx.Timeout(0.01))
 
 
 def test_figures_are_replaced_field_by_field(open_store: Opener, influxd: Server) -> None:
