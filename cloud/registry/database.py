@@ -34,7 +34,13 @@ _OF_THE_DATABASE = (
 )
 """How PostgreSQL's codes begin that tell of the database: no other row would fare better, and what is mended there mends it."""
 _TOO_LARGE_STATES = "54"
-_TOO_LARGE_TEXTS = ("Expression tree is too large", "too many SQL variables", "parser stack overflow", "number of parameters must be")
+_TOO_LARGE_TEXTS = (
+    "Expression tree is too large",
+    "too many terms",
+    "too many SQL variables",
+    "parser stack overflow",
+    "number of parameters must be",
+)
 """In SQLite's messages, and the last in those of PostgreSQL's library: they have no code of their own."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 _VERSION = sa.table("alembic_version", sa.column("version_num"))

@@ -185,11 +185,14 @@ def _withdraw(connection: sa.Connection, right: Mapping[tuple[str, str], Sequenc
     An event is dated by the hour of receipt, which was by the time before, as is what a judgement made of its source's times.
     """
     column = tables.event.c
+    of_clocks = sa.or_(*(column.kind == kind for kind in OF_CLOCKS))
     for (group, source), rows in right.items():
-        mine = (column.grp == group, column.subject == source, column.kind.in_(OF_CLOCKS))
-        spans = [(row.true_time(row.start) // HOUR_MS * HOUR_MS, row.true_time(row.end) + TOLERANCE) for row in rows]
-        blamed = [column.at.between(*span) for span in spans]
-        connection.execute(sa.delete(tables.event).where(*mine, sa.or_(column.noted_at >= moved.since, *blamed)))
+        mine = sa.delete(tables.event).where(column.grp == group, column.subject == source, of_clocks)
+        connection.execute(mine.where(column.noted_at >= moved.since))
+        spans = {(row.true_time(row.start) // HOUR_MS * HOUR_MS, row.true_time(row.end) + TOLERANCE) for row in rows}
+        # one by one, since an expression may be only so deep and there may be thousands of judgements
+        within = mine.where(column.at.between(sa.bindparam("first"), sa.bindparam("last")))
+        connection.execute(within, [{"first": first, "last": last} for first, last in sorted(spans)])
 
 
 def _restamp(connection: sa.Connection, moved: Moved) -> None:

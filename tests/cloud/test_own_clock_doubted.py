@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from cloud.app import Service
 from cloud.ingest.host import Host
 from cloud.ingest.own import Own
-from cloud.registry.clocks import Offset, State
-from cloud.registry.database import open_database, writing
-from cloud.registry.own_clock import Moved, OwnRow, keep, take_back
+from cloud.registry import tables
+from cloud.registry.clocks import JUDGED, Offset, State, as_row
+from cloud.registry.database import open_database, upsert, writing
+from cloud.registry.own_clock import OF_CLOCKS, Moved, OwnRow, keep, take_back
 from cloud.settings import Settings
 from contract.clock import Clock, parse_time
 from tests import commands
@@ -100,3 +102,19 @@ def test_the_command_says_how_far_the_cloud_is_off_and_what_was_taken_back(data:
     assert (one["seconds"], one["sources"], one["hours"] > 0) == (3600.0, ["510802/gw-c1"], True)
     listed = "the cloud's clock: 2026-03-01T01:00:00.000Z to 2026-03-01T02:00:00.000Z: +3600 s, open, judged\n"
     assert run(data, "clock", "list") == listed
+
+
+def test_any_number_of_judgements_is_taken_back(database: sa.Engine) -> None:
+    """Thousands of a source, which no one statement holds: all that blamed it goes, and what blamed others or came later stays."""
+    number, since = 3000, AT + HOUR
+    judged = [Offset(AT + n * HOUR, AT + n * HOUR + MINUTE, HOUR, HOUR) for n in range(number)]
+    event = {"kind": OF_CLOCKS[0], "grp": "g", "detail": ""}
+    times = [row.true_time(row.start) // HOUR * HOUR for row in judged]
+    rows = [event | {"subject": "gw", "at": at, "noted_at": 0} for at in (*times, times[-1] + 9 * HOUR)]
+    rows.append(event | {"subject": "other", "at": times[0], "noted_at": since})
+    with writing(database).begin() as connection:
+        upsert(connection, tables.clock_offset, [as_row("g", "gw", row, State.CLOSED, JUDGED, "", since) for row in judged])
+        connection.execute(sa.insert(tables.event), rows)
+        assert take_back(connection, Moved(HOUR, since, since + MINUTE, {}, {})) == {("g", "gw"): (judged[0].start, judged[-1].end)}
+        left = connection.execute(sa.select(tables.event.c.subject, tables.event.c.at).order_by(tables.event.c.subject)).all()
+    assert left == [("gw", times[-1] + 9 * HOUR), ("other", times[0])]
