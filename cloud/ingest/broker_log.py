@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, NamedTuple
 
 from cloud.texts import printable
 
@@ -53,19 +54,66 @@ class Attempt:
 
 
 _TIME = r"(?:[0-9T:+. -]{1,40}: )?"
-_AT = r"(?: \[(?P<address>\S+):\d+\])?"
-_NEW = re.compile(_TIME + r"New connection from (?P<address>\S+):(?P<port>\d+) on port \d+\.")
-_ENTERED = re.compile(_TIME + r"New client connected from (?P<address>\S+):(?P<port>\d+) as (?P<id>.*) \(p\d+, c\d, k\d+(?:, u'.*')?\)\.")
-_TAKEN = re.compile(_TIME + rf"Client (?P<id>.*?){_AT} already connected, closing old connection\.")
-_LEFT = re.compile(_TIME + rf"Client (?P<id>.*?){_AT} (?:closed its connection\.|has exceeded timeout, disconnecting\.)")
-# of 2.0, which tells no address: what looks like one is part of the client's id; and of 2.1
-_NO_ENTRY = re.compile(_TIME + r"Client (?P<id>.*)(?P<address>) disconnected, not authorised\.")
-_NO_ENTRY_THERE = re.compile(_TIME + r"Client (?P<id>.*) \[(?P<address>\S+):\d+\] disconnected: not authorised\.")
-_NO_MQTT = re.compile(_TIME + rf"Client (?P<id>.*?){_AT} disconnected(?: due to|:) (?:[Pp]rotocol error|[Mm]alformed packet)\.")
-_NO_TLS = re.compile(_TIME + r"Client connection from (?P<address>\S+) failed: .*\.")
-_NO_CERTIFICATE = re.compile(_TIME + r"OpenSSL Error\[\d+\]: .*")
-_NO_ROOM = re.compile(_TIME + r"Client connection from (?P<address>\S+) denied: max_connections exceeded\.")
+_HOST, _PORT = r"(?P<address>[^\s\]]{1,64})", r"(?P<port>[0-9]{1,9})"
+# Nothing repeats without a bound, and what a stranger chooses the length of is found from its ends, so a line costs what it is long.
+_NEW = re.compile(_TIME + rf"New connection from {_HOST}:{_PORT} on port [0-9]{{1,9}}\.")
+_ENTERED = re.compile(_TIME + rf"New client connected from {_HOST}:{_PORT} as ")
+_HOW = re.compile(r" \(p[0-9]{1,9}, c[0-9], k[0-9]{1,9}")
+"""How a client entered, behind its id; its user follows, which is its own to choose."""
+_NO_TLS = re.compile(_TIME + rf"Client connection from {_HOST} failed: ")
+_NO_CERTIFICATE = re.compile(_TIME + r"OpenSSL Error\[[0-9]{1,9}\]: ")
+_NO_ROOM = re.compile(_TIME + rf"Client connection from {_HOST} denied: max_connections exceeded\.")
+_CLIENT = re.compile(_TIME + "Client ")
+_AT = re.compile(rf" \[{_HOST}:{_PORT}\]")
+_End = Literal["taken", "left", "no entry", "no entry there", "no MQTT"]
+_NO_MQTT = [
+    f"{why} {what}." for why in (" due to", ":") for what in ("protocol error", "Protocol error", "malformed packet", "Malformed packet")
+]
+_ENDS: dict[str, _End] = {
+    " already connected, closing old connection.": "taken",
+    " closed its connection.": "left",
+    " has exceeded timeout, disconnecting.": "left",
+    # of 2.0, which tells no address: what looks like one is part of the client's id; and of 2.1
+    " disconnected, not authorised.": "no entry",
+    " disconnected: not authorised.": "no entry there",
+    **dict.fromkeys((f" disconnected{why}" for why in _NO_MQTT), "no MQTT"),
+}
+"""What stands behind a client's id and, in some, its address."""
 _NOBODY = "<unknown>"
+
+
+class _Client(NamedTuple):
+    """A line about a client: its id, its address if it is told, and what happened to it."""
+
+    id: str
+    address: str | None
+    end: _End
+
+
+def _client(line: str) -> _Client | None:
+    """What a line says of a client; None where it is another line, whatever an id in it says."""
+    begin = _CLIENT.match(line)
+    text = next((text for text in _ENDS if line.endswith(text)), "") if begin else ""
+    if begin is None or not text or begin.end() > len(line) - len(text):
+        return None
+    name, end = line[begin.end() : -len(text)], _ENDS[text]
+    last = name.rfind(" ")
+    at = _AT.fullmatch(name, last) if last >= 0 and end != "no entry" else None
+    if at is not None:
+        return _Client(name[:last], at["address"], end)
+    return None if end == "no entry there" else _Client(name, None, end)
+
+
+def _entered_as(text: str) -> str | None:
+    """The id in `ID (p2, c1, k60, u'USER').`; None if the text is not of that form. The last place that fits is where the id ends."""
+    place = len(text)
+    while (place := text.rfind(" (p", 0, place)) >= 0:
+        if found := _HOW.match(text, place):
+            end = found.end()
+            user = text.startswith(", u'", end) and text.endswith("').") and end + len(", u'').") <= len(text)
+            if user or (text.endswith(").") and end + len(").") == len(text)):
+                return text[:place]
+    return None
 
 
 class BrokerLog:
@@ -80,28 +128,41 @@ class BrokerLog:
 
     def heard(self, line: str, now: float) -> Attempt | None:
         """What a line tells; None where nobody was refused. `now` in seconds of any clock that only goes forward."""
+        if "\n" in line:
+            return None
+        if (client := _client(line)) is not None:
+            return self._of_client(client, now)
         if found := _NEW.fullmatch(line):
             self._opened(f"{found['address']}:{found['port']}", now)
-        elif found := _ENTERED.fullmatch(line):
-            self._open.pop(f"{found['address']}:{found['port']}", None)
-            taking, self._taking = self._taking, False
-            return self._contested(found["id"], found["address"], now) if taking else None
-        elif _TAKEN.fullmatch(line):
-            self._taking = True  # the next line says by whom
-        elif _NO_CERTIFICATE.fullmatch(line):
+        elif found := _ENTERED.match(line):
+            return self._entered(found, line, now)
+        elif _NO_CERTIFICATE.match(line):
             self._tls = True  # the next line says that it is over
-        elif found := _NO_TLS.fullmatch(line):
+        elif (found := _NO_TLS.match(line)) and line.endswith("."):
             return self._refused(Reason.CERTIFICATE, found["address"], _NOBODY, now)
         elif found := _NO_ROOM.fullmatch(line):
             return self._refused(Reason.FULL, found["address"], _NOBODY, now)
-        elif found := _NO_ENTRY.fullmatch(line) or _NO_ENTRY_THERE.fullmatch(line):
-            return self._refused(Reason.NOT_AUTHORISED, found["address"], found["id"], now)
-        elif found := _NO_MQTT.fullmatch(line):
-            tls, self._tls = self._tls, False
-            return self._refused(Reason.CERTIFICATE if tls else Reason.PROTOCOL, found["address"], found["id"], now)
-        elif (found := _LEFT.fullmatch(line)) and found["id"] == _NOBODY:
-            self._closed(found["address"], now)
         return None
+
+    def _of_client(self, client: _Client, now: float) -> Attempt | None:
+        if client.end == "taken":
+            self._taking = True  # the next line says by whom
+        elif client.end == "no MQTT":
+            tls, self._tls = self._tls, False
+            return self._refused(Reason.CERTIFICATE if tls else Reason.PROTOCOL, client.address, client.id, now)
+        elif client.end != "left":
+            return self._refused(Reason.NOT_AUTHORISED, client.address, client.id, now)
+        elif client.id == _NOBODY:
+            self._closed(client.address, now)
+        return None
+
+    def _entered(self, found: re.Match[str], line: str, now: float) -> Attempt | None:
+        name = _entered_as(line[found.end() :])
+        if name is None:
+            return None
+        self._open.pop(f"{found['address']}:{found['port']}", None)
+        taking, self._taking = self._taking, False
+        return self._contested(name, found["address"], now) if taking else None
 
     def _opened(self, connection: str, now: float) -> None:
         self._open[connection] = now

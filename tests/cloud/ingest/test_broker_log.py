@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from collections import Counter
+
 import pytest
 
+from cloud.ingest import broker_log
 from cloud.ingest.broker_log import Attempt, BrokerLog, Reason
 
 A, B = "10.0.0.1", "10.0.0.2"
@@ -78,6 +83,8 @@ def test_three_take_overs_of_a_user_are_two_clients() -> None:
         "x as gw-c1 (p2, c1, k60, u'gw-c1').",
         "1: Client gw-c1 [10.0.0.1:1] disconnected, not authorised.",
         "x [10.0.0.66:1]",
+        "connection from 10.0.0.66 failed: x",
+        "connection from 10.0.0.66 denied: max_connections exceeded.",
     ],
 )
 def test_a_client_id_cannot_pass_for_another_line(name: str) -> None:
@@ -100,3 +107,30 @@ def test_a_flood_is_not_remembered() -> None:
         log.heard("1: Client x already connected, closing old connection.", 0.0)
         log.heard(entered("10.9.9.9", f"user{number}", number + 100_000), 0.0)
     assert (len(log._open), len(log._taken)) == (1000, 1000)
+
+
+@pytest.mark.parametrize("end", ["disconnected, not authorised.", "disconnected: not authorised.", "closed its connection.", "is odd"])
+@pytest.mark.parametrize("part", [" [a:1", ":1", " [a:1]", " (p1, c1, k1, u'", " (p1, c1, k1", " ", "] ", "1: Client ", "as "])
+def test_a_strangers_id_costs_no_more_than_its_length(part: str, end: str) -> None:
+    """However long an id is and whatever it repeats: a line is looked at in so many steps, of which each goes through it once at most."""
+    steps: Counter[str] = Counter()
+
+    def note(_frame: object, event: str, what: object) -> None:
+        if event == "c_call":
+            steps[getattr(what, "__name__", "")] += 1
+
+    for begin in ("1: Client  [", "1: New client connected from 10.0.0.9:1 as ", "1: New connection from ", "1: Client connection from "):
+        line = f"{begin}{part * 20_000} {end}"
+        sys.setprofile(note)
+        BrokerLog().heard(line, 0.0)
+        sys.setprofile(None)
+    parts = 20_000 if part.startswith(" (p") else 0  # each place where an id may end is looked at once, from the last on
+    assert steps["fullmatch"] + steps["match"] <= 4 * 8 + parts
+    assert steps["rfind"] <= 4 + parts
+
+
+def test_no_pattern_repeats_without_a_bound() -> None:
+    """So none can go through a line again and again."""
+    patterns = [value.pattern for value in vars(broker_log).values() if isinstance(value, re.Pattern)]
+    assert len(patterns) > 5
+    assert [pattern for pattern in patterns if re.search(r"(?<!\\)[*+](?![^\[]*\])", pattern)] == []
