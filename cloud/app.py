@@ -116,7 +116,8 @@ class Service:
             self.elsewhere = Elsewhere(self.engine)
             work.append(self.elsewhere.run())
         names = {"zh": self.site.name.zh, "en": self.site.name.en}
-        work.append(NothingStored(self.alerts.channels, self._down, names).run())
+        told = self.settings.data / f"told-by-{'ingest' if ingest else 'serve'}.json"
+        work.append(NothingStored(self.alerts.channels, self._down, names, told).run())
         if serve:
             work.append(self._serve())
         gc.freeze()  # modules and rules stay until the end: the collector need not walk them each time that readings pour in

@@ -71,6 +71,21 @@ async def test_channels_are_told_that_the_other_process_stores_nothing(service: 
     service.close()
 
 
+async def test_the_service_knows_whom_it_told_before_its_restart(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong may be mended by a restart; who heard of it hears that it is over, and no more is kept of it."""
+    told: list[str] = []
+    monkeypatch.setattr(Direct, "tell", lambda _self, _channel, title, _text: told.append(title))
+    monkeypatch.setattr(nothing_stored, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(storing, "EVERY", 0.02)
+    file = service.settings.data / "told-by-serve.json"
+    file.write_text('{"why": "telemetry", "told": ["duty"]}', encoding="utf-8")
+    service.alerts.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
+    async with beside(service.run(serve=False, ingest=False)), beside(storing.tell(service.engine, service.clock, lambda: True)):
+        await until(lambda: "duty" not in file.read_text(encoding="utf-8"))
+    assert [title.split(": ")[-1] for title in told] == ["stored again · resolved"]
+    service.close()
+
+
 def test_no_clock_is_compared(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts that the row changes: the process that stores may live an hour ahead, or its time may move back."""
     at = [100.0]
