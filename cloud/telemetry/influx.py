@@ -39,6 +39,7 @@ from cloud.telemetry.base import (
 )
 from cloud.telemetry.line_protocol import LineBuilder, figure_lines
 from cloud.telemetry.refusals import LONGEST_REASON, Answer, reason_of, sift
+from contract.logs import Seldom
 from contract.reading import Quality, Reading
 
 log = structlog.get_logger()
@@ -52,8 +53,6 @@ _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPSta
 _NO_RIGHT = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _NO_DATABASE = "database not found"
 """What 1.x says where there is none of that name, with 404 to a write and with 200 to a query."""
-_ERROR = '"error"'
-"""In an answer of 200 to a statement that failed."""
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds. A year of one series may take some to read; a host that is not there should be known soon."""
 _SOON = httpx.Timeout(5.0)
@@ -90,6 +89,7 @@ class InfluxTelemetry:
         self._http = httpx.Client(base_url=address.url, auth=basic, headers=token, timeout=_TIMEOUT)
         self._lines = LineBuilder()
         self._lock = Lock()
+        self._seldom = Seldom(60.0)
         self._prepared = False
         self._keeps_all = False
 
@@ -304,10 +304,11 @@ class InfluxTelemetry:
         raise StoreDown(f"{self._address.url}: HTTP {answer.status_code} {answer.text.strip()[:200]}")
 
     def _missed(self, said: str) -> None:
-        """Where the server says that the database is not there, the next call makes it again."""
-        if _NO_DATABASE in said and self._prepared:
+        """Where the server says that the database is not there, the next call makes it again, if it may."""
+        if _NO_DATABASE in said:
             self._prepared = False
-            log.warning("the time-series database is not there", database=self._address.database)
+            if self._seldom.news(_NO_DATABASE):
+                log.warning("the time-series database is not there", database=self._address.database)
 
     def _prepare(self, patience: httpx.Timeout = _TIMEOUT) -> None:
         """Make the database where that is a client's business: in 1.x. Elsewhere the operator makes a bucket.
@@ -336,8 +337,8 @@ class InfluxTelemetry:
             answer = self._http.post("/query", data=statement, timeout=patience)
         except httpx.HTTPError as error:
             raise StoreDown(f"{self._address.url}: {error or type(error).__name__}") from error
-        # a user without the right is no fault if the database is there; if not, the next call says so
-        if answer.status_code in _NO_RIGHT or (answer.is_success and _ERROR not in answer.text):
+        # A user without the right is no fault if the database is there; if not, the next call says so. A success may hold an error.
+        if answer.status_code in _NO_RIGHT or (answer.is_success and '"error"' not in answer.text):
             return
         raise StoreDown(f"{self._address.url}: the database cannot be made: HTTP {answer.status_code} {reason_of(answer.text)[:200]}")
 
