@@ -214,7 +214,8 @@ class Host:
     async def _settle(self, messages: list[Message]) -> None:
         """Store messages, and leave out what the database refuses while it takes others.
 
-        While it takes nothing, whatever it says, no message is at fault: all wait, with those that come meanwhile.
+        While it takes nothing, whatever it says, no message is at fault: all wait, with those that come meanwhile. Those wait too of
+        which nothing was to be stored: without the birth that was refused, what a node says means nothing.
         """
         while True:
             began, took = time.monotonic(), self._took
@@ -223,9 +224,9 @@ class Host:
                 break
             self._refused(tried.why)
             await asyncio.sleep(max(_WAIT, time.monotonic() - began))  # halves of many messages may take long
-            size = sum(map(cost, tried.left))
+            size = sum(map(cost, messages))
             # beyond a batch one by one: the next may be the first that is right
-            messages = tried.left + self._queue.take(max(MAX_BATCH_BYTES - size, int(size < MAX_QUEUE_BYTES)))
+            messages = messages + self._queue.take(max(MAX_BATCH_BYTES - size, int(size < MAX_QUEUE_BYTES)))
         if tried.left:
             self._drop("broke ingest", len(tried.left))
         self._health.stored()
