@@ -169,8 +169,10 @@ class Gateway:
     async def _keep(self) -> None:
         """Look for damage once, then take over what damaged files hold, pack, forget and make room, once a minute."""
         settings = self._settings
+        await self._tried(self.outbox.count)
         await self._tried(self.outbox.look_through)
         while True:
+            await self._tried(self.outbox.count)  # of another file, where this one was set aside or taken away
             if await self._tried(salvage, self.outbox):
                 self.uplink.recalled()
             limits = settings.retain_days, settings.max_bytes

@@ -38,7 +38,8 @@ class Faults:
 def row(gateway: str, outbox: Outbox, faults: Faults, clock: Clock, refusal: str = "") -> Row:
     """The gateway as a row of readings; without a waiting row its oldest age is 0, which is measured, not guessed.
 
-    What the outbox cannot say, since it cannot be read, is absent. `refusal` is why it takes no rows; empty if it does.
+    What the outbox cannot say, since it cannot be read or what waits is not counted yet, is absent. `refusal` is why it takes no rows;
+    empty if it does.
     """
     try:
         stats = outbox.stats()
@@ -46,21 +47,17 @@ def row(gateway: str, outbox: Outbox, faults: Faults, clock: Clock, refusal: str
         faults.count("outbox", str(error))
         return refusing(gateway, faults, clock)
     now = clock.now_ms()
-    age = (now - stats.oldest_at) / 1000 if stats.oldest_at is not None else 0.0
-    return Row(
-        gateway,
-        now,
-        {
-            "bus_faults": float(faults.counts.total()),
-            "outbox_refuses": float(bool(refusal)),
-            "outbox_depth": float(stats.depth),
-            "outbox_oldest_age": max(age, 0.0),
-            "outbox_bytes": float(stats.size),
-            "outbox_lost": float(stats.lost),
-            "outbox_undated": float(stats.undated),
-            "outbox_set_aside": float(stats.set_aside),
-        },
-    )
+    values = {
+        "bus_faults": float(faults.counts.total()),
+        "outbox_refuses": float(bool(refusal)),
+        "outbox_bytes": float(stats.size),
+        "outbox_lost": float(stats.lost),
+        "outbox_set_aside": float(stats.set_aside),
+    }
+    if stats.depth is not None and stats.undated is not None:
+        age = (now - stats.oldest_at) / 1000 if stats.oldest_at is not None else 0.0
+        values |= {"outbox_depth": float(stats.depth), "outbox_oldest_age": max(age, 0.0), "outbox_undated": float(stats.undated)}
+    return Row(gateway, now, values)
 
 
 def refusing(gateway: str, faults: Faults, clock: Clock) -> Row:

@@ -18,6 +18,7 @@ import structlog
 from edge.outbox import file
 from edge.outbox.lock import InUseError, hold
 from edge.outbox.rows import Stored, Unsent, count_lost, damaged, insert
+from edge.outbox.waiting import Waiting
 
 log = structlog.get_logger()
 _HELP = (
@@ -47,6 +48,7 @@ class Handle:
         self._next, self._lock = threading.Lock(), threading.Lock()
         self._release: weakref.finalize[..., Handle] | None = None
         self._db: sqlite3.Connection | None = None
+        self._waiting: Waiting | None = None
         self._identity: tuple[int, int] | None = None
         self._left: tuple[sqlite3.Connection, tuple[int, int] | None] | None = None
         """To a file that was taken away while it was open, and which one that was, until its rows are in the new one."""
@@ -102,8 +104,19 @@ class Handle:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The connection inside one transaction; rolled back by any error."""
-        with self.using() as db, _transaction(db):
+        with self.using() as db, self.waiting.transaction(db):
             yield db
+
+    @property
+    def waiting(self) -> Waiting:
+        """What waits in the file; for whoever uses the connection at this moment.
+
+        Raises:
+            sqlite3.OperationalError: The file was never opened.
+        """
+        if self._waiting is None:
+            raise sqlite3.OperationalError(f"{self.path} is not open")
+        return self._waiting
 
     def close(self) -> None:
         """Close the file; everything committed stays."""
@@ -132,6 +145,7 @@ class Handle:
         except OSError as error:
             raise sqlite3.OperationalError(f"{self.path}: {error.strerror or error}") from error
         try:
+            self._waiting = Waiting(db)
             if self._left is not None:
                 self._take_over(db, *self._left)
                 self._left[0].close()
@@ -146,7 +160,7 @@ class Handle:
         if identity == file.identity(self.path):
             return
         unsent = Unsent(left)
-        with _transaction(db):
+        with self.waiting.transaction(db):
             rows = self.adopt(db, unsent)
             count_lost(db, unsent.damaged)  # a row that cannot be read has at least one reading
         log.error("outbox taken away", file=str(self.path), help="its rows are in a new one at the same place", rows=rows)
@@ -206,15 +220,3 @@ class Handle:
             self._db = None
         self.uuid = str(uuid.uuid4())
         log.error("outbox damaged, set aside", file=str(aside), reason=str(error), help=_HELP)
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:  # SQLite ends it by itself after some errors
-            db.execute("ROLLBACK")
-        raise

@@ -28,10 +28,14 @@ _MOST_ROOM = 64
 _HARDLY_ANY = 16
 """Pages of the log that are not worth another attempt."""
 _PACKS_AT_ONCE = 24
-_DROP_PACKS = "DELETE FROM pack WHERE first_seq IN (SELECT first_seq FROM pack ORDER BY last_at LIMIT ?)"
+_MOST_LOOKS = 80
+"""Lots of so many packs that are looked at in one tidying; the next goes on behind them."""
+_PACKS = "SELECT first_seq, {chosen} FROM pack WHERE first_seq > ? ORDER BY first_seq LIMIT ?"
+_DROP_PACKS = "DELETE FROM pack WHERE first_seq IN (SELECT first_seq FROM pack ORDER BY first_seq LIMIT ?)"
 _DROP_ROWS = "DELETE FROM row WHERE seq IN (SELECT seq FROM row WHERE acknowledged = 1 ORDER BY at LIMIT ?)"
+_ACKNOWLEDGED = "SELECT at, seq FROM row WHERE acknowledged = 1 AND at < ? AND (at, seq) > (?, ?) ORDER BY at, seq LIMIT ?"
 _THINNING = (
-    "SELECT seq, device, boot, at / ?, keep = 0 AND {old} FROM row NOT INDEXED WHERE acknowledged = 0 AND seq > ? ORDER BY seq LIMIT ?"
+    "SELECT seq, device, boot, at / ?, keep = 0 AND acknowledged = 0 AND {old} FROM row NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 """The next rows, what they are thinned by, and whether they are thinned at all."""
 _OLD = "boot IS NULL AND at < ?"
@@ -66,8 +70,14 @@ def tidy(outbox: Outbox, now: int, retain_days: float, max_bytes: int, *, boot: 
 
 
 def _forget(outbox: Outbox, before: int) -> None:
-    with outbox.transaction() as db:
-        db.execute("DELETE FROM pack WHERE last_at < ?", (before,))
+    """Packs lie in the order of their positions and are looked at in turn: an index by time would have to be made from all of them."""
+    for _ in range(_MOST_LOOKS):
+        with outbox.transaction() as db:
+            page = db.execute(_PACKS.format(chosen="last_at < ?"), (before, outbox.looked_at, _PACKS_AT_ONCE)).fetchall()
+            db.executemany("DELETE FROM pack WHERE first_seq = ?", [(seq,) for seq, old in page if old])
+        outbox.looked_at = page[-1][0] if len(page) == _PACKS_AT_ONCE else 0
+        if not outbox.looked_at:
+            return
 
 
 def pack(outbox: Outbox, before: int) -> int:
@@ -119,9 +129,8 @@ def recall(outbox: Outbox, start: int, end: int) -> int:
     A pack that holds such a row is taken apart entirely: left in place, it would hold the row twice, and packing what was
     taken out would write over the rest. Each pack is one transaction, so that polls need not wait for a whole month.
     """
-    with outbox.transaction() as db:
-        number = db.execute("UPDATE row SET acknowledged = 0 WHERE acknowledged = 1 AND at >= ? AND at < ?", (start, end)).rowcount
-        packs = [seq for (seq,) in db.execute("SELECT first_seq FROM pack WHERE last_at >= ? AND first_at < ?", (start, end))]
+    number = _recall_rows(outbox, start, end)
+    packs = _packs(outbox, start, end)
     for first_seq in packs:
         with outbox.transaction() as db:
             found = db.execute("SELECT body FROM pack WHERE first_seq = ?", (first_seq,)).fetchone()
@@ -132,6 +141,32 @@ def recall(outbox: Outbox, start: int, end: int) -> int:
             db.execute("DELETE FROM pack WHERE first_seq = ?", (first_seq,))
         number += sum(not row.acknowledged for row in rows)
     return number
+
+
+def _recall_rows(outbox: Outbox, start: int, end: int) -> int:
+    """Those that are not packed, in pages by their time: one that is acknowledged again meanwhile is behind them."""
+    number, last = 0, (start, -1)
+    while True:
+        with outbox.transaction() as db:
+            page = db.execute(_ACKNOWLEDGED, (end, *last, _PAGE)).fetchall()
+            db.executemany("UPDATE row SET acknowledged = 0 WHERE seq = ?", [(seq,) for _, seq in page])
+        number += len(page)
+        if len(page) < _PAGE:
+            return number
+        last = page[-1]
+
+
+def _packs(outbox: Outbox, start: int, end: int) -> list[int]:
+    """Which packs may hold rows with `start` <= at < `end`."""
+    found: list[int] = []
+    last = 0
+    while True:
+        with outbox.transaction() as db:
+            page = db.execute(_PACKS.format(chosen="last_at >= ? AND first_at < ?"), (start, end, last, _PACKS_AT_ONCE)).fetchall()
+        found += [seq for seq, chosen in page if chosen]
+        if len(page) < _PACKS_AT_ONCE:
+            return found
+        last = page[-1][0]
 
 
 def _keep(body: bytes) -> int:

@@ -36,21 +36,21 @@ class Stats:
     """What the gateway tells of its outbox.
 
     Attributes:
-        depth: Rows not yet acknowledged.
-        oldest_at: Time of the oldest of them, ms; None if there is none.
+        depth: Rows not yet acknowledged; None until they are counted, which a large backlog takes a while for after a start.
+        oldest_at: Time of the oldest of them, ms; None if there is none, or until they are counted.
         last_seq: The greatest position ever given.
         size: Bytes that hold something.
         lost: Readings that were given up for want of room, or because the disk refused them, ever.
-        undated: Rows that wait for the clock.
+        undated: Rows that wait for the clock; None until they are counted.
         set_aside: Damaged files of this outbox that nobody has deleted yet.
     """
 
-    depth: int
+    depth: int | None
     oldest_at: int | None
     last_seq: int
     size: int
     lost: int
-    undated: int
+    undated: int | None
     set_aside: int
 
 
@@ -79,6 +79,8 @@ class Outbox:
         self._asked: dict[str, asyncio.Future[object]] = {}
         self.full = False
         """Set by `keeping`: gauges are no longer taken."""
+        self.looked_at = 0
+        """By `keeping`: behind which position packs are looked at next, whether they are old."""
         self._lost, self._counting = 0, threading.Lock()
         """Readings that are not yet counted on disk."""
         self._session: int | None = None
@@ -230,14 +232,24 @@ class Outbox:
         Raises:
             sqlite3.Error: It cannot be read, or is damaged.
         """
+        set_aside = len(file.all_set_aside(self.path))
         with self._file.using() as db:
-            waiting = "SELECT count(*), min(at) FROM row WHERE acknowledged = 0 AND boot IS NULL"
-            depth, oldest = db.execute(waiting).fetchone()
-            if depth and not isinstance(oldest, int):
-                raise DamagedError(f"the time of the oldest row is {oldest!r:.40}")
-            undated = db.execute("SELECT count(*) FROM row WHERE boot IS NOT NULL").fetchone()[0]
-            told = counted_lost(db) + self._lost
-            return Stats(depth, oldest, self._file.last, _used(db), told, undated, len(file.all_set_aside(self.path)))
+            waiting = self._file.waiting
+            counted = waiting.count(db)
+            depth, undated = (waiting.depth, sum(waiting.undated.values())) if counted else (None, None)
+            oldest = waiting.oldest(db) if counted else None
+            return Stats(depth, oldest, self._file.last, _used(db), counted_lost(db) + self._lost, undated, set_aside)
+
+    def count(self) -> None:
+        """Count what waits, page by page beside other calls; at once where that was done since the file was opened.
+
+        Raises:
+            sqlite3.Error: It cannot be read, or is damaged.
+        """
+        counted = False
+        while not counted:
+            with self._file.using() as db:
+                counted = self._file.waiting.count(db)
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""

@@ -200,11 +200,10 @@ def test_no_look_for_rows_without_a_date_reads_the_whole_table(tmp_path: Path) -
     with outbox.transaction() as db:
         db.set_trace_callback(said.append)
     assert dating.date(outbox, "b1", AT) == 1
-    assert outbox.stats().undated == 0
     with outbox.transaction() as db:
         db.set_trace_callback(None)
-        looks = [each for each in said if each.startswith("SELECT") and ("boot = " in each or "boot IS NOT" in each)]
+        looks = [each for each in said if each.startswith("SELECT") and "boot = " in each]
         plans = [str(step[3]) for look in looks for step in db.execute(f"EXPLAIN QUERY PLAN {look}")]
-    assert len(plans) == 2
+    assert len(plans) == 1
     assert all("INDEX undated" in plan for plan in plans), plans
     outbox.close()

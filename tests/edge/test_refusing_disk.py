@@ -340,3 +340,15 @@ async def test_a_database_that_another_program_has_locked_is_waited_for(
         other.close()
         await run.takes()
         assert run.gateway.outbox.stats().set_aside == 0
+
+
+async def test_a_backlog_is_counted_beside_the_polls(make_slave: type[Slave], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look takes two rows here, and nobody asks for health so often: the gateway goes on counting by itself."""
+    monkeypatch.setattr("edge.outbox.waiting.PAGE", 2)
+    before = Outbox(tmp_path / "data" / "outbox.db")
+    before.commit([Row("em-1", AT + number, {"power": 1.0}) for number in range(500)])
+    before.close()
+    async with running(make_slave("tcp"), tmp_path / "data", monkeypatch) as run:
+        await run.takes()
+        handle = run.gateway.outbox._file
+        await run.until(lambda: handle.waiting.depth >= 500 and handle.waiting._reached is None)

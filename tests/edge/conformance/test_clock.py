@@ -33,8 +33,8 @@ async def _waiting(bench: Bench) -> int:
     """Run without a clock until the cloud was told of rows of both devices; returns how many."""
     await bench.host.state(Clock().now_ms(), online=True)
     gateway = bench.start(clock="synchronised")
-    await bench.until(lambda: gateway.outbox.stats().undated > 6)
-    wanted = gateway.outbox.stats().undated
+    await bench.until(lambda: (gateway.outbox.stats().undated or 0) > 6)
+    wanted = gateway.outbox.stats().undated or 0
     await bench.proxy.until(lambda: any(int(p.values.get(sparkplug.STORE_UNDATED) or 0) >= wanted for p in bench.proxy.of("NDATA")))
     return wanted
 
