@@ -83,6 +83,14 @@ class Pages:
                     case [str(key), str(value)]:
                         yield key, value
 
+    def packs(self, page: int) -> Iterator[bytes]:
+        """The bodies of the packs on a page."""
+        for log in (False, True):
+            for _, columns in self._records(page, log=log):
+                match columns:
+                    case [_, int(), int(), int(), bytes(body)]:
+                        yield body
+
     def log_is_older(self) -> bool:
         """Whether the file has rows behind all that the log knows of: SQLite would take the log's older pages, and hide them.
 

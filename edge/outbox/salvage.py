@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +12,11 @@ import structlog
 
 from edge.outbox import file
 from edge.outbox.dating import noted
-from edge.outbox.keeping import with_room
+from edge.outbox.keeping import unpack, with_room
 from edge.outbox.outbox import Outbox
 from edge.outbox.pages import Pages
-from edge.outbox.rows import whole
+from edge.outbox.positions import Positions
+from edge.outbox.rows import DamagedError, Stored, whole
 
 log = structlog.get_logger()
 _TOGETHER = 64
@@ -45,9 +48,10 @@ def _salvage(outbox: Outbox, path: Path) -> int:
     number = 0
     try:
         with Pages(path) as pages:
+            settled = _settled(pages)
             for first in range((whole(done) or 0) + 1, pages.number + 1, _TOGETHER):
                 last = min(first + _TOGETHER - 1, pages.number)
-                rows = [row for page in range(first, last + 1) for row in pages.rows(page) if not row.acknowledged]
+                rows = [row for page in range(first, last + 1) for row in pages.rows(page) if _goes_over(row, settled)]
                 found = {name: value for page in range(first, last + 1) for name, value in pages.notes(page)}
                 lost = 0 if outbox.note(_COUNTED + path.name) else whole(found.get("lost")) or 0
                 with_room(outbox, partial(outbox.adopt, rows, key, str(last), _kept(found), lost))
@@ -58,6 +62,34 @@ def _salvage(outbox: Outbox, path: Path) -> int:
     outbox.adopt([], key, _ALL)
     log.info("damaged outbox read", file=str(path), rows=number)
     return number
+
+
+def _goes_over(row: Stored, settled: Positions) -> bool:
+    """Rows that are not acknowledged; an image of one without its date only if it got none later.
+
+    An image that is not acknowledged goes over though another one is: it may have been recalled, and the cloud has it once all the same.
+    """
+    return not row.acknowledged and (row.boot is None or row.seq not in settled)
+
+
+def _settled(pages: Pages) -> Positions:
+    """The positions of rows that have their date or are acknowledged in any image, or are in a pack, if any row has no date.
+
+    To be dated makes a row longer, so it moves to another page, and its page of before may lie in the file for long.
+    """
+    found, waiting = Positions(), False
+    for page in range(1, pages.number + 1):
+        for row in pages.rows(page):
+            if row.boot is None or row.acknowledged:
+                found.add(row.seq)
+            else:
+                waiting = True
+    if waiting:
+        for body in (body for page in range(1, pages.number + 1) for body in pages.packs(page)):
+            with suppress(DamagedError, struct.error, UnicodeDecodeError):
+                for kept in unpack(body):
+                    found.add(kept.seq)
+    return found
 
 
 def _kept(notes: Mapping[str, str]) -> dict[str, str]:

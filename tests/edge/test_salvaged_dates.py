@@ -1,0 +1,83 @@
+"""Rows that were read before the clock was known and then damaged: each gets its date once, or the same one again."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from contract.reading import Row
+from edge.outbox import dating, keeping
+from edge.outbox.outbox import Outbox
+from edge.outbox.positions import Positions
+from edge.outbox.rows import DamagedError
+from edge.outbox.salvage import salvage
+
+AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several files are set aside one after the other."""
+    monkeypatch.setattr("edge.outbox.handle._FIRST_PAUSE", 0.0)
+
+
+def undated(number: int) -> list[Row]:
+    return [Row(f"m{i % 3}", 1000 + 200 * i, {"power": i / 7, "energy_import": i * 1.5}) for i in range(number)]
+
+
+def pending(outbox: Outbox) -> list[tuple[str, int]]:
+    """Device and time of each row that would be sent."""
+    return sorted((kept.device, kept.at) for kept in outbox.pending(0, 10_000))
+
+
+def dated(rows: list[Row], offset: int) -> list[tuple[str, int]]:
+    return sorted((row.device, row.at + offset) for row in rows)
+
+
+def set_aside(outbox: Outbox) -> None:
+    """As a row does whose checksum is wrong."""
+    with suppress(DamagedError), outbox._file.using():
+        raise DamagedError("found by a test")
+
+
+@pytest.mark.parametrize("checkpoints", [0, 1, 2])
+def test_rows_that_have_their_date_do_not_come_back_without_one(checkpoints: int, tmp_path: Path) -> None:
+    """Dating makes rows longer and moves them to other pages; their images of before stand in the file still."""
+    outbox, rows = Outbox(tmp_path / "outbox.db"), undated(300)
+    outbox.commit(rows, boot="b1")
+    for _ in range(min(checkpoints, 1)):
+        outbox.checkpoint()
+    dating.date(outbox, "b1", AT)
+    for _ in range(checkpoints - 1):
+        outbox.checkpoint()
+    set_aside(outbox)
+    assert salvage(outbox) == 300
+    dating.date(outbox, "b1", AT + 3)
+    assert pending(outbox) == dated(rows, AT)
+    outbox.close()
+
+
+def test_rows_that_were_packed_do_not_come_back_without_a_date(tmp_path: Path) -> None:
+    """Dated, stored by the cloud and packed: the pages on which they were once lie unused in the file as they were before."""
+    outbox, rows = Outbox(tmp_path / "outbox.db"), undated(300)
+    outbox.commit(rows, boot="b1")
+    outbox.checkpoint()
+    dating.date(outbox, "b1", AT)
+    outbox.acknowledge([(1, 300)])
+    assert keeping.pack(outbox, AT + keeping.HOUR) == 300
+    set_aside(outbox)
+    assert salvage(outbox) == 0
+    assert outbox.stats().undated == 0
+    outbox.close()
+
+
+def test_positions_are_remembered_in_little_room() -> None:
+    """A million of them that follow each other take some 128 kB; what was not put in is not there."""
+    found = Positions()
+    for seq in (*range(1, 1_000_001), 1 << 40):
+        found.add(seq)
+    assert all(seq in found for seq in (1, 7, 65_535, 65_536, 1_000_000, 1 << 40))
+    assert not any(seq in found for seq in (0, 1_000_001, (1 << 40) + 1, 1 << 41))
+    assert found.size < 200_000
