@@ -170,6 +170,8 @@ class Gateway:
         """Look for damage once, then take over what damaged files hold, pack, forget and make room, once a minute."""
         settings = self._settings
         await self._tried(self.outbox.count)
+        if await self._tried(dating.date_noted, self.outbox):
+            self.uplink.recalled()
         await self._tried(self.outbox.look_through)
         while True:
             await self._tried(self.outbox.count)  # of another file, where this one was set aside or taken away
@@ -183,15 +185,17 @@ class Gateway:
 
     async def _set_clock(self, clock: GatewayClock) -> None:
         """Follow the kernel's clock; rows read before its first synchronisation get their date then, and it is said that they wait."""
+        offset: int | None = None
         said = False
         while True:
-            clock.look()
-            if clock.offset.ms is None:
+            first = clock.look()
+            offset = first if offset is None else offset  # later ones differ by what the clock was slewed, and a boot has one
+            if offset is None:
                 await self._tried(dating.note_boot, self.outbox, clock.boot, kernel_offset())
                 stats = await self._tried(self.outbox.stats)
                 log.warning("rows wait for the clock", undated=stats.undated if stats else None, help=how(clock))
             else:  # again and again: rows may have waited for the disk, or been taken over from a damaged file
-                dated = await self._tried(dating.date, self.outbox, clock.boot, int(clock.offset.ms))
+                dated = await self._tried(dating.date, self.outbox, clock.boot, offset)
                 if dated or (dated is not None and not said):
                     said = True
                     log.info("clock set", dated=dated)

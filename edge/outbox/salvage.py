@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from edge.outbox import file
-from edge.outbox.dating import noted
+from edge.outbox.dating import date_noted, noted
 from edge.outbox.keeping import unpack, with_room
 from edge.outbox.outbox import Outbox
 from edge.outbox.pages import Pages
@@ -37,7 +37,10 @@ def salvage(outbox: Outbox) -> int:
     Raises:
         sqlite3.Error: The outbox refuses them; the next call goes on there.
     """
-    return sum(_salvage(outbox, path) for path in reversed(file.all_set_aside(outbox.path)))  # a newer one says what it had of older ones
+    number = sum(_salvage(outbox, path) for path in reversed(file.all_set_aside(outbox.path)))  # a newer one says what it had of older ones
+    if number:
+        date_noted(outbox)
+    return number
 
 
 def _salvage(outbox: Outbox, path: Path) -> int:

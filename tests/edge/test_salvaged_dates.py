@@ -73,6 +73,72 @@ def test_rows_that_were_packed_do_not_come_back_without_a_date(tmp_path: Path) -
     outbox.close()
 
 
+def test_a_second_damage_gives_no_row_another_date(tmp_path: Path) -> None:
+    """The first file is read anew, since nobody knows which of its rows went with the second; they get the date that they had."""
+    outbox, rows = Outbox(tmp_path / "outbox.db"), undated(20)
+    outbox.commit(rows, boot="b1")
+    set_aside(outbox)
+    assert salvage(outbox) == 20
+    dating.date(outbox, "b1", AT)
+    assert outbox.acknowledge([(1, outbox.last_seq())]) == 20
+    set_aside(outbox)
+    assert salvage(outbox) == 20
+    assert outbox.stats().undated == 0
+    dating.date(outbox, "b1", AT + 3)
+    dating.date_trusted(outbox, "b1", AT + 5)
+    assert pending(outbox) == dated(rows, AT)
+    outbox.close()
+
+
+def test_rows_that_went_with_a_second_damage_are_found_in_the_first_file(tmp_path: Path) -> None:
+    """The second file lost all its rows and kept its notes: each row comes from the first one, with the date of its boot."""
+    outbox, rows = Outbox(tmp_path / "outbox.db"), undated(20)
+    outbox.commit(rows, boot="b1")
+    set_aside(outbox)
+    salvage(outbox)
+    dating.date(outbox, "b1", AT)
+    with outbox.transaction() as db:
+        db.execute("UPDATE row SET crc = crc + 1")
+    set_aside(outbox)
+    assert salvage(outbox) == 20
+    assert pending(outbox) == dated(rows, AT)
+    outbox.close()
+
+
+def test_what_a_power_cut_left_without_a_date_gets_that_of_its_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the rows were dated when it came: the others get the same date at the next start, in whatever boot that is."""
+    monkeypatch.setattr(dating, "_PAGE", 10)
+    outbox, rows = Outbox(tmp_path / "outbox.db"), undated(25)
+    outbox.commit(rows, boot="b1")
+    with outbox.transaction() as db:
+        dating._page(db, "b1", AT)
+    assert outbox.stats().undated == 15
+    assert dating.date_noted(outbox) == 15
+    assert pending(outbox) == dated(rows, AT)
+    outbox.close()
+
+
+def test_a_boot_has_one_offset(tmp_path: Path) -> None:
+    """What waited for the disk, and comes when the first rows of its boot have their date, is dated as they were."""
+    outbox = Outbox(tmp_path / "outbox.db")
+    for offset in (AT, AT + 3):
+        outbox.commit([Row("m1", 5000, {"power": 1.0})], boot="b1")
+        assert dating.date(outbox, "b1", offset) == 1
+    assert pending(outbox) == [("m1", AT + 5000)] * 2
+    outbox.close()
+
+
+def test_a_damaged_note_of_a_date_is_no_date(tmp_path: Path) -> None:
+    """It is not believed, and another one takes its place."""
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox.adopt([], "dated b1", f"{AT + 7} 12345")
+    outbox.commit([Row("m1", 5000, {"power": 1.0})], boot="b1")
+    assert dating.date_noted(outbox) == 0
+    assert dating.date(outbox, "b1", AT) == 1
+    assert pending(outbox) == [("m1", AT + 5000)]
+    outbox.close()
+
+
 def test_positions_are_remembered_in_little_room() -> None:
     """A million of them that follow each other take some 128 kB; what was not put in is not there."""
     found = Positions()
