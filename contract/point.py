@@ -117,6 +117,7 @@ _ALL: list[Point] = [
     Point("outbox_oldest_age", Unit.SECOND, plausible=(0, 1e12)),
     Point("outbox_bytes", Unit.BYTE, plausible=(0, 1e15)),
     Point("outbox_undated", Unit.NONE, plausible=(0, 1e12)),
+    Point("outbox_undatable", Unit.NONE, plausible=(0, 1e12)),
     Point("outbox_refuses", Unit.NONE, Kind.STATE, values={0: "takes rows", 1: "refuses rows"}),
     Point("outbox_set_aside", Unit.NONE, plausible=(0, 1e6)),
     Point("outbox_lost", Unit.NONE, Kind.COUNTER, plausible=(0, 1e15)),

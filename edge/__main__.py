@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import json
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
@@ -23,14 +24,16 @@ from contract.reading import Row
 from contract.site import Bus, Device, Site
 from contract.timeservice import kernel_synchronised
 from contract.wiring import unlike_settings
+from edge import boots
 from edge.app import Gateway
 from edge.drivers.base import Driver, DriverError, Line, PollingDriver, ScanningDriver, drivers
 from edge.drivers.orders import hints
 from edge.notify import Systemd
 from edge.outbox.lock import InUseError
+from edge.outbox.outbox import Outbox
 from edge.scan import Scanned, as_json, lines, scan
 from edge.settings import Settings, check_files, load_settings, located, shared_users
-from edge.timekeeping import how
+from edge.timekeeping import boot_id, how
 
 log = structlog.get_logger()
 _LOOK_AGAIN, _PATIENCE = 2.0, 60.0
@@ -55,7 +58,7 @@ def main() -> None:
 
 def _command(arguments: argparse.Namespace) -> int:
     settings, site = load_settings(arguments.config)
-    return {"run": _run, "check": _check, "read": _read, "scan": _scan}[arguments.command](
+    return {"run": _run, "check": _check, "read": _read, "scan": _scan, "outbox": _outbox}[arguments.command](
         settings, site, clock_from_environment(), arguments
     )
 
@@ -67,6 +70,8 @@ _ABOUT = {
     "read": "Read one device once and print its values as JSON; exit code 1 when it does not answer.",
     "scan": "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
     "master. Exit code 1 when a configured device does not answer.",
+    "outbox": "List the boots of this machine whose rows wait for a date, or date or drop those of one. Stop the gateway first. Rows of "
+    "the present boot are dated when the clock is known; those of an earlier boot wait for a person who knows when it began.",
 }
 
 
@@ -82,6 +87,11 @@ def _parser() -> Parser:
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's configuration (YAML)")
         if name == "read":
             command.add_argument("device", metavar="DEVICE", help="device id, as in the site")
+        if name == "outbox":
+            what = command.add_mutually_exclusive_group()
+            began = "date the rows of this boot, which began then, such as 2026-03-01T07:58:00+08:00"
+            what.add_argument("--date", nargs=2, metavar=("BOOT", "BEGAN"), help=began)
+            what.add_argument("--drop", metavar="BOOT", help="give up the rows of this boot; their readings are counted as lost")
         if name == "scan":
             command.add_argument("--bus", action="append", metavar="ID", help="only this bus; may be given several times (default all)")
             command.add_argument(
@@ -189,6 +199,35 @@ async def _read_once(driver: PollingDriver, device: Device) -> Row:
         return await driver.read(device)
     finally:
         await driver.close()
+
+
+def _outbox(settings: Settings, _site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
+    if not settings.outbox.exists():
+        return fail(PROGRAM, f"{settings.outbox}: there is no outbox")
+    try:
+        outbox = Outbox(settings.outbox)
+    except InUseError as error:
+        return fail(PROGRAM, f"stop the gateway first: {error}", FAILED)
+    try:
+        sys.stdout.write(_of_boots(outbox, clock, arguments))
+    except sqlite3.Error as error:
+        return fail(PROGRAM, f"{settings.outbox}: {error}", FAILED)
+    finally:
+        outbox.close()
+    return 0
+
+
+def _of_boots(outbox: Outbox, clock: Clock, arguments: argparse.Namespace) -> str:
+    """Do what is asked with the rows of a boot, and say what was done."""
+    if arguments.date:
+        boot, began = arguments.date
+        return f"{boots.date(outbox, boot, began, clock.now_ms())} rows have their date\n"
+    if arguments.drop:
+        return f"{boots.drop(outbox, arguments.drop)} rows are dropped\n"
+    found = boots.waiting(outbox)
+    mine = boot_id()
+    lines = [f"{boot.line()}{' (the present boot)' if boot.id == mine else ''}\n" for boot in found]
+    return "".join(lines) or "no row waits for a date\n"
 
 
 def _scan(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:

@@ -193,7 +193,8 @@ class Gateway:
             if offset is None:
                 await self._tried(dating.note_boot, self.outbox, clock.boot, kernel_offset())
                 stats = await self._tried(self.outbox.stats)
-                log.warning("rows wait for the clock", undated=stats.undated if stats else None, help=how(clock))
+                undated = stats.undated_by.get(clock.boot, 0) if stats is not None and stats.undated_by is not None else None
+                log.warning("rows wait for the clock", undated=undated, help=how(clock))
             else:  # again and again: rows may have waited for the disk, or been taken over from a damaged file
                 dated = await self._tried(dating.date, self.outbox, clock.boot, offset)
                 if dated or (dated is not None and not said):

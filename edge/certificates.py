@@ -15,6 +15,7 @@ HEALTH_POINTS = (
     "outbox_bytes",
     "outbox_lost",
     "outbox_undated",
+    "outbox_undatable",
     "outbox_refuses",
     "outbox_set_aside",
     "bus_faults",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Mapping
 
 import structlog
 
@@ -12,6 +13,7 @@ from contract.clock import Clock
 from contract.logs import LOG_EVERY
 from contract.reading import Row
 from edge.outbox.outbox import Outbox
+from edge.timekeeping import GatewayClock, boot_id
 
 INTERVAL = 30.0
 """Seconds between two rows about the gateway."""
@@ -54,10 +56,16 @@ def row(gateway: str, outbox: Outbox, faults: Faults, clock: Clock, refusal: str
         "outbox_lost": float(stats.lost),
         "outbox_set_aside": float(stats.set_aside),
     }
-    if stats.depth is not None and stats.undated is not None:
+    if stats.depth is not None and stats.undated_by is not None:
         age = (now - stats.oldest_at) / 1000 if stats.oldest_at is not None else 0.0
-        values |= {"outbox_depth": float(stats.depth), "outbox_oldest_age": max(age, 0.0), "outbox_undated": float(stats.undated)}
+        values |= {"outbox_depth": float(stats.depth), "outbox_oldest_age": max(age, 0.0)} | _undated(stats.undated_by, clock)
     return Row(gateway, now, values)
+
+
+def _undated(by_boot: Mapping[str, int], clock: Clock) -> dict[str, float]:
+    """Rows of this boot wait for the clock; those of earlier boots for somebody who knows when these began."""
+    present = by_boot.get(clock.boot if isinstance(clock, GatewayClock) else boot_id(), 0)
+    return {"outbox_undated": float(present), "outbox_undatable": float(sum(by_boot.values()) - present)}
 
 
 def refusing(gateway: str, faults: Faults, clock: Clock) -> Row:

@@ -13,6 +13,7 @@ _HEALTH = (
     "outbox_oldest_age",
     "outbox_bytes",
     "outbox_undated",
+    "outbox_undatable",
     "outbox_lost",
     "outbox_refuses",
     "outbox_set_aside",
@@ -23,6 +24,7 @@ _LIMITS = {
     "outbox_lost": [(0.0, TEXT), (1.0, ALARM)],
     "outbox_refuses": [(0.0, TEXT), (1.0, ALARM)],
     "outbox_set_aside": [(0.0, TEXT), (1.0, WARNING)],
+    "outbox_undatable": [(0.0, TEXT), (1.0, WARNING)],
     "outbox_undated": [(0.0, TEXT), (1.0, WARNING)],
 }
 

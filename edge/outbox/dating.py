@@ -89,6 +89,11 @@ def noted(key: str, note: object) -> int | None:
     return offset if (checked == str(_sum(key, offset)) if checked else key.startswith(_BOOT) and offset >= _FIRST_PLAIN) else None
 
 
+def shown(outbox: Outbox) -> dict[str, int]:
+    """What the kernel's clock showed at the start of boots whose rows waited, ms since 1970, as far as it was noted."""
+    return _notes(outbox, _BOOT)
+
+
 def _notes(outbox: Outbox, kind: str) -> dict[str, int]:
     """The offsets that are noted of boots and not damaged."""
     with outbox.transaction() as db:
@@ -116,5 +121,5 @@ def date_trusted(outbox: Outbox, boot: str, offset: int) -> int:
     Returns:
         How many rows have a date now; of a boot of which nothing is remembered, or of which the note is damaged, they go on waiting.
     """
-    offsets = _notes(outbox, _BOOT) | {boot: offset}
+    offsets = shown(outbox) | {boot: offset}
     return sum(date(outbox, name, found) for name, found in offsets.items())

@@ -41,7 +41,7 @@ class Stats:
         last_seq: The greatest position ever given.
         size: Bytes that hold something.
         lost: Readings that were given up for want of room, or because the disk refused them, ever.
-        undated: Rows that wait for the clock; None until they are counted.
+        undated_by: Rows that wait for a date, by their boot; None until they are counted.
         set_aside: Damaged files of this outbox that nobody has deleted yet.
     """
 
@@ -50,8 +50,13 @@ class Stats:
     last_seq: int
     size: int
     lost: int
-    undated: int | None
+    undated_by: Mapping[str, int] | None
     set_aside: int
+
+    @property
+    def undated(self) -> int | None:
+        """Rows that wait for a date, of all boots; None until they are counted."""
+        return None if self.undated_by is None else sum(self.undated_by.values())
 
 
 class Outbox:
@@ -236,7 +241,7 @@ class Outbox:
         with self._file.using() as db:
             waiting = self._file.waiting
             counted = waiting.count(db)
-            depth, undated = (waiting.depth, sum(waiting.undated.values())) if counted else (None, None)
+            depth, undated = (waiting.depth, waiting.undated) if counted else (None, None)
             oldest = waiting.oldest(db) if counted else None
             return Stats(depth, oldest, self._file.last, _used(db), counted_lost(db) + self._lost, undated, set_aside)
 

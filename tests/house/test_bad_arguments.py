@@ -92,6 +92,8 @@ def test_all_wrong_lines_of_an_import_are_told_at_once(place: Place) -> None:
         (["read", "--config", "gw.yaml", "nobody"], "the site s has no device 'nobody'", 2),
         (["read", "--config", "gw.yaml", "pm"], "pm: devices on mqtt speak by themselves and cannot be asked", 2),
         (["read", "--config", "gw.yaml", "em"], "em: no connection", 1),
+        (["outbox", "--config", "gw.yaml"], "outbox.db: there is no outbox", 2),
+        (["outbox", "--config", "gw.yaml", "--date", "b1"], "argument --date: expected 2 arguments", 2),
         (["scan", "--config", "gw.yaml", "--bus", "x"], "--bus: expected one of line, pub, got 'x'", 2),
     ],
 )

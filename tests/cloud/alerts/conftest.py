@@ -112,6 +112,7 @@ class House:
                 {
                     "outbox_depth": 0.0,
                     "outbox_undated": 0.0,
+                    "outbox_undatable": 0.0,
                     "outbox_lost": self.lost.get(gateway, 0.0),
                     "outbox_refuses": 0.0,
                     "outbox_set_aside": 0.0,

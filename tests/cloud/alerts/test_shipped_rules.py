@@ -446,6 +446,16 @@ CASES: dict[str, Case] = {
         fires=3 * MINUTE,
         resolves=3 * MINUTE,
     ),
+    "rows_undatable": Case(
+        ("c1-e-main",),
+        f"{TUESDAY}T10:00",
+        _says("outbox_undatable", 58),
+        _says("outbox_undatable", 0),
+        "gw-c1",
+        fires=12 * MINUTE,
+        resolves=3 * MINUTE,
+        says="58",
+    ),
     "outbox_damaged": Case(
         ("c1-e-main",),
         f"{TUESDAY}T10:00",
@@ -505,6 +515,18 @@ def test_a_gateway_without_a_clock_is_one_alert_that_names_the_clock(house: Hous
     detail = json.loads(house.alerts()[0].detail)
     assert "时钟未同步" in detail["zh"]
     assert "clock: trusted" in detail["en"]
+
+
+def test_rows_of_an_earlier_boot_hide_no_silence(house: House) -> None:
+    """The gateway knows the time by now: what it can never date is an alert of its own, and a silent device is told as always."""
+    house.use("c1-e-main", "c1-w-main")
+    house.now = parse_time(f"{TUESDAY}T10:00:00+08:00")
+    house.outbox["outbox_undatable"] = 58.0
+    house.set("c1-e-main", "silent")
+    house.run(house.now + 30 * MINUTE)
+    alerts = {(alert.rule, alert.subject) for alert in house.alerts()}
+    assert {("rows_undatable", "gw-c1"), ("device_silent", "c1-e-main")} <= alerts
+    assert not {rule for rule, _ in alerts} & {"clock_waits", "clock_fault"}
 
 
 def test_a_device_that_was_never_heard_is_silent_since_it_was_first_looked_at(house: House) -> None:
