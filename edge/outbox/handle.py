@@ -130,7 +130,7 @@ class Handle:
 
     def put(self, db: sqlite3.Connection, rows: Iterable[Stored]) -> int:
         """Inside a transaction: put in rows that have the next positions; returns how many."""
-        number = insert(db, rows)
+        number = insert(db, self.waiting.coming(rows))
         self.last += number  # never given again, not even when the transaction ends in an error
         return number
 

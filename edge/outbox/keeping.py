@@ -136,10 +136,12 @@ def recall(outbox: Outbox, start: int, end: int) -> int:
             found = db.execute("SELECT body FROM pack WHERE first_seq = ?", (first_seq,)).fetchone()
             if found is None:
                 continue  # forgotten meanwhile, its days were over
-            rows = [Stored(r.seq, r.device, r.at, _keep(r.body), int(not start <= r.at < end), None, r.body) for r in unpack(found[0])]
+            rows = [Stored(r.seq, r.device, r.at, _keep(r.body), 1, None, r.body) for r in unpack(found[0])]
+            wanted = [(row.seq,) for row in rows if start <= row.at < end]
             insert(db, rows)
+            db.executemany("UPDATE row SET acknowledged = 0 WHERE seq = ?", wanted)
             db.execute("DELETE FROM pack WHERE first_seq = ?", (first_seq,))
-        number += sum(not row.acknowledged for row in rows)
+        number += len(wanted)
     return number
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from edge.outbox.rows import DamagedError
+from edge.outbox.rows import DamagedError, Stored
 
 PAGE = 2000
 """Rows that one look takes, at most: a commit waits for no more."""
@@ -16,8 +16,6 @@ MOST_SPANS = 50_000
 """Spans of time that are told apart, some 15 MB; a minute each holds a month. Where devices date further apart, spans are made longer."""
 _MINUTE = 60_000
 _TRIGGERS = """
-CREATE TEMP TRIGGER waiting_in AFTER INSERT ON main.row WHEN NEW.acknowledged = 0
-BEGIN SELECT waiting(1, NEW.seq, NEW.at, NEW.boot); END;
 CREATE TEMP TRIGGER waiting_out AFTER DELETE ON main.row WHEN OLD.acknowledged = 0
 BEGIN SELECT waiting(-1, OLD.seq, OLD.at, OLD.boot); END;
 CREATE TEMP TRIGGER waiting_before AFTER UPDATE OF at, acknowledged, boot ON main.row WHEN OLD.acknowledged = 0
@@ -25,7 +23,8 @@ BEGIN SELECT waiting(-1, OLD.seq, OLD.at, OLD.boot); END;
 CREATE TEMP TRIGGER waiting_after AFTER UPDATE OF at, acknowledged, boot ON main.row WHEN NEW.acknowledged = 0
 BEGIN SELECT waiting(1, NEW.seq, NEW.at, NEW.boot); END;
 """
-"""Of this connection alone, which is the only one that writes: nothing of them stands in the file."""
+"""Of this connection alone, which is the only one that writes: nothing of them stands in the file. Rows that wait from the start on are
+counted by `coming`, which costs a commit a third of what a trigger would."""
 _NEXT = "SELECT seq, at, boot, acknowledged FROM row WHERE seq > ? ORDER BY seq LIMIT ?"
 _OLDEST = "SELECT at FROM row WHERE acknowledged = 0 AND boot IS NULL AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
 
@@ -116,6 +115,14 @@ class Waiting:
                 self._change.change(by, seq, at, boot)
             except DamagedError:  # an error here would only be "user-defined function raised exception"; the next count says what it is
                 self._doubtful = True
+
+    def coming(self, rows: Iterable[Stored]) -> Iterator[Stored]:
+        """Inside a transaction: the same rows, counted on their way into the file."""
+        change, reached = self._change.change, self._reached
+        for row in rows:
+            if (reached is None or row.seq <= reached) and not row.acknowledged:
+                change(1, row.seq, row.at, row.boot)
+            yield row
 
     @contextmanager
     def transaction(self, db: sqlite3.Connection) -> Iterator[None]:
