@@ -17,8 +17,8 @@ from tests.storm.world import Kind, World, world
 
 SECONDS = float(os.environ.get("JIEYUE_STORM_SECONDS", "600"))
 SEEDS = [int(seed) for seed in os.environ.get("JIEYUE_STORM_SEEDS", "1,2,3").split(",")]
-BUSES, POLL, DISK = 9, 0.2, "1g"
-"""27 meters of some 20 points, polled five times a second: ten million readings an hour."""
+BUSES, POLL, DISK = 14, 0.2, "1g"
+"""42 meters of 15 points, polled five times a second: ten million readings an hour."""
 
 
 def run(folder: Path) -> None:
