@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import aiomqtt
 import prometheus_client
@@ -24,9 +24,10 @@ from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
 from cloud.ingest.orders import Order, addressed, due, mark, watched
 from cloud.ingest.own import LEAP, own_clock
-from cloud.ingest.queue import FairQueue, cost
+from cloud.ingest.queue import FairQueue
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
+from cloud.ingest.trial import try_rows
 from cloud.registry import database
 from cloud.registry.own_clock import leapt_at
 from cloud.settings import Settings
@@ -66,18 +67,6 @@ _WRONG = (StoreDown, *database.REFUSED)
 """The same where no message can be at fault."""
 
 
-class _Tried(NamedTuple):
-    """What came of messages that were to be stored.
-
-    Attributes:
-        left: Messages that the database refused, each alone.
-        why: What the database said last, if it refused.
-    """
-
-    left: list[Message]
-    why: sa.exc.DBAPIError | None = None
-
-
 class Host:
     """Receives, stores, acknowledges; sends commands. One instance a process."""
 
@@ -102,8 +91,6 @@ class Host:
         self._client: aiomqtt.Client | None = None
         self._state_at = 0
         self._listened_at = 0.0
-        self._took = 0
-        """Batches that the database took, each of which shows that it takes what is right."""
         self._reborn: dict[tuple[str, str], float] = {}
         self._takeovers = Takeovers(f"host-{settings.host_id}")
         self._logged: dict[str, float] = {}
@@ -212,45 +199,34 @@ class Host:
                 await self._settle(self._queue.take(MAX_BATCH_BYTES))
 
     async def _settle(self, messages: list[Message]) -> None:
-        """Store messages, and leave out what the database refuses while it takes others.
+        """Store messages; should one of them break the program, halves are tried until it stands alone, and it is left out.
 
-        While it takes nothing, whatever it says, no message is at fault: all wait, with those that come meanwhile. Those wait too of
-        which nothing was to be stored: without the birth that was refused, what a node says means nothing.
+        So is one that the database refuses; but while it refuses whatever it is given, no message is at fault, and all wait.
         """
-        while True:
-            began, took = time.monotonic(), self._took
-            tried = await self._try(messages)
-            if self._took > took or tried.why is None:
-                break
-            self._refused(tried.why)
-            await asyncio.sleep(max(_WAIT, time.monotonic() - began))  # halves of many messages may take long
-            size = sum(map(cost, messages))
-            # beyond a batch one by one: the next may be the first that is right
-            messages = messages + self._queue.take(max(MAX_BATCH_BYTES - size, int(size < MAX_QUEUE_BYTES)))
-        if tried.left:
-            self._drop("broke ingest", len(tried.left))
+        error = await self._try(messages)
+        if isinstance(error, sa.exc.DBAPIError):
+            await self._patiently(_WRONG, try_rows, self._engine)
+            error = await self._try(messages)  # it may have been mended meanwhile
+        if error is not None and len(messages) > 1:
+            middle = len(messages) // 2
+            await self._settle(messages[:middle])
+            await self._settle(messages[middle:])
+        elif error is not None:
+            self._drop("broke ingest", len(messages))
         self._health.stored()
 
-    async def _try(self, messages: list[Message]) -> _Tried:
-        """Store messages; should one of them break the program, halves are tried until it stands alone, and it is left out."""
+    async def _try(self, messages: list[Message]) -> Exception | None:
+        """Store messages; what went wrong, if something did that waiting does not mend."""
         before = replace(self.clock.own)
         try:
             await self._batch(messages)
         except Exception as error:  # the body of the task's outermost loop: what no check foresaw costs its own message only
-            why = error if isinstance(error, sa.exc.DBAPIError) else None
-            if why is None or self._news(f"a batch failed: {first_line(why)}"):
+            if not isinstance(error, sa.exc.DBAPIError) or self._news(f"a batch failed: {first_line(error)}"):
                 log.exception("a batch failed", messages=len(messages), topic=messages[0].topic if messages else "")
             self.clock.own.forget(before)
             self._known = await self._patiently(_WRONG, Known, self._engine, self.clock.own)  # what the batch taught was not committed
-            if len(messages) < 2:  # noqa: PLR2004 (it stands alone)
-                if why is None:
-                    self._drop("broke ingest", len(messages))
-                return _Tried([] if why is None else messages, why)
-            middle = len(messages) // 2
-            first = await self._try(messages[:middle])
-            second = await self._try(messages[middle:])
-            return _Tried(first.left + second.left, second.why or first.why)
-        return _Tried([])
+            return error
+        return None
 
     async def _batch(self, messages: list[Message]) -> None:
         batch = await asyncio.to_thread(_measured, "decode", self._decode, messages)
@@ -258,7 +234,6 @@ class Host:
             return
         await self._patiently(_AWAY, _measured, "store", store, batch, self._engine, self._telemetry)
         if batch.asks_the_database():
-            self._took += 1
             self._health.stored(self._health.database, *([self._health.telemetry] if batch.lines else []))
         STORED.inc(batch.readings())
         for reason, number in batch.dropped.items():
