@@ -170,12 +170,12 @@ class Gateway:
         """Look for damage once, then take over what damaged files hold, pack, forget and make room, once a minute."""
         settings = self._settings
         await self._tried(self.outbox.count)
-        if await self._tried(dating.date_noted, self.outbox):
-            self.uplink.recalled()
         await self._tried(self.outbox.look_through)
         while True:
             await self._tried(self.outbox.count)  # of another file, where this one was set aside or taken away
-            if await self._tried(salvage, self.outbox):
+            taken_over = await self._tried(salvage, self.outbox)
+            dated = await self._tried(dating.date_noted, self.outbox)  # what was taken over, and what a power cut left undated
+            if taken_over != 0 or dated:  # some may have been taken over before the disk refused the rest
                 self.uplink.recalled()
             limits = settings.retain_days, settings.max_bytes
             await self._tried(partial(keeping.tidy, self.outbox, self._clock.now_ms(), *limits, boot=self._waiting()))

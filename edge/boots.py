@@ -9,6 +9,7 @@ from contract.clock import EARLIEST, iso, moment
 from edge.outbox import dating
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import count_lost, select
+from edge.timekeeping import boot_id
 
 _PAGE = 2000
 _WAITING = (
@@ -59,10 +60,13 @@ def date(outbox: Outbox, boot: str, began: str, now: int) -> int:
     """Give the rows of a boot their time, by when it began (RFC 3339 with a zone); returns how many have one now.
 
     Raises:
-        ValueError: No row of this boot waits, or the time cannot be right.
+        ValueError: No row of this boot waits, the time cannot be right, or it is the present boot: what a person knows of its begin would
+            stand for all its later rows too.
         sqlite3.Error: The outbox refuses it.
     """
     found = _found(outbox, boot)
+    if boot == boot_id():
+        raise ValueError(f"expected an earlier boot, got the present one, {boot}: its rows get their date when the gateway knows the time")
     try:
         offset = moment(began)
     except ValueError as error:

@@ -18,6 +18,7 @@ from contract.reading import Row
 from contract.sparkplug import encode_rows
 from edge.outbox import file
 from edge.outbox.handle import Handle
+from edge.outbox.positions import Positions
 from edge.outbox.rows import DamagedError, Kept, Stored, count_lost, counted_lost, damaged, full, select
 
 T = TypeVar("T")
@@ -86,6 +87,8 @@ class Outbox:
         """Set by `keeping`: gauges are no longer taken."""
         self.looked_at = 0
         """By `keeping`: behind which position packs are looked at next, whether they are old."""
+        self.settled: dict[Path, Positions] = {}
+        """By `salvage`: of each damaged file that is being taken over, which rows need no date any more. To find them takes minutes."""
         self._lost, self._counting = 0, threading.Lock()
         """Readings that are not yet counted on disk."""
         self._session: int | None = None

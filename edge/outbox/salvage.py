@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from edge.outbox import file
-from edge.outbox.dating import date_noted, noted
+from edge.outbox.dating import noted
 from edge.outbox.keeping import unpack, with_room
 from edge.outbox.outbox import Outbox
 from edge.outbox.pages import Pages
@@ -37,10 +37,7 @@ def salvage(outbox: Outbox) -> int:
     Raises:
         sqlite3.Error: The outbox refuses them; the next call goes on there.
     """
-    number = sum(_salvage(outbox, path) for path in reversed(file.all_set_aside(outbox.path)))  # a newer one says what it had of older ones
-    if number:
-        date_noted(outbox)
-    return number
+    return sum(_salvage(outbox, path) for path in reversed(file.all_set_aside(outbox.path)))  # a newer one says what it had of older ones
 
 
 def _salvage(outbox: Outbox, path: Path) -> int:
@@ -51,7 +48,9 @@ def _salvage(outbox: Outbox, path: Path) -> int:
     number = 0
     try:
         with Pages(path) as pages:
-            settled = _settled(pages)
+            settled = outbox.settled.get(path)
+            if settled is None:
+                settled = outbox.settled[path] = _settled(pages)
             for first in range((whole(done) or 0) + 1, pages.number + 1, _TOGETHER):
                 last = min(first + _TOGETHER - 1, pages.number)
                 rows = [row for page in range(first, last + 1) for row in pages.rows(page) if _goes_over(row, settled)]
@@ -63,6 +62,7 @@ def _salvage(outbox: Outbox, path: Path) -> int:
         log.warning("damaged outbox not read", file=str(path), reason=error.strerror)
         return number
     outbox.adopt([], key, _ALL)
+    outbox.settled.pop(path, None)
     log.info("damaged outbox read", file=str(path), rows=number)
     return number
 

@@ -17,14 +17,14 @@ MOST_SPANS = 50_000
 _MINUTE = 60_000
 _TRIGGERS = """
 CREATE TEMP TRIGGER waiting_out AFTER DELETE ON main.row WHEN OLD.acknowledged = 0
-BEGIN SELECT waiting(-1, OLD.seq, OLD.at, OLD.boot); END;
+BEGIN SELECT waiting(-1, OLD.seq, CASE typeof(OLD.at) WHEN 'integer' THEN OLD.at END, CAST(OLD.boot AS BLOB)); END;
 CREATE TEMP TRIGGER waiting_before AFTER UPDATE OF at, acknowledged, boot ON main.row WHEN OLD.acknowledged = 0
-BEGIN SELECT waiting(-1, OLD.seq, OLD.at, OLD.boot); END;
+BEGIN SELECT waiting(-1, OLD.seq, CASE typeof(OLD.at) WHEN 'integer' THEN OLD.at END, CAST(OLD.boot AS BLOB)); END;
 CREATE TEMP TRIGGER waiting_after AFTER UPDATE OF at, acknowledged, boot ON main.row WHEN NEW.acknowledged = 0
-BEGIN SELECT waiting(1, NEW.seq, NEW.at, NEW.boot); END;
+BEGIN SELECT waiting(1, NEW.seq, CASE typeof(NEW.at) WHEN 'integer' THEN NEW.at END, CAST(NEW.boot AS BLOB)); END;
 """
 """Of this connection alone, which is the only one that writes: nothing of them stands in the file. Rows that wait from the start on are
-counted by `coming`, which costs a commit a third of what a trigger would."""
+counted by `coming`, which costs a commit a third of what a trigger would. A damaged text is none that Python takes as an argument."""
 _NEXT = "SELECT seq, at, boot, acknowledged FROM row WHERE seq > ? ORDER BY seq LIMIT ?"
 _OLDEST = "SELECT at FROM row WHERE acknowledged = 0 AND boot IS NULL AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
 
@@ -108,11 +108,11 @@ class Waiting:
         self._change = _Tally(_MINUTE)
         self._doubtful = False
 
-    def _changed(self, by: int, seq: int, at: object, boot: object) -> None:
+    def _changed(self, by: int, seq: int, at: int | None, boot: bytes | None) -> None:
         """Called by SQLite for each row that begins or ceases to wait."""
         if self._reached is None or seq <= self._reached:
             try:
-                self._change.change(by, seq, at, boot)
+                self._change.change(by, seq, at, None if boot is None else boot.decode("utf-8", "replace"))
             except DamagedError:  # an error here would only be "user-defined function raised exception"; the next count says what it is
                 self._doubtful = True
 
@@ -183,5 +183,5 @@ class Waiting:
         for at in times:
             if not isinstance(at, int):
                 raise DamagedError(f"the time of a row that waits is {at!r:.40}")
-        least = min(times, default=None)
+        least = min(times, default=None) if len(times) < PAGE else None
         return least if least is not None and least // width == number else number * width

@@ -82,6 +82,7 @@ def test_a_person_drops_the_rows_of_a_boot(outbox: Outbox) -> None:
         (("--drop", "other"), "no row waits for the date of a boot 'other'"),
         (("--date", "earlier", "2099-03-01T07:58:00+08:00"), "so that its rows are not of the future"),
         (("--date", "earlier", "yesterday"), "yesterday"),
+        (("--date", boot_id(), "2026-03-01T07:58:00+08:00"), "expected an earlier boot"),
     ],
 )
 def test_what_cannot_be_right_changes_nothing(arguments: tuple[str, ...], said: str, outbox: Outbox) -> None:

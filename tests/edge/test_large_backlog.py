@@ -176,3 +176,25 @@ def test_times_far_apart_take_bounded_memory(tmp_path: Path, monkeypatch: pytest
     outbox.acknowledge([(1, 99)])
     assert (outbox.stats().depth, outbox.stats().oldest_at) == (1, AT + 99 * DAY)
     outbox.close()
+
+
+def test_a_damaged_boot_keeps_no_row_from_its_acknowledgement(tmp_path: Path) -> None:
+    """Python takes no text with a wrong byte as an argument: each acknowledgement across the row failed, for ever."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("m1", AT + number, {"power": 1.0}) for number in range(10)])
+    outbox.count()
+    with outbox.transaction() as db:
+        db.execute("UPDATE row SET boot = CAST(x'ff' AS TEXT) WHERE seq = 5")
+    assert outbox.acknowledge([(1, 10)]) == 10
+    assert (outbox.stats().depth, outbox.stats().undated_by) == (0, {})
+    outbox.close()
+
+
+def test_the_oldest_of_more_than_a_page_is_never_told_too_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a page of later rows of its minute it is not looked for; the begin of the minute is told."""
+    monkeypatch.setattr(waiting, "PAGE", 4)
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("m1", AT + 59_000 - number * 1000, {"power": 1.0}) for number in range(40)])
+    outbox.count()
+    assert outbox.stats().oldest_at == AT
+    outbox.close()
