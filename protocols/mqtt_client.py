@@ -10,10 +10,12 @@ from paho.mqtt import client as mqtt
 
 
 class MqttClient(aiomqtt.Client):
-    """aiomqtt's client with three mends, none of which it offers in public.
+    """aiomqtt's client with four mends, none of which it offers in public.
 
     It asks the event loop to watch a socket in the loop's next round. If the connection breaks in between, that number belongs to nothing,
     which is a traceback, or to another connection, whose traffic would then stand still. Here the socket is looked at once more first.
+
+    uvloop gives up its watch of a socket that failed, and refuses to watch it anew; such a connection is over.
 
     The error of a connection that broke while nobody waited for it is taken, or the event loop would log it as a traceback later.
 
@@ -29,16 +31,29 @@ class MqttClient(aiomqtt.Client):
     def _on_socket_register_write(self, client: mqtt.Client, userdata: object, sock: socket.socket) -> None:  # noqa: ARG002 (paho's signature)
         self._loop.call_soon_threadsafe(self._watch, client, sock)
 
+    def _on_socket_unregister_write(self, client: mqtt.Client, userdata: object, sock: socket.socket) -> None:
+        if sock.fileno() >= 0:  # closed already, it has no number by which it could be watched
+            super()._on_socket_unregister_write(client, userdata, sock)
+
     def _watch(self, client: mqtt.Client, sock: socket.socket) -> None:
-        if client.socket() is sock:
+        if client.socket() is not sock:
+            return
+        try:
             self._loop.add_writer(sock.fileno(), self._write, client)
+        except RuntimeError as error:
+            self._loop.remove_reader(sock.fileno())  # what is left of it stands in the way of the number's next owner
+            self._end(error)
 
     def _write(self, client: mqtt.Client) -> None:
         try:
             client.loop_write()
         except (OSError, ValueError) as error:  # a socket that breaks while it is written to
-            if not self._disconnected.done():
-                self._disconnected.set_exception(error)
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        if not self._disconnected.done():
+            self._disconnected.set_exception(error)
+            self._disconnected.exception()  # taken: who waits for it sees it all the same
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         """Leave the broker."""

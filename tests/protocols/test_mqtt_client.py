@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import gc
 import socket
+import struct
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import aiomqtt
 import pytest
+import uvloop
 
 from protocols.mqtt_client import MqttClient
 from simulators.stack.broker import free_port
@@ -70,6 +73,39 @@ async def test_a_socket_that_closed_before_it_is_watched_is_not_watched(
             for other in others:
                 other.close()
     assert complaints == []
+
+
+def test_a_socket_that_the_loop_gave_up_ends_its_connection() -> None:
+    """Uvloop closes its watch when the kernel tells an error; where paho does not read it, nothing came and nothing was sent any more."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(_given_up()) == []
+
+
+async def _given_up() -> list[dict[str, Any]]:
+    """What the event loop has to complain of."""
+    found: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
+    reset = struct.pack("ii", 1, 0)  # on, at once: the connection is reset
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(_ACCEPTED)
+        await reader.read(1000)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        with contextlib.suppress(aiomqtt.MqttError):  # it is not connected any more
+            async with MqttClient("127.0.0.1", server.sockets[0].getsockname()[1], timeout=5) as client:
+                paho = client._client
+                with mock.patch.object(paho, "loop_read"):
+                    await client.publish("a", "b", qos=0)
+                    async with asyncio.timeout(5):
+                        while not client._disconnected.done():
+                            paho._call_socket_register_write()
+                            await asyncio.sleep(0.01)
+                assert isinstance(client._disconnected.exception(), RuntimeError)
+    return found
 
 
 async def test_an_error_that_nobody_waited_for_is_taken(broker: tuple[int, Callable[[], None]], complaints: list[dict[str, Any]]) -> None:
