@@ -13,18 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 LOGS = Path("build")
-AROUND = [f"tests/{name}" for name in ("house", "deploy", "profiles", "contract", "edge", "protocols", "simulators")]
+AROUND = [f"tests/{name}" for name in ("house", "deploy", "contract", "simulators")]
+GATEWAY = [f"tests/{name}" for name in ("edge", "protocols", "profiles")]
 SCREENS = [f"tests/{name}" for name in ("cloud/alerts", "truth", "grafana")]
 BOOKS = ["tests/cloud/books"]
+INGEST = ["tests/cloud/ingest"]
 DEMO = [f"tests/journey/test_{name}.py" for name in ("demo", "foreign_node", "straight_line")]
 LAST = ["tests/journey", "tests/storm"]
+REST = ["tests", *(f"--ignore={path}" for path in (*AROUND, *GATEWAY, *SCREENS, *BOOKS, *INGEST, *LAST))]
 AT_ONCE = 2
 """Cores of the machine that runs it."""
 TURNS: tuple[tuple[int, tuple[list[str], ...]], ...] = (
-    (AT_ONCE, (["tests", *(f"--ignore={path}" for path in (*AROUND, *SCREENS, *BOOKS, *LAST))], BOOKS, SCREENS, AROUND)),
+    (AT_ONCE, (SCREENS, BOOKS, GATEWAY, AROUND, INGEST, REST)),
     (3, (["tests/journey", *(f"--ignore={path}" for path in DEMO)], DEMO, ["tests/storm"])),
 )
-"""What runs after what: how many parts of a turn run at once, and its parts, of which the next begins as soon as one has ended.
+"""What runs after what: how many parts of a turn run at once, and its parts, of which the next begins as soon as one has ended, the
+longest first.
 
 The journeys mostly wait for their programs, and so do not wait for each other.
 """
