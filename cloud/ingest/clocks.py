@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cloud.ingest.doubt import ENOUGH, weigh
@@ -11,6 +11,7 @@ from cloud.ingest.known import Known
 from cloud.registry.clocks import HOUR_MS, TOLERANCE, State
 from cloud.telemetry.base import MAX_MS
 from contract import sparkplug
+from contract.clock import EARLIEST
 from contract.reading import Reading
 from contract.sparkplug_b_pb2 import Payload
 from contract.topics import Topic
@@ -55,8 +56,7 @@ def doubtful_times(
     sent = received_at - payload.timestamp
     taken = sparkplug.taken(payload) if ours else {}
     group, node, device = topic.group, topic.node, topic.device or topic.node
-    if (ours or live) and (group, node) in known.gateways and (topic.device or not sparkplug.undated(payload)):
-        known.heard[group, node] = received_at
+    _hear(known, topic, payload, received_at, live=ours or live)
     quiet = -DRIFT <= sent <= DRIFT and (group, node) not in known.clocks
     if ours and quiet and not taken and not others and max(good, default=0) <= received_at + TOLERANCE:
         return _NONE  # as nearly all are
@@ -64,6 +64,9 @@ def doubtful_times(
     found = known.own.found
     judge = _Judge(batch, known, group, device, received_at)
     wrong = {at for at in times if at > MAX_MS}  # no store holds them, so they say nothing of a clock
+    times = _of_now(payload, taken, times) if ours else times
+    if not times and payload.timestamp < EARLIEST:
+        return wrong
     if ours or live or sent < -TOLERANCE:
         gated = times - taken.keys() - wrong
         doubted = judge(node, payload.timestamp, sent, gated)
@@ -81,6 +84,23 @@ def doubtful_times(
         if judge(device, at, lag, [at]):
             wrong.add(at)
     return wrong
+
+
+def _hear(known: Known, topic: Topic, payload: Payload, received_at: int, *, live: bool) -> None:
+    """Note when a gateway of the site last showed what it takes for the time."""
+    key = topic.group, topic.node
+    dated = payload.timestamp >= EARLIEST and (topic.device != "" or not sparkplug.undated(payload))
+    if live and dated and key in known.gateways:
+        known.heard[key] = received_at
+
+
+def _of_now(payload: Payload, taken: Mapping[int, int], times: set[int]) -> set[int]:
+    """Those times that the gateway's clock is to be judged by.
+
+    One that was started and does not know the time yet stamps what it sends by the time since its start: that says nothing of rows that
+    it dated before.
+    """
+    return times if payload.timestamp >= EARLIEST else {at for at in times if taken.get(at, at) < EARLIEST}
 
 
 class _Judge:

@@ -13,7 +13,7 @@ from cloud.registry import tables
 from cloud.registry.clocks import load_offsets, undecided
 from contract import sparkplug
 from contract.clock import parse_time
-from contract.reading import Row
+from contract.reading import Quality, Row
 from contract.topics import Topic
 from simulators.foreign_node import metric as foreign
 from simulators.foreign_node import nbirth, payload
@@ -92,6 +92,23 @@ def test_six_hours_of_a_wrong_clock_are_in_the_ledger_at_their_true_time(gateway
     assert kinds(gateway) == {"em" if own else NODE}
     assert {row["state"] for row in gateway.rows(tables.clock_offset)} == {"closed"}
     assert gateway.rows(tables.latest, device="em")[0]["at"] == BEGIN + 10 * HOUR
+
+
+def test_a_gateway_that_does_not_know_the_time_yet_casts_no_doubt_on_what_it_dated_before(gateway: Line) -> None:
+    """It stamps what it sends by the time since its start: its rows of before were judged 57 years behind, their hours 57 years to come."""
+    uptime = 7_765_000
+    for n in range(1, 31):
+        at = BEGIN + n * MINUTE
+        for number, row in enumerate((Row("em", at, {POINT: 100.0 + n}), Row("other", at, {POINT: 5.0 + n}, taken=at + 100))):
+            raw = sparkplug.data(sparkplug.encode_rows([row]), sent_at=uptime + n, seq=0, store_seq=2 * n + number)
+            batch = gateway.feed((Topic(GROUP, "DDATA", NODE, row.device), raw), at=BEGIN + 2 * HOUR + n)
+            assert max(hour for _, hour in batch.touched) == BEGIN
+    assert gateway.rows(tables.clock_offset) == []
+    assert kinds(gateway) == set()
+    assert {reading.quality for reading in gateway.telemetry.series(GROUP, "electricity", "em", POINT, BEGIN, BEGIN + HOUR)} == {
+        Quality.GOOD
+    }
+    assert (GROUP, NODE) not in gateway.known.heard
 
 
 def run_through(line: Line, cuts: Sequence[tuple[int, int]], *, later: int = 0, hours: int = 9) -> None:
