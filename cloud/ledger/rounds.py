@@ -141,9 +141,10 @@ class _Turn:
     """Where counting went on already."""
 
     def __post_init__(self, most: int) -> None:
+        read = most
         if self.meter.counter is not None:
             most = min(most, max(SAMPLES * (self.meter.counter.interval or _INTERVAL_MS) // HOUR_MS, 1))
-        self.more = len(self.generations) >= most
+        self.more = len(self.generations) > most or len(self.generations) == read  # of which there may be more
         self.generations = dict(sorted(self.generations.items())[-most:])
         self.hours = sorted(self.generations)
         self.first = self.hours[0]
