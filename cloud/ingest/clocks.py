@@ -65,7 +65,7 @@ def doubtful_times(
     judge = _Judge(batch, known, group, device, received_at)
     wrong = {at for at in times if at > MAX_MS}  # no store holds them, so they say nothing of a clock
     times = _of_now(payload, taken, times) if ours else times
-    if not times and payload.timestamp < EARLIEST:
+    if ours and not times and payload.timestamp < EARLIEST:
         return wrong
     if ours or live or sent < -TOLERANCE:
         gated = times - taken.keys() - wrong
