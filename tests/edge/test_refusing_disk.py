@@ -23,7 +23,7 @@ from contract.reading import Row
 from contract.site import Site
 from edge import app, health
 from edge.app import Gateway
-from edge.outbox import keeping
+from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
 from edge.settings import Settings
@@ -360,3 +360,27 @@ async def test_a_backlog_is_counted_beside_the_polls(make_slave: type[Slave], tm
         await run.takes()
         handle = run.gateway.outbox._file
         await run.until(lambda: handle.waiting.depth >= 500 and handle.waiting._reached is None)
+
+
+async def test_rows_whose_dating_the_disk_refused_get_their_date_later(
+    make_slave: type[Slave], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried in each turn: once at the start was all there was, and the rows stood still until a restart."""
+    before = Outbox(tmp_path / "data" / "outbox.db")
+    before.commit([Row("em-1", 1000, {"power": 1.0})], boot="earlier")
+    dating.date(before, "earlier", AT)
+    before.commit([Row("em-1", 2000, {"power": 1.0})], boot="earlier")
+    before.close()
+    tried, date_noted = list[int](), dating.date_noted
+
+    def refusing(outbox: Outbox) -> int:
+        tried.append(1)
+        if len(tried) == 1:
+            raise sqlite3.OperationalError("disk I/O error")
+        return date_noted(outbox)
+
+    monkeypatch.setattr(dating, "date_noted", refusing)
+    async with running(make_slave("tcp"), tmp_path / "data", monkeypatch) as run:
+        await run.until(lambda: len(tried) > 1)
+        await run.until(lambda: AT + 2000 in {kept.at for kept in run.gateway.outbox.pending(0, 10)})
+        assert run.gateway.outbox.note("dated earlier") is not None
