@@ -1,4 +1,4 @@
-"""The MQTT client of every part: aiomqtt's, which leaves nothing behind when its connection breaks."""
+"""The MQTT client of every part: aiomqtt's, which leaves nothing behind when its connection breaks, and takes many messages at once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from types import TracebackType
 import aiomqtt
 from paho.mqtt import client as mqtt
 
+from protocols.read_ahead import ReadAhead
+
+
+class _Messages(aiomqtt.client.MessagesIterator):
+    """Those that wait are taken without a task."""
+
+    async def __anext__(self) -> aiomqtt.Message:
+        if len(self):
+            return self._client._queue.get_nowait()  # noqa: SLF001 (as aiomqtt's own iterator does)
+        return await super().__anext__()
+
 
 class MqttClient(aiomqtt.Client):
-    """aiomqtt's client with four mends, none of which it offers in public.
+    """aiomqtt's client with mends that it does not offer in public.
 
     It asks the event loop to watch a socket in the loop's next round. If the connection breaks in between, that number belongs to nothing,
     which is a traceback, or to another connection, whose traffic would then stand still. Here the socket is looked at once more first.
@@ -19,13 +30,22 @@ class MqttClient(aiomqtt.Client):
 
     The error of a connection that broke while nobody waited for it is taken, or the event loop would log it as a traceback later.
 
+    A message is read from the kernel in three or four calls, and makes a task of its own. Here each read takes what is there, up to a
+    bound, and a task is made where nothing waits.
+
     `reached` says whether a broker was reached: only then was a CONNECT sent.
     """
 
     reached = False
 
+    @property
+    def messages(self) -> _Messages:
+        """What the broker sends, as it comes."""
+        return _Messages(self)
+
     def _on_socket_open(self, client: mqtt.Client, userdata: object, sock: socket.socket) -> None:
         self.reached = True
+        client._sock = ReadAhead(sock)  # noqa: SLF001 (paho makes its socket itself)
         super()._on_socket_open(client, userdata, sock)
 
     def _on_socket_register_write(self, client: mqtt.Client, userdata: object, sock: socket.socket) -> None:  # noqa: ARG002 (paho's signature)

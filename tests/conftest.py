@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -21,8 +22,10 @@ from cloud.registry.database import open_database
 from cloud.registry.entering import By, enter_site
 from cloud.registry.migrating import migrate
 from contract.site import Site, load_site, shipped_site
+from simulators.stack.broker import free_port
 from simulators.stack.influxd import Influxd, start_influxd
 from simulators.stack.postgres import Postgres, find_postgres, start_postgres
+from simulators.stack.processes import Processes
 
 # How fast a machine is decides no test: what hypothesis holds against slow ones is switched off, here as it does by itself in CI.
 settings.register_profile(
@@ -64,6 +67,24 @@ def missing(program: str, package: str) -> NoReturn:
 def mosquitto() -> None:
     """The broker, for tests that need its rights or its kept sessions."""
     installed("mosquitto", "mosquitto")
+
+
+@pytest.fixture
+def broker_port(mosquitto: None, tmp_path: Path) -> Iterator[int]:  # noqa: ARG001 (it must be there)
+    """A mosquitto without users or rights: a foreign one."""
+    port = free_port()
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_dest stderr\n", encoding="utf-8")
+    processes = Processes(tmp_path / "logs")
+    processes.start("broker", ["mosquitto", "-c", str(config)])
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    processes.wait_for("broker", listens, seconds=20)
+    yield port
+    processes.stop()
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +27,6 @@ from edge.app import Gateway
 from edge.settings import Broker, BusAddress, Settings
 from simulators.modbus_device import Answer, serve_bus
 from simulators.stack.broker import free_port
-from simulators.stack.processes import Processes
 
 GROUP, NODE, HOST = "510802", "gw-1", "scada"
 _PATIENCE = 30.0
@@ -349,24 +347,6 @@ class Bench:
         await self.stop()
         for bus in list(self._buses):
             await self.unplug(bus)
-
-
-@pytest.fixture
-def broker_port(mosquitto: None, tmp_path: Path) -> Iterator[int]:  # noqa: ARG001 (it must be there)
-    """A mosquitto without users or rights: a foreign one."""
-    port = free_port()
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_dest stderr\n", encoding="utf-8")
-    processes = Processes(tmp_path / "logs")
-    processes.start("broker", ["mosquitto", "-c", str(config)])
-
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    processes.wait_for("broker", listens, seconds=20)
-    yield port
-    processes.stop()
 
 
 @pytest.fixture
