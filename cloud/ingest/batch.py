@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloud.ingest.clocks import doubtful_times
 from cloud.ingest.judging import Row, Source
@@ -33,8 +33,7 @@ _VEHICLE = "vehicle"
 _ALARMS = "alarms"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What came from the broker, and when; an empty topic says that a new session began.
 
     `received_at` is in ms, by the cloud's clock without what gateways say of it: they may say it before the message has its turn.

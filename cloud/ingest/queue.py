@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cloud.ingest.batch import MAX_PAYLOAD_BYTES, Message
 
 OVERHEAD = 320
 """Bytes that a message, or the begin of a session, costs beside its payload."""
-AT_A_TIME = 32
-"""Messages of one node that are taken before the next node's turn."""
+SHARE = 1024 * 1024
+"""Bytes of one node that are taken before the next node's turn: the more of a device come at once, the fewer writes of its newest
+reading. Who has nothing waiting does not wait for the turns of those who have."""
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 """What the compressed messages of a batch may have together once they are decompressed."""
 _LARGEST_RATIO = 1032
@@ -42,6 +44,9 @@ class _Lane:
 class FairQueue:
     """Messages by node. A message that begins a session parts what came before it from what comes after.
 
+    Nodes have their turns one after another, those that had nothing waiting first (RFC 8290, section 4.2); so that none is always
+    first, a node whose last message was taken stands in line for one turn more.
+
     Attributes:
         size: Bytes that wait.
     """
@@ -50,7 +55,11 @@ class FairQueue:
         """`most` bytes may wait."""
         self._most = most
         self.size = 0
-        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self._lanes: dict[str, _Lane] = {}
+        self._first: deque[str] = deque()
+        """Nodes that had nothing waiting, in the order in which they spoke."""
+        self._turns: deque[str] = deque()
+        """All others, in the order of their turns."""
         self._beginnings: deque[Message] = deque()
         self._session = 0
         """Number of the session whose messages are taken."""
@@ -77,7 +86,10 @@ class FairQueue:
         while self.size + cost(message) > self._most:
             self._drop()
             dropped += 1
-        self._lanes.setdefault(key, _Lane()).put(self._session + len(self._waiting) - 1, message)
+        if key not in self._lanes:
+            self._lanes[key] = _Lane()
+            self._first.append(key)
+        self._lanes[key].put(self._session + len(self._waiting) - 1, message)
         self._waiting[-1] += 1
         self.size += cost(message)
         return dropped
@@ -94,8 +106,6 @@ class FairQueue:
         session, message = self._lanes[key].newest()
         self._waiting[session - self._session] -= 1
         self.size -= cost(message)
-        if not self._lanes[key].messages:
-            del self._lanes[key]
 
     def take(self, most: int) -> list[Message]:
         """The next messages of about so many bytes, in the order of each node, some of each node in turn.
@@ -111,20 +121,30 @@ class FairQueue:
                 taken.append(self._beginnings.popleft())
                 size += cost(taken[-1])
                 continue
-            key, lane = self._lanes.popitem(last=False)
-            for _ in range(AT_A_TIME):
-                if not lane.messages or lane.messages[0][0] != self._session:
-                    break
-                taken.append(lane.oldest())
-                self._waiting[0] -= 1
-                size += cost(taken[-1])
-                unpacked += _unpacked(taken[-1])
+            for message in self._turn(min(SHARE, most - size)):
+                taken.append(message)
+                size += cost(message)
+                unpacked += _unpacked(message)
                 if unpacked > MAX_UNPACKED_BYTES - MAX_PAYLOAD_BYTES:
                     break  # the next one may not fit
-            if lane.messages:
-                self._lanes[key] = lane
         self.size -= size
+        if not self:
+            self._lanes, self._first, self._turns = {}, deque(), deque()
         return taken
+
+    def _turn(self, most: int) -> Iterator[Message]:
+        """The oldest messages of the node whose turn it is, as many as begin within so many bytes; what is not asked for stays."""
+        key = (self._first or self._turns).popleft()
+        lane, taken = self._lanes[key], 0
+        if not lane.messages:
+            del self._lanes[key]
+            return
+        self._turns.append(key)
+        while taken < most and lane.messages and lane.messages[0][0] == self._session:
+            message = lane.oldest()
+            self._waiting[0] -= 1
+            taken += cost(message)
+            yield message
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
