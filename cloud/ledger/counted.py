@@ -257,7 +257,7 @@ class _Pass:
         first = floor(levels[-1][0] if levels else begin, "hour")
         samples = self._from(first, known, end)
         earliest = floor(self.placing.begin(samples[0][0]), "hour") if samples else first
-        return None, min(earliest, first), self._from(min(earliest, first), samples, end)
+        return None, min(earliest, first), self._from(earliest, samples, end) if earliest < first else samples
 
     def _from(self, start: int, known: list[Sample], end: int) -> list[Sample]:
         """The samples in [start, end) and their neighbours; of those that are known only what is before them is read."""

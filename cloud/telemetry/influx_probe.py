@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from cloud.telemetry.base import Stored, StoreDown
-from cloud.telemetry.influx import InfluxAddress, InfluxTelemetry
+from cloud.telemetry.influx import InfluxTelemetry
+from cloud.telemetry.influx_server import InfluxAddress
 from contract.reading import Reading
 
 _GROUP, _CLASS, _DEVICE, _POINT = "jieyue", "jieyue_setup", "probe", "value"

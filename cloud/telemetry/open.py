@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cloud.telemetry.base import Telemetry
-from cloud.telemetry.influx import InfluxAddress, InfluxTelemetry
+from cloud.telemetry.influx import InfluxTelemetry
+from cloud.telemetry.influx_server import InfluxAddress
 from cloud.telemetry.sqlite import SqliteTelemetry
 
 _FORMS = "sqlite:///path or influx+http://user:password@host:port/database?auth=basic|token"

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import itemgetter
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -146,11 +147,22 @@ class Influx2:
         return ""
 
     def query(self, query: Mapping[str, str], statement: str, rights: list[dict[str, Any]]) -> Answer:
-        """`/query`: a SELECT of columns by time, or a DELETE."""
+        """`/query`: SELECTs of columns by time, or a DELETE; 3.x takes one statement in a request."""
         bucket = self.bucket_of(query["db"], rights)
-        found = re.search(r'FROM "(\w+)" WHERE .*time >= (-?\d+)ms AND time < (-?\d+)ms', statement)
-        assert found, statement
-        within = [k for k in self.points if k[:2] == (bucket, found[1]) and int(found[2]) <= k[3] < int(found[3])]
+        statements = statement.split(";")
+        if self.version.startswith("v3.") and len(statements) > 1:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "invalid", "must provide only one InfluxQl statement per query")
+        series = [self._run(bucket, one, rights) for one in statements]
+        return HTTPStatus.OK, {"results": [{"statement_id": n} | ({"series": found} if found else {}) for n, found in enumerate(series)]}
+
+    def _run(self, bucket: str, statement: str, rights: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The series of one statement, if it has any."""
+        measurement = re.search(r'FROM "(\w+)" WHERE ', statement)
+        bounds = {sign: int(at) for sign, at in re.findall(r"time (>=|<) (-?\d+)ms", statement)}
+        assert measurement, statement
+        assert bounds, statement
+        first, end = bounds.get(">=", -(2**63)), bounds.get("<", 2**63)
+        within = [k for k in self.points if k[:2] == (bucket, measurement[1]) and first <= k[3] < end]
         if statement.startswith("DELETE"):
             if not self.deletes or not _may("write", bucket, rights):
                 raise Refusal(HTTPStatus.FORBIDDEN, "forbidden", "insufficient permissions")
@@ -159,8 +171,9 @@ class Influx2:
             within = []
         columns = re.findall(r'"(\w+)" AS (\w+)', statement)
         rows = [[key[3], *(self.points[key].get(name) for name, _ in columns)] for key in within]
-        series = [{"name": found[1], "columns": ["time", *(shown for _, shown in columns)], "values": rows}] if rows else None
-        return HTTPStatus.OK, {"results": [{"statement_id": 0} | ({"series": series} if series else {})]}
+        rows = sorted((row for row in rows if any(value is not None for value in row[1:])), key=itemgetter(0))
+        rows = rows[:: -1 if "ORDER BY time DESC" in statement else 1][: 1 if "LIMIT 1" in statement else None]
+        return [{"name": measurement[1], "columns": ["time", *(shown for _, shown in columns)], "values": rows}] if rows else []
 
 
 def _may(action: str, bucket: str, rights: list[dict[str, Any]]) -> bool:

@@ -85,13 +85,13 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     with closing(open_telemetry(url)) as store:
         assert isinstance(store, InfluxTelemetry)
         sent: list[str] = []
-        post = store._post
+        post = store._server.post
 
         def counted(text: str) -> str:
             sent.append(text)
             return post(text)
 
-        monkeypatch.setattr(store, "_post", counted)
+        monkeypatch.setattr(store._server, "post", counted)
         yield Server(store, integer, forgets, sent)
 
 

@@ -38,7 +38,8 @@ def test_a_token_comes_from_its_file(monkeypatch: pytest.MonkeyPatch, secret: st
     monkeypatch.setenv("JIEYUE_TELEMETRY_PASSWORD_FILE", secret)
     store = open_telemetry(load_settings().telemetry_url())
     assert isinstance(store, InfluxTelemetry)
-    assert (store._address.url, store._address.password, store._address.auth) == ("http://influxdb:8086", PASSWORD, "token")
+    address = store._server._address
+    assert (address.url, address.password, address.auth) == ("http://influxdb:8086", PASSWORD, "token")
     store.close()
 
 

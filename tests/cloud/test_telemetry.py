@@ -388,7 +388,7 @@ def figures(store: Telemetry, measurement: str) -> list[tuple[int, str, float]]:
         rows = store._read("SELECT ts, tags, value FROM figure WHERE measurement = ? AND field = 'value' ORDER BY ts, tags", (measurement,))
         return [(at, json.loads(tags)["meter"], value) for at, tags, value in rows]
     assert isinstance(store, InfluxTelemetry)
-    return sorted((row["time"], row["meter"], row["value"]) for row in store._query(f'SELECT * FROM "{measurement}"'))  # noqa: S608
+    return sorted((row["time"], row["meter"], row["value"]) for row in store._server.query(f'SELECT * FROM "{measurement}"'))  # noqa: S608
 
 
 def test_figures_that_are_to_go_are_gone_and_no_others(store: Telemetry) -> None:

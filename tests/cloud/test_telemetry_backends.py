@@ -13,11 +13,13 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import pytest
 
-from cloud.telemetry.base import Aggregate, Figures, FiguresError, Stored, StoreDown, Telemetry
-from cloud.telemetry.influx import InfluxAddress, InfluxTelemetry
+from cloud.telemetry.base import Aggregate, Breaker, Figures, FiguresError, Stored, StoreDown, Telemetry
+from cloud.telemetry.influx import InfluxTelemetry
+from cloud.telemetry.influx_server import InfluxAddress, InfluxServer
 from cloud.telemetry.open import open_telemetry
 from cloud.telemetry.sqlite import MOST_READERS
 from contract.reading import Quality, Reading
+from tests.cloud.influx2 import Influx2
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00Z
 
@@ -123,7 +125,8 @@ def test_a_database_is_asked_for_until_it_was_made(open_store: Opener, influxd: 
     """A disk that was full at the start has room later: no restart is needed; and the trial keeps to its 5 s throughout."""
     store, way = open_store(influxd.url("late")), NoRoom()
     assert isinstance(store, InfluxTelemetry)
-    store._http = httpx.Client(base_url=store._address.url, auth=store._http.auth, transport=way)
+    server = store._server
+    server._http = httpx.Client(base_url=server.url, auth=server._http.auth, transport=way)
     for _ in range(2):
         with pytest.raises(StoreDown, match="no space left on device"):
             store.try_write(T0)
@@ -145,9 +148,30 @@ def test_who_may_not_make_the_database_uses_the_one_that_is_there(influxd: Serve
 
 def test_whoever_is_in_a_hurry_does_not_wait_for_another_who_prepares() -> None:
     """The trial's 5 s hold while a slow call has begun to ask what the server is."""
-    store = InfluxTelemetry(InfluxAddress("http://127.0.0.1:9", "x"))
-    with closing(store), store._lock, pytest.raises(StoreDown, match="does not answer"):
-        store._prepare(httpx.Timeout(0.01))
+    server = InfluxServer(InfluxAddress("http://127.0.0.1:9", "x"), Breaker())
+    with closing(server), server._lock, pytest.raises(StoreDown, match="does not answer"):
+        server._prepare(httpx.Timeout(0.01))
+
+
+@pytest.mark.parametrize(("version", "requests"), [("v2.7.12", 1), ("v3.4.0", 3)])
+def test_samples_and_their_neighbours_are_one_request(open_store: Opener, influx2: Influx2, version: str, requests: int) -> None:
+    """The ledger asks for a counter's samples all day; only 3.x, which takes one statement at a time, is asked three times."""
+    influx2.version = version
+    store = open_store(influx2.store("samples"))
+    store.write([line for n in range(5) for line in row("d", T0 + n, "a", value=float(n))])
+    influx2.asked.clear()
+    assert store.counter_samples("g", "meter", "d", "a", T0 + 2, T0 + 3) == [(T0 + n, float(n)) for n in (1, 2, 3)]
+    assert influx2.asked == [("GET", "/query")] * requests
+
+
+def test_a_statement_that_fails_among_others_is_told(open_store: Opener, influxd: Server) -> None:
+    """A database that vanished is named, whichever statement of a request met it."""
+    store = open_store(influxd.url("vanishing"))
+    store.write(row("d", T0, "a"))
+    assert store.counter_samples("g", "meter", "d", "a", T0, T0 + 1) == [(T0, 1.5)]
+    influxd.post("/query", q='DROP DATABASE "vanishing"')
+    with pytest.raises(StoreDown, match="database not found: vanishing"):
+        store.counter_samples("g", "meter", "d", "a", T0, T0 + 1)
 
 
 def test_figures_are_replaced_field_by_field(open_store: Opener, influxd: Server) -> None:
@@ -156,7 +180,7 @@ def test_figures_are_replaced_field_by_field(open_store: Opener, influxd: Server
     tags = {"unit": "财政局, 1=2", "empty": ""}
     store.write_figures("ledger_hour", [Figures(tags, {"consumption": 1, "measured": 0.5}, T0)])
     store.write_figures("ledger_hour", [Figures(tags, {"consumption": 2.0}, T0), Figures(tags, {"consumption": 3.0}, T0 + 1)])
-    answer = store._query('SELECT * FROM "ledger_hour"')  # type: ignore[attr-defined]
+    answer = store._server.query('SELECT * FROM "ledger_hour"')  # type: ignore[attr-defined]
     assert answer == [
         {"time": T0, "unit": "财政局, 1=2", "consumption": 2, "measured": 0.5},
         {"time": T0 + 1, "unit": "财政局, 1=2", "consumption": 3},

@@ -29,13 +29,14 @@ class Read:
     """Counts what a pass asks of the store: samples of the counter, and hours of its power."""
 
     def __init__(self, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.samples = self.hours = 0
+        self.samples = self.hours = self.looks = 0
         samples: Any = books.telemetry.counter_samples
         windows = books.telemetry.windows
 
         def counted_samples(*asked: str | int) -> Sequence[tuple[int, float]]:
             found: Sequence[tuple[int, float]] = samples(*asked)
             self.samples += len(found)
+            self.looks += 1
             return found
 
         def counted_windows(*asked: Any) -> Sequence[tuple[int, float]]:  # noqa: ANN401 (passed on)
@@ -47,7 +48,7 @@ class Read:
 
     def by(self, books: Books) -> tuple[int, int]:
         """Samples and hours that settling reads."""
-        self.samples = self.hours = 0
+        self.samples = self.hours = self.looks = 0
         books.settle()
         return self.samples, self.hours
 
@@ -73,6 +74,14 @@ def wild(start: int, days: int) -> dict[int, float]:
     """Values of which none follows from another, as of a counter that is read in the wrong order of words."""
     chance = Random(7)  # noqa: S311 (values, not secrets)
     return {start + n * QUARTER: round(chance.uniform(2000, 40_000_000), 2) for n in range(days * A_DAY)}
+
+
+def test_an_hour_that_is_touched_costs_one_look(books: Books, read: Read) -> None:
+    """What is known is not asked for again: one look for a meter that begins, and one more where the newest settled hour is too near."""
+    for some in by_hours(counting(START, 2, 1000.0)):
+        books.read("far", some)
+        read.by(books)
+        assert read.looks <= (1 if min(some) == START else 2)
 
 
 @pytest.mark.parametrize("ends", ["counts on", "began anew", "not yet"])
