@@ -53,7 +53,7 @@ class Publisher:
             except FiguresError as error:
                 pause = EVERY
                 log.error("indicators are refused", reason=str(error), seconds=pause)  # noqa: TRY400 (one line tells it)
-            except (StoreDown, *database.DOWN) as error:
+            except (StoreDown, *database.REFUSED) as error:
                 pause = AGAIN
                 log.warning("indicators wait", reason=str(error).splitlines()[0], seconds=pause)
             await asyncio.sleep(self.clock.real_seconds(pause))

@@ -28,7 +28,7 @@ LOOK_EVERY = 10.0
 """Seconds of the clock between two looks without a wake: another process may have touched hours."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Real seconds between two tries while a store is down."""
-BREATH, LONGEST_BREATH = 0.5, 30.0
+BREATH, LONGEST_BREATH = 0.5, 10.0
 """Real seconds between two rounds, as many as the last one took within these: an hour that is touched every second need not be
 counted every second, and while readings pour in at most half of a core's time is for counting them."""
 CALM, PATIENCE = 1.0, 60.0

@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 import structlog
 
 from cloud.indicators.publishing import Publisher
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
+from cloud.registry.database import writing
 from cloud.telemetry.base import Figures, FiguresError, StoreDown
 from contract.clock import Clock
 
@@ -144,3 +146,21 @@ async def test_indicators_that_are_refused_end_nothing(counted: Books, monkeypat
     assert {(log["event"], log["reason"]) for log in logs} == {
         ("indicators are refused", "indicator: partial write: points beyond retention policy dropped=1")
     }
+
+
+@pytest.mark.timeout(120)
+async def test_a_database_that_refuses_ends_nothing(counted: Books) -> None:
+    """A table is away for a while, which PostgreSQL tells by another error than a server that is away: the rows come once it is back."""
+    clock = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, real_origin=time.time(), speed=50_000.0)
+    rename(counted, "ledger_hour", "away")
+    with structlog.testing.capture_logs() as logs:
+        async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+            await until(lambda: logs, 60)
+            assert (logs[0]["event"], "ledger_hour" in logs[0]["reason"]) == ("indicators wait", True)
+            rename(counted, "away", "ledger_hour")
+            await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR + DAY_MS), 60)
+
+
+def rename(books: Books, before: str, after: str) -> None:
+    with writing(books.engine).begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE {before} RENAME TO {after}"))
