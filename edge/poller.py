@@ -121,7 +121,8 @@ class Poller:
         """Wait until the polls before, `but` so many, are on disk; no longer than `PATIENCE` from when they were read."""
         while len(self._keeping) > but:
             since, task = self._keeping[0]
-            await asyncio.wait([task], timeout=max(0.0, since + PATIENCE - time.monotonic()))
+            if not task.done():
+                await asyncio.wait([task], timeout=max(0.0, since + PATIENCE - time.monotonic()))
             if not task.done():
                 return
             self._keeping.popleft()

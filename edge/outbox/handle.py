@@ -10,7 +10,6 @@ import uuid
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -136,7 +135,7 @@ class Handle:
 
     def adopt(self, db: sqlite3.Connection, rows: Iterable[Stored]) -> int:
         """Inside a transaction: put in rows of another file at the next positions, not acknowledged; returns how many."""
-        return self.put(db, (replace(row, seq=seq, acknowledged=0) for seq, row in enumerate(rows, self.last + 1)))
+        return self.put(db, (row._replace(seq=seq, acknowledged=0) for seq, row in enumerate(rows, self.last + 1)))
 
     def _open(self) -> sqlite3.Connection:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -24,8 +24,7 @@ class DamagedError(sqlite3.DatabaseError):
     """What was read is not what was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A committed row: its position, device, time of measurement (ms) and encoded body."""
 
     seq: int
@@ -34,8 +33,7 @@ class Kept:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A row with all that the file says of it; `boot` names the boot from whose start `at` counts, None once the row has its date."""
 
     seq: int

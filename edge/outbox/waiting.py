@@ -39,7 +39,8 @@ class _Span:
 
     def add(self, rows: int, first: int, last: int) -> None:
         self.rows += rows
-        self.first, self.last = min(self.first, first), max(self.last, last)
+        self.first = min(self.first, first)
+        self.last = max(self.last, last)
 
 
 class _Tally:
@@ -52,11 +53,11 @@ class _Tally:
         self.undated: Counter[str] = Counter()
 
     def change(self, by: int, seq: int, at: object, boot: object) -> None:
-        if isinstance(boot, str):
-            self.undated[boot] += by
-        elif isinstance(at, int) and boot is None:
+        if isinstance(at, int) and boot is None:
             self.depth += by
             self._add(at // self.width, by, seq, seq)
+        elif isinstance(boot, str):
+            self.undated[boot] += by
         else:
             raise DamagedError(f"row {seq} has the time {at!r:.40} and the boot {boot!r:.40}")
 

@@ -6,9 +6,9 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, takewhile
+from typing import NamedTuple
 
 import structlog
 
@@ -22,8 +22,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two commits while the disk refuses them; rows that come meanwhile go with the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Put:
+class _Put(NamedTuple):
     rows: Sequence[Row]
     boot: str | None
     """From whose start their times count; None where they have their date."""
@@ -63,7 +62,10 @@ class Writer:
         puts = [_Put(list(part), boot, asyncio.get_running_loop().create_future()) for boot, part in groupby(rows, self._boot)]
         self._waiting += puts
         self._wake.set()
-        await asyncio.gather(*(put.done for put in puts))
+        if len(puts) == 1:  # as nearly always
+            await puts[0].done
+        else:
+            await asyncio.gather(*(put.done for put in puts))
 
     def stuck(self) -> float:
         """Seconds for which the disk has not answered; 0.0 while nothing waits for it."""
