@@ -13,6 +13,8 @@ _GREATEST = 2**63 - 1
 RESEND_AFTER = 10.0
 """Seconds without an acknowledgement before a row is sent again, for the first time."""
 _LONGEST_WAIT = 300.0
+_MOST_DOUBLINGS = 10
+"""More of them lead beyond the longest wait anyhow, and after some days beyond what a float holds."""
 LATE_AFTER = 50.0
 """Seconds (of the site's clock) after which a row that was not sent goes as historical, and a stored position of a terminal is
 late. A row may be almost so old when it comes and wait almost as long again: together less than the 120 s after which ingest
@@ -24,7 +26,7 @@ _SHOWN = 60
 
 def resend_wait(sent: int) -> float:
     """Seconds until a row that was sent so many times goes again: each time twice as long, since it burdens a host that is slow."""
-    return float(min(RESEND_AFTER * 2 ** (sent - 1), _LONGEST_WAIT))
+    return float(min(RESEND_AFTER * 2 ** min(sent - 1, _MOST_DOUBLINGS), _LONGEST_WAIT))
 
 
 @dataclass(frozen=True, slots=True)

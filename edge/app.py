@@ -82,7 +82,8 @@ class Gateway:
         settings = self._settings
         user, password = credentials(bus, settings)
         count = partial(self.faults.count, bus.id)
-        return Line(located(bus, settings), devices, self._clock, self._commit, count, user, password, settings.data, self._lost)
+        there = located(bus, settings)
+        return Line(there, devices, self._clock, self._commit, count, user, password, settings.data, self._lost, self._show)
 
     async def _commit(self, rows: Sequence[Row]) -> None:
         """Commit, then remember each device's newest row for its birth: what was stored while a link was down comes late."""

@@ -25,7 +25,7 @@ LONGEST_PROBE = 60.0
 """Seconds between two probes of a dead device, at most."""
 
 _MOST_WAITING = 60
-"""Rows of a bus that may wait for a disk that does not answer; polls go on meanwhile, and what comes then is lost."""
+"""Rows of a bus that may wait for a disk that does not answer; polls go on meanwhile and are shown, and what comes then is lost."""
 _MOST_DOUBLINGS = 16
 """Far more than `LONGEST_PROBE` allows; a device may stay dead for years, and 2 to the power of its failures fits no float."""
 
@@ -49,7 +49,7 @@ def probe_interval(interval: float, failures: int) -> float:
 class Poller:
     """Polls the devices of one bus, each at its interval.
 
-    A poll is committed while the next device is asked, so that the line does not stand still for the disk; never more than one waits.
+    A poll is committed while the next device is asked, so that the line does not stand still for the disk.
     """
 
     def __init__(self, line: Line, driver: PollingDriver, on_alive: OnAlive) -> None:
@@ -115,7 +115,10 @@ class Poller:
         if len(self._keeping) >= _MOST_WAITING:
             await self._lose(row, "the disk does not answer")
         else:
-            self._keeping.append((time.monotonic(), asyncio.create_task(self._keep(row), name="keep")))
+            now = time.monotonic()
+            self._keeping.append((now, asyncio.create_task(self._keep(row), name="keep")))
+            if now - self._keeping[0][0] > PATIENCE and self._line.show is not None:
+                await self._line.show(row)
 
     async def _settled(self, but: int = 0) -> None:
         """Wait until the polls before, `but` so many, are on disk; no longer than `PATIENCE` from when they were read."""

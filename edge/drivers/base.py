@@ -49,6 +49,8 @@ class Line:
     """Where a driver may keep what it must know after a restart."""
     lost: Callable[[Row, str], Awaitable[None]] | None = None
     """Told of a row that was polled and cannot be kept, with the reason; where there is nobody to tell, it is a fault of the bus."""
+    show: Callable[[Row], Awaitable[None]] | None = None
+    """Told of a row that still waits for a disk that does not answer."""
 
 
 QUIET = 60.0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from contract.reading import Row
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
-from edge.window import PAGE, Window
+from edge.window import PAGE, REFUSED_FOR, TRIES, Window
 
 
 def _row(at: int) -> Row:
@@ -187,4 +188,45 @@ def test_whose_rows_wait_is_known(tmp_path: Path) -> None:
     assert [window.holds(device) for device in ("m1", "m2")] == [False, True]
     window.acknowledged(((2, 2),))
     assert not window.holds("m2")
+    outbox.close()
+
+
+def test_refused_rows_stand_in_nobodys_way(tmp_path: Path) -> None:
+    """One device's rows are never stored: 500 of them kept all others back for good. Now they leave, and come again after an hour."""
+    outbox, sent = Outbox(tmp_path / "o.db"), Counter[str]()
+    outbox.commit([Row("refused", at, {"power": 1.0}) for at in range(2 * MAX_ROWS_IN_FLIGHT)])
+    outbox.commit([_row(at) for at in range(100)])
+    window = Window(outbox, 1000.0, now=0.0)
+
+    def go_on(until: int, since: int) -> None:
+        for now in range(since, until):
+            window.committed(outbox.commit([_row(now)]), float(now))
+            while (item := _next(window, outbox, float(now))) is not None:
+                row, _ = item
+                sent[row.device] += 1
+                if row.device == "m1":
+                    outbox.acknowledge([(row.seq, row.seq)])
+                    window.acknowledged([(row.seq, row.seq)])
+
+    go_on(1000, 0)
+    assert sent["m1"] == 100 + 1000
+    assert 2 * MAX_ROWS_IN_FLIGHT <= sent["refused"] <= 2 * TRIES * MAX_ROWS_IN_FLIGHT
+    before = sent["refused"]
+    go_on(int(REFUSED_FOR), 1000)
+    assert sent["refused"] - before <= TRIES * MAX_ROWS_IN_FLIGHT
+    before = sent["refused"]
+    go_on(int(REFUSED_FOR) + 1000, int(REFUSED_FOR))
+    assert sent["refused"] - before >= 2 * MAX_ROWS_IN_FLIGHT
+    assert sent["m1"] == 100 + int(REFUSED_FOR) + 1000
+    outbox.close()
+
+
+def test_while_nothing_is_stored_nothing_counts_as_refused(tmp_path: Path) -> None:
+    """The cloud's store is away for a week: the rows in flight stay those, and go again every five minutes."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1000.0, now=0.0)
+    window.committed(outbox.commit([_row(at) for at in range(3)]), 0.0)
+    assert len(_drain(window, outbox, 0.0)) == 3
+    for now in range(300, 7 * 86_400, 300):
+        assert [seq for seq, _ in _drain(window, outbox, float(now))] == [1, 2, 3]
     outbox.close()

@@ -78,6 +78,17 @@ async def test_a_disk_that_hangs_is_told_as_that(bench: Bench, disk: Disk) -> No
     assert gateway.outbox.stats().lost > 0
 
 
+async def test_what_waits_for_the_disk_is_shown_meanwhile(bench: Bench, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rows that wait were not shown, on a bus of ten seconds for ten minutes; with the disk they are kept as well."""
+    monkeypatch.setattr("edge.poller._MOST_WAITING", 1000)
+    gateway = await bench.online()
+    disk.answers.clear()
+    await bench.proxy.until(lambda: len(shown(bench, "DDATA")) >= 3)
+    times = [p.data.timestamp for p in shown(bench, "DDATA")]
+    disk.answers.set()
+    await bench.until(lambda: set(times) <= {row.at for row in gateway.outbox.pending(0, 1000)})
+
+
 async def test_commands_and_the_host_are_heard_though_the_disk_hangs(bench: Bench, disk: Disk) -> None:
     """An acknowledgement waits for the disk alone: a device is switched, the host's goodbye ends the session; it is marked later."""
     gateway = await bench.online()
