@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-AT_ONCE = 32 * 1024
-"""Bytes of one read: some hundred small messages, which take a few milliseconds of the event loop. A TLS record has no more than half."""
+AT_ONCE = 16 * 1024
+"""Bytes of one read, as many as a TLS record has: some fifty messages of ten readings, which take a few milliseconds of the event loop, or
+some five hundred of the smallest."""
 
 
 class ReadAhead:

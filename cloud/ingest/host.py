@@ -170,8 +170,8 @@ class Host:
     async def _take(self, client: aiomqtt.Client, message: aiomqtt.Message, own: OwnState) -> None:
         """Let a message wait in the queue that has a bound and fair shares.
 
-        Nothing is awaited here but the answer to a STATE of our own, so nothing gathers in aiomqtt's queue before it. That one has no
-        bound: it would drop by number, whoever floods, and what a foreign node said nobody sends again.
+        Nothing is awaited here but the answer to a STATE of our own, so no more gathers in aiomqtt's queue before it than a few reads of
+        the socket bring. That one has no bound: it would drop by number, whoever floods, and what a foreign node said nobody sends again.
         """
         topic = str(message.topic)
         raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cloud.ingest.batch import MAX_PAYLOAD_BYTES, Message
@@ -12,19 +11,30 @@ OVERHEAD = 320
 """Bytes that a message, or the begin of a session, costs beside its payload."""
 SHARE = 1024 * 1024
 """Bytes of one node that are taken before the next node's turn: the more of a device come at once, the fewer writes of its newest
-reading. Who has nothing waiting does not wait for the turns of those who have."""
+reading."""
+AHEAD = 64 * 1024
+"""Bytes of one node that may go before the others' turns until it has its own."""
+MOST_LANES = 1000
+"""Of nodes that wait on their own; others share one, since names can be invented without end, and each lane has to be looked at
+when there is no room."""
+_OTHERS = ""
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 """What the compressed messages of a batch may have together once they are decompressed."""
+_ROOM_FOR_PACKED = MAX_UNPACKED_BYTES - MAX_PAYLOAD_BYTES
+"""With no more than this one more message fits."""
 _LARGEST_RATIO = 1032
 """By which DEFLATE makes larger at the most (zlib's technical details); what a message really has is known only afterwards."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Lane:
     """The messages of one node, oldest first, each with the number of its session."""
 
     messages: deque[tuple[int, Message]] = field(default_factory=deque)
     size: int = 0
+    left: int = AHEAD
+    """Bytes that may still go first before its next turn."""
+    goes_first: bool = False
 
     def put(self, session: int, message: Message) -> None:
         self.messages.append((session, message))
@@ -44,8 +54,8 @@ class _Lane:
 class FairQueue:
     """Messages by node. A message that begins a session parts what came before it from what comes after.
 
-    Nodes have their turns one after another, those that had nothing waiting first (RFC 8290, section 4.2); so that none is always
-    first, a node whose last message was taken stands in line for one turn more.
+    Nodes have their turns one after another. What a node says while nothing of it waits goes first, up to a bound between two turns of
+    it (after RFC 8290, section 4.2); so that nobody is kept waiting by many of these, they and the others take turns.
 
     Attributes:
         size: Bytes that wait.
@@ -57,9 +67,11 @@ class FairQueue:
         self.size = 0
         self._lanes: dict[str, _Lane] = {}
         self._first: deque[str] = deque()
-        """Nodes that had nothing waiting, in the order in which they spoke."""
+        """Nodes that go first, in the order in which they spoke."""
         self._turns: deque[str] = deque()
-        """All others, in the order of their turns."""
+        """All nodes of which something waits or waited since their last turn, in the order of their turns."""
+        self._went_first = 0
+        """Bytes that were taken of those who go first since the last turn."""
         self._beginnings: deque[Message] = deque()
         self._session = 0
         """Number of the session whose messages are taken."""
@@ -80,19 +92,31 @@ class FairQueue:
 
         Who would have most with this message loses it, and nothing else is dropped.
         """
-        key, dropped = _node(message), 0
+        key, dropped = self._place(message), 0
         if self.size + cost(message) > self._most and not self._fits(key, message):
             return 1
         while self.size + cost(message) > self._most:
             self._drop()
             dropped += 1
-        if key not in self._lanes:
-            self._lanes[key] = _Lane()
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane()
+            self._turns.append(key)
+        if not lane.messages and lane.left > 0 and not lane.goes_first:
+            lane.goes_first = True
             self._first.append(key)
-        self._lanes[key].put(self._session + len(self._waiting) - 1, message)
+        lane.put(self._session + len(self._waiting) - 1, message)
         self._waiting[-1] += 1
         self.size += cost(message)
         return dropped
+
+    def _place(self, message: Message) -> str:
+        """Whose lane a message waits in: its node's, or once there are too many lanes one for all new nodes, until that is empty."""
+        key = _node(message)
+        if key in self._lanes:
+            return key
+        others = self._lanes.get(_OTHERS)
+        return _OTHERS if len(self._lanes) >= MOST_LANES or (others and others.messages) else key
 
     def _fits(self, key: str, message: Message) -> bool:
         """Whether there would be room if no other node had more waiting than this one with the message."""
@@ -114,37 +138,43 @@ class FairQueue:
         """
         taken: list[Message] = []
         size = unpacked = 0
-        while size < most and unpacked <= MAX_UNPACKED_BYTES - MAX_PAYLOAD_BYTES and self:
+        while size < most and unpacked <= _ROOM_FOR_PACKED and self:
             if not self._waiting[0]:
                 self._waiting.popleft()
                 self._session += 1
                 taken.append(self._beginnings.popleft())
                 size += cost(taken[-1])
                 continue
-            for message in self._turn(min(SHARE, most - size)):
-                taken.append(message)
-                size += cost(message)
-                unpacked += _unpacked(message)
-                if unpacked > MAX_UNPACKED_BYTES - MAX_PAYLOAD_BYTES:
-                    break  # the next one may not fit
+            lane, first = self._next()
+            room = min(lane.left if first else SHARE, most - size)
+            while room > 0 and lane.messages and lane.messages[0][0] == self._session and unpacked <= _ROOM_FOR_PACKED:
+                taken.append(lane.oldest())
+                room -= cost(taken[-1])
+                size += cost(taken[-1])
+                if first:
+                    lane.left -= cost(taken[-1])
+                    self._went_first += cost(taken[-1])
+                self._waiting[0] -= 1
+                unpacked += _unpacked(taken[-1])
         self.size -= size
         if not self:
-            self._lanes, self._first, self._turns = {}, deque(), deque()
+            self._lanes, self._first, self._turns, self._went_first = {}, deque(), deque(), 0
         return taken
 
-    def _turn(self, most: int) -> Iterator[Message]:
-        """The oldest messages of the node whose turn it is, as many as begin within so many bytes; what is not asked for stays."""
-        key = (self._first or self._turns).popleft()
-        lane, taken = self._lanes[key], 0
-        if not lane.messages:
+    def _next(self) -> tuple[_Lane, bool]:
+        """Of whom to take, and whether it goes first; of a node without any message nothing will be taken."""
+        if self._first and (self._went_first < SHARE or not self._turns):
+            lane = self._lanes[self._first.popleft()]
+            lane.goes_first = False
+            return lane, True
+        key = self._turns.popleft()
+        lane = self._lanes[key]
+        lane.left, self._went_first = AHEAD, 0
+        if lane.messages or lane.goes_first:
+            self._turns.append(key)
+        else:
             del self._lanes[key]
-            return
-        self._turns.append(key)
-        while taken < most and lane.messages and lane.messages[0][0] == self._session:
-            message = lane.oldest()
-            self._waiting[0] -= 1
-            taken += cost(message)
-            yield message
+        return lane, False
 
     def __bool__(self) -> bool:
         """Whether anything waits."""

@@ -30,7 +30,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Real seconds between two tries while a store is down."""
 BREATH, LONGEST_BREATH = 0.5, 10.0
 """Real seconds between two rounds, as many as the last one took within these: an hour that is touched every second need not be
-counted every second, and while readings pour in at most half of a core's time is for counting them."""
+counted every second, and readings that pour in leave half of the time to what stores them. What takes longer is a backlog."""
 CALM, PATIENCE = 1.0, 60.0
 """Real seconds: history is settled once it grew little for so long, or after so long at the latest."""
 _FLOOD = 1000

@@ -1,6 +1,6 @@
 """The time-series store in InfluxDB, through the only pair of endpoints that 1.x, 2.x and 3.x all answer: /write and /query.
 
-One statement per query and no `SHOW`: 3.x takes neither several statements nor all of `SHOW`. How readings become fields is
+No `SHOW`, of which 3.x does not take all. How readings become fields is
 told in `cloud.telemetry.line_protocol`.
 """
 

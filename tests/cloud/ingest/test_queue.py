@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.ingest.batch import MAX_PAYLOAD_BYTES, Message
-from cloud.ingest.queue import MAX_UNPACKED_BYTES, OVERHEAD, SHARE, FairQueue, cost
+from cloud.ingest.queue import MAX_UNPACKED_BYTES, MOST_LANES, OVERHEAD, SHARE, FairQueue, cost
 
 
 def message(node: str, number: int, size: int = 0) -> Message:
@@ -34,29 +36,57 @@ def test_a_flood_of_one_node_lets_the_others_pass() -> None:
     assert SHARE <= len(taken["loud"]) * (OVERHEAD + 4) <= 2 * SHARE
 
 
-def test_who_had_nothing_waiting_is_first_but_not_always() -> None:
-    """Ten nodes flood; one that speaks for the first time is taken next; where it speaks again before its turn it waits for that."""
+def test_who_says_little_goes_first() -> None:
+    """Sixty nodes flood; what another one says now and then is in the next batch but one at the latest, where it waited for twelve."""
     queue = FairQueue(64 * 1024 * 1024)
-    for number in range(100_000):
-        queue.put(message(f"loud-{number % 10}", number))
-    queue.take(10 * SHARE)
+    for number in range(60 * 3300):
+        assert queue.put(message(f"loud-{number % 60}", number)) == 0
     queue.put(message("quiet", 0))
-    assert queue.take(SHARE)[0].topic.endswith("/quiet/d")
-    for turn in range(1, 12):
+    assert numbers(queue.take(4 * SHARE) + queue.take(4 * SHARE))["quiet"] == [0]
+    for turn in range(1, 14):
         queue.put(message("quiet", turn))
-        taken = numbers(queue.take(SHARE))
-        if "quiet" in taken:
-            break
-    assert (turn, taken["quiet"]) == (10, list(range(1, 11)))
+        assert numbers(queue.take(4 * SHARE))["quiet"] == [turn]
 
 
-def test_nobody_is_remembered_once_nothing_waits() -> None:
-    """Names of nodes can be invented without end: 10 000 of them leave nothing behind."""
+def test_who_took_its_share_waits_for_its_turn() -> None:
+    """A node that empties its lane again and again with much at once gets no more than its share before the others' turns."""
+    queue, found = FairQueue(64 * 1024 * 1024), Counter[str]()
+    for number in range(40_000):
+        queue.put(message(f"loud-{number % 4}", number))
+    for turn in range(8):
+        while queue._lanes.get("510802/often") is None or not queue._lanes["510802/often"].size >= SHARE // 2:
+            queue.put(message("often", turn))
+        found += Counter({node: len(seen) for node, seen in numbers(queue.take(SHARE)).items()})
+    assert found["often"] <= 3 * SHARE // (OVERHEAD + 4)
+
+
+def test_new_names_do_not_keep_anybody_waiting() -> None:
+    """Names that are invented without end go first for half of the time at most, and wait in one lane when there are many of them."""
     queue = FairQueue(64 * 1024 * 1024)
-    for number in range(10_000):
-        queue.put(message(f"n{number}", number))
-    assert len(queue.take(10**9)) == 10_000
-    assert not any(vars(queue)[name] for name in ("_lanes", "_first", "_turns"))
+    for number in range(2000):
+        queue.put(message("real", number))
+    taken: Counter[str] = Counter()
+    for turn in range(6):
+        for number in range(8000):
+            queue.put(message(f"n{turn}-{number}", number))
+        assert len(queue._lanes) <= MOST_LANES + 1
+        taken += Counter({node: len(seen) for node, seen in numbers(queue.take(2 * SHARE)).items() if node == "real"})
+    assert taken["real"] == 2000
+
+
+def test_the_order_of_a_node_stays_when_lanes_are_many() -> None:
+    """One whose messages wait among others' gets no lane of its own before they were taken."""
+    queue = FairQueue(64 * 1024 * 1024)
+    for number in range(MOST_LANES):
+        queue.put(message(f"n{number}", 0))
+    queue.put(message("late", 0))
+    taken = queue.take(MOST_LANES // 2 * (OVERHEAD + 4))
+    for number in range(1, 4):
+        queue.put(message("late", number))
+        taken += queue.take(MOST_LANES // 5 * (OVERHEAD + 4))
+    taken += queue.take(10**9)
+    assert numbers(taken)["late"] == [0, 1, 2, 3]
+    assert not queue._lanes
 
 
 def test_without_room_the_node_with_most_loses_its_newest() -> None:
