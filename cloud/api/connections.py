@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import prometheus_client
@@ -105,6 +105,27 @@ _ANSWERS = {
 }
 
 
+class Counted:
+    """A transport that knows how many bytes of it the client took; the rest of its methods are the transport's own."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.written = 0
+        """Bytes that were given to it so far."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the transport has)
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Count the bytes, and write them."""
+        self.written += len(data)
+        self._transport.write(data)
+
+    def read(self) -> int:
+        """Bytes that left the buffer so far, for the client or the kernel, which holds them for it."""
+        return self.written - self._transport.get_write_buffer_size()
+
+
 class Bounded(HttpToolsProtocol):
     """A connection within limits; `bounded` makes the class that knows how much room there is."""
 
@@ -113,8 +134,10 @@ class Bounded(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, or answer that there is no room."""
         super().connection_made(transport)
+        self._counted = Counted(transport)
+        self.transport = cast("asyncio.Transport", self._counted)
         self._head: int | None = 0
-        self._size = self._headers = self._left = 0
+        self._size = self._headers = self._wanted = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         address = self.client[0] if self.client else ""
@@ -135,7 +158,7 @@ class Bounded(HttpToolsProtocol):
         OPEN.set(self.room.open.total())
         self.room.idle.pop(self, None)
         self._whole()
-        self._read()
+        self._watch_no_more()
 
     def data_received(self, data: bytes) -> None:
         """Read on while a request is within its limits; what comes between two requests must become one in time as well."""
@@ -203,9 +226,10 @@ class Bounded(HttpToolsProtocol):
         self._watch()
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """The client reads again; what is left has a time of its own."""
         super().resume_writing()
-        self._read()
+        self._watch_no_more()
+        self._watch()
 
     def on_response_complete(self) -> None:
         """An answer was made; its rest may still wait for the client, behind a close too."""
@@ -234,19 +258,26 @@ class Bounded(HttpToolsProtocol):
             self._deadline = None
 
     def _watch(self) -> None:
-        """See after a while how much of the answer was read."""
-        self._left = self.transport.get_write_buffer_size()
-        if self._left and self._unread is None:
+        """See after a while how much of the answer was read.
+
+        What was watched before and has been read is watched no more, so that what waits now has its whole time. Nobody is told when the
+        buffer becomes empty, so that is seen here.
+        """
+        if self._unread is not None and self._counted.read() >= self._wanted:
+            self._watch_no_more()
+        left = self.transport.get_write_buffer_size()
+        if left and self._unread is None:
+            self._wanted = self._counted.read() + min(left, LEAST_READ)
             self._unread = self.loop.call_later(UNREAD_SECONDS, self._look)
 
-    def _read(self) -> None:
+    def _watch_no_more(self) -> None:
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
 
     def _look(self) -> None:
         self._unread = None
-        if self.transport.get_write_buffer_size() > self._left - min(self._left, LEAST_READ):
+        if self._counted.read() < self._wanted:
             self.room.refuse("unread answer", self._address)
             self.transport.abort()
         else:
