@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from contract.clock import Clock
+from contract.clock import EARLIEST, Clock
 from contract.logs import LOG_EVERY
 from contract.reading import Row
 from edge.outbox.outbox import Outbox
@@ -57,9 +57,15 @@ def row(gateway: str, outbox: Outbox, faults: Faults, clock: Clock, refusal: str
         "outbox_set_aside": float(stats.set_aside),
     }
     if stats.depth is not None and stats.undated_by is not None:
-        age = (now - stats.oldest_at) / 1000 if stats.oldest_at is not None else 0.0
-        values |= {"outbox_depth": float(stats.depth), "outbox_oldest_age": max(age, 0.0)} | _undated(stats.undated_by, clock)
+        values |= {"outbox_depth": float(stats.depth)} | _oldest_age(stats.oldest_at, now) | _undated(stats.undated_by, clock)
     return Row(gateway, now, values)
+
+
+def _oldest_age(oldest_at: int | None, now: int) -> dict[str, float]:
+    """How long the oldest row that has its date waits, s; absent while the time is not known, since `now` counts from the boot then."""
+    if oldest_at is None:
+        return {"outbox_oldest_age": 0.0}
+    return {"outbox_oldest_age": max((now - oldest_at) / 1000, 0.0)} if now >= EARLIEST else {}
 
 
 def _undated(by_boot: Mapping[str, int], clock: Clock) -> dict[str, float]:

@@ -44,6 +44,20 @@ def test_rows_of_earlier_boots_do_not_wait_for_this_clock(clock: Clock, outbox: 
     outbox.close()
 
 
+def test_without_a_clock_nobody_says_how_old_a_row_is(tmp_path: Path) -> None:
+    """The oldest age was 0 while the time was not known, though rows with a date waited; it is absent, and 0 only where nothing waits."""
+    outbox, clock = Outbox(tmp_path / "o.db"), GatewayClock()
+    said = health.row("gw", outbox, health.Faults(), clock).values
+    assert (said["outbox_depth"], said["outbox_oldest_age"]) == (0.0, 0.0)
+    outbox.commit([Row("m1", AT, {"power": 1.0})])
+    said = health.row("gw", outbox, health.Faults(), clock).values
+    assert said["outbox_depth"] == 1.0
+    assert "outbox_oldest_age" not in said
+    clock.look(lambda: True, lambda: AT / 1000 + 60.0)
+    assert health.row("gw", outbox, health.Faults(), clock).values["outbox_oldest_age"] == pytest.approx(60.0, abs=20.0)
+    outbox.close()
+
+
 def test_the_boots_are_listed_with_what_is_known_of_them(outbox: Outbox) -> None:
     """How many rows, when they were read, and what the machine's clock showed, which may help and is not believed."""
     lines = dict(line.split(": ", 1) for line in asked(outbox).splitlines())
