@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contract import sparkplug
 from contract.clock import EARLIEST, iso, moment
 from edge.outbox import dating
 from edge.outbox.outbox import Outbox
-from edge.outbox.rows import count_lost, select
+from edge.outbox.rows import count_lost, readings, select
 from edge.timekeeping import boot_id
 
 _PAGE = 2000
@@ -87,7 +86,7 @@ def drop(outbox: Outbox, boot: str) -> int:
     while rows > 0:
         with outbox.transaction() as db:
             page = select(db, "boot = ? LIMIT ?", (boot, _PAGE))
-            count_lost(db, sum(len(sparkplug.decode(row.body).metrics) for row in page))
+            count_lost(db, sum(readings(row.body) for row in page))
             db.executemany("DELETE FROM row WHERE seq = ?", [(row.seq,) for row in page])
         rows -= len(page) or rows
     return total

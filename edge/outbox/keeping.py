@@ -14,7 +14,7 @@ import structlog
 
 from contract import sparkplug
 from edge.outbox.outbox import Outbox, never_thinned
-from edge.outbox.rows import DamagedError, Kept, Stored, count_lost, full, insert, select
+from edge.outbox.rows import DamagedError, Kept, Stored, count_lost, full, insert, readings, select
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -250,7 +250,7 @@ def _thin(outbox: Outbox, old: Condition) -> int:
                     gone += select(db, "seq = ?", (seq,))
                 elif thin:
                     firsts.add(tuple(quarter))
-            count_lost(db, sum(len(sparkplug.decode(row.body).metrics) for row in gone))
+            count_lost(db, sum(readings(row.body) for row in gone))
             db.executemany("DELETE FROM row WHERE seq = ?", [(row.seq,) for row in gone])
         total += len(gone)
         if len(page) < _PAGE:

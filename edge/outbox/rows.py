@@ -113,6 +113,14 @@ class Unsent:
             log.warning("rows of an outbox that was taken away are lost", reason=reason, damaged=self.damaged)
 
 
+def readings(body: bytes) -> int:
+    """How many readings a row has, as `len(row.values)` said when it was read.
+
+    What else stands in a body is none: what could not be read, a text, and when a row that its device dated was taken over.
+    """
+    return sum(metric.HasField("double_value") for metric in sparkplug.decode(body).metrics)
+
+
 def count_lost(db: sqlite3.Connection, readings: int) -> None:
     """Inside a transaction: so many readings are gone for ever."""
     if readings:

@@ -89,6 +89,15 @@ def test_a_person_drops_the_rows_of_a_boot(outbox: Outbox) -> None:
     outbox.close()
 
 
+def test_what_is_no_reading_is_not_lost_when_rows_are_dropped(outbox: Outbox) -> None:
+    """One reading of a row is counted; its time of taking over, a value that could not be read and a text were counted as well."""
+    outbox.commit([Row("m1", AT, {"power": 1.0}, {"current_a": "timeout"}, {"Command/Result": "{}"}, taken=8_000)], boot="mixed")
+    assert asked(outbox, "--drop", "mixed") == "1 rows are dropped\n"
+    assert asked(outbox, "--drop", "unknown") == "1 rows are dropped\n"
+    assert outbox.stats().lost == 2
+    outbox.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -124,6 +124,16 @@ def test_a_full_outbox_thins_old_gauges_keeps_counters_and_counts_the_loss(tmp_p
     outbox.close()
 
 
+def test_what_is_no_reading_is_not_lost_when_gauges_are_thinned(tmp_path: Path) -> None:
+    """What could not be read, and when a row with its device's time was taken over, were counted as readings that are lost."""
+    outbox = Outbox(tmp_path / "o.db")
+    outbox.commit([Row("g", AT + i * 1000, {"power": float(i)}, {"current_a": "timeout"}, taken=AT + i * 1000) for i in range(20)])
+    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    assert len(outbox.pending(0, 100)) == 1
+    assert outbox.stats().lost == 19
+    outbox.close()
+
+
 def test_packs_go_before_anything_unsent(tmp_path: Path) -> None:
     """Room is first made from what the cloud already has."""
     outbox = Outbox(tmp_path / "o.db")
