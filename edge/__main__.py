@@ -29,8 +29,11 @@ from edge.app import Gateway
 from edge.drivers.base import Driver, DriverError, Line, PollingDriver, ScanningDriver, drivers
 from edge.drivers.orders import hints
 from edge.notify import Systemd
+from edge.outbox import file
 from edge.outbox.lock import InUseError
+from edge.outbox.looking import looked_at
 from edge.outbox.outbox import Outbox
+from edge.outbox.rows import DamagedError, damaged
 from edge.scan import Scanned, as_json, lines, scan
 from edge.settings import Settings, check_files, load_settings, located, shared_users
 from edge.timekeeping import boot_id, how
@@ -46,6 +49,8 @@ _SLAVES = range(1, 248)
 """Unit ids of a serial line; on TCP a site may have others."""
 PROGRAM = "jieyue-edge"
 _TRIAL = "the clock is a trial's (JIEYUE_NOW, JIEYUE_SPEED)"
+_DAMAGED = "the outbox is damaged"
+_MENDED = "the gateway takes over what can be read of it into a new one"
 _ONE_CONNECTION = "a broker that binds client ids to users lets in one of them at a time, so each bus needs a user of its own"
 
 
@@ -70,8 +75,9 @@ _ABOUT = {
     "read": "Read one device once and print its values as JSON; exit code 1 when it does not answer.",
     "scan": "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
     "master. Exit code 1 when a configured device does not answer.",
-    "outbox": "List the boots of this machine whose rows wait for a date, or date or drop those of one. Stop the gateway first. Rows of "
-    "the present boot are dated when the clock is known; those of an earlier boot wait for a person who knows when it began.",
+    "outbox": "List the boots of this machine whose rows wait for a date, which changes nothing, or date or drop those of one. Stop the "
+    "gateway first. Rows of the present boot are dated when the clock is known; those of an earlier boot wait for a person who knows when "
+    "it began.",
 }
 
 
@@ -202,32 +208,56 @@ async def _read_once(driver: PollingDriver, device: Device) -> Row:
 
 
 def _outbox(settings: Settings, _site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
-    if not settings.outbox.exists():
-        return fail(PROGRAM, f"{settings.outbox}: there is no outbox")
+    path = settings.outbox
+    if not path.exists():
+        return fail(PROGRAM, f"{path}: there is no outbox")
     try:
-        outbox = Outbox(settings.outbox)
+        sys.stdout.write(_changed(path, clock, arguments) if arguments.date or arguments.drop else _listed(path))
     except InUseError as error:
         return fail(PROGRAM, f"stop the gateway first: {error}", FAILED)
-    try:
-        sys.stdout.write(_of_boots(outbox, clock, arguments))
     except sqlite3.Error as error:
-        return fail(PROGRAM, f"{settings.outbox}: {error}", FAILED)
-    finally:
-        outbox.close()
+        return fail(PROGRAM, f"{path}: {error}", FAILED)
     return 0
 
 
-def _of_boots(outbox: Outbox, clock: Clock, arguments: argparse.Namespace) -> str:
-    """Do what is asked with the rows of a boot, and say what was done."""
-    if arguments.date:
-        boot, began = arguments.date
-        return f"{boots.date(outbox, boot, began, clock.now_ms())} rows have their date\n"
-    if arguments.drop:
-        return f"{boots.drop(outbox, arguments.drop)} rows are dropped\n"
-    found = boots.waiting(outbox)
+def _listed(path: Path) -> str:
+    """The boots whose rows wait for a date, a line each; nothing is written.
+
+    Raises:
+        InUseError: A gateway has the outbox.
+        sqlite3.Error: It cannot be read, or is damaged.
+    """
+    try:
+        with looked_at(path) as db:
+            found = boots.waiting(db)
+    except sqlite3.Error as error:
+        if not damaged(error):
+            raise
+        raise DamagedError(f"{_DAMAGED}, and nothing was changed; {_MENDED} when it starts ({error})") from error
     mine = boot_id()
     lines = [f"{boot.line()}{' (the present boot)' if boot.id == mine else ''}\n" for boot in found]
     return "".join(lines) or "no row waits for a date\n"
+
+
+def _changed(path: Path, clock: Clock, arguments: argparse.Namespace) -> str:
+    """Do what is asked with the rows of a boot, and say what was done.
+
+    Raises:
+        InUseError: A gateway has the outbox.
+        ValueError: What is asked cannot be right.
+        sqlite3.Error: The outbox refuses it, or is damaged.
+    """
+    before = file.all_set_aside(path)
+    outbox = Outbox(path)
+    try:
+        if aside := [found.name for found in file.all_set_aside(path) if found not in before]:
+            raise DamagedError(f"{_DAMAGED}, and is {', '.join(aside)} now; {_MENDED} when it starts: ask again after that")
+        if arguments.date:
+            boot, began = arguments.date
+            return f"{boots.date(outbox, boot, began, clock.now_ms())} rows have their date\n"
+        return f"{boots.drop(outbox, arguments.drop)} rows are dropped\n"
+    finally:
+        outbox.close()
 
 
 def _scan(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:

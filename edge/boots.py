@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 from contract.clock import EARLIEST, iso, moment
@@ -43,15 +44,14 @@ class Boot:
         return f"{self.id}: {self.rows} rows{read}{shown}"
 
 
-def waiting(outbox: Outbox) -> list[Boot]:
+def waiting(db: sqlite3.Connection) -> list[Boot]:
     """The boots whose rows wait for a date.
 
     Raises:
         sqlite3.Error: The outbox cannot be read.
     """
-    shown = dating.shown(outbox)
-    with outbox.transaction() as db:
-        found = db.execute(_WAITING, (EARLIEST, EARLIEST)).fetchall()
+    shown = dating.shown(db)
+    found = db.execute(_WAITING, (EARLIEST, EARLIEST)).fetchall()
     return [Boot(boot, rows, first, last, shown.get(boot)) for boot, rows, first, last in found]
 
 
@@ -93,7 +93,9 @@ def drop(outbox: Outbox, boot: str) -> int:
 
 
 def _found(outbox: Outbox, boot: str) -> Boot:
-    for found in waiting(outbox):
+    with outbox.transaction() as db:
+        boots = waiting(db)
+    for found in boots:
         if found.id == boot:
             return found
     raise ValueError(f"no row waits for the date of a boot {boot!r}")

@@ -59,7 +59,9 @@ def date_noted(outbox: Outbox) -> int:
 
     They were taken over from a damaged file, or a power cut came between two pages.
     """
-    return sum(date(outbox, boot, offset) for boot, offset in _notes(outbox, _DATED).items())
+    with outbox.transaction() as db:
+        offsets = _notes(db, _DATED)
+    return sum(date(outbox, boot, offset) for boot, offset in offsets.items())
 
 
 def _dated(row: Stored, offset: int) -> tuple[int, bytes, int, int]:
@@ -89,15 +91,14 @@ def noted(key: str, note: object) -> int | None:
     return offset if (checked == str(_sum(key, offset)) if checked else key.startswith(_BOOT) and offset >= _FIRST_PLAIN) else None
 
 
-def shown(outbox: Outbox) -> dict[str, int]:
+def shown(db: sqlite3.Connection) -> dict[str, int]:
     """What the kernel's clock showed at the start of boots whose rows waited, ms since 1970, as far as it was noted."""
-    return _notes(outbox, _BOOT)
+    return _notes(db, _BOOT)
 
 
-def _notes(outbox: Outbox, kind: str) -> dict[str, int]:
+def _notes(db: sqlite3.Connection, kind: str) -> dict[str, int]:
     """The offsets that are noted of boots and not damaged."""
-    with outbox.transaction() as db:
-        notes = db.execute("SELECT CAST(key AS TEXT), value FROM meta WHERE key LIKE ?", (kind + "%",)).fetchall()
+    notes = db.execute("SELECT CAST(key AS TEXT), value FROM meta WHERE key LIKE ?", (kind + "%",)).fetchall()
     found = {key.removeprefix(kind): noted(key, value) for key, value in notes}
     return {boot: offset for boot, offset in found.items() if offset is not None}
 
@@ -121,5 +122,6 @@ def date_trusted(outbox: Outbox, boot: str, offset: int) -> int:
     Returns:
         How many rows have a date now; of a boot of which nothing is remembered, or of which the note is damaged, they go on waiting.
     """
-    offsets = shown(outbox) | {boot: offset}
+    with outbox.transaction() as db:
+        offsets = shown(db) | {boot: offset}
     return sum(date(outbox, name, found) for name, found in offsets.items())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import fnmatch
 import os
 import sqlite3
+import sys
 import uuid
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from edge.outbox import wal
 from edge.outbox.pages import Pages
@@ -33,17 +36,72 @@ def opened(path: Path, name: str) -> tuple[sqlite3.Connection, str, int]:
         sqlite3.Error: It cannot be opened now.
         DamagedError: It is no outbox, or none any more.
     """
-    if not _size(path) and log_bytes(path):  # SQLite would throw away the log, and what was committed to it
-        raise DamagedError("the file is empty, but its log is not")
-    if damage := _damage_of_log(path):
-        raise DamagedError(damage)
+    _look_before(path)
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    try:
+    with _closed_by_an_error(db):
         db.text_factory = _text
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         _migrate(db)
-        return db, _name(db, name), _last(db)
+        _check_tables(db, COLUMNS)
+        return db, _named(db, name), _last(db)
+
+
+def opened_to_read(path: Path) -> sqlite3.Connection:
+    """The outbox at `path`, of any version, for whoever changes nothing: no byte of it and of its folder is written.
+
+    Where a process did not close it SQLite reads the log too, and keeps what it otherwise notes in a file beside it in memory. It must be
+    let alone meanwhile (`edge.outbox.lock.at_rest`).
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+        DamagedError: It is no outbox, or none any more.
+    """
+    _look_before(path)
+    # SQLite deletes a log of which it takes nothing. Where it takes something it would move that into the file at the end, unless told not
+    # to, which Python can since 3.12; before that it cannot either, since the file is open to be read only.
+    with_log = _of_disk(path, wal.read_by_sqlite)
+    how = "vfs=unix-none" if with_log else "immutable=1"
+    db = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&{how}", uri=True, isolation_level=None)
+    with _closed_by_an_error(db):
+        if sys.version_info >= (3, 12):
+            db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)  # noqa: FBT003 (it takes no name)
+        db.text_factory = _text
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA temp_store = MEMORY")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if not version and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            db.close()
+            return _empty()
+        _check_tables(db, COLUMNS if version > 1 else COLUMNS.removesuffix(", crc"))
+        _name(db)
+        _last(db)
+        return db
+
+
+def _empty() -> sqlite3.Connection:
+    """An outbox in memory, as a gateway would make one of an empty file."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    _migrate(db)
+    return db
+
+
+def _look_before(path: Path) -> None:
+    """Look for what SQLite would not notice, or mend by throwing it away.
+
+    Raises:
+        DamagedError: There is some.
+    """
+    if not _size(path) and log_bytes(path):  # SQLite would throw away the log, and what was committed to it
+        raise DamagedError("the file is empty, but its log is not")
+    if damage := _of_disk(path, _damage_of_log):
+        raise DamagedError(damage)
+
+
+@contextmanager
+def _closed_by_an_error(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
     except UnicodeDecodeError as error:
         db.close()
         raise unreadable(error) from error
@@ -64,13 +122,18 @@ def unreadable(error: UnicodeDecodeError) -> DamagedError:
 
 def _damage_of_log(path: Path) -> str:
     """What is wrong with the log that a process left; empty for nothing."""
+    if wal.damaged(path):
+        return "its log is torn"
+    if not log_bytes(path):
+        return ""
+    with Pages(path) as pages:
+        return "its log lost its end" if pages.log_is_older() else ""
+
+
+def _of_disk(path: Path, look: Callable[[Path], T]) -> T:
+    """What a look at a file gives that SQLite has no part in, with SQLite's error where the disk refuses it."""
     try:
-        if wal.damaged(path):
-            return "its log is torn"
-        if not log_bytes(path):
-            return ""
-        with Pages(path) as pages:
-            return "its log lost its end" if pages.log_is_older() else ""
+        return look(path)
     except OSError as error:
         raise sqlite3.OperationalError(f"{path}: {error.strerror}") from error
 
@@ -81,32 +144,44 @@ def _text(raw: bytes) -> str:
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    """Bring the tables to the newest version; nothing is written where they are.
-
-    Raises:
-        DamagedError: The tables are not those of an outbox.
-    """
+    """Bring the tables to the newest version; nothing is written where they are."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     scripts = "".join(schema.read_text(encoding="utf-8") for schema in _SCHEMAS[version:])
     if scripts:
         db.executescript(f"BEGIN IMMEDIATE; {scripts} PRAGMA user_version = {len(_SCHEMAS)}; COMMIT;")
+
+
+def _check_tables(db: sqlite3.Connection, expected: str) -> None:
+    """Look whether the tables are those of an outbox, and that of rows has the columns that are expected.
+
+    Raises:
+        DamagedError: They are not.
+    """
     columns = ", ".join(name for (name,) in db.execute("SELECT name FROM pragma_table_info('row') ORDER BY cid"))
     db.execute("SELECT key, value FROM meta LIMIT 1").fetchone()
     db.execute("SELECT first_seq, first_at, last_at, rows, body FROM pack LIMIT 0").fetchone()
-    if columns != COLUMNS:
+    if columns != expected:
         raise DamagedError(f"the table of rows has the columns {columns}")
 
 
-def _name(db: sqlite3.Connection, name: str) -> str:
-    """The uuid that stands in the file, else `name`, which stands in it then.
+def _named(db: sqlite3.Connection, name: str) -> str:
+    """The uuid that stands in the file, else `name`, which stands in it then."""
+    found = _name(db)
+    if found is None:
+        db.execute("INSERT INTO meta VALUES ('uuid', ?)", (name,))
+        return name
+    return found
+
+
+def _name(db: sqlite3.Connection) -> str | None:
+    """The uuid that stands in the file; None for none.
 
     Raises:
         DamagedError: What stands there is no uuid.
     """
     found = db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()
     if found is None:
-        db.execute("INSERT INTO meta VALUES ('uuid', ?)", (name,))
-        return name
+        return None
     try:
         return str(uuid.UUID(hex=_typed(found[0], str)))
     except ValueError as error:

@@ -98,6 +98,21 @@ def damaged(path: Path) -> bool:
         return any(_follows(log, order, number + 1) for number in ends if number >= believed)
 
 
+def read_by_sqlite(path: Path) -> bool:
+    """Whether SQLite takes anything from the log of a database: a transaction whose frames are all as they were written.
+
+    Raises:
+        OSError: The log cannot be opened.
+    """
+    log = opened(beside(path))
+    if log is None:
+        return False
+    with log:
+        start = _start(read(log, 0, _HEADER))
+        believed = 0 if start is None else _believed(log, *start)
+        return any(frame.ends and frame.number < believed for frame in _present(log))
+
+
 def _present(log: BinaryIO | None) -> list[Frame]:
     """The frames of the present round: those with the salts of the header.
 

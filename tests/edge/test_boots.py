@@ -9,7 +9,7 @@ import pytest
 from contract.clock import Clock
 from contract.reading import Row
 from edge import boots, health
-from edge.__main__ import _of_boots, _parser
+from edge.__main__ import _changed, _listed, _parser
 from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 from edge.timekeeping import GatewayClock, boot_id
@@ -29,8 +29,10 @@ def outbox(tmp_path: Path) -> Outbox:
 
 
 def asked(outbox: Outbox, *arguments: str) -> str:
+    """What the command says, which needs the outbox for itself; the next call that uses the outbox opens it again."""
+    outbox.close()
     given = _parser().parse_args(["outbox", "--config", "x", *arguments])
-    return _of_boots(outbox, Clock(), given)
+    return _changed(outbox.path, Clock(), given) if arguments else _listed(outbox.path)
 
 
 @pytest.mark.parametrize("clock", [Clock(), GatewayClock()], ids=["trusted", "synchronised"])
@@ -75,7 +77,8 @@ def test_a_person_dates_the_rows_of_a_boot(outbox: Outbox) -> None:
     assert asked(outbox, "--date", "earlier", "2026-03-01T07:58:00+08:00") == "3 rows have their date\n"
     began = 1_772_323_080_000
     assert [row.at - began for row in outbox.pending(0, 10)] == [12_000, 13_000, 14_000]
-    assert {boot.id for boot in boots.waiting(outbox)} == {"unknown", boot_id()}
+    with outbox.transaction() as db:
+        assert {boot.id for boot in boots.waiting(db)} == {"unknown", boot_id()}
     outbox.close()
 
 
