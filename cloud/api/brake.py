@@ -1,4 +1,8 @@
-"""A brake on logins: whoever guesses tokens waits, one address soon, all together later."""
+"""A brake on logins: whoever guesses tokens waits, one address soon, all together later.
+
+A login is what comes by the form or by the wall's address. A wrong token in a header or in a session's cookie is no login: it is 401 each
+time, and does not count here, so that a session that ended keeps nobody behind its address from logging in.
+"""
 
 from __future__ import annotations
 

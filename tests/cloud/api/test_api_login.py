@@ -52,6 +52,17 @@ async def test_an_address_that_guesses_waits(path: str, served: Served) -> None:
     assert (await served.get("/api/v1/devices")).status_code == 200  # who is logged in goes on
 
 
+@pytest.mark.parametrize("headers", [{"Authorization": "Bearer jy_wrong"}, {"Cookie": "jieyue_session=jy_wrong"}], ids=["header", "cookie"])
+async def test_a_wrong_token_of_a_request_brakes_nobody(headers: dict[str, str], served: Served) -> None:
+    """As security.md says: each is 401, none counts as a login, and people at the same address log in and read on."""
+    before = {result: brake.LOGINS.labels(result)._value.get() for result in ("wrong", "braked")}
+    for _ in range(2 * MOST_OF_ADDRESS):
+        assert (await served.http.get("/api/v1/devices", headers=headers)).status_code == 401
+    assert {result: brake.LOGINS.labels(result)._value.get() for result in before} == before
+    assert (await served.get("/api/v1/devices")).status_code == 200
+    assert (await served.http.post("/login", data={"token": served.tokens[Role.VIEWER]})).status_code == 303
+
+
 async def test_right_tokens_are_no_guesses(served: Served) -> None:
     """A screen that is opened again and again, and people who log in, are never braked."""
     for _ in range(MOST_OF_ADDRESS + 1):
