@@ -23,6 +23,7 @@ from cloud.telemetry.base import (
     Polled,
     Refused,
     Stored,
+    StoreDown,
     Telemetry,
     equal_runs,
     single,
@@ -408,8 +409,11 @@ def test_figures_that_are_to_go_are_gone_and_no_others(store: Telemetry) -> None
     assert (T0 + 2, odd, 9.0) in figures(store, here)
 
 
-def test_a_store_that_answers_answers_ping(store: Telemetry) -> None:
-    """Ping returns."""
+def test_a_store_that_answers_answers_ping(store: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ping returns also while reading is spared the wait, since it finds out whether that is over."""
+    monkeypatch.setattr(store.breaker, "open", "no answer")
+    with pytest.raises(StoreDown, match="no answer"):
+        store.series(GROUP, CLASS, fresh(), POINT, T0, T0 + 1)
     store.ping()
 
 

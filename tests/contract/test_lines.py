@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from contract.profile import Profile
-from contract.site import load_site
+from contract.site import Site, load_site
 from contract.yamlfile import ConfigError
 
 NAME = {"zh": "试验", "en": "Trial"}
@@ -31,9 +31,9 @@ def site(bus: dict[str, Any], unit: int) -> dict[str, Any]:
     }
 
 
-def load(folder: Path, bus: dict[str, Any], unit: int = 1) -> None:
+def load(folder: Path, bus: dict[str, Any], unit: int = 1) -> Site:
     (folder / "site.yaml").write_text(yaml.safe_dump(site(bus, unit)), encoding="utf-8")
-    load_site(folder)
+    return load_site(folder)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def load(folder: Path, bus: dict[str, Any], unit: int = 1) -> None:
 )
 def test_a_line_may_have_what_its_framing_knows(bus: dict[str, Any], unit: int, tmp_path: Path) -> None:
     """Each setting where it means something, and ids above 247 on TCP."""
-    load(tmp_path, bus, unit)
+    found = load(tmp_path, bus, unit)
+    assert {name: getattr(found.buses[0], name) for name in bus} == bus
+    assert found.devices[0].unit_id == unit
 
 
 @pytest.mark.parametrize(

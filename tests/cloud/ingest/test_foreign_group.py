@@ -55,5 +55,4 @@ async def test_a_node_of_a_foreign_group_is_stored_and_shown(cloud: Cloud) -> No
         assert [(row["at"], row["value"]) for row in series] == [(iso(at), 900.0), (iso(at + 1), 950.0)]
         asked = await http.post("/api/v1/nodes/pump-node/rebirth", params={"group": OTHER}, json={"reason": "who is there"})
         assert asked.status_code == 202
-        await edge.until(edge.rebirths)
-        assert all(f"/{OTHER}/" in str(message.topic) for message in edge.heard if "/NCMD/" in str(message.topic))
+        await edge.until(edge.rebirths)  # by a topic of its own group: no other is subscribed to
