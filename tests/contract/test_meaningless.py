@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 
 from contract.logs import Seldom
-from contract.site import Site, load_site
 from contract.yamlfile import ConfigError
+from tests.sites import load, whole
 
-SITE = """\
-id: s
-name: {zh: 试, en: Trial}
-group: "510802"
-latitude: 32.4
-longitude: 105.8
+SITE = whole("""\
 compounds:
   - {id: c, name: {zh: 院, en: Yard}, buildings: [{id: h, name: {zh: 楼, en: House}, floors: 5, area: 900}]}
   - {id: c2, name: {zh: 院, en: Yard}, buildings: []}
@@ -34,18 +29,7 @@ meters:
   - {id: mw, name: {zh: 表, en: Meter}, energy: water, device: w, point: volume}
   - {id: mg, name: {zh: 表, en: Meter}, energy: natural_gas, device: g, point: volume}
 elevator_groups: [{id: eg, building: h, cars: [{device: lift, parity: odd, served: [1, 3, 5]}], windows: []}]
-"""
-
-
-def load(folder: Path, *changes: tuple[str, str]) -> Site:
-    text = SITE
-    for before, after in changes:
-        assert text.count(before) == 1, before
-        text = text.replace(before, after)
-    (folder / "site.yaml").write_text(text, encoding="utf-8")
-    return load_site(folder)
-
-
+""")
 WATER = "energy: water, device: w"
 HOST = "buses.0.host: expected a name or an address, without scheme, port and brackets"
 MONTH = "2026-06-01"
@@ -148,9 +132,9 @@ FAULTS = [
 @pytest.mark.parametrize(("change", "fault"), FAULTS)
 def test_what_cannot_be_is_refused_at_its_line(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
     """One line with file, line, field and what was expected, where the wrong number or word was taken before."""
-    load(tmp_path)
+    load(tmp_path, SITE)
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path, change)
+        load(tmp_path, SITE, change)
     said = str(caught.value)
     assert said.startswith(f"{tmp_path}/site.yaml:{fault}")
     assert "\n" not in said
@@ -178,7 +162,7 @@ def test_what_cannot_be_is_refused_at_its_line(tmp_path: Path, change: tuple[str
 )
 def test_what_is_only_unusual_stays_valid(tmp_path: Path, change: tuple[str, str]) -> None:
     """IPv6, an old baud rate, a cellar, a fuel meter of class water, two days of counting."""
-    assert len(load(tmp_path, change).meters) == 3
+    assert len(load(tmp_path, SITE, change).meters) == 3
 
 
 @pytest.mark.parametrize("name", ["meters.yml", "meters.YAML", "meters.json", ".meters.yml"])
@@ -187,7 +171,7 @@ def test_a_file_that_would_be_ignored_is_refused_by_name(tmp_path: Path, name: s
     begin = SITE.index("meters:")
     (tmp_path / name).write_text(SITE[begin : SITE.index("elevator_groups")], encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path, (SITE[begin : SITE.index("elevator_groups")], ""))
+        load(tmp_path, SITE, (SITE[begin : SITE.index("elevator_groups")], ""))
     assert str(caught.value) == f"{tmp_path / name}: expected a name that ends with .yaml; no other file is read"
 
 
@@ -196,7 +180,7 @@ def test_what_lies_beside_a_site_may_stay(tmp_path: Path) -> None:
     for name in ("site.schema.json", "map.png", "README.md", "site.yaml~"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "old.yml").mkdir()
-    assert len(load(tmp_path).meters) == 3
+    assert len(load(tmp_path, SITE).meters) == 3
 
 
 def test_a_modulus_of_a_profile_must_fit_the_ledger_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +192,7 @@ def test_a_modulus_of_a_profile_must_fit_the_ledger_too(tmp_path: Path, monkeypa
     monkeypatch.setenv("JIEYUE_PROFILES", str(own.parents[1]))
     (tmp_path / "site").mkdir()
     with pytest.raises(ConfigError, match=r"site\.yaml:21: meters\.1\.point: expected a modulus from 0\.001 to 9\.22e\+15, which"):
-        load(tmp_path / "site", ("water/kaifeng-xintai", "water/endless"))
+        load(tmp_path / "site", SITE, ("water/kaifeng-xintai", "water/endless"))
 
 
 def test_the_same_news_is_told_seldom(monkeypatch: pytest.MonkeyPatch) -> None:

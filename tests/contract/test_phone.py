@@ -12,19 +12,15 @@ from contract import yamlfile
 from contract.jt808.frame import Frame, Version, decode, encode
 from contract.jt808.phone import identity
 from contract.site import load_site
+from tests.sites import whole
 
-HEAD = """\
-id: s
-name: {zh: 站, en: Site}
-group: "510802"
-latitude: 32.4
-longitude: 105.8
+CARS = whole("""\
 compounds: []
 units: []
 gateways: [{id: g}]
 buses: [{id: cars, gateway: g, protocol: jt808}]
 devices:
-"""
+""")
 
 
 def site(folder: Path, *phones: str) -> Path:
@@ -33,7 +29,7 @@ def site(folder: Path, *phones: str) -> Path:
         f"  - {{id: car-{n}, name: {{zh: 车, en: Car}}, profile: vehicle/jtt808-terminal, bus: cars, phone: {p}}}\n"
         for n, p in enumerate(phones)
     ]
-    (folder / "site.yaml").write_text(HEAD + "".join(cars), encoding="utf-8")
+    (folder / "site.yaml").write_text(CARS + "".join(cars), encoding="utf-8")
     return folder
 
 

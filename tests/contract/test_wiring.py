@@ -12,13 +12,9 @@ from contract import yamlfile
 from contract.profile import load_profile
 from contract.site import Bus, load_site, shipped_site
 from contract.wiring import shared, unlike_settings
+from tests.sites import load, whole
 
-SITE = """\
-id: s
-name: {zh: 试验, en: Trial}
-group: "510802"
-latitude: 32.4
-longitude: 105.8
+SITE = whole("""\
 compounds: [{id: c, name: {zh: 院, en: Yard}, buildings: [{id: h, name: {zh: 楼, en: House}, floors: 3, area: 90}]}]
 units: []
 gateways: [{id: gw}, {id: other}]
@@ -31,18 +27,7 @@ devices:
   - {id: car, name: {zh: 梯, en: Car}, profile: elevator/jieyue-group-controller, bus: two, unit_id: 2}
 zones: [{id: z, name: {zh: 区, en: Zone}, device: ac}]
 elevator_groups: [{id: g, building: h, windows: [], cars: [{device: car, parity: all, served: [1, 2]}]}]
-"""
-
-
-def load(folder: Path, *changes: tuple[str, str]) -> None:
-    text = SITE
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after, 1)
-    (folder / "site.yaml").write_text(text, encoding="utf-8")
-    load_site(folder)
-
-
+""")
 SERIAL = "framing: rtu, serial_port: /dev/ttyUSB0"
 
 
@@ -71,9 +56,9 @@ SERIAL = "framing: rtu, serial_port: /dev/ttyUSB0"
 )
 def test_a_site_that_cannot_work_is_refused_at_its_line(tmp_path: Path, changes: list[tuple[str, str]], fault: str) -> None:
     """The same place by any of its names, and a zone, a lift or a name that is none."""
-    load(tmp_path)
+    load(tmp_path, SITE)
     with pytest.raises(yamlfile.ConfigError) as caught:
-        load(tmp_path, *changes)
+        load(tmp_path, SITE, *changes)
     assert fault in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path}/site.yaml:")
     assert "\n" not in str(caught.value)
@@ -89,7 +74,7 @@ def test_a_site_that_cannot_work_is_refused_at_its_line(tmp_path: Path, changes:
 )
 def test_lines_that_are_two_are_two(tmp_path: Path, changes: list[tuple[str, str]]) -> None:
     """Another port, another machine's own address, another address of one machine."""
-    load(tmp_path, *changes)
+    assert list(shared(load(tmp_path, SITE, *changes).buses, str)) == []
 
 
 def bus(number: int, **fields: object) -> Bus:
@@ -144,15 +129,15 @@ def test_serial_settings_that_nobody_stated_are_the_profiles(own: Path) -> None:
     """A line that would be asked at 9600 8N1, though its device's profile says 2400 8E1, is refused; stated settings are a decision."""
     changes = [("host: 127.0.0.1, port: 502", SERIAL), ("electricity/chint-dtsu666", "water/own")]
     with pytest.raises(yamlfile.ConfigError) as caught:
-        load(own, *changes)
+        load(own, SITE, *changes)
     said = "as the profile of em says, or what the devices are set to; got none, which is"
     assert str(caught.value).splitlines() == [
         f"{own}/site.yaml:10: buses.0.baud: expected 2400, {said} 9600",
         f"{own}/site.yaml:10: buses.0.parity: expected E, {said} N",
     ]
-    load(own, (changes[0][0], f"{SERIAL}, baud: 2400, parity: E"), changes[1])
-    load(own, (changes[0][0], f"{SERIAL}, baud: 9600, parity: N"), changes[1])
-    assert [(u.field, u.asked, u.said, u.device.id) for u in unlike_settings(load_site(own))] == [
+    assert list(unlike_settings(load(own, SITE, (changes[0][0], f"{SERIAL}, baud: 2400, parity: E"), changes[1]))) == []
+    other = load(own, SITE, (changes[0][0], f"{SERIAL}, baud: 9600, parity: N"), changes[1])
+    assert [(u.field, u.asked, u.said, u.device.id) for u in unlike_settings(other)] == [
         ("baud", 9600, 2400, "em"),
         ("parity", "N", "E", "em"),
     ]
@@ -164,7 +149,7 @@ def test_a_fault_of_a_profile_is_said_once(own: Path) -> None:
     path.write_text(OWN.replace("class: water", "class: watre").replace("flow:", "flw:"), encoding="utf-8")
     second = "  - {id: em2, name: {zh: 表, en: Meter}, profile: water/own, bus: one, unit_id: 2}\nzones"
     with pytest.raises(yamlfile.ConfigError) as caught:
-        load(own, ("electricity/chint-dtsu666", "water/own"), ("zones", second))
+        load(own, SITE, ("electricity/chint-dtsu666", "water/own"), ("zones", second))
     lines = str(caught.value).splitlines()
     assert len(lines) == 1
     assert (

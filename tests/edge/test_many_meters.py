@@ -17,28 +17,24 @@ from contract.site import Site, load_site
 from edge.drivers.audience import Audience
 from edge.drivers.payloads import Heard, heard
 from simulators.mqtt_devices import said
+from tests.sites import whole
 
 NOW = Clock().now_ms()
 SECOND = NOW // 1000 * 1000
-HEAD = "maker: M\nmodel: X\nclass: electricity\nprotocol: mqtt\nsources: [a book]\n"
+MODEL = "maker: M\nmodel: X\nclass: electricity\nprotocol: mqtt\nsources: [a book]\n"
 POINTS = """\
 points:
   power: {path: p.total, type: float64, unit: kW}
   energy_import: {path: "energy\\\\.import", type: float64, unit: kWh, kind: counter}
   voltage_a: {path: "d.#(m=Ua).v", type: float64, unit: V}
 """
-SITE = """\
-id: s
-name: {zh: 站, en: Site}
-group: "510802"
-latitude: 32.4
-longitude: 105.8
+SITE = whole("""\
 compounds: []
 units: []
 gateways: [{id: g}]
 buses: [{id: pub, gateway: g, protocol: mqtt}]
 devices:
-"""
+""")
 VALUES: dict[str, float | None] = {"power": 1500.0, "energy_import": 1234.5, "voltage_a": 229.9}
 Loader = Callable[..., Site]
 
@@ -53,7 +49,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
         for name, text in profiles.items():
             path = tmp_path / "profiles" / "electricity" / f"{name}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(HEAD + text, encoding="utf-8")
+            path.write_text(MODEL + text, encoding="utf-8")
         lines = [f"  - {{id: d{n}, name: {{zh: 表, en: Meter}}, bus: pub, {device}}}\n" for n, device in enumerate(devices)]
         (tmp_path / "site.yaml").write_text(SITE + "".join(lines), encoding="utf-8")
         load_profile.cache_clear()
@@ -283,7 +279,7 @@ def test_the_same_key_at_topics_that_never_meet_is_two_meters(load: Loader) -> N
 
 def test_a_register_is_no_message(load: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Modbus profile has neither records nor subtopics."""
-    monkeypatch.setattr(f"{__name__}.HEAD", HEAD.replace("mqtt", "modbus"))
+    monkeypatch.setattr(f"{__name__}.MODEL", MODEL.replace("mqtt", "modbus"))
     with pytest.raises(ValueError, match="expected none, since only devices of mqtt send messages"):
         load(["profile: electricity/m, unit_id: 1"], m="records: a\npoints:\n  power: {address: 1, unit: W}\n")
 

@@ -16,19 +16,9 @@ import pytest
 import yaml
 
 from edge.notify import Systemd
+from tests.sites import whole
 
-SITE = """\
-id: s
-name: {zh: 试验, en: Trial}
-group: "510802"
-latitude: 32.4
-longitude: 105.8
-compounds: [{id: c, name: {zh: 院, en: Yard}, buildings: []}]
-units: []
-gateways: [{id: gw}]
-buses: []
-devices: []
-"""
+SITE = whole("compounds: []\nunits: []\ngateways: [{id: gw}]\nbuses: []\ndevices: []\n")
 
 
 @pytest.fixture

@@ -10,14 +10,10 @@ from typing import Any
 import yaml
 
 from tests import commands
+from tests.sites import changed, whole
 
 NAME = {"zh": "试验", "en": "Trial"}
-SITE = """\
-id: s
-name: {zh: 试验, en: Trial}
-group: "510802"
-latitude: 32.4
-longitude: 105.8
+SITE = whole("""\
 compounds: [{id: c, name: {zh: 院, en: Yard}, buildings: []}]
 units: [{id: u, name: {zh: 局, en: Bureau}, compound: c, headcount: 5, area: 90}]
 gateways: [{id: gw}]
@@ -30,7 +26,7 @@ devices:
 meters:
   - {id: m, name: {zh: 表, en: Meter}, energy: electricity, device: em, point: energy_import, main: true, units: [u]}
   - {id: oil, name: {zh: 油, en: Oil}, energy: diesel, main: true, units: [u]}
-"""
+""")
 GATEWAY: dict[str, Any] = {"gateway": "gw", "site": "./site", "data": "edge"}
 
 
@@ -45,8 +41,8 @@ class Place:
 
     def site(self, before: str = "", after: str = "") -> None:
         """Write the site, with one text replaced."""
-        assert before in SITE
-        (self.folder / "site" / "site.yaml").write_text(SITE.replace(before, after, 1) if before else SITE, encoding="utf-8")
+        text = changed(SITE, (before, after)) if before else SITE
+        (self.folder / "site" / "site.yaml").write_text(text, encoding="utf-8")
 
     def gateway(self, **fields: object) -> None:
         """Write the gateway's configuration, with fields replaced or added."""

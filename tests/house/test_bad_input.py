@@ -255,7 +255,7 @@ SITES = [
     ("point: energy_import", "point: energy_imprt", "expected a point of em, got 'energy_imprt'; nearest are energy_import, energy_export"),
     ("electricity/chint-dtsu666", "electricity/none", "devices.0.profile: expected a profile that loads"),
     ("point: energy_import", "point: volume", "meters.0.point: expected a point of em, got 'volume'"),
-    ("units: [u]", "units: [v]", "meters.0.units.0: expected the id of a unit, got 'v'"),
+    ("import, main: true, units: [u]", "import, main: true, units: [v]", "meters.0.units.0: expected the id of a unit, got 'v'"),
     ("latitude: 32.4", "latitude: north", "latitude: Input should be a valid number"),
     ("gateways: [{id: gw}]", "gateways: [{id: gw}", "site.yaml:9: "),
 ]
