@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -26,6 +25,7 @@ from simulators.stack.broker import free_port
 from simulators.stack.influxd import Influxd, start_influxd
 from simulators.stack.postgres import Postgres, find_postgres, start_postgres
 from simulators.stack.processes import Processes
+from tests.waiting import listens
 
 # How fast a machine is decides no test: what hypothesis holds against slow ones is switched off, here as it does by itself in CI.
 settings.register_profile(
@@ -77,12 +77,7 @@ def broker_port(mosquitto: None, tmp_path: Path) -> Iterator[int]:  # noqa: ARG0
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_dest stderr\n", encoding="utf-8")
     processes = Processes(tmp_path / "logs")
     processes.start("broker", ["mosquitto", "-c", str(config)])
-
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    processes.wait_for("broker", listens, seconds=20)
+    processes.wait_for("broker", lambda: listens(port), seconds=20)
     yield port
     processes.stop()
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,28 +15,13 @@ from cloud.app import Service
 from cloud.registry import database
 from cloud.settings import Settings
 from contract.clock import Clock
+from tests.waiting import beside, until
 
 
 @pytest.fixture
 def service(tmp_path: Path, entered: Callable[..., Path]) -> Service:
     """A service in which the first site was entered; nothing runs yet."""
     return Service(Settings(data=entered(tmp_path)), Clock())
-
-
-@asynccontextmanager
-async def beside(work: object) -> AsyncIterator[None]:
-    """It runs meanwhile."""
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (a state that is kept has no event)
-            await asyncio.sleep(0.01)
 
 
 async def test_health_is_lost_with_the_process_that_stores(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import ssl
 import subprocess
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import aiomqtt
 
 from simulators.stack.broker import free_port
+from tests.waiting import listens
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = ROOT / "firmware_configs" / "gateway"
@@ -68,11 +68,6 @@ class Mosquitto:
         """End it."""
         self.process.terminate()
         self.process.wait(20)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def context_of(authority: Path) -> ssl.SSLContext:

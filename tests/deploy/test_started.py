@@ -6,8 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from simulators.stack.broker import free_port
 from simulators.stack.influxd import PASSWORD, Influxd
 from simulators.stack.postgres import Postgres
 from simulators.stack.processes import Processes
+from tests.waiting import wait
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -143,13 +143,6 @@ def started(
     made.processes.stop()
 
 
-def until(condition: Callable[[], object], what: str, *, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
-
-
 @pytest.mark.timeout(240)
 def test_the_whole_site_runs_with_the_commands_of_compose(started: Started) -> None:
     """All services but Grafana: migrated on PostgreSQL, readings of every gateway over TLS in InfluxDB, each health check content."""
@@ -170,7 +163,7 @@ def test_the_whole_site_runs_with_the_commands_of_compose(started: Started) -> N
         except httpx.TransportError:
             return None
 
-    until(lambda: (found := answer("/healthz")) is not None and found.status_code == 200, "the cloud is not ready", seconds=90)
+    wait(lambda: (found := answer("/healthz")) is not None and found.status_code == 200, "the cloud is not ready", seconds=90)
 
     def heard() -> set[str]:
         found = answer("/api/v1/devices")
@@ -178,7 +171,7 @@ def test_the_whole_site_runs_with_the_commands_of_compose(started: Started) -> N
         return {d["gateway"] for d in found.json() if d["online"]}
 
     wanted = {g.id for g in started.site.gateways}
-    until(lambda: heard() >= wanted, f"only {heard()}", seconds=90)
+    wait(lambda: heard() >= wanted, f"only {heard()}", seconds=90)
 
     def good(device: str) -> bool:
         found = answer(f"/api/v1/readings/latest?device={device}")
@@ -186,6 +179,6 @@ def test_the_whole_site_runs_with_the_commands_of_compose(started: Started) -> N
         return any((r["point"], r["unit"], r["quality"]) == ("energy_import", "kWh", "good") for r in readings)
 
     for device in ("c1-e-main", "c1-e-charger", "c3-e-main-1"):
-        until(partial(good, device), f"no good reading of {device}", seconds=60)
+        wait(partial(good, device), f"no good reading of {device}", seconds=60)
     for service in ("cloud", "simulators", *gateways):
-        until(partial(started.healthy, service), f"{service} is not healthy", seconds=30)
+        wait(partial(started.healthy, service), f"{service} is not healthy", seconds=30)

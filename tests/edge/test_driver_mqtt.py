@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +25,7 @@ from edge.drivers.base import Line
 from edge.drivers.mqtt import Mqtt
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
+from tests.waiting import listens, until
 
 NAME = Text(zh="设备", en="Device")
 METER = Device(id="em", name=NAME, profile="electricity/jieyue-mqtt-meter", bus="pub", topic="meters/1")
@@ -79,11 +79,7 @@ class Place:
     def start(self) -> None:
         """Start the broker, and wait until it listens."""
         self.processes.start("broker", self.broker.argv)
-        self.processes.wait_for("broker", self._open, seconds=20)
-
-    def _open(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.broker.port)) == 0
+        self.processes.wait_for("broker", lambda: listens(self.broker.port), seconds=20)
 
     def password(self, user: str) -> str:
         """Of a user of the broker."""
@@ -264,13 +260,6 @@ async def test_meters_behind_one_wildcard_are_told_apart(tmp_path: Path, monkeyp
     assert desk.counted == ["gw/1/data, 'X': record of no known device"]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    while True:
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-
-
 def reasons(logs: list[MutableMapping[str, Any]]) -> list[str]:
     return [line["reason"] for line in logs if line["event"] == "bus lost"]
 
@@ -286,9 +275,9 @@ async def test_a_session_that_ends_again_and_again_is_told(place: Place) -> None
     desk, other = Desk(), Desk()
     with capture_logs() as logs:
         async with asyncio.timeout(60), place.driver(desk), place.driver(other):
-            await until(lambda: any(reason.endswith(told) for reason in reasons(logs)))
+            await until(lambda: any(reason.endswith(told) for reason in reasons(logs)), 60)
             known = online(logs)
-            await until(lambda: online(logs) >= known + 2)
+            await until(lambda: online(logs) >= known + 2, 60)
     lost = reasons(logs)
     assert all("127.0.0.1" in reason for reason in lost if reason.endswith(told))
     assert all(lost.count(reason) <= 2 for reason in lost)  # once of each of the two

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from contract.reading import Row
 from edge.outbox import marking
 from edge.outbox.marking import Marks, Spans
 from edge.outbox.outbox import Outbox
+from tests.waiting import until
 
 AT = 1_790_000_000_000
 
@@ -35,12 +36,6 @@ class Heard:
 
     def __init__(self) -> None:
         self.marked, self.refused = list[tuple[int, int]](), list[str]()
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for something that was told."""
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 (a list tells nobody)
-                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -71,11 +66,11 @@ async def test_what_a_disk_refused_to_mark_is_marked_with_the_next(tmp_path: Pat
     outbox = filled(tmp_path / "o.db")
     async with marking_of(outbox) as (marks, heard):
         marks.add(outbox.uuid, [(1, 2)])
-        await heard.until(lambda: heard.marked == [(1, 2)])
+        await until(lambda: heard.marked == [(1, 2)])
         assert (heard.refused, outbox.stats().depth) == (["disk I/O error"], 6)
         outbox.refuses = False
         marks.add(outbox.uuid, [(4, 4)])
-        await heard.until(lambda: heard.marked == [(1, 2), (1, 2), (4, 4)])
+        await until(lambda: heard.marked == [(1, 2), (1, 2), (4, 4)])
         assert [kept.seq for kept in outbox.pending(0, 10)] == [3, 5, 6]
 
 
@@ -84,11 +79,11 @@ async def test_what_is_owed_to_another_outbox_means_nothing(tmp_path: Path) -> N
     outbox = filled(tmp_path / "o.db")
     async with marking_of(outbox) as (marks, heard):
         marks.add(outbox.uuid, [(1, 2)])
-        await heard.until(lambda: heard.refused)
+        await until(lambda: heard.refused)
         outbox.refuses = False
         marks.add("another", [(3, 3)])
         marks.add(outbox.uuid, [(4, 4)])
-        await heard.until(lambda: (4, 4) in heard.marked)
+        await until(lambda: (4, 4) in heard.marked)
         assert [kept.seq for kept in outbox.pending(0, 10)] == [1, 2, 3, 5, 6]
 
 
@@ -99,8 +94,8 @@ async def test_what_is_owed_to_a_disk_is_bounded(tmp_path: Path, monkeypatch: py
     async with marking_of(outbox) as (marks, heard):
         for number, seq in enumerate((1, 3, 5), 1):
             marks.add(outbox.uuid, [(seq, seq)])
-            await heard.until(lambda: len(heard.refused) == number)  # noqa: B023
+            await until(lambda: len(heard.refused) == number)  # noqa: B023
         outbox.refuses = False
         marks.add(outbox.uuid, [(6, 6)])
-        await heard.until(lambda: (6, 6) in heard.marked)
+        await until(lambda: (6, 6) in heard.marked)
         assert [kept.seq for kept in outbox.pending(0, 10)] == [1, 2, 3, 4]

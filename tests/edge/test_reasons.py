@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from contract.reaching import Takeovers, why
 from contract.yamlfile import ConfigError
 from edge.settings import Broker
 from simulators.stack.broker import free_port
+from tests.waiting import listens, wait
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,15 +36,8 @@ def ports(tmp_path: Path, mosquitto: None) -> Iterator[tuple[int, int, int]]:
     (folder / "passwd").touch(0o600)
     (folder / "conf").write_text(f"{root}{secured}listener {plain} 127.0.0.1\nallow_anonymous false\npassword_file {folder}/passwd\n")
     server = subprocess.Popen(["mosquitto", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 30
-    for port in (tls, plain, strict):
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.02)
+    wait(lambda: server.poll() is not None or all(map(listens, (tls, plain, strict))), "the broker does not listen", seconds=30)
+    assert server.poll() is None
     yield tls, plain, strict
     server.terminate()
     server.wait(20)

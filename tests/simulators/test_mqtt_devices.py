@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from simulators.site import simulate
 from simulators.stack.broker import prepare
 from simulators.stack.processes import Processes
 from simulators.stage import Address, Called
+from tests.waiting import listens, until
 
 NAME = Text(zh="设备", en="Device")
 METER = Device(id="em", name=NAME, profile="electricity/jieyue-mqtt-meter", bus="pub", topic="meters/1")
@@ -37,19 +37,8 @@ SITE = Site(
 AT = 1_790_000_000_000
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 (it reads a file, which sets no event)
-            await asyncio.sleep(0.02)
-
-
 def journal(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from simulators.site import simulate
 from simulators.stack.broker import free_port
 from simulators.stage import Address, Called
 from simulators.terminals import Link, edition, position, registration
+from tests.waiting import until
 
 NAME = Text(zh="车", en="Car")
 EDITIONS = (2013, 2019)
@@ -82,12 +83,6 @@ class Platform:
 
 def said(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 (it reads a file, which sets no event)
-            await asyncio.sleep(0.02)
 
 
 def clock() -> Clock:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 
 from cloud.registry import tables
 from contract.clock import Clock, iso, parse_time
+from tests.waiting import wait
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import Hook, House
@@ -23,14 +23,6 @@ SPEED = 10.0
 START = parse_time("2026-07-21T10:00:00+08:00")
 TELLER = Path(__file__).with_name("teller.py")
 KILLS = 3
-
-
-def wait(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-    """Return when it holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.005)
 
 
 def test_a_killed_service_tells_everything_and_nothing_twice(house: House, webhook: Hook, tmp_path: Path) -> None:
@@ -62,7 +54,7 @@ def test_a_killed_service_tells_everything_and_nothing_twice(house: House, webho
             return connection.execute(sa.select(sa.func.count()).select_from(tables.notification)).scalar_one()
 
     def decided_more(before: int) -> None:
-        wait(lambda: decided() > before, "decided")
+        wait(lambda: decided() > before, "decided", every=0.005)
 
     cars = [f"car-em-{number:02d}" for number in range(1, 2 * KILLS + 1)]
     for number, car in enumerate(cars):

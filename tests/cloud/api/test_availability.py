@@ -24,6 +24,7 @@ from cloud.registry.database import open_database
 from cloud.registry.tokens import Role
 from cloud.telemetry.base import Breaker, StoreDown
 from cloud.telemetry.sqlite import MOST_READERS, SqliteTelemetry
+from tests.waiting import beside, until
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
@@ -35,14 +36,9 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def watched(context: Context) -> AsyncIterator[Context]:
     """The context with its stores watched."""
     health = Health(context.engine, context.telemetry, context.clock)
-    task = asyncio.create_task(health.run())
-    async with asyncio.timeout(20):
-        while health.down() is not None:  # noqa: ASYNC110 (a state that is kept has no event)
-            await asyncio.sleep(0.01)
-    yield replace(context, health=health)
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with beside(health.run()):
+        await until(lambda: health.down() is None)
+        yield replace(context, health=health)
 
 
 def _client(app: object) -> httpx.AsyncClient:

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from cloud.api import connections
 from cloud.api.brake import client
 from cloud.api.connections import Room, bounded
+from tests.waiting import until
 
 PROBLEM = b"Content-Type: application/problem+json"
 
@@ -95,7 +96,7 @@ async def serve() -> AsyncIterator[Serve]:
         config = uvicorn.Config(app, port=0, http=bounded(room), ws="none", lifespan="off", log_config=None, log_level="error")
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())
-        await _until(lambda: server.started)
+        await until(lambda: server.started)
         running.append((server, task))
         return Port(server.servers[0].sockets[0].getsockname()[1], room)
 
@@ -143,7 +144,7 @@ async def test_a_request_that_is_not_whole_in_time_is_closed(serve: Serve, monke
     assert (await port.ask(GET)).startswith(b"HTTP/1.1 408")
     assert (await port.ask()).startswith(b"HTTP/1.1 408")
     assert (await port.ask(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12")).startswith(b"HTTP/1.1 408")
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == 0)
     assert port.room.open.total() == 0
 
 
@@ -151,11 +152,11 @@ async def test_one_client_has_not_all_the_room(serve: Serve) -> None:
     """Beyond its share a client is answered 429; what ends gives its room back."""
     port = await serve(Room(6, 4))
     async with port.half_open(4):
-        await _until(lambda: port.room.open.total() == 4)
+        await until(lambda: port.room.open.total() == 4)
         answer = await port.ask(GET + b"\r\n")
         assert answer.startswith(b"HTTP/1.1 429")
         assert b"Retry-After: 5" in answer
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == 0)
     assert (await port.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 200")
 
 
@@ -163,11 +164,11 @@ async def test_when_all_is_taken_the_longest_half_open_gives_way(serve: Serve) -
     """A new request is answered, and only one connection is closed for it; without any half open everybody is answered 503."""
     port = await serve(Room(4, 10))
     async with port.half_open(4) as readers:
-        await _until(lambda: port.room.open.total() == 4)
+        await until(lambda: port.room.open.total() == 4)
         assert (await port.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 200")
         assert (await readers[0].read()).startswith(b"HTTP/1.1 503")
         assert len(port.room.waiting) == 3
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == 0)
     port.room.open["10.0.0.9"] += 4
     assert (await port.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 503")
 
@@ -176,22 +177,22 @@ async def test_when_all_is_taken_one_that_rests_gives_way_first(serve: Serve) ->
     """Connections kept for another request took all the room for their five seconds; nobody's request is lost by closing them."""
     port = await serve(Room(4, 10))
     async with port.half_open(1):
-        await _until(lambda: port.room.open.total() == 1)
+        await until(lambda: port.room.open.total() == 1)
         resting = [await asyncio.open_connection("127.0.0.1", port.number) for _ in range(3)]
         for reader, writer in resting:
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-        await _until(lambda: len(port.room.idle) == 3)
+        await until(lambda: len(port.room.idle) == 3)
         assert (await port.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 200")
         assert await resting[0][0].read() == b"0"
-        await _until(lambda: port.room.open.total() == 3)
+        await until(lambda: port.room.open.total() == 3)
         reader, writer = resting[1]
         writer.write(GET + b"\r\n")
         assert b"HTTP/1.1 200" in await _rest(reader)
         assert (len(port.room.waiting), len(port.room.idle)) == (1, 1)
         for _, writer in resting:
             writer.close()
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == 0)
     assert not port.room.idle
 
 
@@ -199,7 +200,7 @@ async def test_the_address_of_a_proxy_stands_for_many(serve: Serve) -> None:
     """Whoever comes through it is bound by the whole only."""
     port = await serve(Room(6, 1, (ip_network("127.0.0.0/8"),)))
     async with port.half_open(3):
-        await _until(lambda: port.room.open.total() == 3)
+        await until(lambda: port.room.open.total() == 3)
         assert (await port.ask(GET + b"\r\n")).startswith(b"HTTP/1.1 200")
 
 
@@ -209,15 +210,9 @@ async def test_an_answer_that_nobody_reads_is_ended(serve: Serve, monkeypatch: p
     port = await serve(Room(100, 100))
     _, writer = await asyncio.open_connection("127.0.0.1", port.number)
     writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
-    await _until(lambda: port.room.open.total() == 1)
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == 1)
+    await until(lambda: port.room.open.total() == 0)
     writer.close()
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (no event tells of a connection)
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +224,7 @@ async def test_a_request_that_never_ends_is_refused(rest: bytes, serve: Serve) -
     """What comes behind the head is bounded too, however it is framed: its trailer stalled the loop as an endless header did."""
     port = await serve(Room(100, 100))
     answer = await port.ask(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", rest, *[b"a" * 65_536] * 8)
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == 0)
     assert b"200 OK" not in answer
 
 
@@ -253,7 +248,7 @@ async def test_requests_that_wait_for_an_earlier_answer_have_an_end(serve: Serve
     assert b"HTTP/1.1 429" not in await port.ask(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n" * 10_000)
     assert taken["requests"] == connections.PIPELINED + 1
     assert taken["bytes"] <= 65_536
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == 0)
 
 
 async def test_a_blank_line_is_no_way_to_stay(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,8 +275,8 @@ async def test_the_rest_of_an_answer_does_not_wait_for_ever(serve: Serve, monkey
         await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port.number))
         await asyncio.get_running_loop().sock_sendall(raw, f"GET /large?size={3_000_000 + size} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         made.append(raw)
-    await _until(lambda: port.room.open.total() == len(made))
-    await _until(lambda: port.room.open.total() == 0)
+    await until(lambda: port.room.open.total() == len(made))
+    await until(lambda: port.room.open.total() == 0)
     for raw in made:
         raw.close()
 

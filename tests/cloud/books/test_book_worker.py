@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from cloud.registry.database import writing
 from cloud.telemetry.base import Sample, StoreDown
 from contract.clock import Clock, parse_time
 from contract.logs import Seldom
+from tests.waiting import beside, until
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -26,20 +26,9 @@ if TYPE_CHECKING:
 BEGIN = parse_time("2026-03-01T00:00:00+08:00")
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (the state is for looking at)
-            await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def working(books: Books, wake: asyncio.Event, state: worker.State) -> AsyncIterator[None]:
+def working(books: Books, wake: asyncio.Event, state: worker.State) -> AbstractAsyncContextManager[None]:
     """The worker runs meanwhile."""
-    running = asyncio.create_task(worker.run(books.engine, books.telemetry, Clock(), wake, state))
-    yield
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    return beside(worker.run(books.engine, books.telemetry, Clock(), wake, state))
 
 
 async def test_the_worker_settles_what_comes_and_outlives_a_store_that_is_down(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:

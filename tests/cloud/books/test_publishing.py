@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +15,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from cloud.registry.database import writing
 from cloud.telemetry.base import Figures, FiguresError, StoreDown
 from contract.clock import Clock
+from tests.waiting import beside, until
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Begin, Books
@@ -38,27 +36,11 @@ def counted(books_begun: Callable[[Begin], Books]) -> Books:
     return books_begun(count)
 
 
-@asynccontextmanager
-async def running(publisher: Publisher) -> AsyncIterator[None]:
-    """The publisher beside the test."""
-    task = asyncio.create_task(publisher.run())
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def until(condition: Callable[[], object], seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 (it reads a file, which sets no event)
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.timeout(120)
 async def test_the_first_rows_come_at_once_after_a_start(counted: Books) -> None:
     """A restart leaves no panel without its newest row: they come though no second of the clock passes."""
     clock = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, real_origin=time.time(), speed=1e-6)
-    async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+    async with beside(Publisher(counted.engine, counted.telemetry, clock, lambda: True).run()):
         await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR + DAY_MS), 60)
         await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS), 60)
 
@@ -67,7 +49,7 @@ async def test_the_first_rows_come_at_once_after_a_start(counted: Books) -> None
 async def test_a_year_ends_while_the_service_runs(counted: Books) -> None:
     """From ten minutes before New Year on: 30 December first, and after midnight 31 December, though 1 January is not over."""
     clock = Clock(origin_ms=NEW_YEAR - 600_000, real_origin=time.time(), speed=100.0)
-    async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+    async with beside(Publisher(counted.engine, counted.telemetry, clock, lambda: True).run()):
         await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - 2 * DAY_MS), 60)
         assert clock.now_ms() >= NEW_YEAR or counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS) == {}
         await until(lambda: counted.figures("indicator", DISTRICT, NEW_YEAR - DAY_MS), 60)
@@ -141,7 +123,7 @@ async def test_indicators_that_are_refused_end_nothing(counted: Books, monkeypat
 
     monkeypatch.setattr(counted.telemetry, "write_figures", refused)
     with structlog.testing.capture_logs() as logs:
-        async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+        async with beside(Publisher(counted.engine, counted.telemetry, clock, lambda: True).run()):
             await until(lambda: rounds >= 3, 60)
     assert {(log["event"], log["reason"]) for log in logs} == {
         ("indicators are refused", "indicator: partial write: points beyond retention policy dropped=1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ from cloud.registry.database import writing
 from cloud.telemetry.base import Polled, Stored
 from contract.clock import Clock, parse_time
 from contract.reading import Quality, Reading
+from tests.waiting import beside, until
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -286,18 +286,13 @@ async def test_the_worker_thins_once_a_day_by_the_clock(books: Books, age: int, 
 
     with structlog.testing.capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
         patch.setattr(keeping, "SOON", 0.01)
-        running = asyncio.create_task(keeping.run(books.engine, books.telemetry, Clock(ahead * DAY_MS), Keep(), caught_up))
-        async with asyncio.timeout(20):
-            await asked.wait()
-        assert lines == []
-        books.settle()
-        ready = True
-        async with asyncio.timeout(20):
-            while not lines:  # noqa: ASYNC110 (the log is for looking at)
-                await asyncio.sleep(0.01)
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        async with beside(keeping.run(books.engine, books.telemetry, Clock(ahead * DAY_MS), Keep(), caught_up)):
+            async with asyncio.timeout(20):
+                await asked.wait()
+            assert lines == []
+            books.settle()
+            ready = True
+            await until(lambda: lines)
     assert [(line["event"], line["counters"], line["gauges"], line["left"]) for line in lines] == [("readings thinned", gone, 0, False)]
 
 

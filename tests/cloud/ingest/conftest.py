@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from simulators.foreign_node import ForeignNode
 from simulators.stack.broker import free_port
 from simulators.stack.processes import Processes
 from tests.cloud import unsynced
+from tests.waiting import listens
 
 GROUP, HOST = "510802", "host1"
 PATIENCE = 20.0
@@ -129,16 +129,12 @@ class Broker:
         plain = f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type all\nlog_dest stderr\n"
         config.write_text(plain + more, encoding="utf-8")
         self.processes.start("broker", ["mosquitto", "-c", str(config)])
-        self.processes.wait_for("broker", self._listens, seconds=PATIENCE)
+        self.processes.wait_for("broker", lambda: listens(self.port), seconds=PATIENCE)
 
     def restart(self, more: str) -> None:
         """Stop it and start it with other settings."""
         self.processes.stop("broker")
         self.start(more)
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def packets(self) -> list[str]:
         """What the host's connection did, as mosquitto tells it, in order."""

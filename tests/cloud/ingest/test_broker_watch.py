@@ -22,7 +22,7 @@ from contract.rights import BROKER_LOG, WATCH_USER
 from contract.site import load_site, shipped_site
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
-from tests.deploy.broker import listens
+from tests.waiting import listens, until
 
 GROUP, HERE = "510802", "127.0.0.1"
 
@@ -76,12 +76,6 @@ def told(registry: sa.Engine) -> dict[tuple[str, str], Told]:
     """What is on record."""
     with registry.connect() as connection:
         return {(row.kind, row.subject): told_of(row.detail) for row in connection.execute(sa.select(tables.event))}
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (another thread writes what is waited for)
-            await asyncio.sleep(0.01)
 
 
 def counted(reason: str) -> float:

@@ -27,6 +27,7 @@ from edge.app import Gateway
 from edge.settings import Broker, BusAddress, Settings
 from simulators.modbus_device import Answer, serve_bus
 from simulators.stack.broker import free_port
+from tests.waiting import until
 
 GROUP, NODE, HOST = "510802", "gw-1", "scada"
 _PATIENCE = 30.0
@@ -316,12 +317,8 @@ class Bench:
         await self.proxy.until(lambda: all(self.proxy.of("DDATA", device=d.id) for d in self.site.devices))
         return gateway
 
-    @staticmethod
-    async def until(condition: Callable[[], object]) -> None:
-        """Wait for something that is not seen on the wire."""
-        async with asyncio.timeout(_PATIENCE):
-            while not condition():  # noqa: ASYNC110 (a row on disk tells nobody)
-                await asyncio.sleep(0.02)
+    until = staticmethod(until)
+    """Waits for something that is not seen on the wire."""
 
     async def acknowledge(self, packets: Iterable[Packet], outbox: str = "") -> None:
         """What a host that knows Store/Ack says of stored data messages."""

@@ -23,6 +23,7 @@ from contract.reading import Row
 from contract.site import Bus, Device
 from edge.drivers.base import Line
 from edge.drivers.jt808 import Listener
+from tests.waiting import until
 
 NAME = Text(zh="车", en="Car")
 CAR = Device(id="car-1", name=NAME, profile="vehicle/jtt808-terminal", bus="cars", phone="010000000001")
@@ -146,12 +147,8 @@ class Platform:
         client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.writer.transport.abort()
 
-    @staticmethod
-    async def until(condition: Callable[[], bool]) -> None:
-        """Wait for what the listener does by itself."""
-        async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110 (the listener sets no event for it)
-                await asyncio.sleep(0.01)
+    until = staticmethod(until)
+    """Waits for what the listener does by itself."""
 
     def hang_up(self) -> None:
         """Leave no connection open."""
