@@ -13,33 +13,24 @@ import pytest
 
 from contract.clock import Clock
 from contract.operation import Text
-from contract.profile import Profile
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import MetricValue
 from edge.control.commands import Control
 from edge.drivers.base import Line
 from edge.drivers.modbus import Modbus
+from tests.edge.devices import profile
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Slave
 
 NOW = 1_790_000_000_000
-PROFILE = Profile.model_validate(
-    {
-        "maker": "M",
-        "model": "T",
-        "class": "hvac",
-        "protocol": "modbus",
-        "sources": ["test"],
-        "timeout": 0.3,
-        "points": {
-            "setpoint": {"address": 3, "scale": 0.1, "unit": "degC", "writable": True, "limits": {"min": 16, "max": 30}},
-            "mode": {"address": 4, "writable": True, "values": {0: "cool", 1: "heat"}},
-            "room_temperature": {"address": 8, "scale": 0.1, "unit": "degC"},
-        },
-    }
-)
+POINTS = {
+    "setpoint": {"address": 3, "scale": 0.1, "unit": "degC", "writable": True, "limits": {"min": 16, "max": 30}},
+    "mode": {"address": 4, "writable": True, "values": {0: "cool", 1: "heat"}},
+    "room_temperature": {"address": 8, "scale": 0.1, "unit": "degC"},
+}
+PROFILE = profile(POINTS, **{"class": "hvac"})
 DEVICE = Device(id="ac", name=Text(zh="空调", en="AC"), profile="test", bus="bus", unit_id=1)
 
 

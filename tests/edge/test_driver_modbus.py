@@ -8,8 +8,8 @@ import os
 import struct
 import time
 import tty
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.clock import Clock
-from contract.operation import Text
-from contract.profile import PointMap, Profile, load_profile, profile_names
-from contract.site import Device
+from contract.profile import PointMap, load_profile, profile_names
 from edge.drivers.base import DriverError, Line, NoAnswerError
 from edge.drivers.modbus import Modbus
 from edge.drivers.registers import plan
 from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld
+from tests.edge.devices import device, driven, nothing_kept, profile
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Asked, Slave
@@ -47,31 +46,6 @@ FRAMINGS = pytest.mark.parametrize("framing", ["tcp", "rtu_over_tcp", "rtu"])
 NO_ID = pytest.mark.parametrize("framing", ["rtu_over_tcp", "rtu"])
 
 
-def profile(points: dict[str, Any], **more: object) -> Profile:
-    fields = {"maker": "M", "model": "T", "class": "electricity", "protocol": "modbus", "sources": ["test"], "timeout": 0.3}
-    return Profile.model_validate(fields | {"points": points} | more)
-
-
-def device(unit: int) -> Device:
-    return Device(id=f"d{unit}", name=Text(zh="表", en="Meter"), profile="test", bus="bus", unit_id=unit)
-
-
-async def nothing_kept(_rows: object) -> None:
-    """Drivers that ask keep nothing themselves."""
-
-
-@asynccontextmanager
-async def driven(slave: Slave, model: Profile, monkeypatch: pytest.MonkeyPatch, units: tuple[int, ...] = (1,)) -> AsyncIterator[Modbus]:
-    """A driver at the slave's line, with devices of one profile."""
-    monkeypatch.setattr("contract.site.load_profile", lambda _: model)
-    async with slave.bus() as bus:
-        driver = Modbus(Line(bus, [device(u) for u in units], Clock(), nothing_kept, lambda _: None))
-        try:
-            yield driver
-        finally:
-            await driver.close()
-
-
 def requests(slave: Slave) -> list[tuple[int, int, int]]:
     return [(a.function, a.address, a.count) for a in slave.asked]
 
@@ -81,7 +55,7 @@ async def test_points_are_read_with_the_fewest_requests(make_slave: type[Slave],
     addresses = {"voltage_a": 0, "voltage_b": 1, "voltage_c": 10, "current_a": 19, "current_b": 28, "current_c": 40}
     points = {name: {"address": a, "unit": name[0].replace("v", "V").replace("c", "A")} for name, a in addresses.items()}
     slave = make_slave("tcp")
-    async with driven(slave, profile(points, max_hole=8, max_registers=20), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(points, max_hole=8, max_registers=20)) as driver:
         row = await driver.read(device(1))
     assert requests(slave) == [(3, 0, 20), (3, 28, 1), (3, 40, 1)]
     assert row.values == {name: 100.0 + a for name, a in addresses.items()}
@@ -134,7 +108,7 @@ async def test_an_exception_spoils_its_own_block_only(framing: str, make_slave: 
     """The points behind a refused request are bad with the exception's name; all others are good."""
     slave = make_slave(framing)
     slave.script = lambda asked: slave.exception(asked, 2) if asked.address == 100 else slave.answer(asked)
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         row = await driver.read(device(1))
     assert row.values == {"voltage_a": 100.0, "voltage_c": 106.0}
     assert row.bad == {"voltage_b": "Modbus exception 2: illegal data address"}
@@ -144,7 +118,7 @@ async def test_a_device_that_refuses_everything_is_an_error(make_slave: type[Sla
     """Without a single value there is no row, and the reason is the device's."""
     slave = make_slave("tcp")
     slave.script = lambda asked: slave.exception(asked, 4)
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         with pytest.raises(DriverError, match="Modbus exception 4: device failure"):
             await driver.read(device(1))
     assert len(slave.asked) == 3
@@ -162,7 +136,7 @@ async def test_what_is_no_value_is_bad_with_its_reason(make_slave: type[Slave], 
     words = struct.pack(">hhffH", 32767, 900, math.nan, math.inf, 2304)
     slave = make_slave("tcp")
     slave.script = lambda asked: slave.frame(asked, bytes([3, len(words)]) + words)
-    async with driven(slave, profile(points), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(points)) as driver:
         row = await driver.read(device(1))
     assert row.values == {"voltage_a": 230.4}
     assert row.bad == {
@@ -181,7 +155,7 @@ async def test_an_answer_of_another_length_is_none(
     """Too few or too many registers give no value, and the next poll is right."""
     slave = make_slave(framing)
     slave.script = lambda asked: slave.frame(asked, bytes([3, 2 * given]) + bytes(2 * given))
-    async with driven(slave, profile(WIDE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(WIDE)) as driver:
         with pytest.raises(DriverError, match="does not fit"):
             await driver.read(device(1))
         slave.script = slave.answer
@@ -210,7 +184,7 @@ async def test_nonsense_on_the_line_is_no_answer(
     """Whatever comes instead of the answer: no value, a named reason, no traceback, and the next poll is right."""
     slave = make_slave(framing)
     slave.script = lambda asked: GARBAGE[what](slave, asked)
-    async with driven(slave, profile(WIDE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(WIDE)) as driver:
         with pytest.raises(DriverError, match=r"no answer in time|does not fit"):
             await driver.read(device(1))
         slave.script = slave.answer
@@ -225,7 +199,7 @@ async def test_a_connection_cut_in_an_answer_is_opened_anew(framing: str, make_s
     """Half an answer and a closed connection give no value; the next poll finds its way by itself."""
     slave = make_slave(framing)
     slave.script, slave.hang_up = (lambda asked: slave.answer(asked)[:6]), True
-    async with driven(slave, profile(WIDE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(WIDE)) as driver:
         with pytest.raises(NoAnswerError, match="the connection was lost"):
             await driver.read(device(1))
         slave.script = slave.answer
@@ -237,7 +211,7 @@ async def test_a_device_that_falls_silent_is_not_asked_on(make_slave: type[Slave
     """The bus waits for one time-out, not for one a block; what was read before stays."""
     slave = make_slave("tcp")
     slave.script = lambda asked: slave.answer(asked) if asked.address == 0 else b""
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         row = await driver.read(device(1))
     assert row.values == {"voltage_a": 100.0}
     assert row.bad == {"voltage_b": "no answer in time", "voltage_c": "no answer in time"}
@@ -268,7 +242,7 @@ async def test_a_late_answer_is_never_taken_for_another(
     """However often a slave answers one request too late, every value that is given is the one of its own register."""
     slave = make_slave(framing)
     slow = Slow(slave)
-    async with driven(slave, profile(points), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(points)) as driver:
         right = (await driver.read(device(1))).values
         slave.script = slow
         for _ in range(6):
@@ -285,7 +259,7 @@ async def test_a_late_answer_is_never_taken_for_another(
 async def test_a_slave_that_was_late_is_believed_again(framing: str, make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
     """After a late answer the slave is asked something that it cannot be mistaken for, and then as before."""
     slave = make_slave(framing)
-    async with driven(slave, profile(WIDE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(WIDE)) as driver:
         slave.script = lambda _: b""
         with pytest.raises(NoAnswerError):
             await driver.read(device(1))
@@ -303,7 +277,7 @@ async def test_where_all_answers_look_alike_another_function_is_asked(
 ) -> None:
     """A slave with answers of one shape only is asked for a bit first: even its refusal shows that what it owed is past."""
     slave = make_slave(framing)
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         slave.script = lambda _: b""
         with pytest.raises(NoAnswerError, match="no answer in time"):
             await driver.read(device(1))
@@ -319,7 +293,7 @@ async def test_where_no_answer_can_be_told_apart_the_slave_is_left_alone(
 ) -> None:
     """A slave that says nothing to other functions is not asked again until nothing can be late any more; its neighbours are."""
     slave = make_slave(framing)
-    async with driven(slave, profile(THREE), monkeypatch, (1, 2)) as driver:
+    async with driven(monkeypatch, slave, profile(THREE), (1, 2)) as driver:
         slave.script = lambda asked: slave.answer(asked) if asked.unit == 2 else b""
         for _ in range(4):  # its own function and the three others
             with pytest.raises(NoAnswerError, match="no answer in time"):
@@ -346,7 +320,7 @@ async def test_what_comes_late_is_known_and_waited_for(framing: str, make_slave:
         return slave.answer(asked)
 
     slave.script = script
-    async with driven(slave, profile(WIDE), monkeypatch, (1, 2)) as driver:
+    async with driven(monkeypatch, slave, profile(WIDE), (1, 2)) as driver:
         late = True
         with pytest.raises(NoAnswerError, match="no answer in time"):
             await driver.read(device(1))
@@ -364,7 +338,7 @@ async def test_the_first_late_answer_of_a_slave_that_answers_is_a_value(
 ) -> None:
     """After one and a half time-outs it finds the line silent: nobody else was asked, and it is the answer to the one open request."""
     slave = make_slave(framing)
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         right = (await driver.read(device(1))).values
 
         def late(asked: Asked) -> bytes:
@@ -381,7 +355,7 @@ async def test_on_tcp_a_late_answer_is_dropped_by_its_transaction_id(make_slave:
     """The connection stays, the answer to the older request goes by, and the one to this request is taken."""
     slave = make_slave("tcp")
     slow = Slow(slave)
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         slave.script = slow
         with pytest.raises(NoAnswerError):
             await driver.read(device(1))
@@ -394,7 +368,7 @@ async def test_on_tcp_an_answer_without_a_transaction_id_is_none(make_slave: typ
     """An id of 0 could belong to any request, so it belongs to none."""
     slave = make_slave("tcp")
     slave.script = lambda asked: slave.answer(replace(asked, tid=0))
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         with pytest.raises(DriverError, match="does not fit"):
             await driver.read(device(1))
 
@@ -403,7 +377,7 @@ async def test_a_tcp_line_that_stays_silent_is_opened_anew(make_slave: type[Slav
     """After three requests without an answer the connection itself is doubted."""
     slave = make_slave("tcp")
     slave.script = lambda _: b""
-    async with driven(slave, profile(THREE), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile(THREE)) as driver:
         for _ in range(4):
             with pytest.raises(NoAnswerError):
                 await driver.read(device(1))
@@ -486,7 +460,7 @@ async def test_a_write_uses_the_function_of_the_profile_and_reads_back(
     held = {6: bytes([3, 2]) + struct.pack(">H", 265), 16: bytes([3, 4]) + struct.pack(">f", 21.5), 5: bytes([1, 1, 1])}[wire[0]]
     slave = make_slave(framing)
     slave.script = lambda asked: slave.frame(asked, held) if asked.function in {1, 3} else slave.answer(asked)
-    async with driven(slave, profile({point: mapped | more}), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile({point: mapped | more})) as driver:
         assert await driver.write(device(1), point, value) == value
     assert requests(slave)[0] == wire
     assert len(slave.asked) == 2
@@ -496,7 +470,7 @@ async def test_a_write_that_is_not_confirmed_says_how_far_it_came(make_slave: ty
     """A refused write, one whose echo is another's, and one that cannot be read back are told apart."""
     model = profile({"setpoint": {"address": 7, "unit": "degC", "writable": True, "limits": {"min": 5, "max": 35}}})
     slave = make_slave("tcp")
-    async with driven(slave, model, monkeypatch) as driver:
+    async with driven(monkeypatch, slave, model) as driver:
         slave.script = lambda asked: slave.exception(asked, 3)
         with pytest.raises(DriverError, match=r"^Modbus exception 3"):
             await driver.write(device(1), "setpoint", 20)
@@ -528,7 +502,7 @@ async def test_a_late_refusal_of_a_write_refuses_no_other(framing: str, make_sla
 
     slave.script = script
     model = profile({"setpoint": {"address": 7} | writable, "supply_temperature": {"address": 9} | writable})
-    async with driven(slave, model, monkeypatch) as driver:
+    async with driven(monkeypatch, slave, model) as driver:
         with pytest.raises(NoAnswerError, match="no answer in time"):
             await driver.write(device(1), "setpoint", 25)
         assert await driver.write(device(1), "supply_temperature", 30) == 30
@@ -539,7 +513,7 @@ async def test_a_value_that_does_not_fit_the_register_is_not_sent(make_slave: ty
     """What cannot be written is refused before anything is on the wire."""
     mapped = PointMap.model_validate({"address": 7, "scale": 0.0001, "unit": "degC", "writable": True, "limits": {"min": 0, "max": 50}})
     slave = make_slave("tcp")
-    async with driven(slave, profile({"setpoint": mapped.model_dump()}), monkeypatch) as driver:
+    async with driven(monkeypatch, slave, profile({"setpoint": mapped.model_dump()})) as driver:
         with pytest.raises(DriverError, match="does not fit uint16"):
             await driver.write(device(1), "setpoint", 20)
     assert slave.asked == []

@@ -10,26 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.clock import Clock
-from contract.operation import Text
-from contract.profile import Profile
-from contract.site import Bus, Device
+from contract.site import Bus
 from edge.drivers import frames
 from edge.drivers.base import DriverError, Line
 from edge.drivers.connection import Connection
 from edge.drivers.modbus import Modbus
+from tests.edge.devices import device, profile
 
-PROFILE = Profile.model_validate(
-    {
-        "maker": "M",
-        "model": "T",
-        "class": "hvac",
-        "protocol": "modbus",
-        "sources": ["test"],
-        "points": {"lock": {"address": 0}, "fan": {"address": 100}, "mode": {"address": 200}, "valve": {"address": 201}},
-    }
-)
+POINTS = {"lock": {"address": 0}, "fan": {"address": 100}, "mode": {"address": 200}, "valve": {"address": 201}}
+PROFILE = profile(POINTS, **{"class": "hvac"})
 """Two blocks that look alike, and one that does not."""
-DEVICES = [Device(id=f"d{u}", name=Text(zh="空调", en="AC"), profile="test", bus="bus", unit_id=u) for u in (1, 2)]
+DEVICES = [device(unit) for unit in (1, 2)]
 
 
 class Unpunctual(Connection):

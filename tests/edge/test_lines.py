@@ -7,9 +7,9 @@ import errno
 import itertools
 import termios
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 
 from contract import lines
 from contract.clock import Clock
-from contract.operation import Text
-from contract.profile import Profile
-from contract.site import Bus, Device, Site
+from contract.site import Bus, Site
 from edge.app import Gateway
 from edge.drivers import frames
 from edge.drivers.base import DriverError, Line, NoAnswerError
 from edge.drivers.frames import Frame
 from edge.drivers.modbus import Modbus
 from edge.settings import Settings
+from tests.edge import devices
+from tests.edge.devices import device, nothing_kept, profile
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Asked, Slave
@@ -39,37 +39,13 @@ FRAMINGS = pytest.mark.parametrize("framing", ["tcp", "rtu_over_tcp", "rtu"])
 NO_ID = pytest.mark.parametrize("framing", ["rtu_over_tcp", "rtu"])
 
 
-def profile(points: Mapping[str, Any], **more: object) -> Profile:
-    fields = {"maker": "M", "model": "T", "class": "electricity", "protocol": "modbus", "sources": ["test"], "timeout": 0.3}
-    return Profile.model_validate(fields | {"points": points} | more)
-
-
-def device(unit: int) -> Device:
-    return Device(id=f"d{unit}", name=Text(zh="表", en="Meter"), profile="test", bus="bus", unit_id=unit)
-
-
-async def nothing_kept(_rows: object) -> None:
-    """Drivers that ask keep nothing themselves."""
-
-
 Driven = Callable[..., Any]
 
 
 @pytest.fixture
 def driven(monkeypatch: pytest.MonkeyPatch) -> Driven:
-    @asynccontextmanager
-    async def drive(slave: Slave, model: Profile, units: tuple[int, ...] = (1,), **settings: object) -> AsyncIterator[Modbus]:
-        """A driver at the slave's line with these bus settings, and devices of one profile."""
-        monkeypatch.setattr("contract.site.load_profile", lambda _: model)
-        async with slave.bus() as bus:
-            with_settings = Bus.model_validate(bus.model_dump() | settings)
-            driver = Modbus(Line(with_settings, [device(u) for u in units], Clock(), nothing_kept, lambda _: None))
-            try:
-                yield driver
-            finally:
-                await driver.close()
-
-    return drive
+    """Drives a slave's line; the patch is the fixture's, for tests that patch nothing else."""
+    return partial(devices.driven, monkeypatch)
 
 
 @FRAMINGS

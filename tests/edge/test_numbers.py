@@ -10,16 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.profile import PointMap, Profile, load_profile
+from contract.profile import PointMap, load_profile
 from contract.register import RegisterType
 from edge.drivers.numbers import encode
 from edge.drivers.registers import halves, plan
 from simulators.registers import from_registers, to_registers
-
-
-def profile(points: dict[str, Any], **more: object) -> Profile:
-    fields = {"maker": "M", "model": "T", "class": "electricity", "protocol": "modbus", "sources": ["test"]}
-    return Profile.model_validate(fields | {"points": points} | more)
+from tests.edge.devices import profile
 
 
 def decoded(points: dict[str, Any], registers: list[int], ct: float = 1.0, pt: float = 1.0) -> tuple[dict[str, float], dict[str, str]]:

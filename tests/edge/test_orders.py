@@ -18,14 +18,9 @@ from contract.units import Unit
 from edge.drivers import orders
 from edge.drivers.numbers import encode
 from edge.drivers.registers import plan
+from tests.edge.devices import profile
 
 ORDERS = ["ABCD", "CDAB", "BADC", "DCBA"]
-
-
-def profile(point: str, mapped: PointMap) -> Profile:
-    return Profile.model_validate(
-        {"maker": "M", "model": "X", "class": "electricity", "protocol": "modbus", "sources": ["test"], "points": {point: mapped}}
-    )
 
 
 class Told(Device):
@@ -46,7 +41,7 @@ def told(model: Profile) -> Told:
 def asked(point: str, mapped: PointMap, order: str, value: float) -> tuple[dict[str, float], dict[str, str]]:
     """What a device that has another order says to a profile."""
     registers = encode(value, mapped.model_copy(update={"order": order}), point)
-    (block,) = plan(profile(point, mapped))
+    (block,) = plan(profile({point: mapped}))
     return block.decode(registers)
 
 
@@ -88,7 +83,7 @@ def test_a_plausible_value_in_a_wrong_order_is_doubted(mapped: PointMap, value: 
     """What a technician reads: 1.5e+07 kWh, or 1e-20, where the words are swapped."""
     values, bad = asked("energy_import", mapped, "CDAB", value)
     assert bad == {}
-    device = told(profile("energy_import", mapped))
+    device = told(profile({"energy_import": mapped}))
     assert orders.hints(device, Row("d", 1, values, {})) == {"energy_import": said}
     assert orders.hints(device, Row("d", 1, {"energy_import": value}, {})) == {}
 
@@ -98,14 +93,14 @@ def test_what_is_usual_is_never_doubted(value: float, order: str) -> None:
     """Whatever the order, a good value of usual size gets no hint."""
     mapped = PointMap(address=0, type=RegisterType.FLOAT32, order=order, unit=Unit.KILOWATT_HOUR)
     values, _ = asked("energy_import", mapped, order, value)
-    assert orders.hints(told(profile("energy_import", mapped)), Row("d", 1, values, {})) == {}
+    assert orders.hints(told(profile({"energy_import": mapped})), Row("d", 1, values, {})) == {}
 
 
 @given(st.binary(min_size=4, max_size=4), st.sampled_from([t for t in RegisterType if t.registers == 2]), st.sampled_from(ORDERS))
 def test_any_registers_are_looked_at_without_a_fault(data: bytes, kind: RegisterType, order: str) -> None:
     """A hint names another order and a plausible value, whatever stands in the registers."""
     mapped = PointMap(address=0, type=kind, order=order, unit=Unit.VOLT)
-    (block,) = plan(profile("voltage_a", mapped))
+    (block,) = plan(profile({"voltage_a": mapped}))
     values, bad = block.decode(list(struct.unpack(">2H", data)))
     assert set(values) | set(bad) == {"voltage_a"}
     assert f"with order {order}" not in bad.get("voltage_a", "")

@@ -5,35 +5,21 @@ from __future__ import annotations
 import pytest
 
 from contract.clock import Clock
-from contract.operation import Text
-from contract.profile import Profile
-from contract.site import Bus, Device
+from contract.site import Bus
 from edge.drivers.base import DriverError, Line
 from edge.drivers.modbus import Modbus
 from simulators.paced_line import PacedLine
+from tests.edge.devices import device, nothing_kept, profile
 
 UNITS = (1, 2, 3)
-PROFILE = Profile.model_validate(
-    {
-        "maker": "M",
-        "model": "T",
-        "class": "hvac",
-        "protocol": "modbus",
-        "sources": ["test"],
-        "timeout": 0.3,
-        "points": {"lock": {"address": 0}, "fan": {"address": 1}, "mode": {"address": 2}, "valve": {"address": 9}},
-    }
-)
+POINTS = {"lock": {"address": 0}, "fan": {"address": 1}, "mode": {"address": 2}, "valve": {"address": 9}}
+PROFILE = profile(POINTS, **{"class": "hvac"})
 POLLS = 45
 
 
 def held(unit: int, number: int, count: int) -> list[int]:
     """What a thermostat has in its registers when it is asked for the n-th time."""
     return [unit * 1000 + number] * count
-
-
-async def nothing_kept(_rows: object) -> None:
-    """Drivers that ask keep nothing themselves."""
 
 
 @pytest.mark.parametrize("late", [0.0, 0.3])
@@ -43,20 +29,20 @@ async def test_late_answers_cost_few_values_and_none_is_wrong(late: float, monke
     Without late answers each poll is one request.
     """
     monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
-    devices = [Device(id=f"d{u}", name=Text(zh="空调", en="AC"), profile="test", bus="bus", unit_id=u) for u in UNITS]
+    devices = [device(unit) for unit in UNITS]
     missing = 0
     with PacedLine(UNITS, held, 19200, late=late, by=0.45) as line:
         bus = Bus(id="bus", gateway="gw", protocol="modbus", framing="rtu", serial_port=line.port, baud=19200)
         driver = Modbus(Line(bus, devices, Clock(), nothing_kept, lambda _: None))
         for poll in range(POLLS):
-            device = devices[poll % len(devices)]
+            one = devices[poll % len(devices)]
             try:
-                row = await driver.read(device)
+                row = await driver.read(one)
             except DriverError:
                 missing += 1
                 continue
-            last = max(a.number for a in line.asked if a.unit == device.unit_id)
-            assert row.values == dict.fromkeys(PROFILE.points, float(held(device.unit_id or 0, last, 1)[0]))
+            last = max(a.number for a in line.asked if a.unit == one.unit_id)
+            assert row.values == dict.fromkeys(PROFILE.points, float(held(one.unit_id or 0, last, 1)[0]))
         await driver.close()
         asked = list(line.asked)
     if late:

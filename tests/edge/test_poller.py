@@ -12,32 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.clock import Clock
-from contract.operation import Text
-from contract.profile import Profile
 from contract.reading import Row
 from contract.site import Bus, Device
 from edge.drivers.base import Line
 from edge.drivers.modbus import Modbus
 from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval
+from tests.edge.devices import device, profile
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Asked, Slave
 
-PROFILE = Profile.model_validate(
-    {
-        "maker": "M",
-        "model": "T",
-        "class": "electricity",
-        "protocol": "modbus",
-        "sources": ["test"],
-        "timeout": 0.3,
-        "points": {"voltage_a": {"address": 0, "unit": "V"}, "voltage_b": {"address": 50, "unit": "V"}},
-    }
-)
-
-
-def device(unit: int, interval: float) -> Device:
-    return Device(id=f"d{unit}", name=Text(zh="表", en="Meter"), profile="test", bus="bus", unit_id=unit, interval=interval)
+PROFILE = profile({"voltage_a": {"address": 0, "unit": "V"}, "voltage_b": {"address": 50, "unit": "V"}})
 
 
 class Kept:

@@ -18,7 +18,6 @@ from structlog.testing import capture_logs
 
 from contract import sparkplug
 from contract.clock import Clock
-from contract.profile import Profile
 from contract.reading import Row
 from contract.site import Site
 from edge import app, health
@@ -27,17 +26,13 @@ from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
 from edge.settings import Settings
+from tests.edge.devices import profile
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Slave, SmallDisk
 
 AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
-PROFILE = Profile.model_validate(
-    {
-        "maker": "M", "model": "T", "class": "electricity", "protocol": "modbus", "sources": ["test"], "timeout": 0.3,
-        "points": {"voltage_a": {"address": 0, "unit": "V"}},
-    }
-)  # fmt: skip
+PROFILE = profile({"voltage_a": {"address": 0, "unit": "V"}})
 
 
 class Running:
