@@ -167,6 +167,18 @@ def database(request: pytest.FixtureRequest, open_registry: Callable[[str], sa.E
     return open_registry(request.param)
 
 
+@pytest.fixture
+def engine(database: sa.Engine) -> sa.Engine:
+    """The same, by the name that most helpers have for it."""
+    return database
+
+
+@pytest.fixture
+def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
+    """A data folder in which the first site was entered, and no more."""
+    return entered(tmp_path)
+
+
 _TEXT = {"zh": "名", "en": "Name"}
 
 

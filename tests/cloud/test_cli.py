@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,29 +13,9 @@ from cloud.registry import tables, tokens
 from cloud.registry.database import open_database, writing
 from contract import sparkplug
 from contract.clock import parse_time
-from tests import commands
+from tests.cloud.folder import LATER, rows, run
 
-LATER = "2026-03-01T10:00:00+08:00"
 EXCHANGE = ["exchange", "c1-e-main", "--at", "2026-02-01T10:00:00+08:00", "--last", "5000.5", "--first", "1", "--reason", "new"]
-
-
-@pytest.fixture
-def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
-    """A data folder in which the first site was entered."""
-    return entered(tmp_path)
-
-
-def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": LATER}
-    return commands.run("cloud", *arguments, environment=environment)
-
-
-def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:
-    engine = open_database(f"sqlite:///{data / 'registry.db'}")
-    with engine.connect() as connection:
-        found = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-    engine.dispose()
-    return found
 
 
 def test_a_token_is_issued_kept_as_a_digest_and_withdrawn(data: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 import pytest
@@ -11,18 +10,9 @@ import sqlalchemy as sa
 from cloud.registry import tables
 from cloud.registry.database import writing
 from cloud.registry.dated import SITE_FILE
-from cloud.registry.entering import By, EntryRefused, Plan, enter_site, entered
-from contract.site import Site, load_site, shipped_site
-
-
-@pytest.fixture(scope="module")
-def site() -> Site:
-    return load_site(shipped_site("lizhou"))
-
-
-@pytest.fixture
-def engine(database: sa.Engine) -> sa.Engine:
-    return database
+from cloud.registry.entering import EntryRefused, entered
+from contract.site import Site
+from tests.cloud.entering import said, seed
 
 
 def rows(engine: sa.Engine, table: sa.Table) -> list[dict[str, Any]]:
@@ -30,70 +20,66 @@ def rows(engine: sa.Engine, table: sa.Table) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns)).mappings()]
 
 
-def seed(engine: sa.Engine, site: Site, day: str = "2026-11-28", now: int = 0) -> Plan:
-    return enter_site(engine, site, By("wang", now, date.fromisoformat(day)))
-
-
 SEEDED = (tables.site, tables.compound, tables.unit, tables.denominator, tables.device, tables.meter, tables.meter_unit)
 
 
-def test_the_registry_has_what_the_site_says(engine: sa.Engine, site: Site) -> None:
+def test_the_registry_has_what_the_site_says(engine: sa.Engine, lizhou: Site) -> None:
     """Every compound, unit, device and meter of the shipped site is entered, with what the profile and bus add."""
-    seed(engine, site)
-    assert len(rows(engine, tables.compound)) == len(site.compounds)
-    assert {u["id"]: json.loads(u["name"])["zh"] for u in rows(engine, tables.unit)} == {u.id: u.name.zh for u in site.units}
+    seed(engine, lizhou)
+    assert len(rows(engine, tables.compound)) == len(lizhou.compounds)
+    assert {u["id"]: json.loads(u["name"])["zh"] for u in rows(engine, tables.unit)} == {u.id: u.name.zh for u in lizhou.units}
     devices = {device["id"]: device for device in rows(engine, tables.device)}
-    assert set(devices) == set(site.device_by_id)
-    for device in site.devices:
+    assert set(devices) == set(lizhou.device_by_id)
+    for device in lizhou.devices:
         found = devices[device.id]
         assert found["class"] == device.model.device_class
-        assert found["gateway"] == site.bus_by_id[device.bus].gateway
+        assert found["gateway"] == lizhou.bus_by_id[device.bus].gateway
         assert found["interval"] == device.poll_interval
     meters = {meter["id"]: meter for meter in rows(engine, tables.meter)}
-    assert {m.id: (m.energy, m.main, m.parent) for m in site.meters} == {
+    assert {m.id: (m.energy, m.main, m.parent) for m in lizhou.meters} == {
         i: (m["energy"], m["main"], m["parent"]) for i, m in meters.items()
     }
-    assert {(r["meter"], r["unit"]) for r in rows(engine, tables.meter_unit)} == {(m.id, u) for m in site.meters for u in m.units}
+    assert {(r["meter"], r["unit"]) for r in rows(engine, tables.meter_unit)} == {(m.id, u) for m in lizhou.meters for u in m.units}
 
 
-def test_the_modulus_is_the_sites_or_the_profiles(engine: sa.Engine, site: Site) -> None:
+def test_the_modulus_is_the_sites_or_the_profiles(engine: sa.Engine, lizhou: Site) -> None:
     """A meter with transformers has its own modulus, a gas meter the one of its model, fuel none."""
-    seed(engine, site)
+    seed(engine, lizhou)
     modulus = {meter["id"]: meter["modulus"] for meter in rows(engine, tables.meter)}
-    own = next(meter for meter in site.meters if meter.modulus)
+    own = next(meter for meter in lizhou.meters if meter.modulus)
     assert modulus[own.id] == own.modulus
-    gas = next(meter for meter in site.meters if meter.energy == "natural_gas" and meter.device)
-    assert modulus[gas.id] == site.device_by_id[gas.device or ""].model.points["volume"].modulus
-    assert modulus[next(meter.id for meter in site.meters if meter.device is None)] is None
+    gas = next(meter for meter in lizhou.meters if meter.energy == "natural_gas" and meter.device)
+    assert modulus[gas.id] == lizhou.device_by_id[gas.device or ""].model.points["volume"].modulus
+    assert modulus[next(meter.id for meter in lizhou.meters if meter.device is None)] is None
 
 
-def test_denominators_hold_since_2020(engine: sa.Engine, site: Site) -> None:
+def test_denominators_hold_since_2020(engine: sa.Engine, lizhou: Site) -> None:
     """Each unit has the site's headcount and area, said to come from the site's file."""
-    seed(engine, site)
+    seed(engine, lizhou)
     found = {(row["unit"], row["kind"]): row for row in rows(engine, tables.denominator)}
-    assert len(found) == 2 * len(site.units)
-    for unit in site.units:
+    assert len(found) == 2 * len(lizhou.units)
+    for unit in lizhou.units:
         assert found[unit.id, "headcount"]["value"] == unit.headcount
         assert found[unit.id, "area"]["value"] == pytest.approx(unit.area, abs=1e-4)
         assert (found[unit.id, "area"]["valid_from"], found[unit.id, "area"]["approved_by"]) == ("2020-01-01", SITE_FILE)
 
 
-def test_seeding_again_changes_nothing(engine: sa.Engine, site: Site) -> None:
+def test_seeding_again_changes_nothing(engine: sa.Engine, lizhou: Site) -> None:
     """The second start finds what the first one entered."""
-    seed(engine, site)
+    seed(engine, lizhou)
     before = [rows(engine, table) for table in SEEDED]
-    seed(engine, site)
+    seed(engine, lizhou)
     assert [rows(engine, table) for table in SEEDED] == before
 
 
-def test_a_changed_file_takes_effect_but_not_over_people(engine: sa.Engine, site: Site) -> None:
+def test_a_changed_file_takes_effect_but_not_over_people(engine: sa.Engine, lizhou: Site) -> None:
     """Names and served units follow the file; an area that a person approved stays, a new headcount holds from its day on."""
-    seed(engine, site)
-    unit = site.units[0].id
+    seed(engine, lizhou)
+    unit = lizhou.units[0].id
     with writing(engine).begin() as connection:
         table = tables.denominator
         connection.execute(sa.update(table).where(table.c.unit == unit, table.c.kind == "area").values(value=12.5, approved_by="wang"))
-    data = site.model_dump(mode="json")
+    data = lizhou.model_dump(mode="json")
     data["units"][0]["name"] = {"zh": "新名", "en": "new name"}
     data["units"][0] |= {"headcount": 999, "area": 1.0}
     shared = next(meter for meter in data["meters"] if unit in meter["units"] and len(meter["units"]) > 1)
@@ -103,14 +89,14 @@ def test_a_changed_file_takes_effect_but_not_over_people(engine: sa.Engine, site
     assert not [r for r in rows(engine, tables.meter_unit) if (r["meter"], r["unit"]) == (shared["id"], unit)]
     assert series(engine, unit) == {
         ("area", "2020-01-01"): 12.5,
-        ("headcount", "2020-01-01"): site.units[0].headcount,
+        ("headcount", "2020-01-01"): lizhou.units[0].headcount,
         ("headcount", "2026-11-28"): 999.0,
     }
 
 
-def test_fuel_of_cars_is_main_without_saying_so(engine: sa.Engine, site: Site) -> None:
+def test_fuel_of_cars_is_main_without_saying_so(engine: sa.Engine, lizhou: Site) -> None:
     """Cars' fuel is in totals; a meter of a single car below it is not, or it would count twice."""
-    data = site.model_dump(mode="json")
+    data = lizhou.model_dump(mode="json")
     fuel = next(meter for meter in data["meters"] if meter["vehicle_fuel"])
     fuel["main"] = False
     data["meters"].append(fuel | {"id": "one-car", "parent": fuel["id"]})
@@ -124,10 +110,6 @@ TEXT = {"zh": "名", "en": "Name"}
 
 def series(engine: sa.Engine, unit: str) -> dict[tuple[str, str], float]:
     return {(r["kind"], r["valid_from"]): r["value"] for r in rows(engine, tables.denominator) if r["unit"] == unit}
-
-
-def said(plan: Plan) -> list[str]:
-    return [str(change) for change in plan.changes]
 
 
 def test_a_new_headcount_is_told_and_holds_from_its_day_on(engine: sa.Engine, small: Callable[..., Site]) -> None:
@@ -314,24 +296,24 @@ def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine, small: Cal
     assert rows(engine, tables.ratio_change) == []
 
 
-def test_another_district_is_refused(engine: sa.Engine, site: Site, small: Callable[..., Site]) -> None:
+def test_another_district_is_refused(engine: sa.Engine, lizhou: Site, small: Callable[..., Site]) -> None:
     """One database holds one group; nothing of the other is entered."""
     seed(engine, small())
-    data = site.model_dump(mode="json") | {"group": "510811"}
+    data = lizhou.model_dump(mode="json") | {"group": "510811"}
     with pytest.raises(EntryRefused, match=r"^group: expected 510802, whose site this database holds, got 510811$"):
         seed(engine, Site.model_validate(data))
     assert [u["id"] for u in rows(engine, tables.unit)] == ["u1", "u2"]
 
 
-def test_what_was_entered_is_kept_whole_and_on_record(engine: sa.Engine, site: Site) -> None:
+def test_what_was_entered_is_kept_whole_and_on_record(engine: sa.Engine, lizhou: Site) -> None:
     """The service finds the site as the files said it, and the audit who entered what; a registry of an earlier version gets it too."""
-    seed(engine, site, now=5)
+    seed(engine, lizhou, now=5)
     with engine.connect() as connection:
         found = entered(connection)
     assert found is not None
-    assert (found.site, found.at) == (Site.model_validate(site.model_dump(mode="json")), 5)
+    assert (found.site, found.at) == (Site.model_validate(lizhou.model_dump(mode="json")), 5)
     with writing(engine).begin() as connection:
         connection.execute(sa.delete(tables.entered_site))
-    assert said(seed(engine, site, now=6)) == []
+    assert said(seed(engine, lizhou, now=6)) == []
     assert [(a["by"], a["action"], json.loads(a["detail"])["site"]) for a in rows(engine, tables.audit)] == [("wang", "site", "lizhou")] * 2
     assert len(rows(engine, tables.entered_site)) == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +12,8 @@ import sqlalchemy as sa
 from cloud.registry import tables
 from cloud.registry.database import open_database, writing
 from contract.clock import parse_time
-from tests import commands
+from tests.cloud.folder import rows, run
 
-NOW = "2026-03-01T10:00:00+08:00"
 SINCE = parse_time("2026-02-20T10:00:00+08:00")
 START = "2026-02-20T02:00:00.000Z"
 OUT = ["out-of-use", "c1-e-main", "--from", "2026-02-20T09:30:00+08:00", "--reason", "empty"]
@@ -33,19 +30,6 @@ def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
         connection.execute(sa.insert(tables.judgement), [row | {"stake": 4_000_000}])
     engine.dispose()
     return folder
-
-
-def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": NOW}
-    return commands.run("cloud", *arguments, environment=environment)
-
-
-def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:
-    engine = open_database(f"sqlite:///{data / 'registry.db'}")
-    with engine.connect() as connection:
-        found = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-    engine.dispose()
-    return found
 
 
 def test_a_question_is_listed_and_explained_as_the_list_names_it(data: Path) -> None:

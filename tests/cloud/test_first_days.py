@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 
 import pytest
 import sqlalchemy as sa
 
 from cloud.registry import tables
-from cloud.registry.entering import By, EntryRefused, Plan, enter_site
+from cloud.registry.entering import EntryRefused
 from contract.site import Site
+from tests.cloud.entering import said, seed
 
 UNIT = {"name": {"zh": "名", "en": "Name"}, "compound": "c", "headcount": 50, "area": 500}
-
-
-@pytest.fixture
-def engine(database: sa.Engine) -> sa.Engine:
-    return database
-
-
-def seed(engine: sa.Engine, site: Site, day: str = "2026-11-28") -> Plan:
-    return enter_site(engine, site, By("wang", 0, date.fromisoformat(day)))
-
-
-def said(plan: Plan) -> list[str]:
-    return [str(change) for change in plan.changes]
 
 
 def people(engine: sa.Engine, unit: str) -> dict[str, float]:

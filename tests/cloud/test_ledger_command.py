@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ from tests import commands
 
 BEGIN, HOUR = parse_time("2026-02-01T00:00:00+08:00"), 3_600_000
 WAITING = {"c1-e-main": range(3, 10), "c2-e-main": range(5), "gone": range(2)}
-
-
-@pytest.fixture
-def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
-    """The first site, of which nothing waits."""
-    return entered(tmp_path)
 
 
 def touch(data: Path) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,23 +18,15 @@ from cloud.registry.database import open_database, upsert, writing
 from cloud.registry.own_clock import OF_CLOCKS, Moved, OwnRow, keep, take_back
 from cloud.settings import Settings
 from contract.clock import Clock, parse_time
-from tests import commands
+from tests.cloud.folder import run
 
 MINUTE, HOUR = 60_000, 3_600_000
 AT = parse_time("2026-03-01T00:00:00Z")
-LATER = "2026-03-01T10:00:00+08:00"
 
 
-@pytest.fixture
-def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
-    """A data folder in which the first site was entered."""
-    return entered(tmp_path)
-
-
-def run(data: Path, *arguments: str) -> str:
-    """What a command prints."""
-    environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": LATER}
-    done = commands.run("cloud", *arguments, environment=environment)
+def printed(data: Path, *arguments: str) -> str:
+    """What a command prints that ends well."""
+    done = run(data, *arguments)
     done.check_returncode()
     return done.stdout
 
@@ -87,7 +78,7 @@ def test_a_service_that_starts_anew_still_waits(service: tuple[Service, Own], ms
 
 def test_the_command_says_how_far_the_cloud_is_off_and_what_was_taken_back(data: Path) -> None:
     """Right at first; an hour ahead then, with one gateway that had been judged: list, own and own --json say so."""
-    assert run(data, "clock", "own") == "the cloud's clock: it is right, as far as its gateways say\nthis machine's clock: a trial's\n"
+    assert printed(data, "clock", "own") == "the cloud's clock: it is right, as far as its gateways say\nthis machine's clock: a trial's\n"
     engine = open_database(f"sqlite:///{data / 'registry.db'}")
     with writing(engine).begin() as connection:
         keep(connection, [OwnRow(AT + HOUR, AT + 2 * HOUR, HOUR, State.OPEN)])
@@ -96,12 +87,12 @@ def test_the_command_says_how_far_the_cloud_is_off_and_what_was_taken_back(data:
     engine.dispose()
     off = "the cloud's clock: +3600 s off since 2026-03-01T00:00:00.000Z\nthis machine's clock: a trial's\n"
     back = "2026-03-01T00:00:00.000Z: judged by a clock that was +3600 s off, and taken back: 510802/gw-c1; "
-    said = run(data, "clock", "own")
+    said = printed(data, "clock", "own")
     assert said.startswith(off + back)
-    (one,) = json.loads(run(data, "clock", "own", "--json"))["taken_back"]
+    (one,) = json.loads(printed(data, "clock", "own", "--json"))["taken_back"]
     assert (one["seconds"], one["sources"], one["hours"] > 0) == (3600.0, ["510802/gw-c1"], True)
     listed = "the cloud's clock: 2026-03-01T01:00:00.000Z to 2026-03-01T02:00:00.000Z: +3600 s, open, judged\n"
-    assert run(data, "clock", "list") == listed
+    assert printed(data, "clock", "list") == listed
 
 
 def test_any_number_of_judgements_is_taken_back(database: sa.Engine) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,23 +10,7 @@ import sqlalchemy as sa
 
 from cloud.registry import tables
 from cloud.registry.database import open_database, writing
-from tests import commands
-
-LATER = "2026-03-01T10:00:00+08:00"
-
-
-def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"JIEYUE_DATA": str(data), "JIEYUE_NOW": LATER}
-    return commands.run("cloud", *arguments, environment=environment)
-
-
-def rows(data: Path, table: sa.Table) -> list[dict[str, object]]:
-    engine = open_database(f"sqlite:///{data / 'registry.db'}")
-    with engine.connect() as connection:
-        found = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-    engine.dispose()
-    return found
-
+from tests.cloud.folder import rows, run
 
 SITE = """\
 id: own
