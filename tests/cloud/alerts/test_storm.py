@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,15 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from cloud.alerts import book, channels, outbox, sender
+from cloud.alerts import book, channels, outbox
 from cloud.alerts.brake import Brake
-from cloud.alerts.channels import Channel, load_channels
+from cloud.alerts.channels import Channel
 from cloud.alerts.direct import TOO_OFTEN, Direct
 from cloud.alerts.machine import Reason
 from cloud.alerts.ruleset import Severity
 from cloud.registry import tables
 from cloud.registry.database import writing
+from tests.cloud.alerts.receivers import channel, deliver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,20 +31,6 @@ GROUP = "510802"
 START = 1_790_000_000_000
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
 NAME = '<b>泵</b> [x](http://evil.example) *!* @all <at user_id="all"></at>'
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, open_registry: Callable[[str], sa.Engine]) -> sa.Engine:
-    """A database of each kind."""
-    return open_registry(request.param)
-
-
-def duty(tmp_path: Path, url: str, **more: object) -> Channel:
-    """A channel as its settings file gives it."""
-    (tmp_path / "url").write_text(url, encoding="utf-8")
-    file = tmp_path / "channels.yaml"
-    file.write_text(json.dumps({"channels": [{"name": "duty", "url_file": "url", "min_severity": "info"} | more]}), encoding="utf-8")
-    return load_channels(file)[0]
 
 
 def fire(engine: sa.Engine, to: list[Channel], ids: list[str], now: int, **more: str) -> None:
@@ -83,17 +69,9 @@ def explain(engine: sa.Engine, to: list[Channel], changed: dict[str, str | None]
         outbox.tell(connection, GROUP, to, now)
 
 
-def deliver(engine: sa.Engine, to: Channel, now: int) -> int:
-    """Send all that may be sent; how many tries that were."""
-    number = 0
-    while sender.send_one(engine, to, now):
-        number += 1
-    return number
-
-
 def test_many_alerts_are_one_message(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
     """It says how many of which kind, the worst first, names the first three and where the rest stands; each alert counts as told."""
-    to = duty(tmp_path, webhook.url, language="en")
+    to = channel(tmp_path, "duty", webhook.url, language="en")
     fire(engine, [to], [f"d{n:03}" for n in range(500)], START)
     fire(engine, [to], ["g1"], START + 1, rule="gateway_offline", severity="critical")
     end(engine, [to], ["d007"], START + 2)
@@ -113,7 +91,7 @@ def test_many_alerts_are_one_message(engine: sa.Engine, tmp_path: Path, webhook:
 
 def test_few_alerts_are_told_one_by_one(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
     """Up to the burst each has its own message with its own key; one more makes them one message."""
-    to = duty(tmp_path, webhook.url, burst=3)
+    to = channel(tmp_path, "duty", webhook.url, burst=3)
     fire(engine, [to], ["a", "b", "c"], START)
     assert deliver(engine, to, START) == 3
     assert [key for key, _ in webhook.got] == ["a.fired.duty", "b.fired.duty", "c.fired.duty"]
@@ -125,7 +103,7 @@ def test_few_alerts_are_told_one_by_one(engine: sa.Engine, tmp_path: Path, webho
 
 def test_a_storm_of_half_an_hour_is_a_message_a_minute(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
     """Ten alerts every ten seconds, and their ends: no more messages than the burst and one each pause, and all are told."""
-    to = duty(tmp_path, webhook.url)
+    to = channel(tmp_path, "duty", webhook.url)
     number = 0
     for turn in range(90):
         now = START + turn * 10 * SECOND
@@ -140,7 +118,7 @@ def test_a_storm_of_half_an_hour_is_a_message_a_minute(engine: sa.Engine, tmp_pa
 
 def test_what_another_alert_explains_is_told_when_it_stands_alone(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
     """While it is inhibited nobody is told, not of its end either; of one that still fires when its cause is over people are told then."""
-    to = duty(tmp_path, webhook.url)
+    to = channel(tmp_path, "duty", webhook.url)
     fire(engine, [to], ["bus"], START, rule="bus_silent")
     fire(engine, [to], ["d1", "d2", "d3"], START + 1)
     explain(engine, [to], {"d1": "bus", "d2": "bus", "d3": "bus"}, START + 1)
@@ -157,7 +135,7 @@ def test_what_another_alert_explains_is_told_when_it_stands_alone(engine: sa.Eng
 
 def test_whoever_was_told_is_told_the_end(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
     """Inhibited meanwhile, a channel that wants only critical alerts by now, a receiver that was away for a week: the end is told."""
-    to = duty(tmp_path, webhook.url)
+    to = channel(tmp_path, "duty", webhook.url)
     fire(engine, [to], ["a"], START)
     assert deliver(engine, to, START) == 1
     explain(engine, [to], {"a": "gw"}, START + 1)
@@ -173,7 +151,7 @@ def test_whoever_was_told_is_told_the_end(engine: sa.Engine, tmp_path: Path, web
 
 def test_who_was_not_told_that_it_began_is_not_told_that_it_is_over(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
     """A channel that was set up later hears nothing of the end of an alert that it never heard of."""
-    to = duty(tmp_path, webhook.url)
+    to = channel(tmp_path, "duty", webhook.url)
     fire(engine, [], ["a"], START)
     end(engine, [to], ["a"], START + 1)
     assert deliver(engine, to, START + 2) == 0
@@ -235,7 +213,7 @@ class Storm:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_last_word_of_a_storm_is_the_final_state(seed: int, engine: sa.Engine, tmp_path: Path) -> None:
     """Whatever was told in the storm, each alert that still fires was told last to fire, and each that was told is told its end."""
-    storm = Storm(engine, duty(tmp_path, "json://127.0.0.1:9/", burst=3), random.Random(seed))  # noqa: S311 (a seeded storm)
+    storm = Storm(engine, channel(tmp_path, "duty", "json://127.0.0.1:9/", burst=3), random.Random(seed))  # noqa: S311 (a seeded storm)
     for number in range(60):
         storm.round(number)
         for _ in range(storm.chance.choice((0, 1, 4))):
@@ -251,7 +229,7 @@ def test_the_last_word_of_a_storm_is_the_final_state(seed: int, engine: sa.Engin
 
 def test_what_a_service_died_over_comes_again_with_its_key(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
     """The same alerts in the same message, though more wait by then; these come after it."""
-    to = duty(tmp_path, webhook.url, burst=2)
+    to = channel(tmp_path, "duty", webhook.url, burst=2)
     fire(engine, [to], ["a", "b", "c"], START)
     first = outbox.take(engine, to, START)
     assert first is not None
@@ -280,7 +258,7 @@ def test_a_brake_lets_a_burst_through_and_then_one_each_pause() -> None:
 
 def test_a_channel_is_told_directly_without_a_database(tmp_path: Path, webhook: Hook) -> None:
     """A message arrives with title, text and a key of its own; beyond its rate the channel is not bothered, and the caller knows why."""
-    to, direct = duty(tmp_path, webhook.url, burst=2), Direct()
+    to, direct = channel(tmp_path, "duty", webhook.url, burst=2), Direct()
     assert [direct.tell(to, "[严重] 数据未入库", "InfluxDB") for _ in range(3)] == [None, None, TOO_OFTEN]
     assert [(body["title"], body["message"]) for _, body in webhook.got] == [("[严重] 数据未入库", "InfluxDB")] * 2
     assert len({key for key, _ in webhook.got}) == 2
@@ -290,7 +268,7 @@ def test_a_channel_is_told_directly_without_a_database(tmp_path: Path, webhook: 
 
 def test_markup_in_a_name_is_text_in_both_parts_of_a_mail(tmp_path: Path, mails: Mailbox) -> None:
     """The HTML part is escaped, the text part says it as it is, and lines stay lines."""
-    channels.send(duty(tmp_path, mails.url), "k", "设备无数据", f"{NAME}\n第二行")
+    channels.send(channel(tmp_path, "duty", mails.url), "k", "设备无数据", f"{NAME}\n第二行")
     (mail,) = mails.got
     parts = {part.get_content_type(): part.get_payload(decode=True) for part in mail.walk() if not part.is_multipart()}
     html, text = (bytes(parts[kind]).decode() for kind in ("text/html", "text/plain"))
@@ -322,7 +300,7 @@ def test_markup_in_a_name_is_no_markup_in_a_chat(url: str, tmp_path: Path, monke
         return answer
 
     monkeypatch.setattr(requests, "post", post)
-    channels.send(duty(tmp_path, url), "k", f"[警告] {NAME}", NAME)
+    channels.send(channel(tmp_path, "duty", url), "k", f"[警告] {NAME}", NAME)
     text = json.dumps(sent, ensure_ascii=False)
     assert "泵" in text
     for call in ("@all", "<at", "<b>"):

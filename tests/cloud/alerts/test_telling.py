@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from email.header import decode_header, make_header
 from pathlib import Path
@@ -12,12 +11,13 @@ import pytest
 import sqlalchemy as sa
 from apprise.plugins.custom_json import NotifyJSON
 
-from cloud.alerts import book, outbox, sender
+from cloud.alerts import book, outbox
 from cloud.alerts.channels import Channel, load_channels
 from cloud.registry import tables
 from contract.clock import parse_time
 from contract.yamlfile import ConfigError
 from simulators.stack.broker import free_port
+from tests.cloud.alerts.receivers import channel, deliver, several
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import Hook, House, Mailbox
@@ -25,21 +25,6 @@ if TYPE_CHECKING:
 MINUTE = 60_000
 START = parse_time("2026-07-21T10:00:00+08:00")
 on_each_database = pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
-
-
-def channel(tmp_path: Path, name: str, url: str, **more: object) -> Channel:
-    """A channel as its settings file gives it."""
-    (found,) = several(tmp_path, name, url, **more)
-    return found
-
-
-def several(tmp_path: Path, name: str, url: str, **more: object) -> list[Channel]:
-    """The channels that one entry of the settings gives."""
-    (tmp_path / f"{name}-url").write_text(url + "\n", encoding="utf-8")
-    settings = {"channels": [{"name": name, "url_file": f"{name}-url", "min_severity": "info"} | more]}
-    file = tmp_path / f"{name}.yaml"
-    file.write_text(json.dumps(settings), encoding="utf-8")
-    return load_channels(file)
 
 
 def fire(house: House, *channels: Channel) -> str:
@@ -53,14 +38,6 @@ def fire(house: House, *channels: Channel) -> str:
     return str(alert.id)
 
 
-def deliver(house: House, channel: Channel, now: int) -> int:
-    """Send all that is due; how many tries that were."""
-    number = 0
-    while sender.send_one(house.engine, channel, now):
-        number += 1
-    return number
-
-
 def states(house: House) -> dict[str, tuple[str, int, str | None]]:
     table = tables.notification
     with house.engine.connect() as connection:
@@ -72,11 +49,11 @@ def test_a_webhook_gets_each_message_once_with_its_key(house: House, tmp_path: P
     """First that it fires, then that it is over, in the channel's language; nothing is sent again."""
     duty = channel(tmp_path, "duty", webhook.url, language="en")
     alert = fire(house, duty)
-    assert deliver(house, duty, house.now) == 1
+    assert deliver(house.engine, duty, house.now) == 1
     house.clear("car-em-01", "sos")
     house.run(house.now + 10 * MINUTE)
-    assert deliver(house, duty, house.now) == 1
-    assert deliver(house, duty, house.now + 60 * MINUTE) == 0
+    assert deliver(house.engine, duty, house.now) == 1
+    assert deliver(house.engine, duty, house.now + 60 * MINUTE) == 0
     assert [key for key, _ in webhook.got] == [f"{alert}.fired.duty", f"{alert}.resolved.duty"]
     first, second = (body for _, body in webhook.got)
     assert first["title"] == "[Critical] Emergency call of a vehicle"
@@ -89,10 +66,10 @@ def test_a_mail_carries_its_key_as_message_id(house: House, tmp_path: Path, mail
     duty = channel(tmp_path, "mail", mails.url)
     alert = fire(house, duty)
     mails.refuses = True
-    assert deliver(house, duty, house.now) == 1
+    assert deliver(house.engine, duty, house.now) == 1
     assert states(house)["mail"][:2] == (outbox.FAILED, 1)
     mails.refuses = False
-    assert deliver(house, duty, house.now + MINUTE) == 1
+    assert deliver(house.engine, duty, house.now + MINUTE) == 1
     (mail,) = mails.got
     assert mail.get_all("Message-ID") == [f"<{alert}.fired.mail@jieyue.invalid>"]
     assert str(make_header(decode_header(mail["Subject"]))) == "[严重] 车辆紧急报警"
@@ -106,7 +83,7 @@ def test_whom_the_server_refuses_is_tried_again_alone(answer: str, house: House,
     assert [one.name for one in entry] == ["mail/good@example.cn", "mail/bad@example.cn", "mail/chief@example.cn"]
     alert = fire(house, *entry)
     mails.refused["bad@example.cn"] = answer
-    tries = [[deliver(house, one, house.now + later) for one in entry] for later in (0, 10_000, 30_000)]
+    tries = [[deliver(house.engine, one, house.now + later) for one in entry] for later in (0, 10_000, 30_000)]
     assert tries == [[1, 1, 1], [0, 1, 0], [0, 1, 0]]
     assert [mail["To"] for mail in mails.got] == ["good@example.cn", "chief@example.cn"]
     assert states(house) == {
@@ -115,7 +92,7 @@ def test_whom_the_server_refuses_is_tried_again_alone(answer: str, house: House,
         "mail/chief@example.cn": (outbox.SENT, 1, None),
     }
     mails.refused.clear()
-    assert [deliver(house, one, house.now + 70_000) for one in entry] == [0, 1, 0]
+    assert [deliver(house.engine, one, house.now + 70_000) for one in entry] == [0, 1, 0]
     assert [mail["To"] for mail in mails.got[2:]] == ["bad@example.cn"]
     assert mails.got[2].get_all("Message-ID") == [f"<{alert}.fired.mail%2Fbad%40example.cn@jieyue.invalid>"]
     assert all(mail["Cc"] is None for mail in mails.got)
@@ -125,7 +102,7 @@ def test_a_recipient_named_twice_gets_one_mail(house: House, tmp_path: Path, mai
     """Two spellings of one address are one recipient, and the channel keeps its name."""
     duty = channel(tmp_path, "mail", mails.to("to=duty@example.cn,DUTY@example.cn&bcc=duty@example.cn"))
     fire(house, duty)
-    assert deliver(house, duty, house.now) == 1
+    assert deliver(house.engine, duty, house.now) == 1
     assert [mail["To"] for mail in mails.got] == ["duty@example.cn"]
     assert states(house) == {"mail": (outbox.SENT, 1, None)}
 
@@ -136,17 +113,17 @@ def test_a_dead_server_is_tried_ever_less_often_and_others_go_on(house: House, t
     dead = channel(tmp_path, "mail", f"mailto://127.0.0.1:{free_port()}/?from=a@example.cn&to=b@example.cn&smtp=127.0.0.1&mode=insecure")
     duty = channel(tmp_path, "duty", webhook.url)
     fire(house, dead, duty)
-    assert deliver(house, dead, house.now) == 1
-    assert deliver(house, duty, house.now) == 1
+    assert deliver(house.engine, dead, house.now) == 1
+    assert deliver(house.engine, duty, house.now) == 1
     assert states(house)["duty"] == (outbox.SENT, 1, None)
     assert states(house)["mail"] == (outbox.FAILED, 1, "the mail server cannot be reached or refused it (ConnectionRefusedError)")
-    assert deliver(house, dead, house.now + 9_999) == 0
-    assert deliver(house, dead, house.now + 10_000) == 1
-    assert deliver(house, dead, house.now + 20_000) == 0
+    assert deliver(house.engine, dead, house.now + 9_999) == 0
+    assert deliver(house.engine, dead, house.now + 10_000) == 1
+    assert deliver(house.engine, dead, house.now + 20_000) == 0
     assert [outbox.pause(n) for n in (1, 2, 3, 7, 8, 50)] == [10_000, 20_000, 40_000, 640_000, 900_000, 900_000]
     late = house.now + outbox.GIVE_UP + MINUTE
-    assert deliver(house, dead, late) == 1
-    assert deliver(house, dead, late + outbox.GIVE_UP) == 0
+    assert deliver(house.engine, dead, late) == 1
+    assert deliver(house.engine, dead, late + outbox.GIVE_UP) == 0
     assert states(house)["mail"][0] == outbox.FAILED
 
 
@@ -155,11 +132,11 @@ def test_a_message_does_not_wait_for_a_time_that_was_never_right(house: House, t
     duty = channel(tmp_path, "duty", webhook.url)
     fire(house, duty)
     webhook.status = 500
-    assert deliver(house, duty, house.now + 8 * 60 * MINUTE) == 1
-    assert deliver(house, duty, house.now) == 1
-    assert deliver(house, duty, house.now + 19_999) == 0
+    assert deliver(house.engine, duty, house.now + 8 * 60 * MINUTE) == 1
+    assert deliver(house.engine, duty, house.now) == 1
+    assert deliver(house.engine, duty, house.now + 19_999) == 0
     webhook.status = 200
-    assert deliver(house, duty, house.now + 20_000) == 1
+    assert deliver(house.engine, duty, house.now + 20_000) == 1
     assert states(house)["duty"] == (outbox.SENT, 3, None)
 
 
@@ -169,9 +146,9 @@ def test_a_refusing_webhook_is_tried_again(status: int, house: House, tmp_path: 
     duty = channel(tmp_path, "duty", webhook.url)
     fire(house, duty)
     webhook.status = status
-    assert deliver(house, duty, house.now) == 1
+    assert deliver(house.engine, duty, house.now) == 1
     webhook.status = 200
-    assert deliver(house, duty, house.now + 10_000) == 1
+    assert deliver(house.engine, duty, house.now + 10_000) == 1
     assert len({key for key, _ in webhook.got}) == 1
     assert states(house)["duty"] == (outbox.SENT, 2, None)
 
@@ -188,13 +165,13 @@ def test_a_fault_of_the_sender_waits_like_a_refusal(
     alert = fire(house, duty)
     with monkeypatch.context() as patched:
         patched.setattr(NotifyJSON, "notify", broken)
-        assert deliver(house, duty, house.now) == 1
+        assert deliver(house.engine, duty, house.now) == 1
         assert states(house)["duty"] == (outbox.FAILED, 1, "a fault of the sender (RuntimeError)")
-        assert deliver(house, duty, house.now + 9_999) == 0
-        assert deliver(house, duty, house.now + 10_000) == 1
+        assert deliver(house.engine, duty, house.now + 9_999) == 0
+        assert deliver(house.engine, duty, house.now + 10_000) == 1
     house.clear("car-em-01", "sos")
     house.run(house.now + 10 * MINUTE)
-    assert deliver(house, duty, house.now) == 2
+    assert deliver(house.engine, duty, house.now) == 2
     assert [key for key, _ in webhook.got] == [f"{alert}.fired.duty", f"{alert}.resolved.duty"]
     out, err = capfd.readouterr()
     assert "RuntimeError" in out + err
@@ -207,11 +184,11 @@ def test_that_it_is_over_is_not_told_before_that_it_began(house: House, tmp_path
     duty = channel(tmp_path, "duty", webhook.url)
     alert = fire(house, duty)
     webhook.status = 500
-    deliver(house, duty, house.now)
+    deliver(house.engine, duty, house.now)
     house.clear("car-em-01", "sos")
     house.run(house.now + 10 * MINUTE)
     webhook.status, webhook.got = 200, []
-    assert deliver(house, duty, house.now) == 2
+    assert deliver(house.engine, duty, house.now) == 2
     assert [key for key, _ in webhook.got] == [f"{alert}.fired.duty", f"{alert}.resolved.duty"]
 
 
@@ -240,7 +217,7 @@ def test_nobody_is_told_of_less_than_the_channel_wants(house: House, tmp_path: P
     house.clear("car-em-01", "sos")
     house.run(house.now + 10 * MINUTE)
     assert {(alert.rule, alert.state) for alert in house.alerts()} == {("vehicle_speeding", "firing"), ("vehicle_sos", "resolved")}
-    assert deliver(house, critical, house.now) == 1
+    assert deliver(house.engine, critical, house.now) == 1
     assert [key.split(".")[1] for key, _ in webhook.got] == ["fired"]
 
 
@@ -249,14 +226,14 @@ def test_who_acknowledges_stops_no_end_and_starts_no_message(house: House, tmp_p
     """An acknowledged alert tells nobody again while it lasts, and is resolved when its cause is gone."""
     duty = channel(tmp_path, "duty", webhook.url, resolved=False)
     alert = fire(house, duty)
-    deliver(house, duty, house.now)
+    deliver(house.engine, duty, house.now)
     assert book.acknowledge(house.engine, house.site.group, alert, "calling", "wang", house.now)
     house.run(house.now + 20 * MINUTE)
     assert [row.state for row in house.alerts()] == ["acknowledged"]
     house.clear("car-em-01", "sos")
     house.run(house.now + 10 * MINUTE)
     assert [(row.state, row.note, row.acknowledged_by) for row in house.alerts()] == [("resolved", "calling", "wang")]
-    deliver(house, duty, house.now)
+    deliver(house.engine, duty, house.now)
     assert len(webhook.got) == 1
     with pytest.raises(book.NotOpenError):
         book.acknowledge(house.engine, house.site.group, alert, "", "wang", house.now)
@@ -270,9 +247,9 @@ def test_no_log_holds_a_secret(
     duty = channel(tmp_path, "duty", webhook.url)
     fire(house, duty)
     webhook.status = 500
-    deliver(house, duty, house.now)
+    deliver(house.engine, duty, house.now)
     webhook.status = 200
-    deliver(house, duty, house.now + MINUTE)
+    deliver(house.engine, duty, house.now + MINUTE)
     assert len(webhook.got) == 2
     out, err = capfd.readouterr()
     assert "duty" in out + err
