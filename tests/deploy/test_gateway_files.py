@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from contract.profile import FIRMWARE_CONFIGS
+from tests.conftest import installed
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = FIRMWARE_CONFIGS / "gateway"
@@ -29,15 +30,6 @@ def unit() -> configparser.RawConfigParser:
     found.optionxform = str  # type: ignore[assignment,method-assign]
     found.read_string(UNIT.read_text(encoding="utf-8"))
     return found
-
-
-def installed(program: str, package: str) -> None:
-    """As in the suite's conftest."""
-    if not any((Path(folder) / program).exists() for folder in os.environ["PATH"].split(":")):
-        reason = f"{program} is not installed (Debian package {package})"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +28,11 @@ POINTS_OF = {
 }
 NAMES = {"mode": {0: "cool", 1: "heat", 2: "fan"}, "fan": {0: "auto", 1: "high", 2: "medium", 3: "low"}, "on": {0xA5: "on", 0x5A: "off"}}
 WRITABLE = {"on", "mode", "fan", "lights", "screen", "parity", "speed_percent", "setpoint"}
+
+
+def journal(folder: Path) -> list[dict[str, Any]]:
+    """What simulated devices said of themselves, in order."""
+    return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def profile_of(kind: str) -> Profile:

@@ -25,6 +25,7 @@ from simulators.__main__ import main
 from simulators.site import simulate
 from simulators.stack.broker import free_port
 from simulators.stage import Address, Called
+from tests.simulators.conftest import journal
 
 NIGHT = parse_time("2026-03-11T02:00:00+08:00")
 NAME = {"zh": "试验", "en": "Trial"}
@@ -242,8 +243,7 @@ async def test_a_silent_car_measures_nothing(folder: Path, tmp_path: Path) -> No
         async with asyncio.timeout(20):
             while at.clock.now_ms() < since + 60_000:
                 await at.read("wm")
-    said = [json.loads(line)["at"] for line in (tmp_path / "said.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert all(at < since for at in said)
+    assert all(said["at"] < since for said in journal(tmp_path))
 
 
 async def started(folder: Path, data: Path) -> tuple[asyncio.subprocess.Process, int]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import aiomqtt
 import pytest
@@ -25,6 +23,7 @@ from simulators.site import simulate
 from simulators.stack.broker import prepare
 from simulators.stack.processes import Processes
 from simulators.stage import Address, Called
+from tests.simulators.conftest import journal
 from tests.waiting import listens, until
 
 NAME = Text(zh="设备", en="Device")
@@ -35,10 +34,6 @@ SITE = Site(
     buses=[Bus(id="pub", gateway="gw", protocol="mqtt")], devices=[METER, CAR],
 )  # fmt: skip
 AT = 1_790_000_000_000
-
-
-def journal(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,6 +26,7 @@ from simulators.site import simulate
 from simulators.stack.broker import free_port
 from simulators.stage import Address, Called
 from simulators.terminals import Link, edition, position, registration
+from tests.simulators.conftest import journal
 from tests.waiting import until
 
 NAME = Text(zh="车", en="Car")
@@ -81,10 +80,6 @@ class Platform:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def said(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "said.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
 def clock() -> Clock:
     return Clock(Clock().now_ms(), Clock().now_ms() / 1000, FAST)
 
@@ -96,18 +91,18 @@ async def test_what_terminals_measured_while_nobody_listened_arrives_in_batches(
     called = Called(jt808=Address("127.0.0.1", platform.port))
     async with simulate(SITE, tmp_path, time, flush_each=True, called=called) as endpoints:
         assert endpoints["jt808"] == {"host": "127.0.0.1", "port": platform.port}
-        await until(lambda: len(said(tmp_path)) >= 8)
+        await until(lambda: len(journal(tmp_path)) >= 8)
         platform.refusals = 2
         async with platform.up():
             await until(lambda: {row.device for row in platform.rows} == {"car-2013", "car-2019"})
-        gone = len(said(tmp_path))
-        await until(lambda: len(said(tmp_path)) >= gone + 8)
+        gone = len(journal(tmp_path))
+        await until(lambda: len(journal(tmp_path)) >= gone + 8)
         async with platform.up():
-            measured = {(s["device"], s["at"]) for s in said(tmp_path)}
+            measured = {(s["device"], s["at"]) for s in journal(tmp_path)}
             await until(lambda: measured <= {(row.device, row.at) for row in platform.rows})
-            await until(lambda: measured <= {(s["device"], s["at"]) for s in said(tmp_path) if s["acknowledged"] is not None})
+            await until(lambda: measured <= {(s["device"], s["at"]) for s in journal(tmp_path) if s["acknowledged"] is not None})
     stored = {(row.device, row.at): row.values for row in platform.rows}
-    acknowledged = [s for s in said(tmp_path) if s["acknowledged"] is not None]
+    acknowledged = [s for s in journal(tmp_path) if s["acknowledged"] is not None]
     assert all(stored[s["device"], s["at"]] == s["values"] for s in acknowledged)
     assert all(s["acknowledged"] >= s["at"] for s in acknowledged)
     assert max(platform.batches) >= 3
@@ -118,7 +113,7 @@ async def test_without_an_address_terminals_are_silent(tmp_path: Path) -> None:
     """A site that is only served over Modbus keeps its vehicles to itself."""
     async with simulate(SITE, tmp_path, Clock()) as endpoints:
         assert endpoints == {"modbus": []}
-    assert said(tmp_path) == []
+    assert journal(tmp_path) == []
 
 
 def test_a_position_carries_the_worlds_values_in_the_units_of_the_wire() -> None:
