@@ -14,6 +14,7 @@ from cloud.indicators.figures import seed_factors
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
+from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import HOUR_MS
 from cloud.registry import tables
 from cloud.registry.database import writing
@@ -98,6 +99,20 @@ class Books:
         """The ledger of a meter: hour, provenance, base units."""
         columns = (tables.ledger_hour.c.hour, tables.ledger_hour.c.provenance, tables.ledger_hour.c.amount)
         return self.rows(sa.select(*columns).where(tables.ledger_hour.c.meter == meter).order_by(*columns[:2]))
+
+    def total(self, meter: str) -> int:
+        """All that the ledger of a meter holds, base units."""
+        return sum(amount for _, _, amount in self.parts(meter))
+
+    def findings(self, now: int | None = None) -> list[Finding]:
+        """What the ledger asks of the site."""
+        with self.engine.connect() as connection:
+            return listed(connection, self.site.group, now)
+
+    def limit(self, meter: str, rate: float) -> None:
+        """Enter the most that a meter's branch can carry in an hour."""
+        with writing(self.engine).begin() as connection:
+            connection.execute(sa.update(tables.meter).where(tables.meter.c.id == meter).values(max_rate=rate))
 
     def whole(self, meter: str) -> list[list[Any]]:
         """All that the ledger holds of a meter: hours with their levels, judgements and events."""

@@ -13,7 +13,6 @@ from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ingest.known import Known
 from cloud.ledger.exchanges import Change, record_exchange
-from cloud.ledger.findings import Finding, listed
 from cloud.ledger.keeping import Keep, thin
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry import tables
@@ -81,11 +80,6 @@ def amounts(books: Books, start: int = BEGIN, end: int = END) -> dict[str, int]:
     return {provenance: amount for provenance, amount in found.items() if amount}
 
 
-def findings(books: Books) -> list[Finding]:
-    with books.engine.connect() as connection:
-        return listed(connection, "510802")
-
-
 def counted_anew(books: Books) -> Sequence[list[list[Any]]]:
     """What the ledger says after all hours were touched, and after it was empty."""
     hours = range(BEGIN, END, HOUR_MS)
@@ -120,7 +114,7 @@ def test_what_the_old_device_counted_stays_and_the_seam_is_asked_about(books: Bo
     assert books.parts("far")[:119] == before[:119]
     assert amounts(books, end=ENTERED) == {"measured": 119_750, "estimated": 250}
     assert amounts(books, ENTERED) == {"measured": 23_750}
-    assert [(one.kind, one.start, one.end, one.counted) for one in findings(books)] == [("jump", ENTERED - QUARTER, ENTERED, 250)]
+    assert [(one.kind, one.start, one.end, one.counted) for one in books.findings()] == [("jump", ENTERED - QUARTER, ENTERED, 250)]
     assert same_again(books)
 
 
@@ -138,7 +132,7 @@ def test_the_exchange_is_placed_at_the_seam(books: Books, order: str, late: int)
     if order == "after":
         record(books, ENTERED + late)
     assert amounts(books) == {"measured": 143_750}
-    assert findings(books) == []
+    assert books.findings() == []
     assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(ENTERED,)]
     assert same_again(books)
 
@@ -155,10 +149,10 @@ def test_a_gateway_reads_the_new_device_before_or_after_its_entry(books: Books, 
         read(books, "new", {time: value for time, value in NEW.items() if time < at})
         enter(books, "new", at)
         read(books, "new", {time: value for time, value in NEW.items() if time >= at})
-    assert [one.kind for one in findings(books)] == ["jump"]
+    assert [one.kind for one in books.findings()] == ["jump"]
     record(books)
     assert sum(amounts(books).values()) == 143_750
-    assert findings(books) == []
+    assert books.findings() == []
     assert same_again(books)
 
 
@@ -183,7 +177,7 @@ def test_a_device_that_was_only_named_otherwise_counts_on(books: Books) -> None:
     enter(books, "new")
     read(books, "new", shown(LAST, ENTERED, END))
     assert amounts(books) == {"measured": 143_750}
-    assert findings(books) == []
+    assert books.findings() == []
     assert same_again(books)
 
 
@@ -194,13 +188,13 @@ def test_another_counter_is_asked_about_whatever_it_begins_at(books: Books, firs
     enter(books, "new")
     read(books, "new", shown(first, ENTERED, END))
     assert amounts(books) == {"measured": 143_500, "estimated": 250}
-    assert [(one.kind, one.start, one.end, one.amount, one.counted) for one in findings(books) if one.state == "open"] == [
+    assert [(one.kind, one.start, one.end, one.amount, one.counted) for one in books.findings() if one.state == "open"] == [
         (kind, ENTERED - QUARTER, ENTERED, stake, 250)
     ]
     assert same_again(books)
     record(books, first=first)
     assert amounts(books) == {"measured": 143_750}
-    assert findings(books) == []
+    assert books.findings() == []
     assert same_again(books)
 
 
@@ -211,7 +205,7 @@ def test_a_change_that_is_taken_back_changes_nothing(books: Books) -> None:
     enter(books, "far", ENTERED - 3 * HOUR_MS)
     read(books, "far", shown(LAST, ENTERED, END))
     assert amounts(books) == {"measured": 143_750}
-    assert findings(books) == []
+    assert books.findings() == []
     assert same_again(books)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.ledger.findings import listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.registry import tables
 from cloud.telemetry.base import Stored
@@ -94,8 +93,7 @@ def test_a_counter_that_never_agrees_again_costs_a_day(books: Books, read: Read,
         most, _ = read.by(books)
     assert most <= 3 * A_DAY
     assert [kind for (kind,) in books.rows(sa.select(tables.judgement.c.kind))] == ["undecided"]
-    with books.engine.connect() as connection:
-        (found,) = listed(connection, books.site.group, back)
+    (found,) = books.findings(back)
     assert (found.meter, found.kind, found.start, found.end) == ("far", "undecided", max(sound), back - QUARTER)
     after = {"counts on": counting(back, 2, 1672.0), "began anew": counting(back, 2, 0.5), "not yet": {}}[ends]
     for some in by_hours(after):
@@ -131,8 +129,7 @@ def test_a_counter_at_rest_is_held_against_its_power_once_a_day(books: Books, re
             asked.append(hours)
             assert read_samples <= 3 * A_DAY or max(some) > wake
     assert sum(1 for hours in asked if hours) <= len(asked) // 4 + 2
-    with books.engine.connect() as connection:
-        (found,) = listed(connection, books.site.group)
+    (found,) = books.findings()
     assert (found.kind, found.start) == ("frozen", rest)
     assert found.amount == pytest.approx(48_000, rel=1e-3)
     live = books.whole("far")

@@ -10,7 +10,7 @@ import pytest
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from contract import workdays
-from tests.cloud.books.test_gaps_and_freezes import KWH, at, findings, used
+from tests.cloud.books.test_gaps_and_freezes import KWH, at, used
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -43,7 +43,7 @@ def come(books: Books, meter: str, samples: Mapping[int, float], number: int = 2
 
 
 def asked(books: Books) -> list[str]:
-    return [one.kind for one in findings(books, LATER)]
+    return [one.kind for one in books.findings(LATER)]
 
 
 def test_passes_that_meet_count_an_hour_once(books: Books) -> None:

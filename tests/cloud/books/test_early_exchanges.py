@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from cloud.ledger import book
 from cloud.ledger.exchanges import Change, record_exchange
-from cloud.ledger.findings import listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.timed import Series, counter_samples
 from cloud.registry import tables
@@ -39,9 +38,7 @@ def meters(changed: int, hours: int, old: float, every: int) -> dict[int, float]
 
 def state(books: Books) -> list[object]:
     """All that the ledger holds of the meter, where the record is, and what is asked."""
-    with books.engine.connect() as connection:
-        asked = listed(connection, books.site.group, NOW)
-    return [*books.whole("lights"), books.rows(PLACED), [(one.kind, one.start) for one in asked]]
+    return [*books.whole("lights"), books.rows(PLACED), [(one.kind, one.start) for one in books.findings(NOW)]]
 
 
 def rebuilt(books: Books, samples: dict[int, float]) -> list[object]:

@@ -9,11 +9,9 @@ import sqlalchemy as sa
 
 from cloud.indicators import figures
 from cloud.ledger.exchanges import Change, record_exchange
-from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.registry import tables
-from cloud.registry.database import writing
 from contract.clock import parse_time
 
 if TYPE_CHECKING:
@@ -38,15 +36,6 @@ def exchanged(new: float = 0.0) -> dict[int, float]:
     return old | {at: value for at, value in young.items() if at > CHANGED}
 
 
-def total(books: Books, meter: str = "far") -> int:
-    return sum(amount for _, _, amount in books.parts(meter))
-
-
-def findings(books: Books, now: int | None = None) -> list[Finding]:
-    with books.engine.connect() as connection:
-        return listed(connection, books.site.group, now)
-
-
 @pytest.mark.parametrize("late", [-11 * 60, -45, -10, 0, 10, 45, 11 * 60])
 @pytest.mark.parametrize("first_recorded", [False, True])
 def test_an_exchange_is_where_the_samples_break(books: Books, late: int, *, first_recorded: bool) -> None:
@@ -59,9 +48,9 @@ def test_an_exchange_is_where_the_samples_break(books: Books, late: int, *, firs
     if not first_recorded:
         record_exchange(books.engine, change, "wang", NOW)
         books.settle()
-    assert total(books) == 16 * KWH
+    assert books.total("far") == 16 * KWH
     assert {provenance for _, provenance, _ in books.parts("far")} == {"measured"}
-    assert findings(books) == []
+    assert books.findings() == []
     (placed,) = books.rows(sa.select(tables.exchange.c.placed_at))
     assert placed == (CHANGED + 15 * MINUTE,)
 
@@ -98,18 +87,13 @@ def test_an_exchange_before_its_samples_is_checked_too(books: Books, last: float
         record_exchange(books.engine, Change("far", BEGIN + 8 * HOUR_MS - MINUTE, last, 0.0, "x"), "wang", NOW)
 
 
-def rate(books: Books, most: float, meter: str = "far") -> None:
-    with writing(books.engine).begin() as connection:
-        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == meter).values(max_rate=most))
-
-
 @pytest.mark.parametrize(
     ("last", "first", "refused"),
     [(100_012.4, 10.0, False), (100_012.6, 10.0, True), (100_008.0, 5.6, False), (100_008.0, 5.4, True), (100_011.0, 8.0, True)],
 )
 def test_ends_of_a_break_are_held_against_its_own_time(books: Books, last: float, first: float, *, refused: bool) -> None:
     """The meter broke within 15 minutes, in which 20 kWh an hour are 5 kWh: both meters together cannot have counted more (A9)."""
-    rate(books, 20)
+    books.limit("far", 20)
     books.read("far", exchanged(10.0))
     books.settle()
     change = Change("far", CHANGED + MINUTE, last, first, "x")
@@ -120,7 +104,7 @@ def test_ends_of_a_break_are_held_against_its_own_time(books: Books, last: float
     record_exchange(books.engine, change, "wang", NOW)
     books.settle()
     assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(CHANGED + 15 * MINUTE,)]
-    assert total(books) == round((last - 100_000 + 18 - first) * KWH)
+    assert books.total("far") == round((last - 100_000 + 18 - first) * KWH)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +113,7 @@ def test_ends_of_a_break_are_held_against_its_own_time(books: Books, last: float
 )
 def test_the_last_value_is_held_against_the_time_since_the_newest(books: Books, after: int, last: float, *, refused: bool) -> None:
     """Where the new meter has not told yet, the old one may have gone on for 12 hours after the recorded time at 20 kWh an hour (A9)."""
-    rate(books, 20)
+    books.limit("far", 20)
     newest = CHANGED - 15 * MINUTE
     books.read("far", {at: value for at, value in counting(BEGIN, 4, 100_000.0).items() if at <= newest})
     books.settle()
@@ -145,7 +129,7 @@ def test_the_last_value_is_held_against_the_time_since_the_newest(books: Books, 
 @pytest.mark.parametrize(("last", "refused"), [(15.0, False), (999_989.0, True), (400_000.0, True)])
 def test_a_counter_may_have_turned_before_it_was_taken_out(books: Books, last: float, *, refused: bool) -> None:
     """Ten days of silence since 999 990 kWh of a counter that ends at a million: 15 kWh is a true last value, and 999 989 is none."""
-    rate(books, 20, "power")
+    books.limit("power", 20)
     books.read("power", counting(BEGIN, 4, 999_982.25))
     books.settle()
     change = Change("power", BEGIN + 240 * HOUR_MS, last, 0.0, "worn")
@@ -160,7 +144,7 @@ def test_a_counter_may_have_turned_before_it_was_taken_out(books: Books, last: f
 @pytest.mark.parametrize(("early", "is_silent"), [(5, True), (60, True), (180, False)])
 def test_values_of_another_time_within_twelve_hours_wait_for_their_break(books: Books, early: int, *, is_silent: bool) -> None:
     """The old meter's values are right, and the time is early by minutes or hours: the exchange is found when the new meter tells."""
-    rate(books, 20)
+    books.limit("far", 20)
     silent = CHANGED - 15 * MINUTE
     known = CHANGED - early * MINUTE if not is_silent else silent
     samples = {at: value for at, value in exchanged().items() if at <= silent or at > CHANGED}
@@ -172,7 +156,7 @@ def test_values_of_another_time_within_twelve_hours_wait_for_their_break(books: 
     books.read("far", samples)
     books.settle()
     assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(CHANGED + 15 * MINUTE,)]
-    assert total(books) == 16 * KWH
+    assert books.total("far") == 16 * KWH
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -192,13 +176,13 @@ def test_a_recorded_exchange_waits_for_its_samples(books: Books) -> None:
     books.settle()
     record_exchange(books.engine, Change("far", CHANGED, 100_008.0, 0.0, "x"), "wang", CHANGED + HOUR_MS)
     books.settle()
-    assert findings(books, CHANGED + HOUR_MS + 7 * DAY_MS - 1) == []
-    (found,) = findings(books, CHANGED + HOUR_MS + 7 * DAY_MS)
+    assert books.findings(CHANGED + HOUR_MS + 7 * DAY_MS - 1) == []
+    (found,) = books.findings(CHANGED + HOUR_MS + 7 * DAY_MS)
     assert (found.meter, found.kind, found.start, found.state) == ("far", "exchange_pending", CHANGED, "open")
     books.read("far", exchanged())
     books.settle()
-    assert findings(books, NOW) == []
-    assert total(books) == 16 * KWH
+    assert books.findings(NOW) == []
+    assert books.total("far") == 16 * KWH
 
 
 def test_a_meter_with_a_higher_counter_is_asked_about(books: Books) -> None:
@@ -208,14 +192,14 @@ def test_a_meter_with_a_higher_counter_is_asked_about(books: Books) -> None:
     new = {at: value for at, value in counting(moment, 30 * 24, 9000.0, every=HOUR_MS).items() if at > moment}
     books.read("far", old | new)
     books.settle()
-    assert total(books) == 60 * 24 * 2 * KWH
-    (found,) = findings(books, NOW)
+    assert books.total("far") == 60 * 24 * 2 * KWH
+    (found,) = books.findings(NOW)
     assert (found.kind, found.before, found.after, found.counted) == ("jump", 2440 * KWH, 9002 * KWH, 2 * KWH)
     assert found.amount == (9002 - 2440) * KWH
     assert [(p, a) for hour, p, a in books.parts("far") if hour == moment] == [("estimated", 2 * KWH)]
     record_exchange(books.engine, Change("far", moment, 2440.0, 9000.0, "new meter"), "wang", NOW)
     books.settle()
-    assert findings(books) == []
+    assert books.findings() == []
     assert {(p, a) for _, p, a in books.parts("far")} == {("measured", 2 * KWH)}
 
 

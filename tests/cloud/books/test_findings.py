@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from cloud.indicators import figures
 from cloud.ledger import book
 from cloud.ledger.exchanges import OutOfUse, record_out_of_use
-from cloud.ledger.findings import Finding, FindingError, explain, listed
+from cloud.ledger.findings import FindingError, explain, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.registry import tables
@@ -26,11 +26,6 @@ NOW = BEGIN + 3 * DAY_MS
 EXPLAINED = ("far", BEGIN + 5 * HOUR_MS, "jump")
 
 
-def findings(books: Books, now: int | None = None) -> list[Finding]:
-    with books.engine.connect() as connection:
-        return listed(connection, books.site.group, now)
-
-
 def jump(books: Books) -> None:
     """2 kWh an hour, and 5000 kWh at once after the fifth hour."""
     books.read("far", {BEGIN + n * HOUR_MS: 1000.0 + 2 * n + (5000 if n > 5 else 0) for n in range(13)})
@@ -40,14 +35,14 @@ def jump(books: Books) -> None:
 def test_a_question_is_open_until_a_note_explains_it(books: Books) -> None:
     """The note is kept with who wrote it and when; the figure stays, and counting anew brings nobody the question again."""
     jump(books)
-    (found,) = findings(books, NOW)
+    (found,) = books.findings(NOW)
     assert ((found.meter, found.start, found.kind), found.state) == (EXPLAINED, "open")
     assert (found.end, found.before, found.after) == (BEGIN + 6 * HOUR_MS, 1010 * KWH, 6012 * KWH)
     before = books.parts("far")
     explain(books.engine, books.site.group, EXPLAINED, "  a transformer was tested ", "wang", NOW)
     books.read("far", {BEGIN + 13 * HOUR_MS: 6026.0, BEGIN + 6 * HOUR_MS: 6012.0})
     books.settle()
-    (said,) = findings(books, NOW)
+    (said,) = books.findings(NOW)
     assert (said.state, said.note, said.by, said.at) == ("explained", "a transformer was tested", "wang", NOW)
     assert books.parts("far")[: len(before)] == before
     with books.engine.connect() as connection:
@@ -71,7 +66,7 @@ def test_a_wrong_note_is_refused(books: Books, asked: tuple[str, int, str], note
     jump(books)
     with pytest.raises(FindingError, match=said):
         explain(books.engine, books.site.group, asked, note, "wang", NOW)
-    assert [one.state for one in findings(books, NOW)] == ["open"]
+    assert [one.state for one in books.findings(NOW)] == ["open"]
     assert books.rows(sa.select(tables.finding_note.c.note)) == []
 
 
@@ -89,10 +84,10 @@ def test_what_late_readings_decide_is_asked_no_more(books: Books) -> None:
     shown = {BEGIN + n * HOUR_MS: 1000.0 + 2 * n + (1000 if n > 5 else 0) for n in range(13)}
     books.read("far", shown)
     books.settle()
-    assert [one.kind for one in findings(books, NOW)] == ["jump"]
+    assert [one.kind for one in books.findings(NOW)] == ["jump"]
     books.read("far", {BEGIN + n * HOUR_MS: 1000.0 + 2 * n for n in (6, 7, 8, 9, 10, 11, 12)})
     books.settle()
-    assert findings(books) == []
+    assert books.findings() == []
     assert sum(amount for _, _, amount in books.parts("far")) == 24 * KWH
 
 
@@ -106,14 +101,14 @@ def test_hours_that_may_be_decided_otherwise_are_provisional(books: Books, sampl
     hours = book.consumption(books.engine, "far", BEGIN, fallen + DAY_MS, "hour")
     assert [hour["provisional"] for hour in hours] == [False] * 24 + [True]
     assert [day["provisional"] for day in book.consumption(books.engine, "far", BEGIN, fallen + DAY_MS, "day")] == [False, True]
-    assert findings(books, fallen + 15 * MINUTE + DAY_MS - 1) == []
-    (found,) = findings(books, fallen + 15 * MINUTE + DAY_MS)
+    assert books.findings(fallen + 15 * MINUTE + DAY_MS - 1) == []
+    (found,) = books.findings(fallen + 15 * MINUTE + DAY_MS)
     assert (found.kind, found.counted, found.amount) == ("undecided", 0, round((1048.5 - 2) * KWH))
     books.read("far", {fallen + n * 15 * MINUTE: 1048.5 + n / 2 for n in range(samples + 1, samples + 5)})
     books.settle()
     hours = book.consumption(books.engine, "far", BEGIN, fallen + DAY_MS, "hour")
     assert not any(hour["provisional"] for hour in hours)
-    assert findings(books, NOW) == []
+    assert books.findings(NOW) == []
 
 
 def test_a_target_says_that_it_rests_on_a_question(books: Books) -> None:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from cloud.indicators import figures
 from cloud.indicators.model import Indicator
 from cloud.ledger.exchanges import OutOfUse, record_out_of_use
-from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.registry import tables
 from cloud.registry.database import writing
@@ -69,11 +68,6 @@ def used(books: Books, meter: str, start: int, end: int) -> dict[str, int]:
     return sums
 
 
-def findings(books: Books, now: int | None = None) -> list[Finding]:
-    with books.engine.connect() as connection:
-        return listed(connection, books.site.group, now)
-
-
 def energy(books: Books, now: int, year: int = 2026) -> Indicator:
     return figures.targets_of(books.engine, year, "compound:c2", now).indicators[1]
 
@@ -97,7 +91,7 @@ def test_a_counter_that_stands_to_the_end_ends_the_span(books: Books) -> None:
     books.read("far", stood(counter(start, end, office), stop, end))
     books.settle()
     assert used(books, "far", stop, end) == {}
-    (found,) = findings(books, end)
+    (found,) = books.findings(end)
     assert (found.meter, found.kind, found.start, found.counted) == ("far", "frozen", stop, 0)
     assert found.amount == pytest.approx(61 * 40 * KWH, rel=0.05)
     indicator = energy(books, at("2027-01-05"))
@@ -115,7 +109,7 @@ def test_what_a_counter_that_stands_did_not_count_is_not_nothing(books: Books, d
         books.read("far", {when: value for when, value in samples.items() if last - DAY_MS // 3 < when <= last or when <= stop == last})
         books.settle()
     assert used(books, "far", stop, end) == ({} if stands else {"measured": 0})
-    assert [(one.kind, one.start) for one in findings(books, end + HOUR_MS)] == ([("frozen", stop)] if asked else [])
+    assert [(one.kind, one.start) for one in books.findings(end + HOUR_MS)] == ([("frozen", stop)] if asked else [])
     live = books.whole("far")
     assert books.built_anew("far", samples) == live
 
@@ -151,7 +145,7 @@ def test_a_counter_that_often_rests_is_not_taken_for_frozen_when_it_does(books: 
     books.read("water", watered)
     books.settle()
     last = max(when for when in watered if watered[when] < watered[end]) + HOUR_MS
-    assert (end - last > 3 * DAY_MS, used(books, "water", last, end), findings(books, end)) == (True, {"measured": 0}, [])
+    assert (end - last > 3 * DAY_MS, used(books, "water", last, end), books.findings(end)) == (True, {"measured": 0}, [])
 
 
 def test_days_off_that_no_calendar_knows_are_nothing_once_they_are_over(books: Books) -> None:
@@ -160,10 +154,10 @@ def test_days_off_that_no_calendar_knows_are_nothing_once_they_are_over(books: B
     samples = counter(start, end, lambda hour: 0.0 if stop <= hour < go_on else office(hour))
     books.read("far", {when: value for when, value in samples.items() if when <= go_on})
     books.settle()
-    assert (used(books, "far", stop, go_on), findings(books, go_on)) == ({}, [])
+    assert (used(books, "far", stop, go_on), books.findings(go_on)) == ({}, [])
     books.read("far", {when: value for when, value in samples.items() if when > go_on})
     books.settle()
-    assert (used(books, "far", stop, go_on), findings(books, end)) == ({"measured": 0}, [])
+    assert (used(books, "far", stop, go_on), books.findings(end)) == ({"measured": 0}, [])
     assert sum(used(books, "far", start, end).values()) == round((samples[end] - samples[start]) * KWH)
     assert [kind for (kind,) in books.rows(sa.select(tables.event.c.kind))] == []
     live = books.whole("far")
@@ -184,7 +178,7 @@ def test_power_that_is_drawn_while_the_counter_stands(books: Books, watts: float
     books.read("far", stood(counter(start, end), stop, end))
     books.settle()
     assert used(books, "far", stop, end) == ({} if frozen else {"measured": 0})
-    assert [(one.kind, one.start, one.amount) for one in findings(books, end)] == ([("frozen", stop, 6 * KWH)] if frozen else [])
+    assert [(one.kind, one.start, one.amount) for one in books.findings(end)] == ([("frozen", stop, 6 * KWH)] if frozen else [])
 
 
 def test_power_of_before_and_after_a_rest_says_nothing_of_it(books: Books) -> None:
@@ -216,11 +210,11 @@ def test_out_of_use_is_truly_nothing(books: Books, *, known_before: bool) -> Non
     books.read("far", samples)
     books.settle()
     if not known_before:
-        assert [one.kind for one in findings(books, end)] == ["frozen"]
+        assert [one.kind for one in books.findings(end)] == ["frozen"]
         record_out_of_use(books.engine, record, "wang", end)
         books.settle()
     assert used(books, "far", stop, end) == {"measured": 0}
-    assert findings(books, end) == []
+    assert books.findings(end) == []
     assert len([hour for hour, _, _ in books.parts("far") if hour >= stop]) == 31 * 24
 
 
@@ -253,7 +247,7 @@ def test_records_that_touch_are_one_time_out_of_use(
         books.read("far", samples)
         books.settle()
     assert used(books, "far", stop, end) == ({"measured": 0} if covered else {})
-    assert [one.kind for one in findings(books, end)] == ([] if covered else ["frozen"])
+    assert [one.kind for one in books.findings(end)] == ([] if covered else ["frozen"])
 
 
 @pytest.mark.parametrize("until", ["03-02", "03-10", "03-29"])
@@ -266,7 +260,7 @@ def test_a_time_out_of_use_that_is_shortened_is_asked_about_again(books: Books, 
         record_out_of_use(books.engine, OutOfUse("far", stop, corrected, "the building is empty"), "wang", end)
         books.settle()
     assert used(books, "far", stop, end) == {}
-    assert [one.kind for one in findings(books, end)] == ["frozen"]
+    assert [one.kind for one in books.findings(end)] == ["frozen"]
 
 
 def garden(hour: int) -> float:
@@ -288,7 +282,7 @@ def test_a_rest_of_every_year_is_truly_nothing(books: Books, meter: str, load: L
     books.settle()
     rest = (at("2026-07-02"), at("2026-08-30")) if since < until else (at("2026-11-02"), end)
     assert used(books, meter, *rest) == {"measured": 0}
-    assert [one for one in findings(books, end) if one.end > at("2026-01-01")] == []
+    assert [one for one in books.findings(end) if one.end > at("2026-01-01")] == []
     assert sum(used(books, meter, start, end).values()) == round((sound[end] - sound[start]) * KWH)
 
 
@@ -305,7 +299,7 @@ def test_a_season_that_ends_some_days_earlier_is_no_freeze(books: Books) -> None
         books.settle()
         books.touch("water", [until])
     books.settle()
-    assert [one for one in findings(books, end) if one.start >= last - 3 * DAY_MS] == []
+    assert [one for one in books.findings(end) if one.start >= last - 3 * DAY_MS] == []
     assert used(books, "water", at("2026-11-01"), end) == {"measured": 0}
 
 
@@ -320,7 +314,7 @@ def test_a_reset_inside_a_gap_is_estimated(books: Books) -> None:
     books.read("far", without(restarted(counter(start, end, office), reset), silent, back))
     books.settle()
     assert used(books, "far", silent, back) == {"estimated": pytest.approx(400 * KWH, rel=0.02)}
-    (found,) = findings(books, end)
+    (found,) = books.findings(end)
     assert (found.kind, found.start, found.end, found.counted) == ("reset", silent, back, found.amount)
     assert used(books, "far", back, end) == {"measured": 29 * 40 * KWH}
 
@@ -349,7 +343,7 @@ def test_a_reset_hidden_in_weeks_is_found(books: Books) -> None:
     assert 0 < shown[back] - shown[silent] < 20 * 40
     books.read("far", shown)
     books.settle()
-    (found,) = findings(books, end)
+    (found,) = books.findings(end)
     assert (found.kind, found.start, found.end) == ("shortfall", silent, back)
     assert used(books, "far", silent, back) == {"estimated": pytest.approx(56 * 40 * KWH, rel=0.03)}
     assert found.amount == pytest.approx(found.counted - (shown[back] - shown[silent]) * KWH, abs=1)
@@ -363,4 +357,4 @@ def test_a_saving_over_a_gap_survives(books: Books, part: float) -> None:
     books.read("far", without(sound, silent, back))
     books.settle()
     assert used(books, "far", silent, back) == {"distributed": round((sound[back] - sound[silent]) * KWH)}
-    assert findings(books, end) == []
+    assert books.findings(end) == []

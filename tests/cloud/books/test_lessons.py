@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from cloud.ledger import book, written
 from cloud.ledger.exchanges import Change, record_exchange
-from cloud.ledger.findings import listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.written import write_back
 from cloud.registry import tables
@@ -54,8 +53,7 @@ def test_what_a_month_taught_holds_from_then_on_also_when_all_is_counted_anew(bo
     live(books, "power", shown)
     assert [row for (row,) in books.rows(sa.select(tables.learnt.c.valid_from))] == [LESSON]
     before = books.whole("power")
-    with books.engine.connect() as connection:
-        assert [one.kind for one in listed(connection, books.site.group)] == ["fall"]
+    assert [one.kind for one in books.findings()] == ["fall"]
     books.touch("power", {at // HOUR_MS * HOUR_MS for at in shown})
     books.settle()
     assert books.whole("power") == before

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cloud.ledger import book
 from cloud.ledger.exchanges import Change, record_exchange
-from cloud.ledger.findings import Finding, explain, listed
+from cloud.ledger.findings import explain
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.timed import Series, counter_samples
 from cloud.registry import tables
@@ -60,19 +60,10 @@ def shown(*ratios: tuple[int, float], start: int = START, end: int = END, every:
     return found
 
 
-def total(books: Books) -> int:
-    return sum(amount for _, _, amount in books.parts("far"))
-
-
 def used(*ratios: tuple[int, float]) -> int:
     """What the same register counted in truth, Wh; an hour with a change is the new ratio's."""
     hours = range(START + HOUR_MS, END + 1, HOUR_MS)
     return sum(round(200 * next((ct for since, ct in reversed(ratios) if at > since), 40.0)) for at in hours)
-
-
-def findings(books: Books, now: int | None = None) -> list[Finding]:
-    with books.engine.connect() as connection:
-        return listed(connection, books.site.group, now)
 
 
 @pytest.mark.parametrize("away", [-61 * HOUR_MS, -5 * HOUR_MS, 0, HOUR_MS, 3 * DAY_MS, 6 * DAY_MS])
@@ -94,9 +85,9 @@ def test_new_transformers_in_the_site_file_count_nothing(books: Books, away: int
     books.read("far", samples)
     books.settle()
     assert books.rows(RATIOS) == [(BEGIN, factor, taken_over + HOUR_MS)]
-    assert total(books) == used((taken_over, ct))
+    assert books.total("far") == used((taken_over, ct))
     assert {provenance for _, provenance, _ in books.parts("far")} == {"measured"}
-    assert findings(books) == []
+    assert books.findings() == []
 
 
 def test_each_ratio_takes_its_own_break(books: Books) -> None:
@@ -106,8 +97,8 @@ def test_each_ratio_takes_its_own_break(books: Books) -> None:
     books.read("far", shown(*ratios))
     books.settle()
     assert [placed for _, _, placed in books.rows(RATIOS)] == [ratios[1][0] + HOUR_MS, ratios[0][0] + HOUR_MS]
-    assert total(books) == used(*ratios)
-    assert findings(books) == []
+    assert books.total("far") == used(*ratios)
+    assert books.findings() == []
 
 
 def test_the_break_nearest_to_the_entry_wins(books: Books) -> None:
@@ -118,7 +109,7 @@ def test_the_break_nearest_to_the_entry_wins(books: Books) -> None:
     books.read("far", samples)
     books.settle()
     assert [placed for _, _, placed in books.rows(RATIOS)] == [taken_over + HOUR_MS]
-    assert [(one.kind, one.start) for one in findings(books, END)] == [("fall", fallen)]
+    assert [(one.kind, one.start) for one in books.findings(END)] == [("fall", fallen)]
 
 
 def test_what_a_long_gap_may_have_counted_is_no_new_ratio(books: Books) -> None:
@@ -134,7 +125,7 @@ def test_what_a_long_gap_may_have_counted_is_no_new_ratio(books: Books) -> None:
     books.read("far", anew)
     books.settle()
     assert [placed for _, _, placed in books.rows(RATIOS)] == [taken_over + HOUR_MS]
-    assert total(books) == (153 + 20 * 48 - 100 + 19 * 30) * KWH
+    assert books.total("far") == (153 + 20 * 48 - 100 + 19 * 30) * KWH
 
 
 def test_a_ratio_that_no_gateway_takes_over_is_asked_about(books: Books) -> None:
@@ -142,12 +133,12 @@ def test_a_ratio_that_no_gateway_takes_over_is_asked_about(books: Books) -> None
     entered(books, (BEGIN, 60.0))
     books.read("far", shown())
     books.settle()
-    assert findings(books, BEGIN + 7 * DAY_MS - 1) == []
-    (found,) = findings(books, BEGIN + 7 * DAY_MS)
+    assert books.findings(BEGIN + 7 * DAY_MS - 1) == []
+    (found,) = books.findings(BEGIN + 7 * DAY_MS)
     assert ((found.meter, found.start, found.kind), found.state) == (("far", BEGIN, "ratio_pending"), "open")
     assert (found.end, found.counted, found.amount) == (END, 9 * 24 * 8 * KWH, 9 * 24 * 4 * KWH)
     explain(books.engine, books.site.group, ("far", BEGIN, "ratio_pending"), "the gateway is read by hand", "li", END)
-    (said,) = findings(books, END)
+    (said,) = books.findings(END)
     assert (said.state, said.note, said.by, said.at) == ("explained", "the gateway is read by hand", "li", END)
 
 
@@ -157,10 +148,10 @@ def test_a_ratio_that_is_taken_over_late_is_asked_no_more(books: Books) -> None:
     samples = shown((BEGIN + 6 * DAY_MS, 60.0))
     books.read("far", {at: value for at, value in samples.items() if at < BEGIN + 6 * DAY_MS})
     books.settle()
-    assert [one.kind for one in findings(books, END)] == ["ratio_pending"]
+    assert [one.kind for one in books.findings(END)] == ["ratio_pending"]
     books.read("far", samples)
     books.settle()
-    assert findings(books) == []
+    assert books.findings() == []
 
 
 def test_a_placed_ratio_is_not_looked_for_again(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,13 +200,13 @@ def test_a_corrected_exchange_leaves_its_old_place(books: Books) -> None:
     samples |= {at: value - 8_000.0 for at, value in samples.items() if at > second}
     books.read("far", samples)
     books.settle()
-    assert [one.kind for one in findings(books)] == ["fall", "fall"]
+    assert [one.kind for one in books.findings()] == ["fall", "fall"]
     at = BEGIN + 5 * HOUR_MS
     for since, left in ((first, second), (second, first)):
         record_exchange(books.engine, Change("far", at, samples[since], samples[since + HOUR_MS] - 4.0, "new meter"), "li", END)
         books.settle()
         assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(since + HOUR_MS,)]
-        assert [(one.kind, one.start) for one in findings(books)] == [("fall", left)]
+        assert [(one.kind, one.start) for one in books.findings()] == [("fall", left)]
 
 
 def book_of(books: Books) -> list[list[Any]]:
@@ -232,9 +223,8 @@ def book_of(books: Books) -> list[list[Any]]:
 
 def rebuilt(books: Books, samples: dict[int, float]) -> list[list[Any]]:
     """The same from an empty ledger, all at once."""
+    books.empty()
     with writing(books.engine).begin() as connection:
-        for table in (tables.ledger_hour, tables.touched, tables.event, tables.judgement):
-            connection.execute(sa.delete(table))
         for table in (tables.ratio_change, tables.exchange):
             connection.execute(sa.update(table).values(placed_at=None))
     books.read("far", samples)

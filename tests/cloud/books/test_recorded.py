@@ -8,11 +8,9 @@ import sqlalchemy as sa
 
 from cloud.ledger.counters import Profile
 from cloud.ledger.exchanges import Change, record_exchange
-from cloud.ledger.findings import listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError, record_profile
 from cloud.registry import tables
-from cloud.registry.database import writing
 from contract.clock import parse_time
 
 if TYPE_CHECKING:
@@ -27,11 +25,6 @@ OFFICE = tuple(10 if day < 5 and 8 <= hour < 18 else 1 for day in range(7) for h
 
 def amounts(books: Books, meter: str = "power") -> list[tuple[str, int]]:
     return [(provenance, amount) for _, provenance, amount in books.parts(meter)]
-
-
-def rate(books: Books, most: float) -> None:
-    with writing(books.engine).begin() as connection:
-        connection.execute(sa.update(tables.meter).where(tables.meter.c.id == "power").values(max_rate=most))
 
 
 def test_an_exchange_recorded_later_mends_what_was_settled(books: Books) -> None:
@@ -54,7 +47,7 @@ def test_an_exchange_recorded_later_mends_what_was_settled(books: Books) -> None
 def test_new_transformers_change_the_ratio_and_count_nothing(books: Books) -> None:
     """A ratio of 40 that becomes 80 doubles what the same register says; the step is no consumption."""
     display = [100.0, 100.5, 101.0]
-    rate(books, 200.0)
+    books.limit("power", 200.0)
     books.read("power", {BEGIN: display[0] * 40, BEGIN + 30 * MINUTE: display[1] * 40, BEGIN + HOUR_MS: display[2] * 80})
     record_exchange(books.engine, Change("power", BEGIN + 30 * MINUTE, display[1] * 40, display[1] * 80, "CT 200/5 to 400/5"), "li", NOW)
     books.settle()
@@ -108,11 +101,9 @@ def test_a_gap_follows_the_profile_of_its_begin_for_ever(books: Books) -> None:
 
 def test_a_maximum_rate_of_the_meter_judges_its_counter(books: Books) -> None:
     """A rise that the branch cannot have used counts nothing where its usual use is not known, and somebody is asked."""
-    rate(books, 100.0)
+    books.limit("power", 100.0)
     books.read("power", {BEGIN: 500.0, BEGIN + HOUR_MS: 600.0, **{BEGIN + n * HOUR_MS: 5_000.0 for n in (2, 3, 4)}})
     books.settle()
     assert amounts(books) == [("measured", 100_000), ("estimated", 0), ("measured", 0), ("measured", 0)]
     assert books.rows(sa.select(tables.event.c.kind)) == [("counter_jump",)]
-    with books.engine.connect() as connection:
-        found = listed(connection, "510802", NOW)
-    assert [(one.meter, one.kind, one.amount, one.state) for one in found] == [("power", "jump", 4_400_000, "open")]
+    assert [(one.meter, one.kind, one.amount, one.state) for one in books.findings(NOW)] == [("power", "jump", 4_400_000, "open")]

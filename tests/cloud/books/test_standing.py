@@ -11,7 +11,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.telemetry.base import Polled
 from contract import workdays
 from contract.clock import parse_time
-from tests.cloud.books.test_gaps_and_freezes import KWH, findings, used
+from tests.cloud.books.test_gaps_and_freezes import KWH, used
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -37,7 +37,7 @@ def test_what_a_dead_meter_missed_is_estimated_when_it_is_exchanged(books: Books
         drawn(books, MARCH, end, 2000.0)
     books.read("power", {at: value for at, value in shown.items() if at < new})
     books.settle()
-    (asked,) = findings(books)
+    (asked,) = books.findings()
     assert (asked.kind, asked.start) == ("frozen", dead)
     assert used(books, "power", dead, new) == {}
     books.read("power", {at: value for at, value in shown.items() if at >= new})
@@ -46,7 +46,7 @@ def test_what_a_dead_meter_missed_is_estimated_when_it_is_exchanged(books: Books
     books.settle()
     missing = used(books, "power", dead, new - HOUR_MS)["estimated"]
     assert missing == pytest.approx((new - HOUR_MS - dead) // HOUR_MS * 2 * KWH, rel=0.01)
-    (asked,) = findings(books)
+    (asked,) = books.findings()
     assert (asked.kind, asked.start) == ("frozen", dead)
     assert asked.amount == pytest.approx(960 * KWH, rel=0.01)
     assert books.built_anew("power", shown) == books.whole("power")
@@ -63,7 +63,7 @@ def test_a_rest_that_the_year_before_contradicts_is_estimated(books: Books) -> N
     books.read("gas", shown)
     books.settle()
     assert used(books, "gas", stop, go_on - HOUR_MS) == {"estimated": pytest.approx(20 * 24 * KWH, rel=0.01)}
-    assert [(one.kind, one.start) for one in findings(books)] == [("frozen", stop - HOUR_MS)]
+    assert [(one.kind, one.start) for one in books.findings()] == [("frozen", stop - HOUR_MS)]
     assert books.built_anew("gas", shown) == books.whole("gas")
 
 
@@ -78,7 +78,7 @@ def test_a_holiday_that_lies_a_day_otherwise_than_the_year_before_is_none_of_its
     books.read("gas", shown)
     books.settle()
     holiday = [parse_time(f"2026-10-0{day}T00:00:00+08:00") for day in (1, 8)]
-    assert (findings(books), used(books, "gas", *holiday)) == ([], {"measured": 0})
+    assert (books.findings(), used(books, "gas", *holiday)) == ([], {"measured": 0})
 
 
 @pytest.mark.parametrize("gauge", [False, True])
@@ -91,7 +91,7 @@ def test_a_display_of_whole_units_neither_stands_nor_catches_up(books: Books, *,
     for last in range(MARCH + 4 * HOUR_MS, end, HOUR_MS):
         books.read("power", {at: value for at, value in shown.items() if last - HOUR_MS <= at < last or at < last == MARCH + 4 * HOUR_MS})
         books.settle()
-        asked |= {(one.kind, one.start) for one in findings(books)}
+        asked |= {(one.kind, one.start) for one in books.findings()}
     assert asked == set()
     live = books.whole("power")
     assert {provenance for _, provenance, _ in books.parts("power")} == {"measured"}
@@ -123,8 +123,8 @@ def test_use_is_expected_only_outside_of_a_recorded_time_out_of_use(books: Books
         shown[at] = float(int(value))
     books.read("gas", shown)
     books.settle()
-    assert [(one.kind, used(books, "gas", begin, end)) for one in findings(books)] == [("frozen", {})]
+    assert [(one.kind, used(books, "gas", begin, end)) for one in books.findings()] == [("frozen", {})]
     record_out_of_use(books.engine, OutOfUse("gas", begin, end + DAY_MS, "recess"), "wang", end + DAY_MS)
     books.settle()
-    assert (findings(books), used(books, "gas", begin, end)) == ([], {"measured": 0})
+    assert (books.findings(), used(books, "gas", begin, end)) == ([], {"measured": 0})
     assert books.built_anew("gas", shown) == books.whole("gas")

@@ -15,7 +15,7 @@ from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.registry import tables
-from tests.cloud.books.test_gaps_and_freezes import KWH, at, counter, findings, flat, office, stood, used, without
+from tests.cloud.books.test_gaps_and_freezes import KWH, at, counter, flat, office, stood, used, without
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -45,7 +45,7 @@ def lived(books: Books, meter: str, samples: dict[int, float]) -> None:
 
 
 def asked(books: Books) -> list[tuple[str, int, int, int, int]]:
-    return [(one.kind, one.start, one.end, one.amount, one.counted) for one in findings(books, END)]
+    return [(one.kind, one.start, one.end, one.amount, one.counted) for one in books.findings(END)]
 
 
 def test_a_gap_behind_which_another_meter_counts_is_the_usual_use(books: Books) -> None:
@@ -76,7 +76,7 @@ def test_weeks_of_zeros_of_a_meter_that_learnt_are_its_usual_use(books: Books) -
     lived(books, "far", {when: 0.0 if zero <= when < back else value for when, value in sound.items()})
     assert books.rows(sa.select(tables.learnt.c.rate))[0] == (9 * KWH,)
     assert used(books, "far", zero, back)["estimated"] == pytest.approx(36 * 40 * KWH, rel=0.03)
-    assert [(one.kind, one.amount) for one in findings(books, end)] == [("jump", round(sound[back] * KWH))]
+    assert [(one.kind, one.amount) for one in books.findings(end)] == [("jump", round(sound[back] * KWH))]
 
 
 @pytest.mark.parametrize(("meter", "days"), [("power", 1), ("water", 3)])
