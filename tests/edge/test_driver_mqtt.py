@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from edge.drivers.base import Line
 from edge.drivers.mqtt import Mqtt
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
+from tests.edge.desk import Desk
 from tests.waiting import listens, until
 
 NAME = Text(zh="设备", en="Device")
@@ -39,33 +39,12 @@ HELLO = NOW - 600_000
 """Time of the messages that only find out whether the driver is there."""
 
 
-class Desk:
-    """Takes rows, refuses them, or never answers, as a test wants."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.counted: list[str] = []
-        self.refusals = 0
-        self.changed = asyncio.Condition()
-        self.asked = asyncio.Event()
-        self.may = asyncio.Event()
-        self.may.set()
+class Told(Desk):
+    """Leaves out the messages that only find out whether the driver is there."""
 
     async def commit(self, rows: Sequence[Row]) -> None:
         """As the gateway gives it to drivers."""
-        self.asked.set()
-        await self.may.wait()
-        if self.refusals:
-            self.refusals -= 1
-            raise sqlite3.OperationalError("disk full")
-        async with self.changed:
-            self.rows += [row for row in rows if row.at != HELLO]
-            self.changed.notify_all()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for rows."""
-        async with asyncio.timeout(20), self.changed:
-            await self.changed.wait_for(condition)
+        await super().commit([row for row in rows if row.at != HELLO])
 
 
 class Place:
@@ -121,7 +100,7 @@ def meter(at: int, energy: float) -> tuple[str, bytes]:
 
 async def test_a_message_becomes_a_row_with_its_own_time(place: Place) -> None:
     """Values follow the profile's paths and units; what the message lacks is absent."""
-    desk = Desk()
+    desk = Told()
     async with place.driver(desk):
         await subscribed(place, desk)
         await place.publish(meter(NOW - 5000, 12.25))
@@ -144,14 +123,14 @@ async def subscribed(place: Place, desk: Desk) -> None:
 
 async def test_poison_does_not_stop_the_next_message(place: Place) -> None:
     """Wrong payloads are counted once a minute and source, acknowledged, and do not come back."""
-    desk = Desk()
+    desk = Told()
     async with place.driver(desk):
         await subscribed(place, desk)
         poison = [(METER.topic, b"\x7b\xff"), (METER.topic, b"{" * 50_000), (CAR.topic, b'{"header": 1}')]
         await place.publish(*poison, meter(NOW - 4000, 2.0))
         await desk.until(lambda: [row.at for row in desk.rows] == [NOW - 4000])
     assert desk.counted == ["em: wrong payload", "jt808/car/010000000001/up, car: wrong position"]
-    again = Desk()
+    again = Told()
     async with place.driver(again):
         await place.publish(meter(NOW - 3000, 3.0))
         await again.until(lambda: len(again.rows) == 1)
@@ -160,14 +139,14 @@ async def test_poison_does_not_stop_the_next_message(place: Place) -> None:
 
 async def test_a_message_that_was_not_committed_comes_again(place: Place) -> None:
     """A gateway that dies between receipt and commit has acknowledged nothing."""
-    first = Desk()
+    first = Told()
     async with place.driver(first):
         await subscribed(place, first)
         first.asked.clear()
         first.may.clear()
         await place.publish(meter(NOW - 4000, 2.0))
         await asyncio.wait_for(first.asked.wait(), 10)
-    second = Desk()
+    second = Told()
     async with place.driver(second):
         await second.until(lambda: len(second.rows) == 1)
     assert (second.rows[0].at, second.rows[0].values["energy_import"]) == (NOW - 4000, 2.0)
@@ -175,11 +154,11 @@ async def test_a_message_that_was_not_committed_comes_again(place: Place) -> Non
 
 async def test_what_came_while_the_gateway_was_away_is_kept(place: Place) -> None:
     """The broker holds the session of a stopped gateway."""
-    first = Desk()
+    first = Told()
     async with place.driver(first):
         await subscribed(place, first)
     await place.publish(*(meter(NOW - 10_000 + number, float(number)) for number in range(30)))
-    second = Desk()
+    second = Told()
     async with place.driver(second):
         await second.until(lambda: len(second.rows) == 30)
     assert [row.at for row in second.rows] == [NOW - 10_000 + number for number in range(30)]
@@ -187,7 +166,7 @@ async def test_what_came_while_the_gateway_was_away_is_kept(place: Place) -> Non
 
 async def test_a_refused_commit_is_tried_again(place: Place) -> None:
     """After the disk refused, the broker delivers the same message in the next session."""
-    desk = Desk()
+    desk = Told()
     async with place.driver(desk):
         await subscribed(place, desk)
         desk.refusals = 1
@@ -199,7 +178,7 @@ async def test_a_refused_commit_is_tried_again(place: Place) -> None:
 
 async def test_a_broker_restart_is_survived(place: Place) -> None:
     """After the broker was killed and started again, readings flow without anybody's help."""
-    desk = Desk()
+    desk = Told()
     async with place.driver(desk):
         await subscribed(place, desk)
         place.processes.kill("broker")
@@ -235,7 +214,7 @@ async def test_meters_behind_one_wildcard_are_told_apart(tmp_path: Path, monkeyp
     meters = [
         Device(id=f"em-{key}", name=NAME, profile="electricity/collector", bus="pub", topic="gw/+/data", key=key) for key in ("A17", "18")
     ]
-    place, desk = Place(tmp_path, SITE.model_copy(update={"devices": [METER, *meters]})), Desk()
+    place, desk = Place(tmp_path, SITE.model_copy(update={"devices": [METER, *meters]})), Told()
     place.start()
 
     def said(at: int, **kwh: str) -> bytes:
@@ -272,7 +251,7 @@ async def test_a_session_that_ends_again_and_again_is_told(place: Place) -> None
     """Two gateways with one id throw each other off: a sentence in the log, once, that names the id."""
     told = "; the broker takes gw-pub and closes again and again: a second process with this id or with its user, or something that its "
     told += "rights forbid"
-    desk, other = Desk(), Desk()
+    desk, other = Told(), Told()
     with capture_logs() as logs:
         async with asyncio.timeout(60), place.driver(desk), place.driver(other):
             await until(lambda: any(reason.endswith(told) for reason in reasons(logs)), 60)
@@ -292,7 +271,7 @@ async def test_a_broker_that_ends_a_subscription_is_told_as_that(monkeypatch: py
 
     monkeypatch.setattr(Mqtt, "_session", ended)
     monkeypatch.setattr(mqtt, "_FIRST_WAIT", 0.01)
-    desk = Desk()
+    desk = Told()
     with capture_logs() as logs:
         running = asyncio.create_task(Mqtt(Line(SITE.buses[0], [], Clock(), desk.commit, desk.counted.append)).run())
         async with asyncio.timeout(10):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from contract.site import Bus, Device
 from edge.drivers.base import Line
 from edge.drivers.modbus import Modbus
 from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval
+from tests.edge.desk import Desk
 from tests.edge.devices import device, profile
 
 if TYPE_CHECKING:
@@ -25,24 +25,12 @@ if TYPE_CHECKING:
 PROFILE = profile({"voltage_a": {"address": 0, "unit": "V"}, "voltage_b": {"address": 50, "unit": "V"}})
 
 
-class Kept:
-    """Takes rows, refuses some, and remembers when each came and who died."""
+class Kept(Desk):
+    """Remembers besides who died."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[float, Row]] = []
-        self.refusals = 0
-        self.counted: list[str] = []
+        super().__init__()
         self.alive: list[tuple[str, bool]] = []
-        self.changed = asyncio.Condition()
-
-    async def commit(self, rows: Sequence[Row]) -> None:
-        """As the gateway gives it to drivers."""
-        if self.refusals:
-            self.refusals -= 1
-            raise sqlite3.OperationalError("database or disk is full")
-        async with self.changed:
-            self.rows += [(time.monotonic(), row) for row in rows]
-            self.changed.notify_all()
 
     async def on_alive(self, name: str, alive: bool) -> None:  # noqa: FBT001 (a callback of two arguments)
         """A device died or came back."""
@@ -50,14 +38,9 @@ class Kept:
             self.alive.append((name, alive))
             self.changed.notify_all()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for rows or deaths."""
-        async with asyncio.timeout(20), self.changed:
-            await self.changed.wait_for(condition)
-
     def of(self, name: str) -> list[Row]:
         """The rows of a device."""
-        return [row for _, row in self.rows if row.device == name]
+        return [row for row in self.rows if row.device == name]
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sqlite3
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,36 +18,16 @@ from contract.jt808.limits import TerminalLimits
 from contract.jt808.location import Batch, Item, Location
 from contract.jt808.session import Auth, PlatformResponse, Register, RegisterResponse
 from contract.operation import Text
-from contract.reading import Row
 from contract.site import Bus, Device
 from edge.drivers.base import Line
 from edge.drivers.jt808 import Listener
+from tests.edge.desk import Desk
 from tests.waiting import until
 
 NAME = Text(zh="车", en="Car")
 CAR = Device(id="car-1", name=NAME, profile="vehicle/jtt808-terminal", bus="cars", phone="010000000001")
 OTHER = Device(id="car-2", name=NAME, profile="vehicle/jtt808-terminal", bus="cars", phone="00000000010000000002")
 BUS = Bus(id="cars", gateway="gw", protocol="jt808", host="127.0.0.1", port=0)
-
-
-class Disk:
-    """Takes rows, refuses them, or makes the driver wait, as a test wants."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.refusals = 0
-        self.asked = asyncio.Event()
-        self.may = asyncio.Event()
-        self.may.set()
-
-    async def commit(self, rows: Sequence[Row]) -> None:
-        """As the gateway gives it to drivers."""
-        self.asked.set()
-        await self.may.wait()
-        if self.refusals:
-            self.refusals -= 1
-            raise sqlite3.OperationalError("disk full")
-        self.rows += rows
 
 
 class Client:
@@ -115,7 +94,7 @@ class Platform:
     """A listener under test and what it did."""
 
     def __init__(self, folder: Path, clock: Clock, devices: Sequence[Device], bus: Bus) -> None:
-        self.disk, self.clock, self.devices = Disk(), clock, devices
+        self.disk, self.clock, self.devices = Desk(), clock, devices
         self.counted: list[str] = []
         self.listener = Listener(Line(bus, devices, clock, self.disk.commit, self.counted.append, folder=folder))
         self._clients: list[asyncio.StreamWriter] = []
