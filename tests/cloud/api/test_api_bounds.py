@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import uvicorn
 
 from cloud.api.app import create_app
 from cloud.api.context import Context
@@ -16,6 +15,7 @@ from cloud.registry import tables, tokens
 from cloud.registry.database import writing
 from cloud.registry.tokens import Role
 from contract.clock import parse_time
+from tests.cloud.api.listening import listening
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Counted, Served
@@ -135,21 +135,11 @@ async def test_a_bigger_site_asks_the_database_no_more_often(
     assert numbers[0] == numbers[1] <= most
 
 
-async def _served_for_real(context: Context) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
-    config = uvicorn.Config(create_app(context), port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-            await asyncio.sleep(0.01)
-    return server, running, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-
-
 async def test_a_stream_follows_a_session_and_ends_with_the_service(context: Context) -> None:
     """Over a real socket: events come with the session's cookie, none without, and a stop does not wait for the reader."""
     text = tokens.issue(context.engine, "x", Role.VIEWER, by="test", at=1)
-    server, running, base = await _served_for_real(context)
-    async with asyncio.timeout(20), httpx.AsyncClient(base_url=base, trust_env=False) as http:
+    made = listening(create_app(context), timeout_graceful_shutdown=1)
+    async with asyncio.timeout(20), made as (server, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
         assert (await http.get("/api/v1/events")).status_code == 401
         await http.post("/login", data={"token": text})
         async with http.stream("GET", "/api/v1/events") as answer:
@@ -160,6 +150,5 @@ async def test_a_stream_follows_a_session_and_ends_with_the_service(context: Con
             server.should_exit = True
             with pytest.raises(httpx.RemoteProtocolError):
                 [line async for line in lines]
-        await running
     assert found[:3] == ["retry: 1000", "", "event: readings"]
     assert len(json.loads(found[3].removeprefix("data: "))) == 7

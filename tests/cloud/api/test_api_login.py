@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import HTTPException
 
 from cloud.api import brake
@@ -20,6 +18,7 @@ from cloud.api.context import Context
 from cloud.registry import tokens
 from cloud.registry.tokens import Role
 from cloud.settings import Settings
+from tests.cloud.api.listening import listening
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
@@ -148,21 +147,11 @@ async def test_a_wall_logs_out(served: Served) -> None:
 
 
 @asynccontextmanager
-async def listening(context: Context, trusted: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The application over a real socket, as a service that trusts some proxies."""
-    app = create_app(context)
-    config = uvicorn.Config(
-        app, port=0, log_config=None, lifespan="off", access_log=False, server_header=False, forwarded_allow_ips=trusted
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-        await asyncio.sleep(0.01)
-    base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=base, trust_env=False) as http:
+async def trusting(context: Context, proxies: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service that trusts some proxies."""
+    server = listening(create_app(context), access_log=False, server_header=False, forwarded_allow_ips=proxies)
+    async with server as (_, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
         yield http
-    server.should_exit = True
-    await running
 
 
 @pytest.mark.parametrize(("trusted", "secure"), [("127.0.0.1,::1", True), ("127.0.0.0/8", True), ("10.0.0.0/8", False), ("", False)])
@@ -171,7 +160,7 @@ async def test_only_a_trusted_proxy_says_that_there_was_tls(context: Context, tr
     text = tokens.issue(context.engine, "x", Role.VIEWER, by="test", at=1)
     own = replace(context, logins=Brake())
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
-    async with listening(own, Settings(trusted_proxies=trusted).trusted_proxies) as http:
+    async with trusting(own, Settings(trusted_proxies=trusted).trusted_proxies) as http:
         answer = await http.post("/login", data={"token": text}, headers=forwarded)
         await http.post("/login", data={"token": "jy_wrong"}, headers=forwarded)
     assert ("Secure" in answer.headers["set-cookie"].split("; ")) is secure

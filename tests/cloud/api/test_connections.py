@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -21,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from cloud.api import connections
 from cloud.api.brake import client
 from cloud.api.connections import Room, bounded
+from tests.cloud.api.listening import listening
 from tests.waiting import until
 
 PROBLEM = b"Content-Type: application/problem+json"
@@ -88,22 +88,16 @@ Serve = Callable[[Room], Awaitable[Port]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Starts servers with so much room."""
-    running: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+    """Starts servers with so much room; what is not ended when a test ends is cut."""
+    async with contextlib.AsyncExitStack() as running:
 
-    async def start(room: Room) -> Port:
-        app = Starlette(routes=[Route("/", _hello, methods=["GET", "POST"]), Route("/endless", _endless), Route("/large", _large)])
-        config = uvicorn.Config(app, port=0, http=bounded(room), ws="none", lifespan="off", log_config=None, log_level="error")
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve())
-        await until(lambda: server.started)
-        running.append((server, task))
-        return Port(server.servers[0].sockets[0].getsockname()[1], room)
+        async def start(room: Room) -> Port:
+            app = Starlette(routes=[Route("/", _hello, methods=["GET", "POST"]), Route("/endless", _endless), Route("/large", _large)])
+            made = listening(app, cut=True, http=bounded(room), ws="none", log_level="error")
+            _, port = await running.enter_async_context(made)
+            return Port(port, room)
 
-    yield start
-    for server, task in running:
-        server.should_exit = server.force_exit = True
-        await task
+        yield start
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
