@@ -89,6 +89,14 @@ class Line:
         body = sparkplug.encode_rows([Row(device, at, dict(values))], historical=historical)
         return sparkplug.data(body, sent_at=sent_at or at, seq=0, store_seq=store_seq)
 
+    def counter(self, device: str, gateway: str, *, meter: str = "", **more: object) -> None:
+        """Enter a device of a gateway and the meter that counts by it."""
+        self.insert(tables.device, grp=GROUP, id=device, **{"class": "electricity"}, name="{}", gateway=gateway, **more)
+        self.insert(
+            tables.meter, id=meter or device, name="{}", grp=GROUP, device=device, point="energy_import", energy="electricity", main=True,
+            item="", vehicle_fuel=False,
+        )  # fmt: skip
+
     def insert(self, table: sa.Table, **values: object) -> None:
         """Enter a row as the seed does."""
         with writing(self.engine).begin() as connection:
@@ -106,11 +114,7 @@ def line(database: sa.Engine, tmp_path: Path) -> Iterator[Line]:
 def site(line: Line) -> Line:
     """Five gateways with a meter each, none of them born."""
     for n in range(1, 6):
-        line.insert(tables.device, grp=GROUP, id=f"em-{n}", **{"class": "electricity"}, name="{}", gateway=f"gw-{n}", interval=60.0)
-        line.insert(
-            tables.meter, id=f"em-{n}", name="{}", grp=GROUP, device=f"em-{n}", point="energy_import", energy="electricity", main=True,
-            item="", vehicle_fuel=False,
-        )  # fmt: skip
+        line.counter(f"em-{n}", f"gw-{n}", interval=60.0)
     line.restart()
     return line
 

@@ -1,4 +1,4 @@
-"""Gateways with a meter each, what they say, and what the cloud makes of it."""
+"""What nodes say: gateways with a meter each, and one of another maker; and what the cloud makes of it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ GROUP, NOW = "510802", 1_790_000_000_000
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 BEGIN = NOW // HOUR * HOUR
 POINT = "energy_import"
+FOREIGN = "f1"
+"""A node of another maker."""
+Said = tuple[Topic, bytes]
+
+
+def topic(kind: str, device: str = "", node: str = FOREIGN) -> Topic:
+    """Of a message of a node, or of one of its devices."""
+    return Topic(GROUP, kind, node, device)
 
 
 def born(line: Line, number: int, *, wall: int = 0, synchronised: bool = False) -> None:

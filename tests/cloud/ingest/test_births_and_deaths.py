@@ -12,17 +12,12 @@ from contract import sparkplug
 from contract.sparkplug import DataType
 from contract.topics import Topic
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud.ingest.gateways import FOREIGN, GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Line
 
-GROUP, NODE, NOW = "510802", "f1", 1_790_000_000_000
-KEY = (GROUP, NODE)
-Said = tuple[Topic, bytes]
-
-
-def topic(kind: str, device: str = "") -> Topic:
-    return Topic(GROUP, kind, NODE, device)
+KEY = (GROUP, FOREIGN)
 
 
 def node_birth(at: int = NOW, bd_seq: int = 0) -> Said:
@@ -112,7 +107,7 @@ def test_an_alias_is_resolved_by_its_own_device(line: Line) -> None:
     line.feed((topic("NBIRTH"), nbirth(metric("root", 1.0, alias=5), at=NOW)), birth(a=1), (topic("DBIRTH", "d2"), twice))
     batch = line.feed(data(3, 1.0, alias=5), data(4, 1.0, alias=1, device="d2"), data(5, 1.0, alias=7, device="d2"))
     assert batch.dropped == {"unknown alias": 3}
-    assert {(r["device"], r["point"]): r["value"] for r in line.rows(tables.latest) if r["value"] is not None}.keys() <= {(NODE, "root")}
+    assert {(r["device"], r["point"]): r["value"] for r in line.rows(tables.latest) if r["value"] is not None}.keys() <= {(FOREIGN, "root")}
 
 
 def test_the_newest_birth_not_younger_counts_also_after_a_restart(line: Line) -> None:
@@ -183,14 +178,14 @@ def test_ndeath_takes_the_node_and_all_its_devices(line: Line) -> None:
     line.feed(node_birth(bd_seq=7), birth(a=1), birth(seq=2, device="d2", a=2), other)
     late = line.feed((topic("NDEATH"), sparkplug.node_death(6, at=NOW)), at=NOW + 10)
     assert late.dropped == {"death of another session": 1}
-    assert states(line) == {NODE: None, "d1": None, "d2": None, "f2": None}
+    assert states(line) == {FOREIGN: None, "d1": None, "d2": None, "f2": None}
     line.feed((topic("NDEATH"), sparkplug.node_death(7, at=NOW - 3_600_000)), at=NOW + 1234)
-    assert states(line) == {NODE: NOW + 1234, "d1": NOW + 1234, "d2": NOW + 1234, "f2": None}
-    (node,) = line.rows(tables.node, id=NODE)
+    assert states(line) == {FOREIGN: NOW + 1234, "d1": NOW + 1234, "d2": NOW + 1234, "f2": None}
+    (node,) = line.rows(tables.node, id=FOREIGN)
     assert (node["online"], node["changed_at"]) == (False, NOW + 1234)
     line.restart()
     line.feed(node_birth(NOW + 2000, bd_seq=8), birth(NOW + 2000, a=1), at=NOW + 2000)
-    assert states(line) == {NODE: None, "d1": None, "d2": NOW + 1234, "f2": None}
+    assert states(line) == {FOREIGN: None, "d1": None, "d2": NOW + 1234, "f2": None}
 
 
 def test_ddeath_takes_one_device_by_the_payloads_time(line: Line) -> None:
@@ -200,7 +195,7 @@ def test_ddeath_takes_one_device_by_the_payloads_time(line: Line) -> None:
     """
     line.feed(node_birth(), birth(a=1), birth(seq=2, device="d2", a=2))
     line.feed((topic("DDEATH", "d1"), payload(at=NOW + 300, seq=3)), at=NOW + 900)
-    assert states(line) == {NODE: None, "d1": NOW + 300, "d2": None}
+    assert states(line) == {FOREIGN: None, "d1": NOW + 300, "d2": None}
     assert [(e["subject"], e["at"]) for e in line.rows(tables.event, kind="device_death")] == [("d1", NOW + 300)]
     line.feed(birth(NOW + 1000, 4, a=1), (topic("DDEATH", "d1"), payload(at=NOW + 300, seq=5)), at=NOW + 1001)
     assert states(line)["d1"] is None
@@ -217,9 +212,9 @@ def test_deaths_of_a_device_within_a_minute_are_one_event(line: Line) -> None:
     line.feed((topic("DDEATH", "d1"), payload(at=NOW + 53, seq=55)), at=begin + 60_000)
     found = [(e["subject"], e["at"], e["noted_at"], e["detail"]) for e in line.rows(tables.event, kind="device_death")]
     assert sorted(found) == [
-        ("d1", NOW + 51, begin + 59_999, f"reported by {NODE}"),
-        ("d1", NOW + 53, begin + 60_000, f"reported by {NODE}"),
-        ("d2", NOW + 52, begin + 59_999, f"reported by {NODE}"),
+        ("d1", NOW + 51, begin + 59_999, f"reported by {FOREIGN}"),
+        ("d1", NOW + 53, begin + 60_000, f"reported by {FOREIGN}"),
+        ("d2", NOW + 52, begin + 59_999, f"reported by {FOREIGN}"),
     ]
 
 
@@ -259,4 +254,4 @@ def test_invented_points_have_an_end(line: Line) -> None:
     assert line.values("d1", "p0001", "foreign")[-1] == (NOW + 2, 2.0)
     assert line.values("d1", "more", "foreign") == []
     (event,) = line.rows(tables.event, kind="too_many_points")
-    assert (event["subject"], event["detail"]) == ("d1", f"{NODE} has more than 1000 points for it; 1 were left out")
+    assert (event["subject"], event["detail"]) == ("d1", f"{FOREIGN} has more than 1000 points for it; 1 were left out")

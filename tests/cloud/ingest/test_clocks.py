@@ -34,11 +34,7 @@ Y2000 = parse_time("2000-01-01T00:00:00Z")
 def gateway(line: Line) -> Line:
     """Two meters behind a gateway of ours that has been born."""
     for meter in ("em", "other"):
-        line.insert(tables.device, grp=GROUP, id=meter, **{"class": "electricity"}, name="{}", gateway=NODE, interval=60.0)
-        line.insert(
-            tables.meter, id=meter, name="{}", grp=GROUP, device=meter, point=POINT, energy="electricity", main=True, item="",
-            vehicle_fuel=False,
-        )  # fmt: skip
+        line.counter(meter, NODE, interval=60.0)
     line.restart()
     line.feed((Topic(GROUP, "NBIRTH", NODE), nbirth(at=BEGIN, outbox=BOX)), at=BEGIN)
     return line

@@ -37,11 +37,7 @@ DDATA = Topic(GROUP, "DDATA", NODE, DEVICE)
 @pytest.fixture
 def gateway(line: Line) -> Line:
     """A meter behind a gateway of ours that has been born."""
-    line.insert(tables.device, grp=GROUP, id=DEVICE, **{"class": "electricity"}, name="{}", gateway=NODE)
-    line.insert(
-        tables.meter, id="m", name="{}", grp=GROUP, device=DEVICE, point="energy_import", energy="electricity", main=True, item="",
-        vehicle_fuel=False,
-    )  # fmt: skip
+    line.counter(DEVICE, NODE, meter="m")
     line.restart()
     line.feed((Topic(GROUP, "NBIRTH", NODE), nbirth(at=NOW, outbox=BOX)))
     return line

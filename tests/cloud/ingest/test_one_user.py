@@ -19,20 +19,15 @@ from contract import sparkplug
 from contract.clock import iso
 from contract.reading import Row
 from contract.sparkplug import DataType
-from contract.topics import Topic
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud.ingest.gateways import GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Line
 
-GROUP, NODE, NOW = "510802", "gw-1", 1_790_000_000_000
+NODE = "gw-1"
 DAY = 86_400_000
-Said = tuple[Topic, bytes]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
-
-def topic(kind: str, device: str = "", node: str = NODE) -> Topic:
-    return Topic(GROUP, kind, node, device)
 
 
 def born(device: str, at: int, metrics: int, node: str = NODE) -> Said:
@@ -45,7 +40,7 @@ def kept(line: Line) -> list[tuple[str, int]]:
 
 def told(at: int, values: dict[str, float], device: str = "em") -> Said:
     """A row of a gateway of ours."""
-    return topic("DDATA", device), sparkplug.data(sparkplug.encode_rows([Row(device, at, values)]), sent_at=at, seq=0, store_seq=1)
+    return topic("DDATA", device, NODE), sparkplug.data(sparkplug.encode_rows([Row(device, at, values)]), sent_at=at, seq=0, store_seq=1)
 
 
 def refused(device: str, at: int, number: int = 1, node: str = NODE) -> Said:
@@ -63,7 +58,7 @@ def gateway(line: Line) -> Line:
     """A meter of the site behind a gateway of ours that has been born."""
     line.insert(tables.device, grp=GROUP, id="em", **{"class": "electricity"}, name="{}", gateway=NODE)
     line.restart()
-    line.feed((topic("NBIRTH"), nbirth(at=NOW, outbox="box")))
+    line.feed((topic("NBIRTH", node=NODE), nbirth(at=NOW, outbox="box")))
     return line
 
 
@@ -98,13 +93,13 @@ def test_a_name_that_is_too_long_takes_no_room(line: Line) -> None:
     """A birth keeps it as far as a name may be long, and what its alias brings is on record with the reason."""
     names = ["x" * 2000, "x" * 1999, "y"]
     said = [metric(name, alias=n, kind=DataType.DOUBLE) for n, name in enumerate(names)]
-    line.feed((topic("NBIRTH"), nbirth(at=NOW)), (topic("DBIRTH", "d"), payload(said, at=NOW, seq=1)))
+    line.feed((topic("NBIRTH", node=NODE), nbirth(at=NOW)), (topic("DBIRTH", "d", NODE), payload(said, at=NOW, seq=1)))
     (birth,) = line.rows(tables.birth, device="d")
     assert list(json.loads(birth["metrics"])) == ["x" * MAX_NAME + "…0", "x" * MAX_NAME + "…1", "y"]
     line.restart()
-    line.feed((topic("NBIRTH"), nbirth(at=NOW + 1)), (topic("DBIRTH", "d"), payload(said, at=NOW + 1, seq=1)))
+    line.feed((topic("NBIRTH", node=NODE), nbirth(at=NOW + 1)), (topic("DBIRTH", "d", NODE), payload(said, at=NOW + 1, seq=1)))
     values = [metric(value=float(n), alias=n, at=NOW + 2) for n in range(3)]
-    batch = line.feed((topic("DDATA", "d"), payload(values, at=NOW + 2, seq=2)))
+    batch = line.feed((topic("DDATA", "d", NODE), payload(values, at=NOW + 2, seq=2)))
     assert not batch.rebirths
     assert {row["value"] for row in line.rows(tables.rejected_reading, at=NOW + 2)} == {0.0, 1.0}
     assert line.values("d", "y")[-1] == (NOW + 2, 2.0)
@@ -171,7 +166,7 @@ def test_deaths_of_a_node_s_devices_have_an_end(gateway: Line, monkeypatch: pyte
 
     def died(minute: int, *devices: str) -> None:
         at = NOW + minute * 60_000
-        gateway.feed(*((topic("DDEATH", device), payload(at=at, seq=None)) for device in devices), at=at)
+        gateway.feed(*((topic("DDEATH", device, NODE), payload(at=at, seq=None)) for device in devices), at=at)
 
     def deaths(device: str) -> list[int]:
         return [(row["at"] - NOW) // 60_000 for row in gateway.rows(tables.event, kind="device_death", subject=device)]
@@ -194,7 +189,9 @@ def test_what_a_gateway_invented_is_forgotten_and_what_the_site_knows_stays(gate
     )  # fmt: skip
     junk = {f"p{n:04}": 1.0 for n in range(MAX_POINTS)}
     gateway.feed(told(NOW + 1, {"power": 5.0, "own": 7.0}), told(NOW + 2, junk))
-    gateway.feed(born("x", NOW + 3, 2), told(NOW + 4, {"a": 1.0, "b": 2.0}, "x"), (topic("DDEATH", "x"), payload(at=NOW + 5, seq=None)))
+    gateway.feed(
+        born("x", NOW + 3, 2), told(NOW + 4, {"a": 1.0, "b": 2.0}, "x"), (topic("DDEATH", "x", NODE), payload(at=NOW + 5, seq=None))
+    )
     done = forget(gateway.engine, GROUP, NODE, None, "li", NOW)
     assert done == Forgotten(nodes=0, devices=1, points=MAX_POINTS + 2 - 2, births=1)
     assert {row["id"] for row in gateway.rows(tables.device)} == {"em", NODE}

@@ -23,18 +23,13 @@ from contract import sparkplug
 from contract.reading import Row
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric, Payload
-from contract.topics import Topic
 from simulators.foreign_node import compressed, metric, nbirth, payload
+from tests.cloud.ingest.gateways import FOREIGN, GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud, Line
 
-GROUP, NODE, OURS, NOW = "510802", "f1", "gw-1", 1_790_000_000_000
-Said = tuple[Topic, bytes]
-
-
-def topic(kind: str, device: str = "", node: str = NODE) -> Topic:
-    return Topic(GROUP, kind, node, device)
+OURS = "gw-1"
 
 
 def odd_bd_seq(value: sparkplug.MetricValue) -> Said:
@@ -123,7 +118,7 @@ def test_what_comes_with_and_after_poison_is_stored(line: Line, name: str) -> No
     for row in line.rows(tables.latest):
         assert row["value"] is None or math.isfinite(row["value"])
         assert 0 < row["at"] <= NOW + 120_000
-        assert line.telemetry.latest(GROUP, "gateway" if row["device"] in {NODE, OURS} else "foreign", row["device"])
+        assert line.telemetry.latest(GROUP, "gateway" if row["device"] in {FOREIGN, OURS} else "foreign", row["device"])
 
 
 def test_each_poison_is_counted_by_its_reason(line: Line) -> None:
@@ -192,7 +187,7 @@ def messages(draw: st.DrawFn) -> Said:
         if place < len(raw):
             raw[place] = value
     raw = bytearray(draw(st.binary(max_size=40))) if not draw(st.integers(0, 9)) else raw
-    return topic(kind, device, draw(st.sampled_from([NODE, OURS, "n3"]))), bytes(raw)
+    return topic(kind, device, draw(st.sampled_from([FOREIGN, OURS, "n3"]))), bytes(raw)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

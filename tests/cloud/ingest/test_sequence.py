@@ -8,27 +8,22 @@ import pytest
 
 from cloud.ingest.sequence import MAX_HELD
 from contract.sparkplug import DataType
-from contract.topics import Topic
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud.ingest.gateways import FOREIGN, GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud, Line
 
-GROUP, NODE, NOW = "510802", "f1", 1_790_000_000_000
 REORDER, ANSWER = 2000, 10_000
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
-def topic(kind: str, device: str = "") -> Topic:
-    return Topic(GROUP, kind, NODE, device)
-
-
-def births(at: int = NOW, **aliases: int) -> list[tuple[Topic, bytes]]:
+def births(at: int = NOW, **aliases: int) -> list[Said]:
     metrics = [metric(name, alias=alias, kind=DataType.DOUBLE) for name, alias in (aliases or {"a": 1}).items()]
     return [(topic("NBIRTH"), nbirth(at=at)), (topic("DBIRTH", "d1"), payload(metrics, at=at, seq=1))]
 
 
-def data(seq: int | None, value: float, *, at: int = NOW + 1) -> tuple[Topic, bytes]:
+def data(seq: int | None, value: float, *, at: int = NOW + 1) -> Said:
     return topic("DDATA", "d1"), payload([metric(value=value, alias=1, at=at)], at=at, seq=seq)
 
 
@@ -54,7 +49,7 @@ def test_the_missing_message_does_not_come(line: Line) -> None:
     line.feed(*births())
     line.feed(data(3, 3.0, at=NOW + 3))
     assert line.wait(NOW + REORDER - 1).rebirths == set()
-    assert line.wait(NOW + REORDER).rebirths == {(GROUP, NODE)}
+    assert line.wait(NOW + REORDER).rebirths == {(GROUP, FOREIGN)}
     assert stored(line) == []
     line.feed(*births(NOW + REORDER + 5), data(2, 9.0, at=NOW + REORDER + 9), at=NOW + REORDER + 9)
     assert (stored(line), line.known.waiting) == ([3.0, 9.0], set())
@@ -78,10 +73,10 @@ def test_a_node_that_never_answers(line: Line) -> None:
     line.wait(NOW + REORDER)
     given_up = line.wait(NOW + REORDER + ANSWER)
     assert given_up.dropped == {"unknown alias": 2}
-    assert given_up.rebirths == {(GROUP, NODE)}
+    assert given_up.rebirths == {(GROUP, FOREIGN)}
     assert stored(line) == [5.0]
     again = line.feed(data(6, 6.0), at=NOW + REORDER + ANSWER + 1)
-    assert (again.dropped, again.rebirths) == ({"unknown alias": 1}, {(GROUP, NODE)})
+    assert (again.dropped, again.rebirths) == ({"unknown alias": 1}, {(GROUP, FOREIGN)})
 
 
 def test_seq_goes_round_and_may_be_absent(line: Line) -> None:
@@ -103,7 +98,7 @@ def test_a_node_with_an_outbox_needs_no_order(line: Line) -> None:
     """A gap among its rows is repaired by the resend: no message waits, and no births are asked for."""
     line.feed((topic("NBIRTH"), nbirth(at=NOW, outbox="box")))
     batch = line.feed((topic("DDATA", "d1"), line.row("d1", NOW, 9, a=1.0)), (topic("DDATA", "d1"), line.row("d1", NOW + 5, 3, a=2.0)))
-    assert (batch.acks, batch.rebirths) == ({(GROUP, NODE, "box"): [9, 3]}, set())
+    assert (batch.acks, batch.rebirths) == ({(GROUP, FOREIGN, "box"): [9, 3]}, set())
     assert stored(line) == [1.0, 2.0]
 
 
@@ -132,5 +127,5 @@ async def test_data_of_an_unknown_node_asks_for_its_births(cloud: Cloud) -> None
         for _ in range(20):
             await edge.say("DDATA", metric(value=1.0, alias=1), device="d1")
         await edge.until(edge.rebirths)
-        await cloud.until(lambda: len(host._known.nodes[GROUP, NODE].order.held) == 20)
+        await cloud.until(lambda: len(host._known.nodes[GROUP, FOREIGN].order.held) == 20)
         assert edge.rebirths() == 1

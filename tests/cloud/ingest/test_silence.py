@@ -14,20 +14,14 @@ from cloud.ingest.lives import quiet
 from cloud.registry import tables
 from contract import sparkplug
 from contract.reading import Row
-from contract.topics import Topic
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud.ingest.gateways import FOREIGN, GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud, Line
 
-GROUP, NODE, NOW = "510802", "f1", 1_790_000_000_000
-KEY = (GROUP, NODE)
+KEY = (GROUP, FOREIGN)
 SILENCE, ANSWER = 300_000, 10_000
-Said = tuple[Topic, bytes]
-
-
-def topic(kind: str, device: str = "", node: str = NODE) -> Topic:
-    return Topic(GROUP, kind, node, device)
 
 
 def births(at: int, bd_seq: int = 7) -> list[Said]:
@@ -44,15 +38,15 @@ def data(seq: int, at: int) -> Said:
 
 def lives(line: Line) -> dict[str, object]:
     """Whether the node is online, and since when it and its device are dead."""
-    (node,) = line.rows(tables.node, id=NODE)
+    (node,) = line.rows(tables.node, id=FOREIGN)
     return {"online": node["online"]} | {r["device"]: r["dead_at"] for r in line.rows(tables.device_state)}
 
 
-ALIVE = {"online": True, "d1": None, NODE: None}
+ALIVE = {"online": True, "d1": None, FOREIGN: None}
 
 
 def dead(at: int) -> dict[str, object]:
-    return {"online": False, "d1": at, NODE: at}
+    return {"online": False, "d1": at, FOREIGN: at}
 
 
 @pytest.mark.parametrize("wrong", [6, 8, 0])
@@ -152,7 +146,9 @@ async def test_a_silent_node_on_a_real_broker(cloud: Cloud, line: Line, monkeypa
         await edge.until(lambda: edge.rebirths() == 2)
         assert lives(line)["online"]
         await cloud.until(lambda: not lives(line)["online"])
-        row = sparkplug.data(sparkplug.encode_rows([Row(NODE, cloud.clock.now_ms(), {"level": 3.0})]), sent_at=cloud.clock.now_ms(), seq=1)
+        row = sparkplug.data(
+            sparkplug.encode_rows([Row(FOREIGN, cloud.clock.now_ms(), {"level": 3.0})]), sent_at=cloud.clock.now_ms(), seq=1
+        )
         await edge.raw("NDATA", row)
         await edge.until(lambda: edge.rebirths() == 3)
         await edge.say("NBIRTH", metric("bdSeq", 8), metric("level", 4.0))
