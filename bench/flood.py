@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 
-from bench import figures, site
-from bench.cloud import client, ready
-from contract.clock import Clock
-from simulators.stack.broker import free_port
+from bench import figures
+from bench.cloud import polling
+from bench.looking import Looking
 from simulators.stack.stack import Stack
 
 DEVICES = 8
@@ -30,46 +28,29 @@ AT_ONCE = 16
 
 def run(folder: Path) -> None:
     """8 devices each second on SQLite, flooded until 100 000 requests are answered."""
-    port = free_port()
-    profile = site.profile(folder / "sixty.yaml", 60)
-    buses = [{"id": "b0", "gateway": "gw", "protocol": "modbus", "port": port}]
-    devices = [{"id": f"d{n}", "profile": profile, "bus": "b0", "unit_id": n + 1, "interval": 1.0} for n in range(DEVICES)]
-    stack = Stack(site.write(folder / "site", ["gw"], buses, devices), folder / "data", Clock())
-    try:
-        stack.processes.python("registers", "bench.registers", str(port))
-        stack.start_broker()
-        stack.start_cloud()
-        stack.start_edge("gw", {})
-        with client(stack) as api:
-            stack.processes.wait_for("cloud", lambda: ready(api), seconds=60)
-            _measured(stack, api)
-    finally:
-        stack.processes.stop()
+    with polling(folder, DEVICES, 60) as (stack, api):
+        _measured(stack, api)
 
 
-class _Delays:
+class _Delays(Looking):
     """Looks at the newest readings where ingest writes them, past the interface."""
 
     def __init__(self, database: Path) -> None:
         self.seen: list[tuple[float, float]] = []
         """(moment, seconds from a reading's measurement until it stood there)."""
-        self._database, self._stop = database, threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._database = database
+        super().__init__()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Note each reading that is newer than the last of its device."""
         newest: dict[str, int] = {}
         with contextlib.closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as connection:
-            while not self._stop.wait(LOOK_EVERY):
+            while not self.ended.wait(LOOK_EVERY):
                 now = time.time()
                 for device, at in connection.execute("SELECT device, max(at) FROM latest WHERE device LIKE 'd%' GROUP BY device"):
                     if newest.get(device, 0) < at:
                         newest[device] = at
                         self.seen.append((time.monotonic(), now - at / 1000))
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def within(self, begin: float, end: float) -> list[float]:
         """Delays seen between two moments."""

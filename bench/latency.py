@@ -9,11 +9,9 @@ from pathlib import Path
 import httpx
 
 from bench import figures, site
-from bench.cloud import client, ready
-from contract.clock import Clock, parse_time
-from simulators.stack.broker import free_port
+from bench.cloud import polling
+from contract.clock import parse_time
 from simulators.stack.influxd import start_influxd
-from simulators.stack.stack import Stack
 
 DEVICES, BUSES = 48, 4
 INTERVAL = 1.0
@@ -24,24 +22,12 @@ CHANGES = 20_000
 
 def run(folder: Path) -> None:
     """48 devices of 60 floats polled each second; one is watched through the interface."""
-    ports = [free_port() for _ in range(BUSES)]
-    profile = site.profile(folder / "sixty.yaml", 60)
-    buses = [{"id": f"b{n}", "gateway": "gw", "protocol": "modbus", "port": port} for n, port in enumerate(ports)]
-    devices = [{"id": f"d{n}", "profile": profile, "bus": f"b{n % BUSES}", "unit_id": n + 1, "interval": INTERVAL} for n in range(DEVICES)]
     (folder / "influxd").mkdir()
     server = start_influxd(folder / "influxd")
-    environment = {"JIEYUE_TELEMETRY": server.url()}
-    stack = Stack(site.write(folder / "site", ["gw"], buses, devices), folder / "data", Clock(), environment=environment)
     try:
-        stack.processes.python("registers", "bench.registers", *map(str, ports))
-        stack.start_broker()
-        stack.start_cloud()
-        stack.start_edge("gw", {})
-        with client(stack) as api:
-            stack.processes.wait_for("cloud", lambda: ready(api), seconds=30)
+        with polling(folder, DEVICES, 60, buses=BUSES, interval=INTERVAL, environment={"JIEYUE_TELEMETRY": server.url()}) as (_, api):
             seen = _watch(api, "d7")
     finally:
-        stack.processes.stop()
         server.kill()
     _tell(seen)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,13 +12,11 @@ from pathlib import Path
 import httpx
 import sqlalchemy as sa
 
-from bench import figures, site
-from bench.cloud import client, ready
-from contract.clock import Clock
-from simulators.stack.broker import free_port
+from bench import figures
+from bench.cloud import polling
+from bench.looking import Looking
 from simulators.stack.influxd import start_influxd
 from simulators.stack.postgres import find_postgres, start_postgres
-from simulators.stack.stack import Stack
 from simulators.stack.store_faults import StoreFault, full_disk, influx_faults, postgres_faults
 
 DEVICES = 8
@@ -63,47 +60,29 @@ def _small_disk(folder: Path) -> Iterator[Path]:
 
 def _all(folder: Path, environment: dict[str, str], faults: list[StoreFault]) -> None:
     folder.mkdir()
-    port = free_port()
-    profile = site.profile(folder / "twenty.yaml", 20)
-    buses = [{"id": "b0", "gateway": "gw", "protocol": "modbus", "port": port}]
-    devices = [{"id": f"d{n}", "profile": profile, "bus": "b0", "unit_id": n + 1, "interval": 1.0} for n in range(DEVICES)]
-    stack = Stack(site.write(folder / "site", ["gw"], buses, devices), folder / "data", Clock(), environment=environment)
-    try:
-        stack.processes.python("registers", "bench.registers", str(port))
-        stack.start_broker()
-        stack.start_cloud()
-        stack.start_edge("gw", {})
-        with client(stack) as api:
-            stack.processes.wait_for("cloud", lambda: ready(api), seconds=60)
-            for fault in faults:
-                _one(api, fault)
-    finally:
-        stack.processes.stop()
+    with polling(folder, DEVICES, 20, environment=environment) as (_, api):
+        for fault in faults:
+            _one(api, fault)
 
 
-class _Watch:
+class _Watch(Looking):
     """Asks one path again and again, and keeps when and how it was answered."""
 
     def __init__(self, api: httpx.Client, path: str, pause: float) -> None:
         self.seen: list[tuple[float, float, int]] = []
         """(moment, seconds, status) of each answer; status 0 for none."""
         self._api, self._path, self._pause = api, path, pause
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        super().__init__()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Ask, and wait for a moment."""
         headers = self._api.headers
         with httpx.Client(base_url=self._api.base_url, headers=headers, timeout=60) as own:
-            while not self._stop.wait(self._pause):
+            while not self.ended.wait(self._pause):
                 began, status = time.monotonic(), 0
                 with suppress(httpx.TransportError):
                     status = own.get(self._path).status_code
                 self.seen.append((began, time.monotonic() - began, status))
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def first(self, status: int, after: float) -> float | None:
         """Seconds after a moment until it was first answered with a status."""
