@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from contract.site import Site, load_site
 
@@ -19,6 +22,12 @@ longitude: 105.8
 def whole(rest: str) -> str:
     """The text of a site whose name and place nobody asks about, from what follows them."""
     return HEAD + rest
+
+
+def fields(**more: object) -> dict[str, Any]:
+    """The same as fields: a site with a gateway `gw` and no house, and with more."""
+    named: dict[str, Any] = yaml.safe_load(HEAD)
+    return named | {"compounds": [], "units": [], "gateways": [{"id": "gw"}]} | more
 
 
 def changed(text: str, *changes: tuple[str, str]) -> str:

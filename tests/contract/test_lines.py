@@ -12,23 +12,14 @@ from pydantic import ValidationError
 from contract.profile import Profile
 from contract.site import Site, load_site
 from contract.yamlfile import ConfigError
+from tests.sites import fields
 
 NAME = {"zh": "试验", "en": "Trial"}
 
 
 def site(bus: dict[str, Any], unit: int) -> dict[str, Any]:
-    return {
-        "id": "s",
-        "name": NAME,
-        "group": "510802",
-        "latitude": 32.4,
-        "longitude": 105.8,
-        "compounds": [],
-        "units": [],
-        "gateways": [{"id": "gw"}],
-        "buses": [{"id": "line", "gateway": "gw", "protocol": "modbus", "serial_port": "/dev/ttyS9"} | bus],
-        "devices": [{"id": "d", "name": NAME, "profile": "hvac/beca-bac-002aln", "bus": "line", "unit_id": unit}],
-    }
+    line = {"id": "line", "gateway": "gw", "protocol": "modbus", "serial_port": "/dev/ttyS9"} | bus
+    return fields(buses=[line], devices=[{"id": "d", "name": NAME, "profile": "hvac/beca-bac-002aln", "bus": "line", "unit_id": unit}])
 
 
 def load(folder: Path, bus: dict[str, Any], unit: int = 1) -> Site:
@@ -92,6 +83,6 @@ FRACTION, SCALE = {"address": 2, "scale": 0.1}, {"address": 2}
 )
 def test_a_form_that_cannot_be_is_refused(mapped: dict[str, Any], said: str) -> None:
     """At load, with what was expected, and not while a device is read."""
-    fields = {"maker": "M", "model": "T", "class": "electricity", "protocol": "modbus", "sources": ["test"]}
+    model = {"maker": "M", "model": "T", "class": "electricity", "protocol": "modbus", "sources": ["test"]}
     with pytest.raises(ValidationError, match=said):
-        Profile.model_validate(fields | {"points": {"status": {"address": 0} | mapped}})
+        Profile.model_validate(model | {"points": {"status": {"address": 0} | mapped}})

@@ -28,6 +28,7 @@ from edge.drivers.modbus import Modbus
 from edge.settings import Settings
 from tests.edge import devices
 from tests.edge.devices import device, nothing_kept, profile
+from tests.sites import fields
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Asked, Slave
@@ -422,20 +423,8 @@ async def test_with_a_connection_each_nobody_waits_for_a_silent_neighbour(
     slave.script = script
     async with slave.bus() as bus:
         shared = {"name": {"zh": "表", "en": "Meter"}, "profile": "test", "bus": "bus", "interval": 0.05}
-        site = Site.model_validate(
-            {
-                "id": "s",
-                "name": {"zh": "试验", "en": "Trial"},
-                "group": "510802",
-                "latitude": 32.4,
-                "longitude": 105.8,
-                "compounds": [],
-                "units": [],
-                "gateways": [{"id": "gw"}],
-                "buses": [bus.model_dump() | {"connections": "each"}],
-                "devices": [{"id": f"d{unit}", "unit_id": unit} | shared for unit in (1, 2)],
-            }
-        )
+        each = [{"id": f"d{unit}", "unit_id": unit} | shared for unit in (1, 2)]
+        site = Site.model_validate(fields(buses=[bus.model_dump() | {"connections": "each"}], devices=each))
         settings = Settings.model_validate({"gateway": "gw", "site": "s", "data": tmp_path, "clock": "trusted", "broker": {"port": 1}})
         gateway = Gateway(settings, site, Clock())
         running = asyncio.create_task(gateway.run())

@@ -26,7 +26,8 @@ from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
 from edge.settings import Settings
-from tests.edge.devices import profile
+from tests.edge.devices import device, profile
+from tests.sites import fields
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Slave, SmallDisk
@@ -71,14 +72,7 @@ async def running(slave: Slave, data: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(app, "KEEP_EVERY", 0.1)
     monkeypatch.setattr("edge.outbox.writer._LONGEST_PAUSE", 0.2)
     async with slave.bus() as bus:
-        name = {"zh": "表", "en": "Meter"}
-        site = Site.model_validate(
-            {
-                "id": "s", "name": name, "group": "510802", "latitude": 32.4, "longitude": 105.8, "compounds": [], "units": [],
-                "gateways": [{"id": "gw"}], "buses": [bus.model_dump()],
-                "devices": [{"id": "d1", "unit_id": 1, "name": name, "profile": "test", "bus": "bus", "interval": 0.05}],
-            }
-        )  # fmt: skip
+        site = Site.model_validate(fields(buses=[bus.model_dump()], devices=[device(1, 0.05).model_dump()]))
         settings = Settings.model_validate({"gateway": "gw", "site": "s", "data": data, "clock": "trusted", "broker": {"port": 1}})
         gateway = Gateway(settings, site, Clock())
         task = asyncio.create_task(gateway.run())

@@ -20,6 +20,7 @@ from contract.site import Device
 from simulators.modbus_device import serve_bus
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld
+from tests.sites import fields
 
 if TYPE_CHECKING:
     from tests.edge.conftest import Slave
@@ -33,18 +34,8 @@ def placed(name: str, unit: int, profile: str) -> dict[str, Any]:
 
 
 def site(devices: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "id": "s",
-        "name": NAME,
-        "group": "510802",
-        "latitude": 32.4,
-        "longitude": 105.8,
-        "compounds": [],
-        "units": [],
-        "gateways": [{"id": "gw"}],
-        "buses": [{"id": "line", "gateway": "gw", "protocol": "modbus"}, {"id": "pub", "gateway": "gw", "protocol": "mqtt"}],
-        "devices": devices,
-    }
+    buses = [{"id": "line", "gateway": "gw", "protocol": "modbus"}, {"id": "pub", "gateway": "gw", "protocol": "mqtt"}]
+    return fields(buses=buses, devices=devices)
 
 
 @asynccontextmanager
