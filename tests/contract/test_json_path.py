@@ -78,7 +78,10 @@ def test_several_values_are_placed_beside_each_other() -> None:
         placed(parse("a.x").steps, {"a": 1}, 2)
 
 
-@given(st.text(max_size=30))
+STEPS = st.sampled_from(["$", "*", "0", "1", "#(sn=A17)", "#(m=kWh)", "#(sn=no)", "meters", "sn", "d", "v", "phases", "ts", "no"])
+
+
+@given(st.text(max_size=30) | st.lists(STEPS, max_size=5).map(".".join))
 def test_any_text_is_a_path_or_refused(text: str) -> None:
     """And a path that is one may be walked through anything: the value at it is that of the first record."""
     try:
