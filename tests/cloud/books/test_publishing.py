@@ -136,7 +136,7 @@ async def test_a_database_that_refuses_ends_nothing(counted: Books) -> None:
     clock = Clock(origin_ms=NEW_YEAR + 2 * DAY_MS, real_origin=time.time(), speed=50_000.0)
     rename(counted, "ledger_hour", "away")
     with structlog.testing.capture_logs() as logs:
-        async with running(Publisher(counted.engine, counted.telemetry, clock, lambda: True)):
+        async with beside(Publisher(counted.engine, counted.telemetry, clock, lambda: True).run()):
             await until(lambda: logs, 60)
             assert (logs[0]["event"], "ledger_hour" in logs[0]["reason"]) == ("indicators wait", True)
             rename(counted, "away", "ledger_hour")
