@@ -43,6 +43,7 @@ NUMBERS = {
     "bytes of a report's file": report_queue.MOST_BYTES,
     "seconds for which an `ingest` of its own may say nothing": storing.LIMIT,
     "bytes of what waits to be stored": host.MAX_QUEUE_BYTES,
+    "nodes whose messages wait in a share of their own": ingest_queue.MOST_LANES,
     "bytes of a message of a gateway": batch.MAX_PAYLOAD_BYTES,
     "bytes of a batch's compressed messages, decompressed": ingest_queue.MAX_UNPACKED_BYTES,
     "points of a device": known.MAX_POINTS,
