@@ -28,8 +28,10 @@ class _Sent:
     """Monotonic time (s) at which it is sent again."""
     turn: int
     """Which row it was; of two that are due at once, the one sent first goes first."""
+    first: float
+    """Monotonic time (s) at which it was sent first."""
     at: float
-    """Monotonic time (s) at which it was sent last."""
+    """The same of the last time."""
     tries: int = 1
 
 
@@ -64,7 +66,7 @@ class Window:
         self._turns = 0
         self._bytes = 0
         self._stored_until = float("-inf")
-        """When a row was sent that the cloud has stored."""
+        """When a row was sent first that the cloud has stored: it has looked at all that was sent before."""
         self._anew_at: float | None = None
         """When the backlog begins anew for the sake of rows that were refused; None where none was."""
 
@@ -99,7 +101,7 @@ class Window:
             seqs: Iterable[int] = range(start, end + 1) if narrow else [s for s in self._sent if start <= s <= end]
             for sent in filter(None, (self._sent.pop(seq, None) for seq in seqs)):
                 self._bytes -= len(sent.row.body)
-                self._stored_until = max(self._stored_until, sent.at)
+                self._stored_until = max(self._stored_until, sent.first)
 
     def recalled(self) -> None:
         """Old rows became pending again: start the backlog anew."""
@@ -166,7 +168,7 @@ class Window:
 
     def _note(self, row: Kept, now: float) -> Kept:
         self._turns += 1
-        self._sent[row.seq] = sent = _Sent(row, now + resend_wait(1), self._turns, now)
+        self._sent[row.seq] = sent = _Sent(row, now + resend_wait(1), self._turns, now, now)
         heapq.heappush(self._dues, (sent.due, sent.turn, row.seq))
         self._bytes += len(row.body)
         return row

@@ -230,3 +230,18 @@ def test_while_nothing_is_stored_nothing_counts_as_refused(tmp_path: Path) -> No
     for now in range(300, 7 * 86_400, 300):
         assert [seq for seq, _ in _drain(window, outbox, float(now))] == [1, 2, 3]
     outbox.close()
+
+
+def test_a_slow_cloud_refuses_nothing(tmp_path: Path) -> None:
+    """It stores in order, 200 s late: what it has not come to yet stays in flight, however often it was sent."""
+    outbox = Outbox(tmp_path / "o.db")
+    window = Window(outbox, 1000.0, now=0.0)
+    sent: dict[int, float] = {}
+    for now in map(float, range(450)):
+        window.committed(outbox.commit([_row(int(now))]), now)
+        for seq, _ in _drain(window, outbox, now):
+            sent.setdefault(seq, now)
+        stored = [seq for seq, at in sent.items() if at <= now - 200]
+        assert set(sent) - set(stored) == set(window._sent) - set(stored)
+        window.acknowledged([(seq, seq) for seq in stored])
+    outbox.close()
