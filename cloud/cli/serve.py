@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import sys
 from contextlib import nullcontext
 
 from cloud.app import Service, run_until_signalled
@@ -16,6 +17,9 @@ from contract.logs import warn_of_trial
 
 _BACKLOG = 2048
 """Connections that may wait to be taken, as uvicorn has it."""
+SWITCH_SECONDS = 0.002
+"""After so long the interface lets another thread go on that waits for its turn. What stores readings waits anew after each statement: with
+Python's 5 ms a flood of requests kept it for seconds."""
 
 
 def add_parser(commands: Commands[Parser]) -> None:
@@ -33,6 +37,7 @@ def run_service(settings: Settings, clock: Clock, *, serve: bool, ingest: bool) 
     """Run the parts that are asked for, until stopped."""
     import uvloop  # noqa: PLC0415 (only the service needs it)
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     settings.mqtt_password()
     settings.mqtt_watch_password()
     settings.mqtt_tls()
