@@ -59,13 +59,16 @@ class Writer:
         """
         if not self._waiting:
             self._since = time.monotonic()
-        puts = [_Put(list(part), boot, asyncio.get_running_loop().create_future()) for boot, part in groupby(rows, self._boot)]
-        self._waiting += puts
+        loop = asyncio.get_running_loop()
         self._wake.set()
-        if len(puts) == 1:  # as nearly always
-            await puts[0].done
-        else:
-            await asyncio.gather(*(put.done for put in puts))
+        if len(rows) == 1:  # as of every poll
+            put = _Put(rows, self._boot(rows[0]), loop.create_future())
+            self._waiting.append(put)
+            await put.done
+            return
+        puts = [_Put(list(part), boot, loop.create_future()) for boot, part in groupby(rows, self._boot)]
+        self._waiting += puts
+        await asyncio.gather(*(put.done for put in puts))
 
     def stuck(self) -> float:
         """Seconds for which the disk has not answered; 0.0 while nothing waits for it."""
