@@ -26,6 +26,8 @@ LONGEST_PROBE = 60.0
 
 _MOST_WAITING = 60
 """Rows of a bus that may wait for a disk that does not answer; polls go on meanwhile and are shown, and what comes then is lost."""
+_AHEAD = 4
+"""Rows of a bus that may be on the way to a disk that answers: more would cost memory, and gain nothing."""
 _MOST_DOUBLINGS = 16
 """Far more than `LONGEST_PROBE` allows; a device may stay dead for years, and 2 to the power of its failures fits no float."""
 
@@ -111,7 +113,7 @@ class Poller:
                 await self._settled()
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0
-        await self._settled(_MOST_WAITING - 1)
+        await self._settled(min(_AHEAD, _MOST_WAITING) - 1)
         if len(self._keeping) >= _MOST_WAITING:
             await self._lose(row, "the disk does not answer")
         else:
