@@ -277,6 +277,7 @@ async def test_the_rest_of_an_answer_does_not_wait_for_ever(serve: Serve, monkey
         made.append(raw)
     await until(lambda: refused("unread answer") - before == len(made))  # the first may have ended before the last is open
     await until(lambda: port.room.open.total() == 0)
+    assert refused("unread answer") - before == len(made)
     for raw in made:
         raw.close()
 
