@@ -84,7 +84,7 @@ async def test_what_waits_for_the_disk_is_shown_meanwhile(bench: Bench, disk: Di
     gateway = await bench.online()
     disk.answers.clear()
     await bench.proxy.until(lambda: len(shown(bench, "DDATA")) >= 3)
-    times = [p.data.timestamp for p in shown(bench, "DDATA")]
+    times = [p.data.metrics[0].timestamp for p in shown(bench, "DDATA")]  # the message's own says when it was sent
     disk.answers.set()
     await bench.until(lambda: set(times) <= {row.at for row in gateway.outbox.pending(0, 1000)})
 
