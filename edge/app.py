@@ -85,9 +85,16 @@ class Gateway:
         there = located(bus, settings)
         return Line(there, devices, self._clock, self._commit, count, user, password, settings.data, self._lost, self._show)
 
-    async def _commit(self, rows: Sequence[Row]) -> None:
-        """Commit, then remember each device's newest row for its birth: what was stored while a link was down comes late."""
-        await self._writer.put(rows)
+    def _commit(self, rows: Sequence[Row]) -> asyncio.Future[None]:
+        """Commit, then remember each device's newest row for its birth."""
+        kept = self._writer.put(rows)
+        kept.add_done_callback(partial(self._remember, rows))
+        return kept
+
+    def _remember(self, rows: Sequence[Row], kept: asyncio.Future[None]) -> None:
+        """What was stored while a link was down comes late."""
+        if kept.cancelled() or kept.exception() is not None:
+            return
         for row in rows:
             if row.at >= self._newest.get(row.device, row.at):
                 self._newest[row.device] = row.at

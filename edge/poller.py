@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import math
 import sqlite3
@@ -10,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from contract.lifecycle import heed_cancellation
 from contract.reading import Row
@@ -57,8 +59,9 @@ class Poller:
     def __init__(self, line: Line, driver: PollingDriver, on_alive: OnAlive) -> None:
         """`on_alive` is told when a device dies or comes back."""
         self._line, self._driver, self._on_alive = line, driver, on_alive
-        self._keeping: deque[tuple[float, asyncio.Task[None]]] = deque()
+        self._keeping: deque[tuple[float, asyncio.Future[None]]] = deque()
         """Rows on their way to the disk, which takes them in their order, and since when (monotonic)."""
+        self._losing: set[asyncio.Task[None]] = set()
         self._turned = time.monotonic()
         """When the last poll ended, or the next one is due, monotonic."""
 
@@ -85,7 +88,9 @@ class Poller:
                 heed_cancellation()
                 heapq.heapreplace(queue, (self._next(due, polled), number, polled))
         finally:
-            for _, task in self._keeping:
+            for _, kept in self._keeping:
+                kept.cancel()
+            for task in self._losing:
                 task.cancel()
 
     def _real(self, seconds: float) -> float:
@@ -118,26 +123,31 @@ class Poller:
             await self._lose(row, "the disk does not answer")
         else:
             now = time.monotonic()
-            self._keeping.append((now, asyncio.create_task(self._keep(row), name="keep")))
+            kept = asyncio.ensure_future(self._line.commit([row]))
+            kept.add_done_callback(partial(self._answered, row))
+            self._keeping.append((now, kept))
             if now - self._keeping[0][0] > PATIENCE and self._line.show is not None:
                 await self._line.show(row)
 
     async def _settled(self, but: int = 0) -> None:
         """Wait until the polls before, `but` so many, are on disk; no longer than `PATIENCE` from when they were read."""
         while len(self._keeping) > but:
-            since, task = self._keeping[0]
-            if not task.done():
-                await asyncio.wait([task], timeout=max(0.0, since + PATIENCE - time.monotonic()))
-            if not task.done():
+            since, kept = self._keeping[0]
+            if not kept.done():
+                await asyncio.wait([kept], timeout=max(0.0, since + PATIENCE - time.monotonic()))
+            if not kept.done():
                 return
             self._keeping.popleft()
-            task.result()
+            with contextlib.suppress(sqlite3.Error):  # which `_answered` tells
+                kept.result()
 
-    async def _keep(self, row: Row) -> None:
-        try:
-            await self._line.commit([row])
-        except sqlite3.Error as error:
-            await self._lose(row, str(error))
+    def _answered(self, row: Row, kept: asyncio.Future[None]) -> None:
+        """A row that the disk refused is told at once, and not when its bus is asked again."""
+        error = None if kept.cancelled() else kept.exception()
+        if isinstance(error, sqlite3.Error):
+            task = asyncio.create_task(self._lose(row, str(error)), name="lose")
+            self._losing.add(task)
+            task.add_done_callback(self._losing.discard)
 
     async def _lose(self, row: Row, reason: str) -> None:
         """The next poll may find room; this one is lost, and counted."""

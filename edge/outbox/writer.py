@@ -29,8 +29,12 @@ class _Put(NamedTuple):
     done: asyncio.Future[None]
 
 
+async def _all(puts: Sequence[_Put]) -> None:
+    await asyncio.gather(*(put.done for put in puts))
+
+
 class Writer:
-    """Commits rows in the background; `put` returns when its rows are on disk."""
+    """Commits rows in the background; what `put` returns is done when its rows are on disk."""
 
     def __init__(self, outbox: Outbox, committed: Callable[[list[Kept], float], None], boot: Callable[[Row], str | None]) -> None:
         """Nothing is committed yet.
@@ -51,24 +55,23 @@ class Writer:
         self.refusal = ""
         """Why the last commit was refused; empty while the disk takes rows."""
 
-    async def put(self, rows: Sequence[Row]) -> None:
-        """Commit rows.
+    def put(self, rows: Sequence[Row]) -> asyncio.Future[None]:
+        """Commit rows. A plain future, since each poll is a row and a task costs as much as its way to the disk.
 
-        Raises:
-            sqlite3.Error: The disk refused; the rows are not committed.
+        Returns:
+            Done when they are on disk; `sqlite3.Error` in it says that the disk refused, and that they are not committed.
         """
         if not self._waiting:
             self._since = time.monotonic()
         loop = asyncio.get_running_loop()
         self._wake.set()
         if len(rows) == 1:  # as of every poll
-            put = _Put(rows, self._boot(rows[0]), loop.create_future())
-            self._waiting.append(put)
-            await put.done
-            return
+            done: asyncio.Future[None] = loop.create_future()
+            self._waiting.append(_Put(rows, self._boot(rows[0]), done))
+            return done
         puts = [_Put(list(part), boot, loop.create_future()) for boot, part in groupby(rows, self._boot)]
         self._waiting += puts
-        await asyncio.gather(*(put.done for put in puts))
+        return asyncio.ensure_future(_all(puts))
 
     def stuck(self) -> float:
         """Seconds for which the disk has not answered; 0.0 while nothing waits for it."""

@@ -64,7 +64,7 @@ async def test_put_returns_only_after_the_commit(tmp_path: Path) -> None:
     """While the disk works nobody is told anything; afterwards the row is on it."""
     outbox, told = Slow(tmp_path / "o.db"), list[int]()
     async with writing(outbox, told) as writer:
-        put = asyncio.create_task(writer.put([row(1)]))
+        put = writer.put([row(1)])
         await asyncio.to_thread(outbox.began.wait, 10)
         assert (put.done(), told) == (False, [])
         outbox.may.set()
@@ -78,11 +78,11 @@ async def test_how_long_a_row_waited_for_the_disk_is_told(tmp_path: Path) -> Non
     outbox, since = Slow(tmp_path / "o.db"), list[float]()
     async with writing(outbox, [], since) as writer:
         times = [time.monotonic()]
-        puts = [asyncio.create_task(writer.put([row(1)]))]
+        puts = [writer.put([row(1)])]
         await asyncio.to_thread(outbox.began.wait, 10)
         for number in (2, 3):
             times.append(time.monotonic())
-            puts.append(asyncio.create_task(writer.put([row(number)])))
+            puts.append(writer.put([row(number)]))
             await asyncio.wait([puts[-1]], timeout=0.02)
         outbox.may.set()
         await asyncio.gather(*puts)
@@ -95,7 +95,7 @@ async def test_a_disk_that_does_not_answer_is_noticed(tmp_path: Path) -> None:
     outbox = Slow(tmp_path / "o.db")
     async with writing(outbox, []) as writer:
         assert writer.stuck() == 0.0
-        put = asyncio.create_task(writer.put([row(1)]))
+        put = writer.put([row(1)])
         await asyncio.to_thread(outbox.began.wait, 10)
         before = writer.stuck()
         await asyncio.wait([put], timeout=0.02)
@@ -109,9 +109,9 @@ async def test_rows_of_many_pollers_go_to_the_disk_together(tmp_path: Path) -> N
     """What comes while the disk works is one commit, in the order in which it came."""
     outbox, told = Slow(tmp_path / "o.db"), list[int]()
     async with writing(outbox, told) as writer:
-        first = asyncio.create_task(writer.put([row(0)]))
+        first = writer.put([row(0)])
         await asyncio.to_thread(outbox.began.wait, 10)
-        others = [asyncio.create_task(writer.put([row(n)])) for n in range(1, 21)]
+        others = [writer.put([row(n)]) for n in range(1, 21)]
         await asyncio.wait([first], timeout=0)
         outbox.may.set()
         await asyncio.gather(first, *others)
@@ -137,8 +137,8 @@ async def test_a_poller_that_gives_up_does_not_stop_the_others(tmp_path: Path) -
     """A cancelled wait is no one else's concern; its row is committed all the same."""
     outbox, told = Slow(tmp_path / "o.db"), list[int]()
     async with writing(outbox, told) as writer:
-        gone = asyncio.create_task(writer.put([row(1)]))
-        stays = asyncio.create_task(writer.put([row(2)]))
+        gone = writer.put([row(1)])
+        stays = writer.put([row(2)])
         await asyncio.to_thread(outbox.began.wait, 10)
         gone.cancel()
         outbox.may.set()
