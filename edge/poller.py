@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import math
 import sqlite3
@@ -28,8 +27,6 @@ LONGEST_PROBE = 60.0
 
 _MOST_WAITING = 60
 """Rows of a bus that may wait for a disk that does not answer; polls go on meanwhile and are shown, and what comes then is lost."""
-_AHEAD = 4
-"""Rows of a bus that may be on the way to a disk that answers: more would cost memory, and gain nothing."""
 _MOST_DOUBLINGS = 16
 """Far more than `LONGEST_PROBE` allows; a device may stay dead for years, and 2 to the power of its failures fits no float."""
 
@@ -62,6 +59,8 @@ class Poller:
         self._keeping: deque[tuple[float, asyncio.Future[None]]] = deque()
         """Rows on their way to the disk, which takes them in their order, and since when (monotonic)."""
         self._losing: set[asyncio.Task[None]] = set()
+        self._waits: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._turned = time.monotonic()
         """When the last poll ended, or the next one is due, monotonic."""
 
@@ -92,6 +91,8 @@ class Poller:
                 kept.cancel()
             for task in self._losing:
                 task.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
 
     def _real(self, seconds: float) -> float:
         return self._line.clock.real_seconds(seconds)
@@ -118,7 +119,7 @@ class Poller:
                 await self._settled()
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0
-        await self._settled(min(_AHEAD, _MOST_WAITING) - 1)
+        await self._settled()
         if len(self._keeping) >= _MOST_WAITING:
             await self._lose(row, "the disk does not answer")
         else:
@@ -129,25 +130,46 @@ class Poller:
             if now - self._keeping[0][0] > PATIENCE and self._line.show is not None:
                 await self._line.show(row)
 
-    async def _settled(self, but: int = 0) -> None:
-        """Wait until the polls before, `but` so many, are on disk; no longer than `PATIENCE` from when they were read."""
-        while len(self._keeping) > but:
+    async def _settled(self) -> None:
+        """Wait until the polls before are on disk; no longer than `PATIENCE` from when they were read."""
+        while self._keeping:
             since, kept = self._keeping[0]
-            if not kept.done():
-                await asyncio.wait([kept], timeout=max(0.0, since + PATIENCE - time.monotonic()))
-            if not kept.done():
+            if kept.done() and not isinstance(kept.exception(), sqlite3.Error):
+                kept.result()  # what is not the disk's refusal is raised
+            if time.monotonic() >= since + PATIENCE:
                 return
-            self._keeping.popleft()
-            with contextlib.suppress(sqlite3.Error):  # which `_answered` tells
-                kept.result()
+            self._waits = asyncio.get_running_loop().create_future()
+            if self._timer is None:
+                self._look_at(since + PATIENCE)
+            await self._waits
+            heed_cancellation()
+
+    def _look_at(self, when: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(0.0, when - time.monotonic()), self._look)
+
+    def _look(self) -> None:
+        """One timer for all waits of some seconds: a timer of each would cost as much as a row."""
+        self._timer = None
+        if self._keeping and time.monotonic() < self._keeping[0][0] + PATIENCE:
+            self._look_at(self._keeping[0][0] + PATIENCE)
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waits is not None and not self._waits.done():
+            self._waits.set_result(None)
 
     def _answered(self, row: Row, kept: asyncio.Future[None]) -> None:
         """A row that the disk refused is told at once, and not when its bus is asked again."""
-        error = None if kept.cancelled() else kept.exception()
+        error = asyncio.CancelledError() if kept.cancelled() else kept.exception()
         if isinstance(error, sqlite3.Error):
             task = asyncio.create_task(self._lose(row, str(error)), name="lose")
             self._losing.add(task)
             task.add_done_callback(self._losing.discard)
+        if error is None or isinstance(error, sqlite3.Error):
+            self._keeping.popleft()  # the disk takes them in their order
+        self._wake()
 
     async def _lose(self, row: Row, reason: str) -> None:
         """The next poll may find room; this one is lost, and counted."""
