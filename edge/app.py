@@ -14,7 +14,7 @@ import structlog
 from contract.clock import Clock
 from contract.reading import Row
 from contract.site import Bus, Device, Site
-from contract.sparkplug import MetricValue
+from contract.sparkplug import COMMAND_RESULT, MetricValue
 from edge import health
 from edge.control.commands import Control
 from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
@@ -83,22 +83,7 @@ class Gateway:
         user, password = credentials(bus, settings)
         count = partial(self.faults.count, bus.id)
         there = located(bus, settings)
-        return Line(there, devices, self._clock, self._commit, count, user, password, settings.data, self._lost, self._show)
-
-    def _commit(self, rows: Sequence[Row]) -> asyncio.Future[None]:
-        """Commit, then remember each device's newest row for its birth."""
-        kept = self._writer.put(rows)
-        kept.add_done_callback(partial(self._remember, rows))
-        return kept
-
-    def _remember(self, rows: Sequence[Row], kept: asyncio.Future[None]) -> None:
-        """What was stored while a link was down comes late."""
-        if kept.cancelled() or kept.exception() is not None:
-            return
-        for row in rows:
-            if row.at >= self._newest.get(row.device, row.at):
-                self._newest[row.device] = row.at
-                self.uplink.latest(row)
+        return Line(there, devices, self._clock, self._writer.put, count, user, password, settings.data, self._lost, self._show)
 
     async def _lost(self, row: Row, reason: str) -> None:
         """A poll that is not kept is counted, and shown to the cloud as long as a session is up."""
@@ -165,7 +150,7 @@ class Gateway:
 
     async def _keep_or_show(self, row: Row) -> None:
         try:
-            await self._commit([row])
+            await self._writer.put([row])
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
             await self._show(row)
@@ -227,7 +212,12 @@ class Gateway:
     def _waiting(self) -> str | None:
         return self._clock.waiting if isinstance(self._clock, GatewayClock) else None
 
-    def _committed(self, kept: list[Kept], since: float) -> None:
+    def _committed(self, rows: Sequence[Row], kept: list[Kept], since: float) -> None:
+        """Remember each device's newest row for its birth: what was stored while a link was down comes late."""
+        for row in rows:
+            if row.at >= self._newest.get(row.device, row.at) and COMMAND_RESULT not in row.texts:  # one point, not all
+                self._newest[row.device] = row.at
+                self.uplink.latest(row)
         self.uplink.committed(kept, since)
 
     async def _alive(self, device: str, alive: bool) -> None:  # noqa: FBT001 (a callback of two arguments)

@@ -27,6 +27,8 @@ LONGEST_PROBE = 60.0
 
 _MOST_WAITING = 60
 """Rows of a bus that may wait for a disk that does not answer; polls go on meanwhile and are shown, and what comes then is lost."""
+_AHEAD = 4
+"""Rows of a bus that may be on the way to a disk that answers, so that commits are large whatever order the buses fall into."""
 _MOST_DOUBLINGS = 16
 """Far more than `LONGEST_PROBE` allows; a device may stay dead for years, and 2 to the power of its failures fits no float."""
 
@@ -119,7 +121,7 @@ class Poller:
                 await self._settled()
                 await self._on_alive(device.id, True)  # noqa: FBT003
             polled.failures = 0
-        await self._settled()
+        await self._settled(min(_AHEAD, _MOST_WAITING) - 1)
         if len(self._keeping) >= _MOST_WAITING:
             await self._lose(row, "the disk does not answer")
         else:
@@ -130,9 +132,9 @@ class Poller:
             if now - self._keeping[0][0] > PATIENCE and self._line.show is not None:
                 await self._line.show(row)
 
-    async def _settled(self) -> None:
-        """Wait until the polls before are on disk; no longer than `PATIENCE` from when they were read."""
-        while self._keeping:
+    async def _settled(self, but: int = 0) -> None:
+        """Wait until the polls before, `but` so many, are on disk; no longer than `PATIENCE` from when they were read."""
+        while len(self._keeping) > but:
             since, kept = self._keeping[0]
             if kept.done() and not isinstance(kept.exception(), sqlite3.Error):
                 kept.result()  # what is not the disk's refusal is raised

@@ -18,6 +18,7 @@ from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept, damaged
 
 log = structlog.get_logger()
+Committed = Callable[[Sequence[Row], list[Kept], float], None]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two commits while the disk refuses them; rows that come meanwhile go with the next."""
 
@@ -36,12 +37,12 @@ async def _all(puts: Sequence[_Put]) -> None:
 class Writer:
     """Commits rows in the background; what `put` returns is done when its rows are on disk."""
 
-    def __init__(self, outbox: Outbox, committed: Callable[[list[Kept], float], None], boot: Callable[[Row], str | None]) -> None:
+    def __init__(self, outbox: Outbox, committed: Committed, boot: Callable[[Row], str | None]) -> None:
         """Nothing is committed yet.
 
         Args:
             outbox: Takes the rows.
-            committed: Told of each batch after it is on disk, and when the first of its rows came (monotonic s).
+            committed: Told of each batch after it is on disk, of those that may be sent now, and when the first came (monotonic s).
             boot: Names the boot from whose start a row counts; None where it has its date.
         """
         self._outbox = outbox
@@ -87,16 +88,11 @@ class Writer:
             since = self._since
             batch = self._next()
             self._began = time.monotonic()
-            work = self._outbox.beside(self._commit, [row for put in batch for row in put.rows], batch[0].boot)
+            rows = [row for put in batch for row in put.rows]
+            work = self._outbox.beside(self._commit, rows, batch[0].boot)
             (result,) = await asyncio.gather(work, return_exceptions=True)
             self._began = None
-            for put in batch:
-                if put.done.done():
-                    continue
-                if isinstance(result, BaseException):
-                    put.done.set_exception(result)
-                else:
-                    put.done.set_result(None)
+            self._tell(batch, result if isinstance(result, BaseException) else None)
             if isinstance(result, BaseException):
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
                 self.refusal = str(result)
@@ -104,7 +100,17 @@ class Writer:
             if self.refusal:
                 log.info("outbox takes rows again")
             pause, self.refusal = 0.0, ""
-            self._committed(result, since)
+            self._committed(rows, result, since)
+
+    @staticmethod
+    def _tell(batch: Sequence[_Put], error: BaseException | None) -> None:
+        for put in batch:
+            if put.done.done():
+                continue
+            if error is not None:
+                put.done.set_exception(error)
+            else:
+                put.done.set_result(None)
 
     def _next(self) -> list[_Put]:
         """What goes to the disk together: all that waits, but not what was read before and after the clock was set."""

@@ -45,7 +45,7 @@ class Slow(Outbox):
 
 @asynccontextmanager
 async def writing(outbox: Outbox, told: list[int], since: list[float] | None = None) -> AsyncIterator[Writer]:
-    def committed(kept: list[Kept], first: float) -> None:
+    def committed(_: Sequence[Row], kept: list[Kept], first: float) -> None:
         told.extend(k.seq for k in kept)
         if since is not None:
             since.append(first)
