@@ -16,6 +16,7 @@ from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
 from edge.drivers.base import DriverError, Line, PollingDriver
+from edge.drivers.patience import Patience
 from edge.outbox.outbox import PATIENCE
 
 DEAD_AFTER = 3
@@ -61,8 +62,7 @@ class Poller:
         self._keeping: deque[tuple[float, asyncio.Future[None]]] = deque()
         """Rows on their way to the disk, which takes them in their order, and since when (monotonic)."""
         self._losing: set[asyncio.Task[None]] = set()
-        self._waits: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._patience = Patience()
         self._turned = time.monotonic()
         """When the last poll ended, or the next one is due, monotonic."""
 
@@ -93,8 +93,7 @@ class Poller:
                 kept.cancel()
             for task in self._losing:
                 task.cancel()
-            if self._timer is not None:
-                self._timer.cancel()
+            self._patience.close()
 
     def _real(self, seconds: float) -> float:
         return self._line.clock.real_seconds(seconds)
@@ -140,27 +139,8 @@ class Poller:
                 kept.result()  # what is not the disk's refusal is raised
             if time.monotonic() >= since + PATIENCE:
                 return
-            self._waits = asyncio.get_running_loop().create_future()
-            if self._timer is None:
-                self._look_at(since + PATIENCE)
-            await self._waits
+            await self._patience.until(since + PATIENCE)
             heed_cancellation()
-
-    def _look_at(self, when: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, when - time.monotonic()), self._look)
-
-    def _look(self) -> None:
-        """One timer for all waits of some seconds: a timer of each would cost as much as a row."""
-        self._timer = None
-        if self._keeping and time.monotonic() < self._keeping[0][0] + PATIENCE:
-            self._look_at(self._keeping[0][0] + PATIENCE)
-        else:
-            self._wake()
-
-    def _wake(self) -> None:
-        if self._waits is not None and not self._waits.done():
-            self._waits.set_result(None)
 
     def _answered(self, row: Row, kept: asyncio.Future[None]) -> None:
         """A row that the disk refused is told at once, and not when its bus is asked again."""
@@ -171,7 +151,7 @@ class Poller:
             task.add_done_callback(self._losing.discard)
         if error is None or isinstance(error, sqlite3.Error):
             self._keeping.popleft()  # the disk takes them in their order
-        self._wake()
+        self._patience.wake()
 
     async def _lose(self, row: Row, reason: str) -> None:
         """The next poll may find room; this one is lost, and counted."""

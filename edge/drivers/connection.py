@@ -15,6 +15,7 @@ import serial
 
 from contract.site import Bus
 from edge.drivers.base import NoLineError
+from edge.drivers.patience import Patience
 
 _KEPT = 1024
 """Bytes that are kept of a line that says what nobody asked for; the longest frame has 260."""
@@ -28,7 +29,7 @@ class Connection(asyncio.Protocol):
         self.lost = False
         self.quiet_since = time.monotonic()
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[bool] | None = None
+        self._patience = Patience()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The line is open."""
@@ -40,12 +41,12 @@ class Connection(asyncio.Protocol):
         self.received += data
         if len(self.received) > 2 * _KEPT:
             del self.received[:-_KEPT]
-        self._wake()
+        self._patience.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (why makes no difference)
         """The other side closed, or the line broke."""
         self.lost = True
-        self._wake()
+        self._patience.wake()
 
     def send(self, data: bytes) -> None:
         """Put bytes on the line."""
@@ -57,30 +58,14 @@ class Connection(asyncio.Protocol):
         """Wait for more bytes or the loss of the line; False when neither came until then (monotonic, in seconds)."""
         if self.lost:
             return True
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        self._waiter = waiter
-        timer = loop.call_later(max(until - time.monotonic(), 0.0), _resolve, waiter, False)  # noqa: FBT003 (a callback's argument)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-            self._waiter = None
+        return await self._patience.until(until)
 
     def close(self) -> None:
         """Let go of the line."""
         self.lost = True
+        self._patience.close()
         if self._transport is not None:
             self._transport.abort()
-
-    def _wake(self) -> None:
-        if self._waiter is not None:
-            _resolve(self._waiter, True)  # noqa: FBT003
-
-
-def _resolve(waiter: asyncio.Future[bool], came: bool) -> None:  # noqa: FBT001 (a callback's argument)
-    if not waiter.done():
-        waiter.set_result(came)
 
 
 class SerialConnection(Connection):
@@ -117,6 +102,7 @@ class SerialConnection(Connection):
     def close(self) -> None:
         """Let go of the port."""
         self.lost = True
+        self._patience.close()
         if self._port.is_open:
             self._loop.remove_reader(self._port.fileno())
             with contextlib.suppress(OSError):  # of an adapter that was pulled out
@@ -124,7 +110,6 @@ class SerialConnection(Connection):
 
     def _broken(self) -> None:
         self.close()
-        self._wake()
 
 
 async def opened(bus: Bus, within: float) -> Connection:

@@ -65,7 +65,8 @@ class Frame(NamedTuple):
         if self.function in _ECHOED and len(self.body) == 4:  # noqa: PLR2004 (address and value)
             return Shape(self.function, int.from_bytes(self.body[:2], "big"))
         if self.function in READS and self.body and len(self.body) == 1 + self.body[0]:
-            return Shape(self.function, self.body[0] if self.function in _BITS else self.body[0] // 2)
+            size, rest = divmod(self.body[0], 1 if self.function in _BITS else 2)
+            return Shape(self.function, -1 if rest else size)
         return Shape(self.function, -1)
 
 

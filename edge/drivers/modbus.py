@@ -144,7 +144,7 @@ class Modbus:
     async def _take(self, device: Device, block: Block, found: _Found) -> tuple[Block, ...]:
         """Read a block, in parts where the device refuses it as a whole; returns the blocks that are worth asking next time."""
         try:
-            registers = await self._ask(device, block.table, block.address, block.count)
+            data = await self._ask(device, block.table, block.address, block.count)
         except NoAnswerError:
             raise
         except DriverError as error:
@@ -154,7 +154,7 @@ class Modbus:
                 return (block,)
         else:
             found.answered_at = self._line.clock.now_ms()
-            found.take(*block.decode(registers))
+            found.take(*block.decode(data))
             self._keep_alive(device, block)
             return (block,)
         before = found.answered_at, len(found.values)
@@ -164,7 +164,7 @@ class Modbus:
             return (block,)
         return tuple(asked)
 
-    async def _ask(self, device: Device, table: Table, address: int, count: int) -> list[int]:
+    async def _ask(self, device: Device, table: Table, address: int, count: int) -> bytes:
         """Registers (or bits) as the device answers them, exactly as many as were asked for.
 
         Raises:
@@ -174,12 +174,10 @@ class Modbus:
         await self._settle(device, shape_of_read(_FUNCTION[table], count))
         return await self._fetch(device, _FUNCTION[table], address, count)
 
-    async def _fetch(self, device: Device, function: int, address: int, count: int) -> list[int]:
+    async def _fetch(self, device: Device, function: int, address: int, count: int) -> bytes:
         pdu = struct.pack(">BHH", function, address, count)
         body = await self._wire.ask(device.unit_id or 0, shape_of_read(function, count), pdu, self._timeout(device))
-        if function in {_FUNCTION[Table.COIL], _FUNCTION[Table.DISCRETE]}:
-            return [byte >> bit & 1 for byte in body[1:] for bit in range(8)]
-        return list(struct.unpack(f">{count}H", body[1:]))
+        return body[1:]  # its first byte says how many follow
 
     async def _settle(self, device: Device, shape: Shape) -> None:
         """Before a request whose answer could be taken for a late one: ask for something that cannot.

@@ -42,21 +42,20 @@ class Block:
     address: int
     count: int
     cells: tuple[Cell, ...]
-    words: struct.Struct
     fields: struct.Struct | None
     """Reads all cells at once; None where a form, an order or a bit table forbids it."""
 
-    def decode(self, registers: Sequence[int]) -> tuple[dict[str, float], dict[str, str]]:
-        """(values, bad) of an answer.
+    def decode(self, data: bytes) -> tuple[dict[str, float], dict[str, str]]:
+        """(values, bad) of an answer: its registers, high byte first, or its bits, the first one lowest.
 
         Raises:
-            ValueError: The answer is shorter than what was asked.
+            ValueError: The answer is not as long as what was asked.
         """
-        if len(registers) < self.count:
-            raise ValueError(f"expected {self.count} registers, got {len(registers)}")
+        if len(data) != self.size:
+            raise ValueError(f"expected {self.size} bytes, got {len(data)}")
         values: dict[str, float] = {}
         bad: dict[str, str] = {}
-        for cell, number in zip(self.cells, self._numbers(registers, bad), strict=True):
+        for cell, number in zip(self.cells, self._numbers(data, bad), strict=True):
             if number is None:
                 continue
             if number in cell.invalid:
@@ -69,47 +68,52 @@ class Block:
                 bad[cell.name] = cell.doubt(number, value) if math.isfinite(value) else "not a number"
         return values, bad
 
-    def _numbers(self, registers: Sequence[int], bad: dict[str, str]) -> Sequence[float | None]:
+    @property
+    def size(self) -> int:
+        """Bytes of an answer."""
+        return (self.count + 7) // 8 if self.table in _BITS else 2 * self.count
+
+    def _numbers(self, data: bytes, bad: dict[str, str]) -> Sequence[float | None]:
         """The raw number of each cell; None, and a reason in `bad`, where there is none."""
-        if self.table in _BITS:
-            return [float(registers[(c.mapped.address or 0) - self.address]) for c in self.cells]
-        packed = self.words.pack(*registers[: self.count])
         if self.fields is not None:
-            return self.fields.unpack(packed)
+            return self.fields.unpack(data)
+        if self.table in _BITS:
+            places = ((c.mapped.address or 0) - self.address for c in self.cells)
+            return [float(data[place // 8] >> place % 8 & 1) for place in places]
         found: list[float | None] = []
         for cell in self.cells:
             try:
-                found.append(self._one(cell, packed))
+                found.append(self._one(cell, data))
             except NoNumberError as error:
                 bad[cell.name] = str(error)
                 found.append(None)
         return found
 
-    def _one(self, cell: Cell, packed: bytes) -> float:
+    def _one(self, cell: Cell, data: bytes) -> float:
         mapped = cell.mapped
-        number = self._at(packed, mapped.address or 0, mapped.type, mapped.order, mapped.mask)
+        number = self._at(data, mapped.address or 0, mapped.type, mapped.order, mapped.mask)
         if number in cell.invalid:
             return number
         if mapped.fraction is not None:
-            return self._joined(number, packed, mapped.fraction, mapped.order)
+            return self._joined(number, data, mapped.fraction, mapped.order)
         if mapped.scale_register is not None:
-            return self._scaled(number, packed, mapped.scale_register, mapped.order)
+            return self._scaled(number, data, mapped.scale_register, mapped.order)
         return number
 
-    def _at(self, packed: bytes, address: int, kind: RegisterType, order: str, mask: int | None = None) -> float:
+    def _at(self, data: bytes, address: int, kind: RegisterType, order: str, mask: int | None = None) -> float:
         start = (address - self.address) * 2
-        number = numbers.read(packed[start : start + kind.registers * 2], kind, order)
+        number = numbers.read(data[start : start + kind.registers * 2], kind, order)
         return number if mask is None else (int(number) & mask) >> _shift(mask)
 
-    def _joined(self, whole: float, packed: bytes, fraction: Fraction, order: str) -> float:
+    def _joined(self, whole: float, data: bytes, fraction: Fraction, order: str) -> float:
         numerator, divisor = fraction.scale.as_integer_ratio()
-        part = self._at(packed, fraction.address, fraction.type, order) * numerator
+        part = self._at(data, fraction.address, fraction.type, order) * numerator
         if part >= divisor:
             raise NoNumberError(f"the fraction is {part / divisor:g}; expected less than 1")
         return (whole * divisor + part) / divisor  # one division gives the decimal that the device's display shows
 
-    def _scaled(self, number: float, packed: bytes, register: ScaleRegister, order: str) -> float:
-        scale = self._at(packed, register.address, register.type, order, register.mask)
+    def _scaled(self, number: float, data: bytes, register: ScaleRegister, order: str) -> float:
+        scale = self._at(data, register.address, register.type, order, register.mask)
         if register.holds == "factor":
             if not math.isfinite(scale) or scale == 0:
                 raise NoNumberError(f"the scale register holds {scale:g}")
@@ -158,7 +162,7 @@ def _cell(profile: Profile, name: str, ct: float, pt: float) -> Cell:
 def _block(cells: Sequence[Cell]) -> Block:
     start = min(c.mapped.span[0] for c in cells)
     count = max(c.mapped.span[1] for c in cells) - start
-    return Block(cells[0].mapped.table, start, count, tuple(cells), struct.Struct(f">{count}H"), _fields(cells, start, count))
+    return Block(cells[0].mapped.table, start, count, tuple(cells), _fields(cells, start, count))
 
 
 def _fields(cells: Sequence[Cell], start: int, count: int) -> struct.Struct | None:
@@ -166,7 +170,7 @@ def _fields(cells: Sequence[Cell], start: int, count: int) -> struct.Struct | No
     for cell in cells:
         m = cell.mapped
         offset = (m.address or 0) - start
-        plain = m.mask is None and m.fraction is None and m.scale_register is None and m.type in numbers.CODE
+        plain = m.table not in _BITS and m.mask is None and m.fraction is None and m.scale_register is None and m.type in numbers.CODE
         if not plain or m.order != "ABCD" or offset < at:
             return None
         text += f"{(offset - at) * 2}x{numbers.CODE[m.type]}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import struct
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ def profile(points: Mapping[str, Any], **more: object) -> Profile:
 def device(unit: int, interval: float | None = None) -> Device:
     """A device whose id is d and its number."""
     return Device(id=f"d{unit}", name=Text(zh="表", en="Meter"), profile="test", bus="bus", unit_id=unit, interval=interval)
+
+
+def packed(registers: Sequence[int]) -> bytes:
+    """Registers as an answer holds them."""
+    return struct.pack(f">{len(registers)}H", *registers)
 
 
 async def nothing_kept(_rows: object) -> None:

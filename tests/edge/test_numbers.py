@@ -15,12 +15,12 @@ from contract.register import RegisterType
 from edge.drivers.numbers import encode
 from edge.drivers.registers import halves, plan
 from simulators.registers import from_registers, to_registers
-from tests.edge.devices import profile
+from tests.edge.devices import packed, profile
 
 
 def decoded(points: dict[str, Any], registers: list[int], ct: float = 1.0, pt: float = 1.0) -> tuple[dict[str, float], dict[str, str]]:
     (block,) = plan(profile(points), ct, pt)
-    return block.decode(registers)
+    return block.decode(packed(registers))
 
 
 def single(value: float) -> list[int]:
@@ -128,11 +128,11 @@ def test_plausible_ranges_follow_the_transformers() -> None:
     block = next(b for b in plan(model, 40.0, 100.0) if any(c.name == "voltage_a" for c in b.cells))
     registers = [0] * block.count
     registers[0x61 - block.address] = 1000
-    assert block.decode(registers)[0]["voltage_a"] == 10_000.0
+    assert block.decode(packed(registers))[0]["voltage_a"] == 10_000.0
     registers[0x61 - block.address] = 11_000
-    assert block.decode(registers)[1]["voltage_a"] == "not plausible: 110000"
+    assert block.decode(packed(registers))[1]["voltage_a"] == "not plausible: 110000"
     without = next(b for b in plan(model) if any(c.name == "voltage_a" for c in b.cells))
-    assert without.decode(registers)[1]["voltage_a"] == "not plausible: 1100"
+    assert without.decode(packed(registers))[1]["voltage_a"] == "not plausible: 1100"
 
 
 def test_a_meter_that_multiplies_by_itself_is_believed_as_well() -> None:
