@@ -48,7 +48,7 @@ def run(commit: str, names: Sequence[str], pairs: int = PAIRS) -> None:
     Raises:
         CompareError: There is no such commit, its environment cannot be made, or a bench failed.
     """
-    old, new = _old(commit), Product(Path(sys.executable), "new")
+    old, new = _old(commit), _new()
     found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     lines: dict[str, dict[str, str]] = {}
     for number in range(pairs):
@@ -95,10 +95,22 @@ def _old(commit: str) -> Product:
         sys.stderr.write(f"bench: making {folder.relative_to(ROOT)} with an environment of its own; this takes a minute\n")
         if (made := _git("worktree", "add", "--detach", str(tree), full)).returncode:
             raise CompareError(f"COMPARE: {made.stderr.strip().splitlines()[-1]}")
-        _do([sys.executable, "-m", "venv", str(environment)])
-        _do([str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "--editable", f"{tree}[demo]"])
+        _install(environment, tree)
         (folder / "made").touch()
     return Product(environment / "bin" / "python", commit)
+
+
+def _new() -> Product:
+    """This tree, in an environment as the old one's: what only development needs costs start and memory where it can be imported."""
+    environment = BUILD / "new"
+    _install(environment, ROOT)
+    return Product(environment / "bin" / "python", "new")
+
+
+def _install(environment: Path, tree: Path) -> None:
+    if not environment.exists():
+        _do([sys.executable, "-m", "venv", str(environment)])
+    _do([str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "--editable", f"{tree}[demo]"])
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
