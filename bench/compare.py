@@ -102,14 +102,16 @@ def _old(commit: str) -> Product:
 
 def _new() -> Product:
     """This tree, in an environment as the old one's: what only development needs costs start and memory where it can be imported."""
-    environment = BUILD / "new"
-    _install(environment, ROOT)
+    environment, made = BUILD / "new" / "venv", BUILD / "new" / "made"
+    if not made.exists() or made.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
+        shutil.rmtree(environment.parent, ignore_errors=True)
+        _install(environment, ROOT)
+        made.touch()
     return Product(environment / "bin" / "python", "new")
 
 
 def _install(environment: Path, tree: Path) -> None:
-    if not environment.exists():
-        _do([sys.executable, "-m", "venv", str(environment)])
+    _do([sys.executable, "-m", "venv", str(environment)])
     _do([str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "--editable", f"{tree}[demo]"])
 
 

@@ -50,6 +50,16 @@ def probe_interval(interval: float, failures: int) -> float:
     return interval * max(1, min(1 << doublings, int(LONGEST_PROBE / interval)))
 
 
+@dataclass(slots=True)
+class _Keeping:
+    """A row on its way to the disk since a moment (monotonic); `done` becomes the telling of its loss where the disk refuses it."""
+
+    row: Row
+    since: float
+    done: asyncio.Future[None]
+    settled: bool = False
+
+
 class Poller:
     """Polls the devices of one bus, each at its interval.
 
@@ -59,9 +69,9 @@ class Poller:
     def __init__(self, line: Line, driver: PollingDriver, on_alive: OnAlive) -> None:
         """`on_alive` is told when a device dies or comes back."""
         self._line, self._driver, self._on_alive = line, driver, on_alive
-        self._keeping: deque[tuple[float, asyncio.Future[None]]] = deque()
-        """Rows on their way to the disk, which takes them in their order, and since when (monotonic)."""
-        self._losing: set[asyncio.Task[None]] = set()
+        self._keeping: deque[_Keeping] = deque()
+        """In the order in which the disk takes them."""
+        self._ended = False
         self._patience = Patience()
         self._turned = time.monotonic()
         """When the last poll ended, or the next one is due, monotonic."""
@@ -89,10 +99,9 @@ class Poller:
                 heed_cancellation()
                 heapq.heapreplace(queue, (self._next(due, polled), number, polled))
         finally:
-            for _, kept in self._keeping:
-                kept.cancel()
-            for task in self._losing:
-                task.cancel()
+            self._ended = True
+            for keeping in self._keeping:
+                keeping.done.cancel()
             self._patience.close()
 
     def _real(self, seconds: float) -> float:
@@ -124,33 +133,33 @@ class Poller:
         if len(self._keeping) >= _MOST_WAITING:
             await self._lose(row, "the disk does not answer")
         else:
-            now = time.monotonic()
-            kept = asyncio.ensure_future(self._line.commit([row]))
-            kept.add_done_callback(partial(self._answered, row))
-            self._keeping.append((now, kept))
-            if now - self._keeping[0][0] > PATIENCE and self._line.show is not None:
+            keeping = _Keeping(row, time.monotonic(), asyncio.ensure_future(self._line.commit([row])))
+            keeping.done.add_done_callback(partial(self._answered, keeping))
+            self._keeping.append(keeping)
+            if keeping.since - self._keeping[0].since > PATIENCE and self._line.show is not None:
                 await self._line.show(row)
 
     async def _settled(self, but: int = 0) -> None:
-        """Wait until the polls before, `but` so many, are on disk; no longer than `PATIENCE` from when they were read."""
-        while len(self._keeping) > but:
-            since, kept = self._keeping[0]
-            if kept.done() and not isinstance(kept.exception(), sqlite3.Error):
-                kept.result()  # what is not the disk's refusal is raised
-            if time.monotonic() >= since + PATIENCE:
+        """Wait until the polls before, `but` so many, are on disk or told as lost; no longer than `PATIENCE` from when they were read."""
+        while True:
+            while self._keeping and self._keeping[0].settled:
+                self._keeping.popleft().done.result()  # what is not the disk's refusal is raised
+            if len(self._keeping) <= but or time.monotonic() >= self._keeping[0].since + PATIENCE:
                 return
-            await self._patience.until(since + PATIENCE)
+            await self._patience.until(self._keeping[0].since + PATIENCE)
             heed_cancellation()
 
-    def _answered(self, row: Row, kept: asyncio.Future[None]) -> None:
+    def _answered(self, keeping: _Keeping, kept: asyncio.Future[None]) -> None:
         """A row that the disk refused is told at once, and not when its bus is asked again."""
-        error = asyncio.CancelledError() if kept.cancelled() else kept.exception()
-        if isinstance(error, sqlite3.Error):
-            task = asyncio.create_task(self._lose(row, str(error)), name="lose")
-            self._losing.add(task)
-            task.add_done_callback(self._losing.discard)
-        if error is None or isinstance(error, sqlite3.Error):
-            self._keeping.popleft()  # the disk takes them in their order
+        error = None if kept.cancelled() else kept.exception()
+        if isinstance(error, sqlite3.Error) and not self._ended:
+            keeping.done = asyncio.create_task(self._lose(keeping.row, str(error)), name="lose")
+            keeping.done.add_done_callback(partial(self._told, keeping))
+        else:
+            self._told(keeping)
+
+    def _told(self, keeping: _Keeping, _: object = None) -> None:
+        keeping.settled = True
         self._patience.wake()
 
     async def _lose(self, row: Row, reason: str) -> None:

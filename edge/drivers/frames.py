@@ -30,6 +30,8 @@ class Shape(NamedTuple):
 
     def __str__(self) -> str:
         """For a reason that people read."""
+        if self.size < 0:
+            return f"an answer of no right length by function {self.function}"
         if self.function in _BITS:
             return f"{self.size} bytes of bits by function {self.function}"
         if self.function in READS:

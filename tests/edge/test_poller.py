@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from contract.clock import Clock
 from contract.reading import Row
 from contract.site import Bus, Device
-from edge.drivers.base import Line
+from edge.drivers.base import DriverError, Line, PollingDriver
 from edge.drivers.modbus import Modbus
 from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval
 from tests.edge.desk import Desk
@@ -146,3 +147,85 @@ async def test_a_slave_that_is_always_late_stores_no_wrong_value(
     for name, right in (("d1", {"voltage_a": 100.0, "voltage_b": 150.0}), ("d2", {"voltage_a": 200.0, "voltage_b": 250.0})):
         assert all(row.values.items() <= right.items() for row in kept.of(name))
         assert all({*row.values, *row.bad} == {"voltage_a", "voltage_b"} for row in kept.of(name))
+
+
+class Read:
+    """A driver whose device answers so many times, and then never again."""
+
+    def __init__(self, answers: int = 1_000_000) -> None:
+        self.answers, self.polls = answers, 0
+
+    async def read(self, of: Device) -> Row:
+        """The next answer."""
+        self.polls += 1
+        await asyncio.sleep(0)
+        if self.polls > self.answers:
+            raise DriverError("silence")
+        return Row(of.id, self.polls, {"voltage_a": 1.0})
+
+
+def polling(driver: Read, line: Line, on_alive: Callable[[str, bool], Awaitable[None]] | None = None) -> asyncio.Task[None]:
+    """A poller of a driver that is none of Modbus."""
+    return asyncio.create_task(Poller(line, cast("PollingDriver", driver), on_alive or Kept().on_alive).run())
+
+
+def line_of(commit: Callable[[Sequence[Row]], Awaitable[None]], lost: Callable[[Row, str], Awaitable[None]]) -> Line:
+    """A line with one device, polled a hundred times a second."""
+    bus = Bus(id="bus", gateway="g", protocol="modbus", port=1)
+    return Line(bus, [device(1, 0.01)], Clock(), commit, lambda _: None, lost=lost)
+
+
+async def test_a_commit_that_fails_otherwise_ends_the_poller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no refusal of the disk is a fault of the program: it is raised though the commits before and after it went well."""
+    monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
+
+    async def commit(rows: Sequence[Row]) -> None:
+        await asyncio.sleep(0)
+        if rows[0].at == 3:
+            raise OverflowError("no such number")
+
+    async def lost(_row: Row, _reason: str) -> None:
+        """Not called."""
+
+    running = polling(Read(), line_of(commit, lost))
+    with pytest.raises(OverflowError, match="no such number"):
+        await asyncio.wait_for(running, 10)
+
+
+async def test_a_loss_that_cannot_be_told_ends_the_poller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where telling of a refused row fails."""
+    monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
+
+    async def commit(_rows: Sequence[Row]) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def lost(_row: Row, _reason: str) -> None:
+        raise RuntimeError("nobody listens")
+
+    with pytest.raises(RuntimeError, match="nobody listens"):
+        await asyncio.wait_for(polling(Read(), line_of(commit, lost)), 10)
+
+
+async def test_a_death_is_told_after_the_rows_that_were_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data after a death would call the device back to life, and rows of a dead device are not shown."""
+    monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
+    told: list[str] = []
+    dead, driver = asyncio.Event(), Read(2)
+
+    async def commit(_rows: Sequence[Row]) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def lost(row: Row, _reason: str) -> None:
+        while driver.polls < 5:  # noqa: ASYNC110 (the poll that says that it is dead)
+            await asyncio.sleep(0)
+        told.append("good" if row.values else "bad")
+
+    async def on_alive(_name: str, alive: bool) -> None:  # noqa: FBT001 (a callback of two arguments)
+        told.append("back" if alive else "dead")
+        dead.set()
+
+    running = polling(driver, line_of(commit, lost), on_alive)
+    await asyncio.wait_for(dead.wait(), 10)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert told == ["good", "good", "bad", "bad", "dead"]
