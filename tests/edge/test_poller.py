@@ -157,8 +157,8 @@ class Read:
 
     async def read(self, of: Device) -> Row:
         """The next answer."""
-        self.polls += 1
         await asyncio.sleep(0)
+        self.polls += 1
         if self.polls > self.answers:
             raise DriverError("silence")
         return Row(of.id, self.polls, {"voltage_a": 1.0})
