@@ -32,8 +32,8 @@ YEAR = "/api/v1/reports/targets?year=2026&format=xlsx"
 HELD = """
 import json, os, sys
 order = json.load(sys.stdin)
-print('{"step": "figures"}', flush=True)
 open(os.environ["PIDS"], "a").write(f"{os.getpid()}\\n")
+print('{"step": "figures"}', flush=True)
 open(os.environ["GATE"]).read()
 print(json.dumps({"as_of": order["now"], "size": 4}), flush=True)
 sys.stdout.write("PK" + str(order["asked"]["period"]["year"])[2:])
