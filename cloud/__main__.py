@@ -9,7 +9,7 @@ from importlib import import_module
 
 from cloud import cli
 from cloud.cli.shared import PROGRAM
-from cloud.settings import load_settings
+from cloud.settings import IN_WORDS, load_settings
 from contract.clock import clock_from_environment
 from contract.commandline import Parser, ended
 from contract.logs import set_up
@@ -18,7 +18,7 @@ from contract.logs import set_up
 def main() -> None:
     """Entry point: exit code 0 after a clean stop, 1 where the machine refuses, 2 on bad input."""
     arguments = _parser(sys.argv[1:2]).parse_args()
-    set_up()
+    set_up(in_words=IN_WORDS)
     sys.exit(ended(PROGRAM, lambda: arguments.run(load_settings(), clock_from_environment(), arguments)))
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Hashable
+from functools import partial
 from types import TracebackType
 
 import structlog
@@ -18,8 +19,11 @@ LOG_EVERY = 60.0
 """Seconds between two log lines that say the same."""
 
 
-def set_up(level: int = logging.INFO) -> None:
+def set_up(level: int = logging.INFO, in_words: tuple[str, ...] = ()) -> None:
     """Structured logs on stderr; the level may be raised for a quiet program.
+
+    A traceback is for an error that nobody foresaw. `in_words` names libraries, by the begin of their loggers' names, that also log
+    errors of the world with one, such as a connection that broke: those get a `reason` in its place.
 
     What libraries say by Python's own logging or as a warning becomes such a line too, with the library as its `source`, and so
     does an error that nobody caught, wherever it was raised: each line that the process writes is one JSON object.
@@ -39,7 +43,7 @@ def set_up(level: int = logging.INFO) -> None:
     handler = _Lines(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_source, *shared],
+            foreign_pre_chain=[_source, partial(_reason, in_words), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, lines],
         )
     )
@@ -98,4 +102,12 @@ class Seldom:
 def _source(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Which library speaks."""
     event["source"] = event["_record"].name
+    return event
+
+
+def _reason(in_words: tuple[str, ...], _logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """One line instead of a traceback, of the libraries that want it."""
+    if event["_record"].name.startswith(in_words) and (raised := event.pop("exc_info", None)):
+        kind, error, _ = raised
+        event["reason"] = f"{kind.__name__}: {error}".splitlines()[0]
     return event

@@ -21,6 +21,7 @@ from cloud.registry.database import open_database
 from cloud.reports.alone import alone
 from cloud.reports.base import Asked, LibraryError, Made, MissingError, NotInstalledError, ReportError
 from cloud.reports.made import make
+from cloud.settings import IN_WORDS
 from contract.logs import set_up
 
 Fault = Literal["scope", "missing", "not_installed", "library", "failed", "too_long"]
@@ -74,7 +75,7 @@ ORDER, NEWS = TypeAdapter(Order), TypeAdapter(News)
 def main() -> None:
     """Make the report that stdin orders."""
     out = _alone()
-    set_up()
+    set_up(in_words=IN_WORDS)
     order = ORDER.validate_json(sys.stdin.buffer.read())
     os.nice(_NICE)
     signal.alarm(order.seconds)
