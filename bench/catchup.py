@@ -22,9 +22,9 @@ from bench.settle import BEGIN, HOUR, LIMIT, counter_values
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
+from cloud.platform.migrating import migrate
 from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.open import open_telemetry
 from contract.site import Site

@@ -20,10 +20,10 @@ import sqlalchemy as sa
 from bench import figures
 from bench.catchup import site_of
 from cloud.ledger.periods import HOUR_MS, month_start
-from cloud.registry import tables
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
+from cloud.platform.migrating import migrate
 from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
+from tests.cloud import tables
 
 METERS = 1000
 BEGIN, END = month_start(2025, 1), month_start(2026, 4)

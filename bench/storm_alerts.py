@@ -20,6 +20,8 @@ import sqlalchemy as sa
 import uvicorn
 
 from bench import figures, site
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.alerts import sender
 from cloud.alerts.channels import Channel, load_channels
 from cloud.alerts.evaluate import Evaluator
@@ -27,14 +29,13 @@ from cloud.alerts.ruleset import load_rules
 from cloud.api import events
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.registry import tables, tokens
-from cloud.registry.database import open_database, writing
+from cloud.platform.database import open_database, writing
+from cloud.platform.migrating import migrate
 from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
-from cloud.registry.tokens import Role
 from cloud.telemetry.open import open_telemetry
 from contract.clock import Clock
 from contract.site import Site, load_site
+from tests.cloud import tables
 
 DEVICES, BUSES, GATEWAYS, POINTS = 5000, 200, 10, 10
 PAGES = 10

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 import structlog
 
-from cloud.registry import database, rights
+from cloud.platform import database, rights
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import Clock
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from cloud.registry.database import open_database, schema_fault
+from cloud.platform.database import open_database, schema_fault
 from cloud.registry.entering import document, entered
 from cloud.settings import Settings
 from contract.site import Site, load_site, shipped_site, shipped_sites

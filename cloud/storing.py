@@ -10,7 +10,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from cloud.health import STUCK
-from cloud.registry import database
+from cloud.platform import database
 from contract.clock import Clock
 
 NAME = "ingest"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from cloud.opening import differs, folder_of
-from cloud.registry import database
+from cloud.platform import database
 from cloud.registry.entering import entered
 from cloud.settings import Settings
 from contract.site import Site

@@ -17,9 +17,9 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from cloud.indicators.figures import seed_factors
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
+from cloud.platform.migrating import migrate
 from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
 from contract.site import Site, load_site, shipped_site
 from simulators.stack.broker import free_port
 from simulators.stack.influxd import Influxd, start_influxd

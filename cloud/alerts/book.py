@@ -11,13 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.alerts import machine
+from cloud.accounts.repository import audited
+from cloud.alerts import machine, tables
 from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory, Observation, Word
 from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View
-from cloud.registry import tables
-from cloud.registry.database import upsert, writing
+from cloud.platform.database import upsert, writing
 from cloud.texts import LANGUAGES, Language, catalogue
 
 _LOCK = 0x6A79_616C
@@ -186,7 +186,7 @@ def acknowledge(engine: sa.Engine, group: str, alert: str, text: str, by: str, n
             connection.execute(table.update().where(table.c.id == alert).values(state=state.phase.value, **values))
             connection.execute(states.update().where(states.c.alert == alert).values(phase=state.phase.value))
             note(connection, [(alert, event, text)], now, by)
-            connection.execute(tables.audit.insert().values(at=now, by=by, action="alert.acknowledge", detail=f"{alert}: {text}"))
+            audited(connection, "alert.acknowledge", f"{alert}: {text}", by, now)
     return True
 
 

@@ -23,7 +23,7 @@ from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory, Observation
 from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View, load
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.telemetry.base import StoreDown
 from contract.site import Site
 

@@ -15,8 +15,8 @@ from cloud.alerts import book
 from cloud.alerts.channels import Channel
 from cloud.alerts.machine import OPEN, Event, Phase
 from cloud.alerts.ruleset import Severity
-from cloud.registry.database import upsert, writing
-from cloud.registry.tables import alert, channel_brake, notification
+from cloud.alerts.tables import alert, channel_brake, notification
+from cloud.platform.database import upsert, writing
 
 WAITING, SENT, FAILED = "waiting", "sent", "failed"
 LEASE = 30_000

@@ -10,7 +10,7 @@ import structlog
 from cloud.alerts import channels, outbox
 from cloud.alerts.channels import Channel, UndeliveredError
 from cloud.alerts.digest import written
-from cloud.registry.database import DOWN
+from cloud.platform.database import DOWN
 from contract.clock import Clock
 
 log = structlog.get_logger()

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from cloud.devices import model
+from cloud.devices.model import Device, Life, Reading
+from cloud.devices.queries import events, nodes, readings, register
+from cloud.devices.queries.events import Noted, Rejected
 from cloud.indicators.figures import targets_of
 from cloud.indicators.model import Targets
 from cloud.ledger import findings
-from cloud.ledger.counters import Provenance
 from cloud.ledger.findings import Finding
+from cloud.ledger.model import Meter
 from cloud.ledger.periods import DAY_MS, local_date, local_time
-from cloud.registry import current, tables
-from cloud.registry.current import Row
-from cloud.registry.online import Life, class_of, devices_of, life, profile_of
+from cloud.ledger.queries import meters
+from cloud.ledger.queries.hours import Hourly, hourly
 from cloud.registry.own_clock import open_row
 from contract import states
 from contract.operation import Hours, Season
-from contract.profile import Profile
 from contract.reading import Quality
 from contract.site import Site
 
@@ -33,8 +34,6 @@ _STILL_WRONG = 15 * 60_000
 """Ms for which a clock counts as wrong after its last doubtful reading, and longer for devices that speak more rarely."""
 _UNDATED = "outbox_undated"
 """The point that the view looks at itself: whether a gateway knows the time."""
-Hourly = Mapping[str, Mapping[int, Mapping[Provenance, int]]]
-"""Base units by meter, hour and provenance."""
 
 
 class Newest(NamedTuple):
@@ -42,46 +41,6 @@ class Newest(NamedTuple):
 
     value: float
     at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device as the registry has it; its profile is long, so nobody who prints a view wants it."""
-
-    id: str
-    device_class: str
-    gateway: str
-    name: dict[str, str]
-    life: Life
-    profile: Profile | None = field(default=None, repr=False)
-
-
-class Meter(NamedTuple):
-    """A counting place of the ledger."""
-
-    id: str
-    name: dict[str, str]
-    energy: str
-    device: str | None
-    point: str | None
-    main: bool
-
-
-class Noted(NamedTuple):
-    """Something that ingest or the ledger recorded; `at` is when it was noted, as far as that is known."""
-
-    kind: str
-    subject: str
-    at: int
-    detail: str
-
-
-class Rejected(NamedTuple):
-    """Readings of a device that the store refused: how many, when the last came, and why."""
-
-    number: int
-    at: int
-    reason: str
 
 
 @dataclass
@@ -220,13 +179,12 @@ def load(engine: sa.Engine, site: Site, now: int, points: Collection[str] | None
     """
     group, wanted = site.group, None if points is None else {*points, _UNDATED}
     with engine.connect() as connection:
-        devices = {device.id: device for device in map(_device, connection.execute(devices_of(group)).all())}
-        seen, newest = current.seen_of(connection, group), _by_device(current.good_of(connection, group, wanted))
-        nodes = {row.id: row.online for row in connection.execute(_of_group(tables.node, group))}
-        there = _of_group(tables.meter, group).where(tables.meter.c.retired_on.is_(None))
-        meters = {meter.id: meter for meter in map(_meter, connection.execute(there))}
-        strangers, own = _strangers(connection, group), open_row(connection)
-        events, rejected = _events(connection, group, now), _rejected(connection, group, now)
+        devices = {device.id: device for device in register.devices(connection, group)}
+        seen, newest = readings.seen(connection, group), _by_device(readings.good(connection, group, wanted))
+        online, strangers = nodes.online(connection, group), nodes.strangers(connection, group)
+        known = {meter.id: meter for meter in meters.meters(connection, group, retired=False)}
+        own = open_row(connection)
+        noted, rejected = events.noted(connection, group, now - EVENTS_OF), events.rejected(connection, group, now - EVENTS_OF)
     return View(
         now=now,
         site=site,
@@ -234,12 +192,12 @@ def load(engine: sa.Engine, site: Site, now: int, points: Collection[str] | None
         seen=seen,
         newest=newest,
         points=wanted,
-        nodes={gateway.id: False for gateway in site.gateways} | nodes,
+        nodes={gateway.id: False for gateway in site.gateways} | online,
         strangers=strangers,
         cloud_clock=0 if own is None else own.offset,
-        events=events,
+        events=noted,
         rejected=rejected,
-        meters=meters,
+        meters=known,
         hourly=lambda of, start, end: _hourly(engine, of, start, end),
         targets=lambda year: targets_of(engine, year, "district", now),
         findings=lambda: _findings(engine, group, now),
@@ -251,27 +209,27 @@ def _findings(engine: sa.Engine, group: str, now: int) -> list[Finding]:
         return [one for one in findings.listed(connection, group, now) if one.state == "open"]
 
 
-def of_rows(site: Site, now: int, devices: Iterable[Row], readings: Mapping[str, Mapping[str, Row]]) -> View:
-    """What rules see of some devices and their newest readings, and of nothing else.
+def of_rows(site: Site, now: int, devices: Iterable[Device], newest: Mapping[str, Mapping[str, Reading]]) -> View:
+    """What rules see of some devices and their newest readings, by device and point, and of nothing else.
 
     Args:
         site: Whose devices they are.
         now: ms since 1970 in UTC.
-        devices: Rows of `devices_of`.
-        readings: Rows of `latest` by device and point.
+        devices: Which.
+        newest: Their readings.
     """
     return View(
         now=now,
         site=site,
-        devices={device.id: device for device in map(_device, devices)},
-        seen={device: at for device, points in readings.items() if (at := current.seen(points.values())) is not None},
-        newest={device: _good(points.values()) for device, points in readings.items()},
+        devices={device.id: device for device in devices},
+        seen={device: at for device, points in newest.items() if (at := model.seen(points.values())) is not None},
+        newest={device: _good(points.values()) for device, points in newest.items()},
     )
 
 
-def _good(rows: Iterable[Row]) -> dict[str, Newest]:
+def _good(found: Iterable[Reading]) -> dict[str, Newest]:
     good = int(Quality.GOOD)
-    return {row.point: Newest(row.value, row.at) for row in rows if row.quality == good and row.value is not None}
+    return {one.point: Newest(one.value, one.at) for one in found if one.quality == good and one.value is not None}
 
 
 def _by_device(rows: Iterable[Any]) -> dict[str, dict[str, Newest]]:
@@ -281,51 +239,6 @@ def _by_device(rows: Iterable[Any]) -> dict[str, dict[str, Newest]]:
     return found
 
 
-def _of_group(table: sa.Table, group: str) -> sa.Select[Any]:
-    return sa.select(table).where(table.c.grp == group).order_by(table.c.id)
-
-
-def _strangers(connection: sa.Connection, group: str) -> dict[str, list[str]]:
-    node = tables.node.c
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    unknown = sa.and_(node.online, node.grp != group, node.grp.not_in(sa.select(tables.site.c.grp)))
-    for of, name in connection.execute(sa.select(node.grp, node.id).where(unknown).order_by(node.grp, node.id)):
-        found[of].append(name)
-    return found
-
-
-@lru_cache(maxsize=1 << 16)
-def _device(row: sa.Row[Any]) -> Device:
-    """Made once: thousands of rows are the same at each look."""
-    return Device(row.id, class_of(row), row.gateway, json.loads(row.name), life(row), profile_of(row))
-
-
-def _meter(row: sa.Row[Any]) -> Meter:
-    return Meter(row.id, json.loads(row.name), row.energy, row.device, row.point, row.main)
-
-
-def _events(connection: sa.Connection, group: str, now: int) -> list[Noted]:
-    column, since = tables.event.c, now - EVENTS_OF
-    query = sa.select(column.kind, column.subject, column.at, column.noted_at, column.detail)
-    recent = sa.or_(column.noted_at > since, sa.and_(column.noted_at.is_(None), column.at > since))
-    rows = connection.execute(query.where(column.grp == group, recent).order_by(column.at)).all()
-    return [Noted(row.kind, row.subject, row.at if row.noted_at is None else row.noted_at, row.detail) for row in rows]
-
-
-def _rejected(connection: sa.Connection, group: str, now: int) -> dict[str, Rejected]:
-    column = tables.rejected_reading.c
-    query = sa.select(column.device, sa.func.count(), sa.func.max(column.received_at), sa.func.max(column.reason))
-    recent = query.where(column.grp == group, column.received_at > now - EVENTS_OF).group_by(column.device)
-    return {device: Rejected(count, at, reason) for device, count, at, reason in connection.execute(recent)}
-
-
-def _hourly(engine: sa.Engine, meters: Sequence[str], start: int, end: int) -> Hourly:
-    found: defaultdict[str, defaultdict[int, dict[Provenance, int]]] = defaultdict(lambda: defaultdict(dict))
-    column = tables.ledger_hour.c
-    query = sa.select(column.meter, column.hour, column.provenance, column.amount)
+def _hourly(engine: sa.Engine, of: Sequence[str], start: int, end: int) -> Hourly:
     with engine.connect() as connection:
-        for meter, hour, provenance, amount in connection.execute(
-            query.where(column.meter.in_(list(meters)), column.hour >= start, column.hour < end)
-        ):
-            found[meter][hour][Provenance(provenance)] = amount
-    return found
+        return hourly(connection, of, start, end)

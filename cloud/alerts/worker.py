@@ -9,7 +9,7 @@ import structlog
 
 from cloud.alerts import sender
 from cloud.alerts.evaluate import Evaluator
-from cloud.registry import database
+from cloud.platform import database
 from cloud.telemetry.base import StoreDown
 from contract.clock import Clock
 

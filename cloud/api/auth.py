@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Permission, Principal
 from cloud.api.context import Context
 from cloud.api.problems import HEADERS, Problem
-from cloud.registry import database, tokens
-from cloud.registry.tokens import Permission, Principal
+from cloud.platform import database
 
 COOKIE = "jieyue_session"
 STATES = frozenset({"/healthz", "/livez"})

@@ -16,7 +16,7 @@ from cloud.api.auth import STATES
 from cloud.api.context import Context
 from cloud.api.problems import HEADERS, Problem
 from cloud.health import Health, first_line
-from cloud.registry import database
+from cloud.platform import database
 from cloud.telemetry.base import StoreDown
 
 log = structlog.get_logger()

@@ -14,8 +14,8 @@ from cloud.alerts.ruleset import Rule
 from cloud.api.brake import Brake
 from cloud.api.params import Id
 from cloud.api.problems import not_found
+from cloud.devices.queries import register
 from cloud.health import Health
-from cloud.registry.tables import device
 from cloud.reports.queue import ReportQueue
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
@@ -27,7 +27,7 @@ class Context:
     """The stores and the clock that an application answers from.
 
     Attributes:
-        engine: For reading; writers take `cloud.registry.database.writing(engine)`.
+        engine: For reading; writers take `cloud.platform.database.writing(engine)`.
         telemetry: The time-series store.
         clock: What "now" is.
         group: District code; the application answers for this group only.
@@ -72,7 +72,7 @@ def _in_group(request: Request, group: Annotated[Id | None, Query(description="S
     if group is None or group == context.group:
         return context
     with context.engine.connect() as connection:
-        if connection.execute(sa.select(device.c.id).where(device.c.grp == group).limit(1)).first() is None:
+        if not register.is_known(connection, group):
             raise not_found("group", group)
     return replace(context, group=group)
 

@@ -1,20 +1,18 @@
-"""Devices and vehicles as the registry and the newest readings show them."""
+"""Devices and vehicles as the register and the newest readings show them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
+from cloud.api import shapes
 from cloud.api.context import Context
 from cloud.api.problems import not_found
-from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle, Writable
+from cloud.api.shapes import Both, DeviceDetail, Vehicle, Writable
+from cloud.devices.model import VEHICLE, Device, Reading, seen
+from cloud.devices.queries import readings, register
+from cloud.organisations.queries import site_of
 from cloud.registry import commands
-from cloud.registry.current import Row, readings_of, seen
-from cloud.registry.online import VEHICLE, class_of, devices_of, life, profile_of
-from cloud.registry.tables import device, site
 from contract import sparkplug
 from contract.clock import iso
 from contract.point import POINTS
@@ -23,28 +21,27 @@ from contract.profile import PointMap
 _POSITION = ("latitude", "longitude", "speed", "course")
 
 
-def device_row(context: Context, name: str) -> Row:
-    """The registry's row of a device.
+def known(context: Context, name: str) -> Device:
+    """A device of the register.
 
     Raises:
         HTTPException: 404, there is none.
     """
-    query = devices_of(context.group).where(device.c.id == name)
     with context.engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
-    if row is None:
+        device = register.one(connection, context.group, name)
+    if device is None:
         raise not_found("device", name)
-    return row
+    return device
 
 
-def all_devices(context: Context, after: str | None = None, limit: int | None = None) -> list[Device]:
+def all_devices(context: Context, after: str | None = None, limit: int | None = None) -> list[shapes.Device]:
     """Every device of the group, by id; or so many, those whose ids follow another."""
-    place, now = _site(context), context.clock.now_ms()
-    query = devices_of(context.group) if after is None else devices_of(context.group).where(device.c.id > after)
+    now = context.clock.now_ms()
     with context.engine.connect() as connection:
-        rows = connection.execute(query.limit(limit)).all()
-        newest = readings_of(connection, context.group, None if limit is None else [row.id for row in rows])
-    return [Device(**_fields(row, newest[row.id], place, now)) for row in rows]
+        place = site_of(connection, context.group)
+        devices = register.devices(connection, context.group, after=after, limit=limit)
+        newest = readings.newest(connection, context.group, None if limit is None else [device.id for device in devices])
+    return [shapes.Device(**_fields(device, newest[device.id], place, now)) for device in devices]
 
 
 def one_device(context: Context, name: str) -> DeviceDetail:
@@ -53,50 +50,43 @@ def one_device(context: Context, name: str) -> DeviceDetail:
     Raises:
         HTTPException: 404, there is none.
     """
-    row = device_row(context, name)
+    device = known(context, name)
     with context.engine.connect() as connection:
-        newest = readings_of(connection, context.group, [name])[name]
-    fields = _fields(row, newest, _site(context), context.clock.now_ms())
-    profile = profile_of(row)
-    if profile is not None:
-        writable = {point: _writable(point, mapped) for point, mapped in profile.points.items() if mapped.writable}
+        newest, place = readings.newest(connection, context.group, [name])[name], site_of(connection, context.group)
+    fields = _fields(device, newest, place, context.clock.now_ms())
+    if device.profile is not None:
+        writable = {point: _writable(point, mapped) for point, mapped in device.profile.points.items() if mapped.writable}
     else:
         writable = {point: _writable_as(kind) for point, kind in commands.takes(context.engine, context.group, name).items()}
     return DeviceDetail(
-        **fields, name=json.loads(row.name), compound=row.compound, profile=row.profile, interval=row.interval, writable=writable
+        **fields, name=device.name, compound=device.compound, profile=device.profile_id, interval=device.interval, writable=writable
     )
 
 
 def names(context: Context) -> dict[str, Both]:
     """What people call each device of the group, by its id."""
-    query = sa.select(device.c.id, device.c.name).where(device.c.grp == context.group).order_by(device.c.id)
     with context.engine.connect() as connection:
-        return {row.id: Both(**json.loads(row.name)) for row in connection.execute(query)}
+        return {device: Both(**name) for device, name in register.names(connection, context.group).items()}
 
 
 def vehicles(context: Context) -> list[Vehicle]:
     """Every vehicle with its newest position."""
-    query = devices_of(context.group).where(device.c["class"] == VEHICLE)
     now = context.clock.now_ms()
     with context.engine.connect() as connection:
-        newest = readings_of(connection, context.group)
-        return [_vehicle(row, newest[row.id], now) for row in connection.execute(query)]
+        newest = readings.newest(connection, context.group)
+        cars = register.devices(connection, context.group, device_class=VEHICLE)
+    return [_vehicle(car, newest[car.id], now) for car in cars]
 
 
-def _site(context: Context) -> str:
-    with context.engine.connect() as connection:
-        return connection.execute(sa.select(site.c.id).where(site.c.grp == context.group).limit(1)).scalar_one_or_none() or ""
-
-
-def _fields(row: Row, newest: Mapping[str, Row], place: str, now: int) -> dict[str, Any]:
-    last, profile = seen(newest.values()), profile_of(row)
-    points = {*newest, *(profile.points if profile else ())}
+def _fields(device: Device, newest: Mapping[str, Reading], place: str, now: int) -> dict[str, Any]:
+    last = seen(newest.values())
+    points = {*newest, *(device.profile.points if device.profile else ())}
     return {
-        "id": row.id,
-        "class": class_of(row),
+        "id": device.id,
+        "class": device.device_class,
         "site": place,
-        "gateway": row.gateway,
-        "online": life(row).speaks_of_now(last, now),
+        "gateway": device.gateway,
+        "online": device.life.speaks_of_now(last, now),
         "last_seen": None if last is None else iso(last),
         "points": sorted(points),
     }
@@ -116,12 +106,12 @@ def _writable_as(datatype: int) -> Writable:
     return Writable(unit="", min=low, max=high, values=switch)
 
 
-def _vehicle(row: Row, newest: Mapping[str, Row], now: int) -> Vehicle:
+def _vehicle(car: Device, newest: Mapping[str, Reading], now: int) -> Vehicle:
     where = newest.get("latitude")
     return Vehicle(
-        id=row.id,
-        name=json.loads(row.name)["zh"],
-        online=life(row).speaks_of_now(seen(newest.values()), now),
+        id=car.id,
+        name=car.name["zh"],
+        online=car.life.speaks_of_now(seen(newest.values()), now),
         at=None if where is None else iso(where.at),
         **{point: newest[point].value if point in newest else None for point in _POSITION},
     )

@@ -12,16 +12,16 @@ import orjson
 from fastapi import Depends, Request
 from pydantic import TypeAdapter
 
+from cloud.accounts import tokens
 from cloud.alerts import book
 from cloud.api import alerts
 from cloud.api.context import Context
-from cloud.api.latest import latest_rows, shape
+from cloud.api.latest import latest_told, shape
 from cloud.api.shapes import Alert, Latest
 from cloud.api.streams import Places, Reader
 from cloud.api.wall.changes import State, changes
 from cloud.api.wall.snapshot import Wall
-from cloud.registry import tokens
-from cloud.registry.current import Row
+from cloud.devices.model import Told
 
 PERIOD = 1.0
 """Seconds between two looks at readings and alerts."""
@@ -81,7 +81,7 @@ class Readings:
 
     def __init__(self, context: Context) -> None:
         self._context, self._alerts = context, AlertFeed(context)
-        self._newest: dict[tuple[str, str], Row] = {}
+        self._newest: dict[tuple[str, str], Told] = {}
         self._received: deque[tuple[float, int]] = deque()
         self._since: int | None = None
         self._all_at = float("-inf")
@@ -91,7 +91,7 @@ class Readings:
         """What changed since the last look."""
         now = time.monotonic()
         every = self._since is None or now - self._all_at >= ALL_EVERY
-        found = latest_rows(self._context, received_from=None if every else self._since)
+        found = latest_told(self._context, received_from=None if every else self._since)
         told = self._alerts.look()  # whatever fails, fails before anything is taken for told
         changed = [row for row in found if self._newest.get((row.device, row.point)) != row]
         self._newest.update({(row.device, row.point): row for row in changed})
@@ -101,7 +101,7 @@ class Readings:
         self._whole = b""
         return self._written(changed) + told
 
-    def _seen(self, changed: Sequence[Row], now: float, *, every: bool) -> None:
+    def _seen(self, changed: Sequence[Told], now: float, *, every: bool) -> None:
         """What was received before the newest change of a look that is long enough ago need not be looked for again.
 
         Args:
@@ -127,7 +127,7 @@ class Readings:
             self._whole = self._written(list(self._newest.values()))
         return self._whole + self._alerts.whole()
 
-    def _written(self, rows: Sequence[Row]) -> bytes:
+    def _written(self, rows: Sequence[Told]) -> bytes:
         return event("readings", _LIST.dump_json([shape(row) for row in rows]))
 
 

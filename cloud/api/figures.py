@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-import sqlalchemy as sa
-
 from cloud.api.context import Context
 from cloud.api.params import Every
 from cloud.api.problems import not_found
@@ -14,7 +12,6 @@ from cloud.indicators import figures
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book
-from cloud.registry.tables import factor
 
 
 def consumption(context: Context, meter: str, start: int, end: int, every: Every) -> list[Consumed]:
@@ -50,14 +47,9 @@ def factors(context: Context, on: date, name: str) -> list[Factor]:
         HTTPException: 404, no such set.
     """
     found = figures.factor_rows(context.engine, on, name)
-    if not found and not _has_set(context, name):
+    if not found and not figures.has_set(context.engine, name):
         raise not_found("factor set", name)
     return [Factor(**row) for row in found]
-
-
-def _has_set(context: Context, name: str) -> bool:
-    with context.engine.connect() as connection:
-        return connection.execute(sa.select(factor.c.energy).where(factor.c.set == name).limit(1)).first() is not None
 
 
 def targets(context: Context, year: int, scope: str) -> Targets:

@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 import prometheus_client
-import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloud.alerts.queries import open_by_rule
 from cloud.api.context import Context
 from cloud.api.devices import all_devices
+from cloud.devices.queries import events, nodes
 from cloud.ledger import waiting
-from cloud.registry import births
+from cloud.operations.queries import unfinished
 from cloud.registry.own_clock import open_row
-from cloud.registry.tables import alert, command, rejected_reading, touched
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 REQUESTS = prometheus_client.Counter("jieyue_http_requests", "Requests answered.", ["method", "route", "status"])
@@ -66,35 +66,32 @@ class _State(Collector):
         for labels, number in sorted(counted.items()):
             devices.add_metric(labels, number)
         yield devices
-        nodes = GaugeMetricFamily(
+        sessions = GaugeMetricFamily(
             "jieyue_nodes", "Edge nodes, by whether they are online and a site has their group.", labels=["online", "site"]
         )
-        known = Counter(
-            ("yes" if node.online else "no", "yes" if node.known_group else "no") for node in births.nodes(self._context.engine)
-        )
+        known = Counter(("yes" if node.online else "no", "yes" if node.known_group else "no") for node in nodes.nodes(self._context.engine))
         for labels, number in sorted(known.items()):
-            nodes.add_metric(labels, number)
-        yield nodes
+            sessions.add_metric(labels, number)
+        yield sessions
         ready = self._context.ready() is None
         yield GaugeMetricFamily("jieyue_ready", "1 when the service is ready.", value=float(ready))
         differs = float(self._context.site_differs())
         yield GaugeMetricFamily("jieyue_site_differs", "1 while the site's files differ from what was entered.", value=differs)
         with self._context.engine.connect() as connection:
-            own = open_row(connection)
+            own, hours = open_row(connection), waiting.number(connection)
+            rejected, commands = events.number_rejected(connection), unfinished(connection)
         off = 0.0 if own is None else own.offset / 1000
         yield GaugeMetricFamily("jieyue_cloud_clock_offset_seconds", "The cloud's clock minus the time that it believes.", value=off)
-        yield self._rows("jieyue_ledger_hours_waiting", "Hours of meters whose consumption is to be computed again.", touched)
+        yield GaugeMetricFamily("jieyue_ledger_hours_waiting", "Hours of meters whose consumption is to be computed again.", value=hours)
         yield self._oldest_hour()
-        yield self._rows("jieyue_readings_rejected", "Readings that the time-series store will not take.", rejected_reading)
-        yield self._rows("jieyue_commands_open", "Commands without a result.", command, command.c.state.in_(("queued", "sent")))
-
+        yield GaugeMetricFamily("jieyue_readings_rejected", "Readings that the time-series store will not take.", value=rejected)
+        yield GaugeMetricFamily("jieyue_commands_open", "Commands without a result.", value=commands)
         yield self._alerts()
 
     def _alerts(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily("jieyue_alerts_open", "Alerts that are not resolved.", labels=["rule", "severity"])
-        query = sa.select(alert.c.rule, alert.c.severity, sa.func.count()).where(alert.c.state.in_(("firing", "acknowledged")))
         with self._context.engine.connect() as connection:
-            for rule, severity, number in connection.execute(query.group_by(alert.c.rule, alert.c.severity)):
+            for rule, severity, number in open_by_rule(connection):
                 family.add_metric([rule, severity], number)
         return family
 
@@ -106,12 +103,6 @@ class _State(Collector):
         if hour is not None:
             family.add_metric([], hour / 1000)
         return family
-
-    def _rows(self, name: str, what: str, table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> GaugeMetricFamily:
-        query = sa.select(sa.func.count()).select_from(table)
-        with self._context.engine.connect() as connection:
-            number = connection.execute(query if where is None else query.where(where)).scalar_one()
-        return GaugeMetricFamily(name, what, value=number)
 
 
 def exposition(context: Context) -> bytes:

@@ -6,14 +6,14 @@ from http import HTTPStatus
 
 from fastapi import HTTPException
 
+from cloud.api import devices
 from cloud.api.context import Context
-from cloud.api.devices import device_row
 from cloud.api.latest import latest_readings, quality_name
 from cloud.api.params import MOST_HOURS, Every, check_span
 from cloud.api.problems import unprocessable
 from cloud.api.shapes import Sample
+from cloud.devices.model import Device
 from cloud.ledger.periods import HOUR_MS, edges
-from cloud.registry.online import class_of, profile_of
 from cloud.telemetry.base import Aggregate
 from contract.clock import iso
 from contract.point import POINTS
@@ -32,10 +32,10 @@ def series(
     Raises:
         HTTPException: 404 for an unknown device, 413 for too many readings, 422 for parameters that make no question.
     """
-    row = device_row(context, device)
+    of = devices.known(context, device)
     check_span(start, end)
-    _check_point(context, device, point)
-    place = (context.group, class_of(row), device, point)
+    _check_point(context, of, point)
+    place = (context.group, of.device_class, device, point)
     if every is None:
         if aggregate is not None:
             raise unprocessable("aggregate: expected every=hour|day|month|quarter|year beside it")
@@ -51,9 +51,9 @@ def series(
     return [Sample(at=iso(at), value=value, quality=_GOOD) for at, value in windows]
 
 
-def _check_point(context: Context, device: str, point: str) -> None:
+def _check_point(context: Context, device: Device, point: str) -> None:
     """Refuse a name that no point has, rather than answer that it has no readings."""
-    if point in POINTS or any(item.point == point for item in latest_readings(context, device)):
+    if point in POINTS or any(item.point == point for item in latest_readings(context, device.id)):
         return
-    profile = profile_of(device_row(context, device))
-    raise unprocessable(f"point: no point {point!r}; {device} has {', '.join(profile.points) if profile else 'none that is known'}")
+    points = ", ".join(device.profile.points) if device.profile else "none that is known"
+    raise unprocessable(f"point: no point {point!r}; {device.id} has {points}")

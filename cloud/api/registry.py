@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
-
-import sqlalchemy as sa
 
 from cloud.api import shapes
 from cloud.api.context import Context
 from cloud.indicators.denominators import mean
 from cloud.indicators.scopes import load_series
-from cloud.registry.tables import meter, meter_unit, unit
+from cloud.ledger.queries import meters as queries
+from cloud.organisations import queries as organisations
 
 
 def units(context: Context, on: date) -> list[shapes.Unit]:
     """The units that there are on a day, with their people and area."""
-    there = sa.or_(unit.c.retired_on.is_(None), unit.c.retired_on > on.isoformat())
     with context.engine.connect() as connection:
-        series = load_series(connection)
-        rows = connection.execute(sa.select(unit).where(there).order_by(unit.c.id)).all()
+        series, found = load_series(connection), organisations.units(connection, on.isoformat())
     until = on + timedelta(days=1)
     return [
         shapes.Unit(
-            id=row.id,
-            name=json.loads(row.name)["zh"],
-            compound=row.compound,
-            headcount=_number(mean(series.get((row.id, "headcount"), ()), on, until)),
-            area=_number(mean(series.get((row.id, "area"), ()), on, until)),
+            id=unit.id,
+            name=unit.name["zh"],
+            compound=unit.compound,
+            headcount=_number(mean(series.get((unit.id, "headcount"), ()), on, until)),
+            area=_number(mean(series.get((unit.id, "area"), ()), on, until)),
         )
-        for row in rows
+        for unit in found
     ]
 
 
 def meters(context: Context) -> list[shapes.Meter]:
     """All meters with the units they serve."""
-    served: defaultdict[str, list[str]] = defaultdict(list)
     with context.engine.connect() as connection:
-        for row in connection.execute(sa.select(meter_unit).order_by(meter_unit.c.unit)):
-            served[row.meter].append(row.unit)
-        rows = connection.execute(sa.select(meter).where(meter.c.grp == context.group).order_by(meter.c.id)).all()
+        served, found = queries.served(connection), queries.meters(connection, context.group)
     return [
-        shapes.Meter(id=row.id, device=row.device, energy=row.energy, parent=row.parent, main=row.main, units=served[row.id])
-        for row in rows
+        shapes.Meter(id=one.id, device=one.device, energy=one.energy, parent=one.parent, main=one.main, units=served[one.id])
+        for one in found
     ]
 
 

@@ -15,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from cloud.accounts.model import Principal
 from cloud.api.problems import Problem
-from cloud.registry.database import DOWN
-from cloud.registry.tokens import Principal
+from cloud.platform.database import DOWN
 from cloud.telemetry.base import StoreDown
 
 log = structlog.get_logger()

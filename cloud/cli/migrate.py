@@ -7,7 +7,7 @@ import argparse
 from cloud.cli.shared import Commands, add
 from cloud.indicators.figures import seed_factors
 from cloud.opening import reached
-from cloud.registry.migrating import migrate
+from cloud.platform.migrating import migrate
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 
 import sqlalchemy as sa
 
 from cloud.cli.shared import Commands, add, add_by, database
+from cloud.devices.model import Node
+from cloud.devices.queries.nodes import nodes
 from cloud.opening import entered_site
-from cloud.registry.births import Node, nodes
 from cloud.registry.forgetting import forget
 from cloud.settings import Settings
 from contract.clock import Clock, iso
@@ -48,7 +48,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
             return _forget(engine, clock, arguments)
         found = nodes(engine)
     if arguments.json:
-        sys.stdout.write(json.dumps([asdict(node) | {"changed_at": iso(node.changed_at)} for node in found], indent=1) + "\n")
+        sys.stdout.write(json.dumps([node._asdict() | {"changed_at": iso(node.changed_at)} for node in found], indent=1) + "\n")
     else:
         sys.stdout.writelines(_line(node) + "\n" for node in found)
     return 0

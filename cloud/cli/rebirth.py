@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from cloud.cli.shared import Commands, add, add_by, add_order, database, give
+from cloud.devices.queries.nodes import node_exists
 from cloud.opening import entered_site
 from cloud.registry import commands as orders
-from cloud.registry.births import node_exists
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser

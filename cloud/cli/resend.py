@@ -9,8 +9,8 @@ import time
 import sqlalchemy as sa
 
 from cloud.cli.shared import Commands, add, at, database
+from cloud.devices.queries.nodes import node_exists
 from cloud.opening import entered_site
-from cloud.registry.births import node_exists
 from cloud.registry.commands import DONE, RESEND_WITHIN, place, resend, standing
 from cloud.settings import Settings
 from contract.clock import Clock

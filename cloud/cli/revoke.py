@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cloud.accounts.tokens import revoke
 from cloud.cli.shared import Commands, add, database
-from cloud.registry.tokens import revoke
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser

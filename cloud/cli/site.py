@@ -14,8 +14,8 @@ from cloud.cli.shared import Commands, add, add_actions, add_by, database, day
 from cloud.indicators import scopes
 from cloud.ledger.periods import local_date
 from cloud.opening import folder_of, site_in
+from cloud.platform.database import writing
 from cloud.registry.changes import Change
-from cloud.registry.database import writing
 from cloud.registry.entering import By, Plan, enter, enter_site, entered
 from cloud.restated import Restated, figures, restated, years
 from cloud.settings import Settings, command_clock

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cloud.accounts.model import Role
+from cloud.accounts.tokens import issue
 from cloud.cli.shared import Commands, add, database
-from cloud.registry.tokens import Role, issue
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser

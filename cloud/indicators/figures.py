@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from decimal import Decimal
 from functools import partial
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import sqlalchemy as sa
 
-from cloud.indicators import scopes, spans, written
-from cloud.indicators.factors import CO2_ROWS, COAL_ROWS, NATIONAL, Factor, Row, factors_on
+from cloud.indicators import repository, scopes, spans, written
+from cloud.indicators.factors import CO2_ROWS, COAL_ROWS, NATIONAL, Factor, factors_on
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.sums import Sums
 from cloud.indicators.targets import Definition, Side, targets
-from cloud.ledger.base_units import energy_of
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, year_bounds
-from cloud.registry import tables
-from cloud.registry.database import writing
-from cloud.registry.seed import insert_new
+from cloud.platform.database import writing
 from cloud.telemetry.base import Figures, Telemetry
 
 
@@ -120,16 +116,14 @@ def denominators_of(engine: sa.Engine, scope: str, start: int, end: int) -> dict
 
 def seed_factors(engine: sa.Engine) -> None:
     """Enter the national set; rows that are there stay as they are, since a factor once used is never changed."""
-    coal = [_stored(row) | {"unit": energy_of(row.energy).factor_unit, "kgce_per_unit": str(row.value)} for row in COAL_ROWS]
-    co2 = [_stored(row) | {"kgco2_per_unit": str(row.value)} for row in CO2_ROWS]
     with writing(engine).begin() as connection:
-        insert_new(connection, tables.factor, coal)
-        insert_new(connection, tables.factor_co2, co2)
+        repository.enter(connection, COAL_ROWS, CO2_ROWS)
 
 
-def _stored(row: Row) -> dict[str, Any]:
-    until = None if row.valid_to is None else row.valid_to.isoformat()
-    return {"set": row.set, "energy": row.energy, "valid_from": row.valid_from.isoformat(), "valid_to": until, "source": row.source}
+def has_set(engine: sa.Engine, name: str) -> bool:
+    """Whether there is a set of factors of this name."""
+    with engine.connect() as connection:
+        return repository.has_set(connection, name)
 
 
 def factor_rows(engine: sa.Engine, on: date, name: str = NATIONAL) -> list[FactorRow]:
@@ -158,16 +152,8 @@ def factors_of(connection: sa.Connection, year: int) -> dict[str, Factor]:
 
 def _held(connection: sa.Connection, on: date, name: str) -> dict[str, Factor]:
     """The factors of a set that hold on a day, by energy; a set without any leaves figures null, with that reason."""
-    coal = [row for row in _rows(connection, tables.factor, "kgce_per_unit", name) if row.holds(on)]
-    return factors_on(on, name, coal, _rows(connection, tables.factor_co2, "kgco2_per_unit", name)) if coal else {}
-
-
-def _rows(connection: sa.Connection, table: sa.Table, value: str, name: str) -> list[Row]:
-    columns = (table.c.energy, table.c[value], table.c.valid_from, table.c.valid_to, table.c.source, table.c.set)
-    return [
-        Row(energy, Decimal(number), date.fromisoformat(begin), None if end is None else date.fromisoformat(end), source, of_set)
-        for energy, number, begin, end, source, of_set in connection.execute(sa.select(*columns).where(table.c.set == name))
-    ]
+    coal = [row for row in repository.coal_rows(connection, name) if row.holds(on)]
+    return factors_on(on, name, coal, repository.co2_rows(connection, name)) if coal else {}
 
 
 def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:

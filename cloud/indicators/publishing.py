@@ -11,7 +11,7 @@ import structlog
 
 from cloud.indicators.figures import publish, publish_closed
 from cloud.ledger.periods import DAY_MS
-from cloud.registry import database
+from cloud.platform import database
 from cloud.telemetry.base import FiguresError, StoreDown, Telemetry
 from contract.clock import Clock
 

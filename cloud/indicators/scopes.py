@@ -14,8 +14,9 @@ from cloud.indicators.denominators import Dated, mean, total
 from cloud.indicators.spans import CountedMeter, Month, Span
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date, midnight
+from cloud.ledger.queries.meters import counted, entered_months, served
 from cloud.ledger.spread import split
-from cloud.registry import tables
+from cloud.organisations import queries as organisations
 
 DISTRICT = "district"
 _AREA_PARTS = 10_000
@@ -127,41 +128,30 @@ def scope_of(registry: Registry, text: str) -> Scope:
 
 def load(connection: sa.Connection) -> Registry:
     """The registry as it is now."""
-    unit, serves = tables.unit.c, tables.meter_unit.c
-    units = {name: compound for name, compound in connection.execute(sa.select(unit.id, unit.compound).order_by(unit.id))}  # noqa: C416 (rows are no pairs to mypy)
-    by_meter: defaultdict[str, list[str]] = defaultdict(list)
-    for meter, name in connection.execute(sa.select(serves.meter, serves.unit).order_by(serves.unit)):
-        by_meter[meter].append(name)
-    return Registry(units, counted_meters(connection), dict(by_meter), load_series(connection))
+    return Registry(organisations.compounds(connection), counted_meters(connection), dict(served(connection)), load_series(connection))
 
 
 def load_series(connection: sa.Connection) -> Series:
     """All approved headcounts and areas, exactly as entered: a database may give them as whole numbers or as floats."""
-    row = tables.denominator.c
     found: defaultdict[tuple[str, str], list[Dated]] = defaultdict(list)
-    for name, kind, begin, value in connection.execute(sa.select(row.unit, row.kind, row.valid_from, row.value)):
-        found[name, kind].append(Dated(date.fromisoformat(begin), Decimal(str(value))))
+    for one in organisations.denominators(connection):
+        found[one.unit, one.kind].append(Dated(date.fromisoformat(one.valid_from), Decimal(str(one.value))))
     return dict(found)
 
 
 def counted_meters(connection: sa.Connection, *, main: bool = True) -> list[tuple[CountedMeter, str | None]]:
     """Main meters, fuel of cars among them, or the sub-meters, which are in their mains already; each with its compound."""
-    meter, ledger, entry = tables.meter.c, tables.ledger_hour.c, tables.entry.c
     months: defaultdict[str, set[Month]] = defaultdict(set)
-    for name, month in connection.execute(sa.select(entry.meter, entry.month)):
+    for name, month in entered_months(connection):
         months[name].add((int(month[:4]), int(month[5:])))
-    by_device = sa.and_(ledger.meter == meter.id, ledger.provenance != Provenance.MANUAL.value)
-    # The index has both ends; min() and max() would read all.
-    orders = (ledger.hour, ledger.hour.desc())
-    ends = [sa.select(ledger.hour).where(by_device).order_by(order).limit(1).scalar_subquery() for order in orders]
-    dates = (meter.commissioned, meter.added_on, meter.taken_out, meter.retired_on)
-    query = sa.select(meter.id, meter.energy, meter.vehicle_fuel, meter.compound, *dates, *ends).where(meter.main.is_(main))
     found = []
-    for name, energy, vehicle_fuel, compound, *days, first, last in connection.execute(query.order_by(meter.id)):
-        until = None if last is None else last + HOUR_MS
+    for one in counted(connection, main=main):
+        until = None if one.last is None else one.last + HOUR_MS
+        days = (one.commissioned, one.added_on, one.taken_out, one.retired_on)
         stated, added, out, retired = (None if day is None else midnight(date.fromisoformat(day)) for day in days)
-        life = _begins(stated, added, first), _ends(out, retired, until)
-        found.append((CountedMeter(name, energy, vehicle_fuel, first, until, frozenset(months[name]), *life), compound))
+        life = _begins(stated, added, one.first), _ends(out, retired, until)
+        meter = CountedMeter(one.id, one.energy, one.vehicle_fuel, one.first, until, frozenset(months[one.id]), *life)
+        found.append((meter, one.compound))
     return found
 
 

@@ -15,7 +15,7 @@ from cloud.ledger import periods
 from cloud.ledger.book import Total, totals
 from cloud.ledger.counters import Provenance
 from cloud.ledger.findings import Finding, listed
-from cloud.registry import tables
+from cloud.ledger.queries.meters import groups
 
 Amounts = Mapping[Provenance, int]
 
@@ -52,8 +52,7 @@ class Sums:
     @cached_property
     def findings(self) -> list[Finding]:
         """The open questions about these meters."""
-        groups = self.connection.execute(sa.select(tables.meter.c.grp).distinct()).scalars().all()
-        found = [one for group in groups for one in listed(self.connection, group, self.now, self.meters)]
+        found = [one for group in groups(self.connection) for one in listed(self.connection, group, self.now, self.meters)]
         return [one for one in found if one.state == "open"]
 
     def _cut(self, span: Span) -> list[Mapping[str, Total]]:

@@ -15,7 +15,8 @@ import structlog
 
 from cloud.ingest.broker_log import BrokerLog, Reason
 from cloud.ledger.periods import local_date, midnight
-from cloud.registry import database, refusals
+from cloud.platform import database
+from cloud.registry import refusals
 from cloud.registry.refusals import MOST, OTHERS, Key, Told
 from cloud.settings import Settings
 from contract.clock import Clock

@@ -8,12 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from cloud.devices import tables as devices_tables
 from cloud.ingest.batch import MINUTE, Batch
 from cloud.ingest.refused import record
-from cloud.registry import tables
+from cloud.ledger import tables as ledger_tables
+from cloud.operations import tables as operations_tables
+from cloud.platform.database import inserting, upsert, writing
 from cloud.registry.clocks import JUDGED, SET, Offset, State, as_row, touch
 from cloud.registry.commands import recall
-from cloud.registry.database import inserting, upsert, writing
 from cloud.registry.own_clock import Moved, keep, take_back
 from cloud.telemetry.base import Telemetry
 from contract.reading import Quality
@@ -48,12 +50,17 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
     for (group, _, reading), _ in refused:
         batch.polls[group, reading.device].forget(reading.point, reading.at)
     with writing(engine).begin() as connection:
-        upsert(connection, tables.birth, list(batch.births.values()))
+        upsert(connection, devices_tables.birth, list(batch.births.values()))
         _gone(connection, batch)
-        upsert(connection, tables.node, list(batch.nodes.values()))
-        upsert(connection, tables.device, list(batch.devices.values()))
-        upsert(connection, tables.device_state, list(batch.states.values()))
-        upsert(connection, tables.touched, [{"meter": m, "hour": h, "generation": 1} for m, h in sorted(batch.touched)], add="generation")
+        upsert(connection, devices_tables.node, list(batch.nodes.values()))
+        upsert(connection, devices_tables.device, list(batch.devices.values()))
+        upsert(connection, devices_tables.device_state, list(batch.states.values()))
+        upsert(
+            connection,
+            ledger_tables.touched,
+            [{"meter": m, "hour": h, "generation": 1} for m, h in sorted(batch.touched)],
+            add="generation",
+        )
         _take_back(connection, batch.moved)
         _clocks(connection, batch)
         keep(connection, batch.own)
@@ -75,7 +82,7 @@ def _take_back(connection: sa.Connection, moves: Sequence[Moved]) -> None:
 
 
 def _gone(connection: sa.Connection, batch: Batch) -> None:
-    table = tables.birth
+    table = devices_tables.birth
     for group, node, device, at in batch.gone:
         connection.execute(sa.delete(table).where(table.c.grp == group, table.c.node == node, table.c.device == device, table.c.at == at))
 
@@ -86,11 +93,11 @@ def _clocks(connection: sa.Connection, batch: Batch) -> None:
     Judged again after a crash, a judgement takes its own place. After another power cut the clock says the same times once more,
     with another offset: that is a judgement of its own.
     """
-    column = tables.clock_offset.c
+    column = devices_tables.clock_offset.c
     for (group, name), (closed, source) in batch.clocks.items():
         before = _judged(connection, group, name)
         live = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.state != State.CLOSED)
-        connection.execute(sa.delete(tables.clock_offset).where(live))
+        connection.execute(sa.delete(devices_tables.clock_offset).where(live))
         rows = [*closed, source.row] if source.row is not None and source.row.end >= source.row.start else closed
         found = []
         for row in rows:
@@ -99,15 +106,15 @@ def _clocks(connection: sa.Connection, batch: Batch) -> None:
                 touch(connection, group, name, again)
             alike = column.offset_from_ms.between(row.offset_from - SET, row.offset_from + SET)
             mine = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.valid_from == row.start)
-            connection.execute(sa.delete(tables.clock_offset).where(mine, alike))
+            connection.execute(sa.delete(devices_tables.clock_offset).where(mine, alike))
             good = json.dumps({device: sorted(times) for device, times in row.good.items()})
             found.append(as_row(group, name, offset, row.state, JUDGED, row.why, batch.received_at or source.noted_at, good))
-        upsert(connection, tables.clock_offset, found)
+        upsert(connection, devices_tables.clock_offset, found)
 
 
 def _judged(connection: sa.Connection, group: str, name: str) -> list[Offset]:
     """What is judged of a source so far."""
-    column = tables.clock_offset.c
+    column = devices_tables.clock_offset.c
     columns = (column.valid_from, column.valid_to, column.offset_from_ms, column.offset_to_ms)
     mine = (column.grp == group, column.source == name, column.by == JUDGED, column.state != State.UNDECIDED)
     return [Offset(*row) for row in connection.execute(sa.select(*columns).where(*mine))]
@@ -139,7 +146,7 @@ def _events(connection: sa.Connection, batch: Batch) -> None:
     rows = [{"kind": k, "grp": g, "subject": s, "at": at, "detail": d} | noted for (k, g, s, at), d in batch.events.items()]
     rows += _deaths(connection, batch)
     if rows:
-        insert = inserting(connection, tables.event)
+        insert = inserting(connection, devices_tables.event)
         keys = ["kind", "grp", "subject", "at"]
         connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"noted_at": insert.excluded.noted_at}), rows)
 
@@ -149,7 +156,7 @@ def _deaths(connection: sa.Connection, batch: Batch) -> list[dict[str, Any]]:
 
     Where a node's devices died often within a day, it takes the place of all that were told in it: some may be invented.
     """
-    column = tables.event.c
+    column = devices_tables.event.c
     mine = (column.kind == _DEATH, column.grp == sa.bindparam("group"), column.subject == sa.bindparam("device"))
     within = column.noted_at.between(sa.bindparam("begin"), sa.bindparam("end"))
     many = {key for key in {(group, node) for (group, _, _), (_, _, node) in batch.deaths.items()} if _died_often(connection, batch, *key)}
@@ -161,7 +168,7 @@ def _deaths(connection: sa.Connection, batch: Batch) -> list[dict[str, Any]]:
         for (g, d, m), (_, told_at, _) in last.items()
     ]
     if told:
-        connection.execute(sa.delete(tables.event).where(*mine, within), told)
+        connection.execute(sa.delete(devices_tables.event).where(*mine, within), told)
     return [
         {"kind": _DEATH, "grp": group, "subject": device, "at": at, "detail": _reported(node), "noted_at": told_at}
         for (group, device, _), (at, told_at, node) in last.items()
@@ -170,7 +177,7 @@ def _deaths(connection: sa.Connection, batch: Batch) -> list[dict[str, Any]]:
 
 def _died_often(connection: sa.Connection, batch: Batch, group: str, node: str) -> bool:
     """Whether the devices of a node have as many events of their deaths within a day as they may."""
-    column = tables.event.c
+    column = devices_tables.event.c
     its = (column.kind == _DEATH, column.grp == group, column.detail == _reported(node), column.noted_at > batch.received_at - _DAY)
     return connection.execute(sa.select(sa.func.count()).where(*its)).scalar_one() >= MOST_DEATHS
 
@@ -181,7 +188,7 @@ def _reported(node: str) -> str:
 
 def _results(connection: sa.Connection, batch: Batch) -> None:
     """Answers to commands; one for an unknown id, or from another device than was asked, changes nothing."""
-    command = tables.command
+    command = operations_tables.command
     for answer in batch.results:
         mine = (command.c.id == answer.id, command.c.grp == answer.group, command.c.device == answer.device)
         values = {"state": answer.state, "read_back": answer.read_back, "reason": answer.reason}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS
 from cloud.ingest.batch import HOUR, MAX_PAYLOAD_BYTES, MINUTE, Batch, Message, take_readings
 from cloud.ingest.clocks import decide_late
 from cloud.ingest.doubt import look_after
 from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
 from cloud.ingest.lives import doubt, ended, node_changed, state
 from cloud.ingest.sequence import Arrived, Trust, Turn
-from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS
 from cloud.telemetry.base import MAX_MS, name_fault, single
 from contract import compressed, sparkplug, topics
 from contract.sparkplug_b_pb2 import Payload

@@ -28,7 +28,7 @@ from cloud.ingest.queue import FairQueue
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
 from cloud.ingest.trial import try_rows
-from cloud.registry import database
+from cloud.platform import database
 from cloud.registry.own_clock import leapt_at
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry

@@ -11,12 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from cloud.devices import tables as devices_tables
+from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS
 from cloud.ingest.awaited import Awaited
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.own import Own
 from cloud.ingest.sequence import Order
-from cloud.registry import tables
-from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS
+from cloud.ledger import tables as ledger_tables
 from cloud.registry.clocks import JUDGED, State
 from cloud.registry.own_clock import OWN, open_row
 from cloud.telemetry.base import MAX_NAME
@@ -145,15 +146,19 @@ class Known:
         self.waiting: set[Key] = set()
         """Nodes that have messages held."""
         with engine.connect() as connection:
-            for row in connection.execute(sa.select(tables.device)).mappings():
+            for row in connection.execute(sa.select(devices_tables.device)).mappings():
                 self.place(row["grp"], row["id"], Placed(row["class"], row["gateway"]))
             for row in connection.execute(_counted()).mappings():
                 self.meters[row["grp"], row["device"]].setdefault(row["point"], []).append(row["id"])
-            for group, device, point in connection.execute(sa.select(tables.latest.c.grp, tables.latest.c.device, tables.latest.c.point)):
+            for group, device, point in connection.execute(
+                sa.select(devices_tables.latest.c.grp, devices_tables.latest.c.device, devices_tables.latest.c.point)
+            ):
                 self.points[group, device].add(point)
-            for row in connection.execute(sa.select(tables.node)).mappings():
+            for row in connection.execute(sa.select(devices_tables.node)).mappings():
                 self.nodes[row["grp"], row["id"]] = Node(row["outbox"], row["bd_seq"], row["online"])
-            newest_first = sa.select(tables.birth).order_by(tables.birth.c.at.desc()).execution_options(yield_per=_BIRTHS_AT_A_TIME)
+            newest_first = (
+                sa.select(devices_tables.birth).order_by(devices_tables.birth.c.at.desc()).execution_options(yield_per=_BIRTHS_AT_A_TIME)
+            )
             for row in connection.execute(newest_first).mappings():
                 node = self.nodes.setdefault((row["grp"], row["node"]), Node())
                 node.read(row["device"], _birth(row["at"], json.loads(row["metrics"])))
@@ -210,14 +215,14 @@ class Known:
 
 def _counted() -> sa.CompoundSelect[Any]:
     """Group, device and point of each meter, and of what counted it before: that may still have readings which come late."""
-    meter, earlier = tables.meter.c, tables.earlier_counter.c
+    meter, earlier = ledger_tables.meter.c, ledger_tables.earlier_counter.c
     now = sa.select(meter.grp, meter.device, meter.point, meter.id).where(meter.device.is_not(None))
     return sa.union(now, sa.select(earlier.grp, earlier.device, earlier.point, earlier.meter))
 
 
 def _clocks(connection: sa.Connection) -> dict[Key, Source]:
     """Judgements that are not closed; the measurements that led there are gone, so an undecided one begins anew."""
-    table = tables.clock_offset
+    table = devices_tables.clock_offset
     found = {}
     others = sa.select(table).where(table.c.state != State.CLOSED, table.c.by == JUDGED, table.c.source != OWN)
     for row in connection.execute(others).mappings():

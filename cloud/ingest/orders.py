@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from cloud.devices import tables as devices_tables
 from cloud.ingest.awaited import Command
 from cloud.ingest.known import Node
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.operations import tables as operations_tables
+from cloud.platform.database import writing
 from contract import sparkplug
 from contract.sparkplug import Born, DataType
 from contract.topics import Topic
@@ -46,7 +47,7 @@ class Order:
 
 def due(engine: sa.Engine, now: int) -> list[Order]:
     """Queued commands that are still valid, and sent ones without an answer; what is too late becomes `expired` or `failed`."""
-    command, device = tables.command, tables.device
+    command, device = operations_tables.command, devices_tables.device
     with engine.connect() as connection:
         found = connection.execute(
             sa.select(command, device.c.gateway)
@@ -113,7 +114,7 @@ def watched(order: Order, metrics: list[Born], since: int) -> Command | None:
 
 def mark(engine: sa.Engine, name: str, state: str, reason: str = "") -> None:
     """Move a command on, unless its answer was faster."""
-    command = tables.command
+    command = operations_tables.command
     with writing(engine).begin() as connection:
         connection.execute(
             sa.update(command).where(command.c.id == name, command.c.state.in_(("queued", "sent"))).values(state=state, reason=reason)

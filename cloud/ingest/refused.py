@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from cloud.devices import tables as devices_tables
 from cloud.ingest.batch import Batch
-from cloud.registry import tables
-from cloud.registry.database import inserting
+from cloud.platform.database import inserting
 from cloud.telemetry.base import MAX_MS, MAX_NAME, Refused
 from cloud.texts import printable
 from contract.clock import iso
@@ -63,9 +63,9 @@ def record(connection: sa.Connection, batch: Batch, refused: Sequence[Refused]) 
 
 
 def _speakers(connection: sa.Connection, devices: defaultdict[Key, list[Refused]]) -> dict[Key, _Speaker]:
-    device, node = tables.device.c, tables.node.c
+    device, node = devices_tables.device.c, devices_tables.node.c
     of_node = sa.and_(node.grp == device.grp, node.id == device.gateway)
-    query = sa.select(device.gateway, node.outbox).join_from(tables.device, tables.node, of_node, isouter=True)
+    query = sa.select(device.gateway, node.outbox).join_from(devices_tables.device, devices_tables.node, of_node, isouter=True)
     found = {}
     for group, name in devices:
         row = connection.execute(query.where(device.grp == group, device.id == name)).one_or_none()
@@ -75,9 +75,11 @@ def _speakers(connection: sa.Connection, devices: defaultdict[Key, list[Refused]
 
 def _on_record(connection: sa.Connection, since: int) -> tuple[Counter[Key], Counter[Key]]:
     """How many readings are on record since a time (ms), by device and by node."""
-    row, device = tables.rejected_reading.c, tables.device.c
+    row, device = devices_tables.rejected_reading.c, devices_tables.device.c
     own = sa.and_(device.grp == row.grp, device.id == row.device)
-    query = sa.select(row.grp, row.device, device.gateway, sa.func.count()).join_from(tables.rejected_reading, tables.device, own)
+    query = sa.select(row.grp, row.device, device.gateway, sa.func.count()).join_from(
+        devices_tables.rejected_reading, devices_tables.device, own
+    )
     of_device, of_node = Counter[Key](), Counter[Key]()
     for group, name, node, number in connection.execute(query.where(row.received_at > since).group_by(row.grp, row.device, device.gateway)):
         of_device[group, name] += number
@@ -88,7 +90,7 @@ def _on_record(connection: sa.Connection, since: int) -> tuple[Counter[Key], Cou
 def _note(connection: sa.Connection, key: Key, speaker: _Speaker, beyond: Sequence[Refused], now: int) -> None:
     """Add to the event of the device and day, and let the newest reading take the place of the one that it names."""
     group, device = key
-    event, row = tables.event.c, tables.rejected_reading.c
+    event, row = devices_tables.event.c, devices_tables.rejected_reading.c
     mine = {"kind": REFUSED, "grp": group, "subject": device, "at": now // _DAY * _DAY}
     today = [event[name] == value for name, value in mine.items()]
     newest = _row(beyond[-1], now)
@@ -98,12 +100,12 @@ def _note(connection: sa.Connection, key: Key, speaker: _Speaker, beyond: Sequen
     if told is not None:
         before = _Span(**json.loads(told)["span"])
         span = before.joined(span)
-        connection.execute(sa.delete(tables.event).where(*today))
+        connection.execute(sa.delete(devices_tables.event).where(*today))
         placed = (row.grp == group, row.device == device, row.point == before.point, row.at == before.at)
-        connection.execute(sa.delete(tables.rejected_reading).where(*placed))
+        connection.execute(sa.delete(devices_tables.rejected_reading).where(*placed))
     _insert(connection, [newest])
     detail = {"reason": span.text(speaker, newest["reason"]), "span": span._asdict()}
-    connection.execute(sa.insert(tables.event).values(**mine, detail=json.dumps(detail, ensure_ascii=False), noted_at=now))
+    connection.execute(sa.insert(devices_tables.event).values(**mine, detail=json.dumps(detail, ensure_ascii=False), noted_at=now))
 
 
 class _Span(NamedTuple):
@@ -156,5 +158,5 @@ def _row(refused: Refused, received_at: int) -> dict[str, Any]:
 
 def _insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        insert = inserting(connection, tables.rejected_reading)
+        insert = inserting(connection, devices_tables.rejected_reading)
         connection.execute(insert.on_conflict_do_nothing(index_elements=["grp", "device", "point", "at"]), rows)

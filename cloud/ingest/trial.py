@@ -6,19 +6,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables as ledger_tables
+from cloud.platform.database import writing
 
 _WRITTEN = (
-    tables.birth,
-    tables.node,
-    tables.device,
-    tables.device_state,
-    tables.touched,
-    tables.clock_offset,
-    tables.latest,
-    tables.event,
-    tables.rejected_reading,
+    devices_tables.birth,
+    devices_tables.node,
+    devices_tables.device,
+    devices_tables.device_state,
+    ledger_tables.touched,
+    devices_tables.clock_offset,
+    devices_tables.latest,
+    devices_tables.event,
+    devices_tables.rejected_reading,
 )
 _NAME = "/trial"
 """In columns of texts; no id of an edge node or device holds a slash."""

@@ -8,10 +8,9 @@ from fractions import Fraction
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods
-from cloud.registry import tables
-from cloud.registry.audit import audited
-from cloud.registry.database import upsert, writing
+from cloud.accounts.repository import audited
+from cloud.ledger import periods, tables
+from cloud.platform.database import upsert, writing
 
 DIFFERS = Fraction(2, 100)
 """A bill that differs from its counter by more than this part of the counter's figure is asked about: the most that a meter of accuracy

@@ -15,12 +15,11 @@ from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods
+from cloud.ledger import periods, tables, waiting
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counters import Provenance, shares
 from cloud.ledger.periods import HOUR_MS, Every
 from cloud.ledger.rounds import round_of_turns
-from cloud.registry import tables
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
 
@@ -56,7 +55,7 @@ class Consumption(TypedDict):
 def backlog(engine: sa.Engine) -> int:
     """Number of touched hours that wait to be counted."""
     with engine.connect() as connection:
-        return connection.execute(sa.select(sa.func.count()).select_from(tables.touched)).scalar_one()
+        return waiting.number(connection)
 
 
 def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:

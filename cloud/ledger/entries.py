@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from typing import NamedTuple, TypedDict
 
 import sqlalchemy as sa
 
-from cloud.ledger import bills, periods
+from cloud.accounts.repository import audited
+from cloud.ledger import bills, periods, tables
 from cloud.ledger.base_units import ENERGIES, energy_of, to_base, to_factor_unit
 from cloud.ledger.counters import Provenance, month_entry
 from cloud.ledger.usual_amounts import beyond
-from cloud.registry import tables
-from cloud.registry.database import upsert, writing
+from cloud.platform.database import upsert, writing
 from contract.clock import iso
 from contract.decimals import decimal
 from contract.textfile import read_text
@@ -272,5 +271,5 @@ def _write(connection: sa.Connection, entry: _Entry, by: str, now: int) -> None:
     rows = [{"meter": entry.meter, "hour": p.hour, "provenance": p.provenance.value, "amount": p.amount} for p in parts]
     connection.execute(sa.insert(ledger), rows)
     upsert(connection, tables.touched, [{"meter": entry.meter, "hour": p.hour, "generation": 1} for p in parts], add="generation")
-    detail = json.dumps({"meter": entry.meter, "month": entry.month, "before": before, "after": entry.amount})
-    connection.execute(sa.insert(tables.audit), [{"at": now, "by": by, "action": "entry", "detail": detail}])
+    detail = {"meter": entry.meter, "month": entry.month, "before": before, "after": entry.amount}
+    audited(connection, "entry", detail, by, now)

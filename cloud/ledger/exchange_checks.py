@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
+from cloud.ledger import tables
 from cloud.ledger.above import own_most
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.breaks import SNAP_MS
@@ -20,7 +21,6 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.ledger.settled import DECIDED, Level
 from cloud.ledger.usual import Usual
-from cloud.registry import tables
 from contract.clock import iso
 
 _BREAKING = {*DECIDED, Kind.EXCURSION, UNDECIDED}

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from cloud.accounts.repository import audited
+from cloud.ledger import tables
 from cloud.ledger.base_units import to_base
 from cloud.ledger.breaks import SNAP_MS
 from cloud.ledger.exchange_checks import check_exchange
 from cloud.ledger.known_meters import load_meters
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.recorded import RecordError, counted_as
-from cloud.registry import tables
-from cloud.registry.audit import audited
-from cloud.registry.database import upsert, writing
+from cloud.platform.database import upsert, writing
 from contract.clock import iso
 
 

@@ -13,13 +13,13 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from cloud.accounts.repository import audited
+from cloud.ledger import tables
 from cloud.ledger.bills import BILL_DIFFERS, kept
 from cloud.ledger.counters import SEAM, UNDECIDED
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry import tables
-from cloud.registry.audit import audited
-from cloud.registry.database import upsert, writing
+from cloud.platform.database import upsert, writing
 
 PENDING = "exchange_pending"
 """A recorded exchange that no break in the samples fits."""

@@ -16,6 +16,8 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables
 from cloud.ledger.base_units import to_base
 from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known, load_meters
@@ -24,9 +26,9 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.settled import Level, Settled
 from cloud.ledger.thinning import AROUND_MS, Quiet, Span, grid, restless, spans_of, staying, within
 from cloud.ledger.worker import in_thread
-from cloud.registry import database, tables
+from cloud.platform import database
+from cloud.platform.database import upsert, writing
 from cloud.registry.clocks import Offset, load_offsets
-from cloud.registry.database import upsert, writing
 from cloud.telemetry.base import MAX_MS, Sample, StoreDown, Telemetry
 from contract.clock import Clock
 from contract.point import POINTS, Kind
@@ -121,12 +123,12 @@ def thin(engine: sa.Engine, telemetry: Telemetry, keep: Keep, now: int, limit: i
 def _forget_refused(engine: sa.Engine, before: int) -> None:
     """Let go the record of what was refused before a time (ms)."""
     with writing(engine).begin() as connection:
-        connection.execute(sa.delete(tables.rejected_reading).where(tables.rejected_reading.c.received_at < before))
+        connection.execute(sa.delete(devices_tables.rejected_reading).where(devices_tables.rejected_reading.c.received_at < before))
 
 
 def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
     """The devices that the registry knows, with the meters that count by them."""
-    device, meter, earlier = tables.device.c, tables.meter.c, tables.earlier_counter.c
+    device, meter, earlier = devices_tables.device.c, tables.meter.c, tables.earlier_counter.c
     with engine.connect() as connection:
         rows = connection.execute(sa.select(device.grp, device["class"], device.id).order_by(device.grp, device.id)).all()
         counts: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)

@@ -11,12 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables
 from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.recorded import Learnt, Recorded, load_recorded
 from cloud.ledger.shapes import LoadShape
-from cloud.registry import tables
 from cloud.registry.clocks import Offset, load_offsets, undecided
 from cloud.registry.stated import stated
 from cloud.telemetry.base import MAX_MS
@@ -119,8 +120,8 @@ class Known:
 
 def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Known]:
     """The meters of these ids that the registry has; one whose settings the ledger cannot take says why, and harms no other."""
-    meter, device = tables.meter.c, tables.device.c
-    joined = tables.meter.outerjoin(tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
+    meter, device = tables.meter.c, devices_tables.device.c
+    joined = tables.meter.outerjoin(devices_tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
     query = sa.select(tables.meter, device["class"], device.interval).select_from(joined).where(meter.id.in_(list(ids)))
     rows = connection.execute(query).mappings().all()
     names = [row["id"] for row in rows]

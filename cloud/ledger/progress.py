@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from cloud.ledger import tables
 from cloud.ledger.book import backlog
-from cloud.registry import tables
 
 MOST = 10
 """So many meters are named."""

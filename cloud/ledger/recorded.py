@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from cloud.accounts.repository import audited
+from cloud.ledger import tables
 from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.breaks import Exchange, RatioChange
 from cloud.ledger.counters import Profile
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry import tables
-from cloud.registry.audit import audited
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from contract.clock import iso
 from contract.point import POINTS
 

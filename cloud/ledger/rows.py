@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cloud.ledger import periods, waiting
+from cloud.devices import tables as devices_tables
+from cloud.ledger import periods, tables, waiting
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.bills import recount
 from cloud.ledger.breaks import Exchange
@@ -25,8 +26,7 @@ from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.waiting import Generations
 from cloud.ledger.written import Change, write_back
-from cloud.registry import tables
-from cloud.registry.database import upsert, writing
+from cloud.platform.database import upsert, writing
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
 
@@ -34,14 +34,14 @@ UNUSABLE = "counter_unusable"
 """Kind of the event for a sample that does not fit the ledger."""
 _KINDS = (UNUSABLE, *(f"counter_{kind}" for kind in Kind))
 _UNTOLD = frozenset({UNDECIDED, HELD, RESTING, SEAM})
-_HOUR, _EVENT, _JUDGED = tables.ledger_hour.c, tables.event.c, tables.judgement.c
+_HOUR, _EVENT, _JUDGED = tables.ledger_hour.c, devices_tables.event.c, tables.judgement.c
 _MANUAL = Provenance.MANUAL.value
 _TEXT = {provenance: provenance.value for provenance in Provenance}  # a look-up costs less than the property, and there are many
 _OF, _GROUP = sa.bindparam("of", type_=sa.String), sa.bindparam("group", type_=sa.String)
 _FIRST, _LAST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last", "end"))
 _WITHIN = sa.and_(_HOUR.meter == _OF, _HOUR.hour >= _FIRST, _HOUR.hour <= _LAST)
 _FORGET_HOURS = sa.delete(tables.ledger_hour).where(_WITHIN, _HOUR.provenance != _MANUAL)
-_FORGET_EVENTS = sa.delete(tables.event).where(
+_FORGET_EVENTS = sa.delete(devices_tables.event).where(
     sa.or_(*(_EVENT.kind == kind for kind in _KINDS)), _EVENT.grp == _GROUP, _EVENT.subject == _OF, _EVENT.at > _FIRST, _EVENT.at <= _END
 )
 _FORGET_JUDGEMENTS = sa.delete(tables.judgement).where(
@@ -160,7 +160,7 @@ def _record(connection: sa.Connection, steps: Sequence[Step]) -> None:
     upsert(connection, tables.judgement, judged)
     told = [row for step in steps for row in _events(step)]
     if told:
-        insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(tables.event)
+        insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(devices_tables.event)
         keys = ["kind", "grp", "subject", "at"]
         connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"detail": insert.excluded.detail}), told)
     for meter, record, placed in ((step.meter.id, *one) for step in steps for one in step.counted.placed):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from cloud.ledger import tables
 from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.counters import RESTING, UNDECIDED, Judgement
 from cloud.ledger.levels import RETURN_MS
@@ -15,7 +16,6 @@ from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.standing import held_until
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS
 from cloud.ledger.waiting import is_touched
-from cloud.registry import tables
 
 DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
 """Kinds by which a counter left a level that it may come back to."""

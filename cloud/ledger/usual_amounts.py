@@ -9,9 +9,8 @@ from types import MappingProxyType
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods
+from cloud.ledger import periods, tables
 from cloud.ledger.base_units import energy_of, to_base, to_factor_unit
-from cloud.registry import tables
 from contract.point import POINTS
 
 _MOST: Mapping[str, int] = MappingProxyType(

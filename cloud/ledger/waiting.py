@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
+from cloud.ledger import tables
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry import tables
-from cloud.registry.database import upsert
+from cloud.platform.database import upsert
 
 Generations = dict[int, int]
 """The generation of a meter's touched hours, by begin (ms): it grows when an hour is touched again."""
@@ -37,6 +37,11 @@ def meters(connection: sa.Connection) -> list[str]:
     newest = sa.select(sa.func.max(_TOUCHED.hour)).where(_TOUCHED.meter == found.c.meter).scalar_subquery()
     query = sa.select(found.c.meter).where(found.c.meter.is_not(None))
     return list(connection.execute(query.order_by(newest.desc(), found.c.meter)).scalars())
+
+
+def number(connection: sa.Connection) -> int:
+    """How many touched hours wait."""
+    return connection.execute(sa.select(sa.func.count()).select_from(tables.touched)).scalar_one()
 
 
 def oldest(connection: sa.Connection) -> int | None:

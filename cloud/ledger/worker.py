@@ -16,7 +16,7 @@ import structlog
 
 from cloud.ledger import book
 from cloud.ledger.rounds import round_of_turns
-from cloud.registry import database
+from cloud.platform import database
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import Clock
 

@@ -18,8 +18,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import upsert, writing
+from cloud.accounts.repository import audited
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables as ledger_tables
+from cloud.platform.database import upsert, writing
 from contract.clock import iso
 
 HOUR_MS = 3_600_000
@@ -134,7 +136,7 @@ def undecided(connection: sa.Connection, group: str, sources: Iterable[str]) -> 
 
 def known_offsets(engine: sa.Engine) -> list[dict[str, Any]]:
     """All that is known of clocks, for people: by source and time, offsets in seconds."""
-    table = tables.clock_offset
+    table = devices_tables.clock_offset
     with engine.connect() as connection:
         rows = connection.execute(sa.select(table).order_by(*table.primary_key.columns)).mappings().all()
     return [
@@ -156,17 +158,17 @@ def known_offsets(engine: sa.Engine) -> list[dict[str, Any]]:
 
 def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, decided: bool) -> dict[str, list[sa.RowMapping]]:
     """Rows by source, a device's own first, then its gateway's."""
-    column, asked = tables.clock_offset.c, list(dict.fromkeys(sources))
+    column, asked = devices_tables.clock_offset.c, list(dict.fromkeys(sources))
     kept = column.state != State.UNDECIDED if decided else column.state == State.UNDECIDED
     by_source: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
-    query = sa.select(tables.clock_offset).where(column.grp == group, kept)
+    query = sa.select(devices_tables.clock_offset).where(column.grp == group, kept)
     judged = column.by == JUDGED
     order = (judged, sa.case((judged, -column.began_at), else_=-column.recorded_at), column.valid_from, column.by)
     for row in connection.execute(query.order_by(*order)).mappings():
         by_source[row["source"]].append(row)
     if not by_source:
         return {}
-    device = tables.device.c
+    device = devices_tables.device.c
     placed = connection.execute(sa.select(device.id, device.gateway).where(device.grp == group, device.id.in_(asked))).all()
     gateways = {row.id: row.gateway for row in placed}
     found = {source: by_source.get(source, []) + _of_gateway(source, gateways, by_source) for source in asked}
@@ -232,11 +234,10 @@ def record_offset(engine: sa.Engine, group: str, known: Recorded, by: str, now: 
             raise OffsetError(f"source: expected a device or gateway of {group}, got {known.source!r}")
         earlier = _row_at(connection, group, known.source, known.start)
         touched = touch(connection, group, known.source, [row, *earlier])
-        upsert(connection, tables.clock_offset, [as_row(group, known.source, row, State.CLOSED, by, known.why, now)])
+        upsert(connection, devices_tables.clock_offset, [as_row(group, known.source, row, State.CLOSED, by, known.why, now)])
         detail: dict[str, object] = {"source": known.source, "from": iso(known.start), "to": iso(known.end), "why": known.why}
         detail |= {"offset_from_ms": known.offset_from, "offset_to_ms": known.offset_to, "whole": known.whole}
-        text = json.dumps(detail, ensure_ascii=False)
-        connection.execute(sa.insert(tables.audit), [{"at": now, "by": by, "action": "clock_offset", "detail": text}])
+        audited(connection, "clock_offset", detail, by, now)
     return touched
 
 
@@ -247,7 +248,7 @@ def groups_of(engine: sa.Engine, source: str) -> list[str]:
 
 
 def _groups(connection: sa.Connection, source: str) -> set[str]:
-    device, node = tables.device.c, tables.node.c
+    device, node = devices_tables.device.c, devices_tables.node.c
     placed = connection.execute(sa.select(device.grp).where(sa.or_(device.id == source, device.gateway == source))).scalars()
     born = connection.execute(sa.select(node.grp).where(node.id == source)).scalars()
     return {*placed, *born}
@@ -278,8 +279,8 @@ def as_row(group: str, source: str, offset: Offset, state: State, by: str, why: 
 
 def _row_at(connection: sa.Connection, group: str, source: str, start: int) -> list[Offset]:
     """Rows that a new one takes the place of."""
-    column = tables.clock_offset.c
-    same = sa.select(tables.clock_offset).where(column.grp == group, column.source == source, column.valid_from == start)
+    column = devices_tables.clock_offset.c
+    same = sa.select(devices_tables.clock_offset).where(column.grp == group, column.source == source, column.valid_from == start)
     rows = connection.execute(same.where(column.by != JUDGED)).mappings()
     return [Offset(row["valid_from"], row["valid_to"], row["offset_from_ms"], row["offset_to_ms"]) for row in rows]
 
@@ -290,11 +291,11 @@ def touch(connection: sa.Connection, group: str, source: str, offsets: Sequence[
     for row in offsets:
         for first, last in ((row.start, row.end), (row.true_time(row.start), row.true_time(row.end))):
             hours.update(range(first // HOUR_MS * HOUR_MS, last + 1, HOUR_MS))
-    device, meter, earlier = tables.device.c, tables.meter.c, tables.earlier_counter.c
+    device, meter, earlier = devices_tables.device.c, ledger_tables.meter.c, ledger_tables.earlier_counter.c
     devices = sa.select(device.id).where(device.grp == group, sa.or_(device.id == source, device.gateway == source))
     now = sa.select(meter.id).where(meter.grp == group, meter.device.in_(devices))
     past = sa.select(earlier.meter).where(earlier.grp == group, earlier.device.in_(devices))
     meters = connection.execute(sa.union(now, past)).scalars().all()
     rows = [{"meter": name, "hour": hour, "generation": 1} for name in meters for hour in sorted(hours)]
-    upsert(connection, tables.touched, rows, add="generation")
+    upsert(connection, ledger_tables.touched, rows, add="generation")
     return len(rows)

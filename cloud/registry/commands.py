@@ -11,11 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS, newest_datatypes
+from cloud.accounts.repository import audited
+from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, profile_of
+from cloud.devices.queries.nodes import newest_datatypes
+from cloud.devices.tables import device, node
+from cloud.operations.tables import command
+from cloud.platform.database import writing
 from cloud.registry.clocks import JUDGED
-from cloud.registry.database import writing
-from cloud.registry.online import class_of, profile_of
-from cloud.registry.tables import audit, command, device, node
 from contract import sparkplug
 from contract.clock import iso
 from contract.profile import Profile
@@ -73,7 +75,7 @@ def refusal(engine: sa.Engine, order: Order, now: int) -> str:
     if row is None:
         return f"no device {order.device!r} in the group {order.group}"
     if row.profile is not None or not _foreign(row):
-        return fault(order, profile_of(row), now)
+        return fault(order, profile_of(row.profile), now)
     return foreign_fault(order, _born(engine, row), now)
 
 
@@ -90,14 +92,18 @@ def takes(engine: sa.Engine, group: str, name: str) -> dict[str, int]:
 def _speaker(engine: sa.Engine, group: str, name: str) -> sa.Row[Any] | None:
     """A device and the outbox of the node that speaks for it."""
     of_node = sa.and_(node.c.grp == device.c.grp, node.c.id == device.c.gateway)
-    query = sa.select(device, node.c.outbox).join(node, of_node, isouter=True).where(device.c.grp == group, device.c.id == name)
+    query = (
+        sa.select(device, device.c["class"].label("device_class"), node.c.outbox)
+        .join(node, of_node, isouter=True)
+        .where(device.c.grp == group, device.c.id == name)
+    )
     with engine.connect() as connection:
         return connection.execute(query).one_or_none()
 
 
 def _foreign(row: sa.Row[Any]) -> bool:
     """Whether only births made a device known, those of a node that is not ours."""
-    return row.outbox is None and class_of(row) in {FOREIGN_CLASS, GATEWAY_CLASS}
+    return row.outbox is None and row.device_class in {FOREIGN_CLASS, GATEWAY_CLASS}
 
 
 def _born(engine: sa.Engine, row: sa.Row[Any]) -> Mapping[str, int] | None:
@@ -204,7 +210,7 @@ def enter(connection: sa.Connection, order: Order, now: int) -> str:
     }
     detail = f"{name}: {order.device} {order.point} = {order.value:g}: {order.why}"
     connection.execute(command.insert().values(row))
-    connection.execute(audit.insert().values(at=now, by=order.by, action="command", detail=detail))
+    audited(connection, "command", detail, order.by, now)
     return name
 
 

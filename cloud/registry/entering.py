@@ -16,9 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from cloud.registry import dated, tables
+from cloud.accounts.repository import audited
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables as ledger_tables
+from cloud.organisations import tables as organisations_tables
+from cloud.platform.database import upsert, writing
+from cloud.registry import dated
 from cloud.registry.changes import Change, Document, differences, suspected
-from cloud.registry.database import upsert, writing
 from cloud.registry.renaming import reference, renamed
 from cloud.registry.replaced import replaced
 from cloud.registry.seed import rows_of, served
@@ -87,7 +91,7 @@ def entered(connection: sa.Connection) -> Entered | None:
     Raises:
         EntryRefused: This version cannot read it.
     """
-    row = connection.execute(sa.select(tables.entered_site)).mappings().first()
+    row = connection.execute(sa.select(organisations_tables.entered_site)).mappings().first()
     if row is None:
         return None
     try:
@@ -134,8 +138,11 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
             or would lose what changed before it, or has a change before it.
     """
     kept, old = _before(connection, site.group)
-    names = {table.name: _renames(connection, table, items) for table, items in ((tables.unit, site.units), (tables.meter, site.meters))}
-    for table in (tables.unit, tables.meter):
+    names = {
+        table.name: _renames(connection, table, items)
+        for table, items in ((organisations_tables.unit, site.units), (ledger_tables.meter, site.meters))
+    }
+    for table in (organisations_tables.unit, ledger_tables.meter):
         for was, name in names[table.name].items():
             renamed(connection, table, was, name)
     new = document(site)
@@ -146,10 +153,10 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
     changes += _ratios(connection, site, by)
     changes += replaced(connection, site, by.now)
     changes += recounted(connection, site)
-    known = set(connection.execute(sa.select(tables.meter.c.id)).scalars())
+    known = set(connection.execute(sa.select(ledger_tables.meter.c.id)).scalars())
     _rows(connection, site, by.day)
     added = [] if before is None else [m.id for m in site.meters if m.id not in known and m.device is not None]
-    connection.execute(sa.update(tables.meter).where(tables.meter.c.id.in_(added)).values(added_on=by.day.isoformat()))
+    connection.execute(sa.update(ledger_tables.meter).where(ledger_tables.meter.c.id.in_(added)).values(added_on=by.day.isoformat()))
     changes += _people(connection, site, by, first=before is None)
     if changes or kept != new:
         _record(connection, site, new, changes, by)
@@ -161,19 +168,26 @@ def _before(connection: sa.Connection, group: str) -> tuple[Document | None, Doc
 
     Of a registry from before there were any, the second is what its tables say.
     """
-    other = connection.execute(sa.select(tables.site.c.grp).where(tables.site.c.grp != group)).scalar()
+    other = connection.execute(sa.select(organisations_tables.site.c.grp).where(organisations_tables.site.c.grp != group)).scalar()
     if other is not None:
         raise EntryRefused(f"group: expected {other}, whose site this database holds, got {group}")
-    text = connection.execute(sa.select(tables.entered_site.c.document).where(tables.entered_site.c.grp == group)).scalar()
+    text = connection.execute(
+        sa.select(organisations_tables.entered_site.c.document).where(organisations_tables.entered_site.c.grp == group)
+    ).scalar()
     if text is not None:
         kept: Document = json.loads(text)
         try:
             return kept, document(Site.model_validate(kept))
         except ValidationError:
             return kept, kept
-    if connection.execute(sa.select(tables.unit.c.id).limit(1)).first() is None:
+    if connection.execute(sa.select(organisations_tables.unit.c.id).limit(1)).first() is None:
         return None, None
-    lists = {"units": tables.unit, "devices": tables.device, "meters": tables.meter, "compounds": tables.compound}
+    lists = {
+        "units": organisations_tables.unit,
+        "devices": devices_tables.device,
+        "meters": ledger_tables.meter,
+        "compounds": organisations_tables.compound,
+    }
     return None, {field: list(_items(connection, table)) for field, table in lists.items()}
 
 
@@ -190,7 +204,7 @@ def _items(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any
     """Rows as a document has them, as far as both say the same; devices that only a birth made known are no site's."""
     same = {"id", "name", "compound", "profile", "device", "point", "energy", "parent", "item", "max_rate"}
     for row in connection.execute(sa.select(table).order_by(table.c.id)).mappings():
-        if table is not tables.device or row["interval"] is not None:
+        if table is not devices_tables.device or row["interval"] is not None:
             yield {field: value for field, value in row.items() if field in same} | {"name": json.loads(row["name"])}
 
 
@@ -203,23 +217,23 @@ def _renames(connection: sa.Connection, table: sa.Table, items: Sequence[Unit] |
 
 def _rows(connection: sa.Connection, site: Site, day: date) -> None:
     """Enter what stands in the registry once, retire what the files no longer have."""
-    connection.execute(sa.delete(tables.site).where(tables.site.c.id != site.id))
+    connection.execute(sa.delete(organisations_tables.site).where(organisations_tables.site.c.id != site.id))
     for table, rows in rows_of(site).items():
         retires = "retired_on" in table.c
         upsert(connection, table, [row | ({"retired_on": None} if retires else {}) for row in rows])
         if retires:
             ids = [row["id"] for row in rows]
             gone = [table.c.id.not_in(ids), table.c.retired_on.is_(None)]
-            gone += [table.c.interval.is_not(None)] if table is tables.device else []
+            gone += [table.c.interval.is_not(None)] if table is devices_tables.device else []
             connection.execute(sa.update(table).where(*gone).values(retired_on=day.isoformat()))
     _served(connection, site)
 
 
 def _served(connection: sa.Connection, site: Site) -> None:
     """Which units a meter serves is replaced as a whole; a unit that is gone keeps its part of what it used."""
-    table, rows = tables.meter_unit, served(site)
+    table, rows = ledger_tables.meter_unit, served(site)
     mine = table.c.meter.in_([meter.id for meter in site.meters])
-    still = sa.select(tables.unit.c.id).where(tables.unit.c.retired_on.is_(None))
+    still = sa.select(organisations_tables.unit.c.id).where(organisations_tables.unit.c.retired_on.is_(None))
     connection.execute(sa.delete(table).where(mine, table.c.unit.in_(still)))
     if rows:
         connection.execute(sa.insert(table), rows)
@@ -228,7 +242,11 @@ def _served(connection: sa.Connection, site: Site) -> None:
 def _people(connection: sa.Connection, site: Site, by: By, *, first: bool) -> Iterator[Change]:
     """Headcounts and areas as dated rows; those of a unit that is gone end."""
     units = {unit.id: unit for unit in site.units}
-    gone = connection.execute(sa.select(tables.unit.c.id).where(tables.unit.c.retired_on == by.day.isoformat())).scalars().all()
+    gone = (
+        connection.execute(sa.select(organisations_tables.unit.c.id).where(organisations_tables.unit.c.retired_on == by.day.isoformat()))
+        .scalars()
+        .all()
+    )
     for kind in dated.KINDS:
         kept = _series(connection, kind)
         for name in (*units, *gone):
@@ -253,7 +271,7 @@ def _next(unit: Unit | None, kind: str, before: dated.Rows, by: By, *, first: bo
 
 
 def _denominators(connection: sa.Connection, unit: str, kind: str, before: dated.Rows, after: dated.Rows) -> None:
-    table = tables.denominator
+    table = organisations_tables.denominator
     gone = [at for at in before if at not in after]
     connection.execute(sa.delete(table).where(table.c.unit == unit, table.c.kind == kind, table.c.valid_from.in_(gone)))
     row = {"unit": unit, "kind": kind, "approved_by": dated.SITE_FILE}
@@ -262,9 +280,9 @@ def _denominators(connection: sa.Connection, unit: str, kind: str, before: dated
 
 def _series(connection: sa.Connection, kind: str) -> dict[str, tuple[dated.Rows, set[str]]]:
     """By unit: the rows of the files, and the days that have a value of somebody else."""
-    table = tables.denominator.c
+    table = organisations_tables.denominator.c
     found: dict[str, tuple[dated.Rows, set[str]]] = {}
-    for row in connection.execute(sa.select(tables.denominator).where(table.kind == kind)):
+    for row in connection.execute(sa.select(organisations_tables.denominator).where(table.kind == kind)):
         rows, others = found.setdefault(row.unit, ({}, set()))
         if row.approved_by == dated.SITE_FILE:
             rows[row.valid_from] = round(Decimal(str(row.value)), 4)
@@ -283,9 +301,9 @@ def _ratios(connection: sa.Connection, site: Site, by: By) -> Iterator[Change]:
 
     A meter that got another device or another model is an exchange, which somebody records.
     """
-    known = {row["id"]: row for row in connection.execute(sa.select(tables.meter)).mappings()}
-    profiles = {row.id: row.profile for row in connection.execute(sa.select(tables.device.c.id, tables.device.c.profile))}
-    for new in rows_of(site)[tables.meter]:
+    known = {row["id"]: row for row in connection.execute(sa.select(ledger_tables.meter)).mappings()}
+    profiles = {row.id: row.profile for row in connection.execute(sa.select(devices_tables.device.c.id, devices_tables.device.c.profile))}
+    for new in rows_of(site)[ledger_tables.meter]:
         old = known.get(new["id"])
         if old is None or old["ratio"] is None or new["ratio"] is None or old["ratio"] == new["ratio"]:
             continue
@@ -295,16 +313,17 @@ def _ratios(connection: sa.Connection, site: Site, by: By) -> Iterator[Change]:
         factor = f"{(Decimal(new['ratio']) / Decimal(old['ratio'])).normalize():f}"
         row = {"grp": site.group, "meter": new["id"], "at": by.now, "factor": factor}
         why = f"a step of the register was worth {old['ratio']}, now {new['ratio']}"
-        upsert(connection, tables.ratio_change, [row | {"reason": why, "recorded_by": by.name, "recorded_at": by.now}])
+        upsert(connection, ledger_tables.ratio_change, [row | {"reason": why, "recorded_by": by.name, "recorded_at": by.now}])
         hour = {"meter": new["id"], "hour": by.now // HOUR_MS * HOUR_MS, "generation": 1}
-        upsert(connection, tables.touched, [hour], add="generation")
+        upsert(connection, ledger_tables.touched, [hour], add="generation")
         yield Change("recorded", "ratio of meter", new["id"], f"{why} (times {factor})")
 
 
 def _record(connection: sa.Connection, site: Site, new: Document, changes: Sequence[Change], by: By) -> None:
     text = json.dumps(new, ensure_ascii=False)
-    upsert(connection, tables.entered_site, [{"grp": site.group, "document": text, "entered_by": by.name, "entered_at": by.now}])
+    upsert(
+        connection, organisations_tables.entered_site, [{"grp": site.group, "document": text, "entered_by": by.name, "entered_at": by.now}]
+    )
     said = [str(change) for change in changes]
     detail = {"site": site.id, "from": by.day.isoformat(), "changes": said[:_TOLD], "more": max(len(said) - _TOLD, 0)}
-    row = {"at": by.now, "by": by.name, "action": "site", "detail": json.dumps(detail, ensure_ascii=False)}
-    connection.execute(sa.insert(tables.audit), [row])
+    audited(connection, "site", detail, by.name, by.now)

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.audit import audited
-from cloud.registry.births import FOREIGN_CLASS, GATEWAY_CLASS
-from cloud.registry.database import writing
+from cloud.accounts.repository import audited
+from cloud.devices import tables as devices_tables
+from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS
+from cloud.ledger import tables as ledger_tables
+from cloud.platform.database import writing
 from cloud.registry.entering import entered
 from contract.point import POINTS
 
@@ -62,13 +63,13 @@ def forget(engine: sa.Engine, group: str, node: str, device: str | None, by: str
         going = [one.id for one in wanted if one.of_births and one.id not in staying]
         whole = device is None and not known_node
         done = Forgotten(
-            nodes=_delete(connection, tables.node, grp=[group], id=[node]) if whole else 0,
-            devices=_delete(connection, tables.device, grp=[group], id=going),
-            points=_delete(connection, tables.latest, grp=[group], device=going)
+            nodes=_delete(connection, devices_tables.node, grp=[group], id=[node]) if whole else 0,
+            devices=_delete(connection, devices_tables.device, grp=[group], id=going),
+            points=_delete(connection, devices_tables.latest, grp=[group], device=going)
             + sum(_forget_points(connection, group, one.id, counted) for one in wanted if one.id not in going),
-            births=_delete(connection, tables.birth, grp=[group], node=[node], device=[*going, *([""] if whole else [])]),
+            births=_delete(connection, devices_tables.birth, grp=[group], node=[node], device=[*going, *([""] if whole else [])]),
         )
-        for table in (tables.device_state, tables.thinned):
+        for table in (devices_tables.device_state, ledger_tables.thinned):
             _delete(connection, table, grp=[group], device=going)
         if done == Forgotten(0, 0, 0, 0):
             raise ValueError(f"the site knows all that {node if device is None else device} is and told; there is nothing to forget")
@@ -77,7 +78,7 @@ def forget(engine: sa.Engine, group: str, node: str, device: str | None, by: str
 
 
 def _check(connection: sa.Connection, group: str, node: str, device: str | None, wanted: Collection[_Device]) -> None:
-    column = tables.node.c
+    column = devices_tables.node.c
     if device is not None and not wanted:
         raise ValueError(f"{node} speaks for no device {device!r} in the group {group}")
     born = sa.select(column.id).where(column.grp == group, column.id == node)
@@ -87,7 +88,7 @@ def _check(connection: sa.Connection, group: str, node: str, device: str | None,
 
 def _devices(connection: sa.Connection, group: str, node: str) -> list[_Device]:
     """The devices that a node speaks for, and itself as one."""
-    column = tables.device.c
+    column = devices_tables.device.c
     query = sa.select(column.id, column["class"]).where(column.grp == group, column.gateway == node).order_by(column.id)
     return [_Device(name, kind in {FOREIGN_CLASS, GATEWAY_CLASS}) for name, kind in connection.execute(query)]
 
@@ -101,7 +102,7 @@ def _named(connection: sa.Connection, group: str, node: str) -> bool:
 def _counted(connection: sa.Connection, group: str) -> set[tuple[str, str]]:
     """Device and point of each meter, and of what counted it before."""
     found: set[tuple[str, str]] = set()
-    for table in (tables.meter, tables.earlier_counter):
+    for table in (ledger_tables.meter, ledger_tables.earlier_counter):
         rows = connection.execute(sa.select(table.c.device, table.c.point).where(table.c.grp == group, table.c.device.is_not(None)))
         found.update((device, point) for device, point in rows)
     return found
@@ -109,10 +110,10 @@ def _counted(connection: sa.Connection, group: str) -> set[tuple[str, str]]:
 
 def _forget_points(connection: sa.Connection, group: str, device: str, counted: Collection[tuple[str, str]]) -> int:
     """Forget the points of a device that stays, but for the product's own and those that a meter counts by; returns how many."""
-    column = tables.latest.c
+    column = devices_tables.latest.c
     told = connection.execute(sa.select(column.point).where(column.grp == group, column.device == device)).scalars()
     invented = [point for point in told if point not in POINTS and (device, point) not in counted]
-    return _delete(connection, tables.latest, grp=[group], device=[device], point=invented)
+    return _delete(connection, devices_tables.latest, grp=[group], device=[device], point=invented)
 
 
 def _delete(connection: sa.Connection, table: sa.Table, **among: Sequence[str]) -> int:

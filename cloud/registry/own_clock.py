@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
+from cloud.accounts.repository import audited, done
+from cloud.alerts import tables as alerts_tables
+from cloud.devices import tables as devices_tables
+from cloud.platform.database import upsert
 from cloud.registry.clocks import HOUR_MS, JUDGED, SET, TOLERANCE, Offset, State, as_row, touch
-from cloud.registry.database import upsert
 from contract.clock import iso
 
 OWN = "/cloud"
@@ -86,7 +88,7 @@ class Moved:
 
 def open_row(connection: sa.Connection) -> OwnRow | None:
     """How far the cloud's clock is off; None while it is right."""
-    column = tables.clock_offset.c
+    column = devices_tables.clock_offset.c
     query = sa.select(column.valid_from, column.valid_to, column.offset_to_ms)
     row = connection.execute(query.where(column.source == OWN, column.state == State.OPEN)).first()
     return None if row is None else OwnRow(*row, State.OPEN)
@@ -96,27 +98,23 @@ def keep(connection: sa.Connection, rows: Sequence[OwnRow]) -> None:
     """Keep rows; of those from before only the ones given here stay open."""
     if not rows:
         return
-    column = tables.clock_offset.c
+    column = devices_tables.clock_offset.c
     still = sa.and_(column.source == OWN, column.state == State.OPEN)
-    connection.execute(sa.update(tables.clock_offset).where(still).values(state=State.CLOSED.value))
+    connection.execute(sa.update(devices_tables.clock_offset).where(still).values(state=State.CLOSED.value))
     for row in rows:
         offset = Offset(row.start, row.end, row.offset, row.offset)
-        upsert(connection, tables.clock_offset, [as_row("", OWN, offset, row.state, JUDGED, "", row.end - row.offset)])
+        upsert(connection, devices_tables.clock_offset, [as_row("", OWN, offset, row.state, JUDGED, "", row.end - row.offset)])
 
 
 def taken_back(connection: sa.Connection) -> list[dict[str, Any]]:
     """The last times that judgements were taken back: when, by how many seconds the clock was off, of which sources, hours counted anew."""
-    column = tables.audit.c
-    query = sa.select(column.at, column.detail).where(column.action == _TAKEN_BACK).order_by(column.id.desc()).limit(_SHOWN)
-    return [{"at": iso(row.at), **json.loads(row.detail)} for row in connection.execute(query)]
+    return [{"at": iso(row.at), **json.loads(row.detail)} for row in done(connection, _TAKEN_BACK, limit=_SHOWN)]
 
 
 def leapt_at(engine: sa.Engine, least: int) -> int | None:
     """When the time that the cloud believes moved last by `least` ms or more, ms; None if it never did."""
-    column = tables.audit.c
-    query = sa.select(column.at, column.detail).where(column.action == _TAKEN_BACK).order_by(column.id.desc())
     with engine.connect() as connection:
-        found = connection.execute(query)
+        found = done(connection, _TAKEN_BACK)
         return next((row.at for row in found if abs(json.loads(row.detail)["seconds"]) * 1000 >= least), None)
 
 
@@ -148,23 +146,21 @@ def take_back(connection: sa.Connection, moved: Moved) -> dict[tuple[str, str], 
         "hours": hours,
     }
     detail["sources"] = [f"{group}/{source}" for group, source in sorted(all_taken)]
-    row = {"at": moved.moved_to, "by": JUDGED, "action": _TAKEN_BACK, "detail": json.dumps(detail, ensure_ascii=False)}
-    connection.execute(sa.insert(tables.audit), [row])
+    audited(connection, _TAKEN_BACK, detail, JUDGED, moved.moved_to)
     return {key: (min(row.start for row in rows), max(row.end for row in rows)) for key, rows in right.items()}
 
 
 def _stored(connection: sa.Connection, moved: Moved) -> bool:
     """Whether a move was committed before: the answer to COMMIT may be lost, and then all is stored again."""
-    column = tables.audit.c
-    same = sa.select(column.detail).where(column.action == _TAKEN_BACK, column.at == moved.moved_to)
-    return any(json.loads(detail).get("id") == moved.id for detail in connection.execute(same).scalars())
+    same = done(connection, _TAKEN_BACK, at=moved.moved_to)
+    return any(json.loads(row.detail).get("id") == moved.id for row in same)
 
 
 def _closed(connection: sa.Connection, moved: Moved) -> dict[tuple[str, str], list[Offset]]:
     """Correct judgements that ended; returns them as they were."""
-    column, found = tables.clock_offset.c, dict[tuple[str, str], list[Offset]]()
+    column, found = devices_tables.clock_offset.c, dict[tuple[str, str], list[Offset]]()
     mine = (column.by == JUDGED, column.state == State.CLOSED, column.source != OWN, column.why == "", column.recorded_at >= moved.since)
-    for row in connection.execute(sa.select(tables.clock_offset).where(*mine)).mappings().all():
+    for row in connection.execute(sa.select(devices_tables.clock_offset).where(*mine)).mappings().all():
         offset = Offset(row["valid_from"], row["valid_to"], row["offset_from_ms"], row["offset_to_ms"])
         if moved.follows(offset, row["began_at"]):
             found.setdefault((row["grp"], row["source"]), []).append(offset)
@@ -173,7 +169,7 @@ def _closed(connection: sa.Connection, moved: Moved) -> dict[tuple[str, str], li
 
 
 def _replace(connection: sa.Connection, row: sa.RowMapping, offset: Offset) -> None:
-    table = tables.clock_offset
+    table = devices_tables.clock_offset
     connection.execute(sa.delete(table).where(*(column == row[column.name] for column in table.primary_key.columns)))
     good: dict[str, Any] = as_row(row["grp"], row["source"], offset, State.CLOSED, JUDGED, WHY, row["recorded_at"], row["good"])
     upsert(connection, table, [good])
@@ -184,10 +180,10 @@ def _withdraw(connection: sa.Connection, right: Mapping[tuple[str, str], Sequenc
 
     An event is dated by the hour of receipt, which was by the time before, as is what a judgement made of its source's times.
     """
-    column = tables.event.c
+    column = devices_tables.event.c
     of_clocks = sa.or_(*(column.kind == kind for kind in OF_CLOCKS))
     for (group, source), rows in right.items():
-        mine = sa.delete(tables.event).where(column.grp == group, column.subject == source, of_clocks)
+        mine = sa.delete(devices_tables.event).where(column.grp == group, column.subject == source, of_clocks)
         connection.execute(mine.where(column.noted_at >= moved.since))
         spans = {(row.true_time(row.start) // HOUR_MS * HOUR_MS, row.true_time(row.end) + TOLERANCE) for row in rows}
         # one by one, since an expression may be only so deep and there may be thousands of judgements
@@ -197,7 +193,7 @@ def _withdraw(connection: sa.Connection, right: Mapping[tuple[str, str], Sequenc
 
 def _restamp(connection: sa.Connection, moved: Moved) -> None:
     """Correct times of receipt by the time before: of one that was behind only those before the measurement are surely its own."""
-    for table in (tables.latest, tables.rejected_reading):
+    for table in (devices_tables.latest, devices_tables.rejected_reading):
         column = table.c
         since = column.received_at.between(moved.since, moved.until)
         wrong = sa.and_(since, column.at > column.received_at + TOLERANCE) if moved.ms > 0 else since
@@ -207,6 +203,6 @@ def _restamp(connection: sa.Connection, moved: Moved) -> None:
 def _bring_forward(connection: sa.Connection, moved: Moved) -> None:
     """What waits for a moment by a clock that was ahead would wait too long: messages to people, and rules whose cause has to last."""
     now = moved.moved_to
-    state = tables.alert_state.c
-    for column in (tables.notification.c.next_try, state.since, state.clear_since, state.seen):
+    state = alerts_tables.alert_state.c
+    for column in (alerts_tables.notification.c.next_try, state.since, state.clear_since, state.seen):
         connection.execute(sa.update(column.table).where(column > now).values({column.name: column + moved.ms}))

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.devices import tables as devices_tables
+from cloud.platform.database import writing
 
 REFUSED: Literal["broker_refused"] = "broker_refused"
 CONTESTED: Literal["broker_contested"] = "broker_contested"
@@ -60,7 +60,7 @@ def record(engine: sa.Engine, group: str, found: Mapping[Key, Told], day: int, n
     Raises:
         SQLAlchemyError: The database cannot be written; one of `database.DOWN` where it is away.
     """
-    event = tables.event.c
+    event = devices_tables.event.c
     with writing(engine).begin() as connection:
         today = sa.and_(event.grp == group, event.at == day, event.kind.in_((REFUSED, CONTESTED)))
         rows = connection.execute(sa.select(event.kind, event.subject, event.detail).where(today))
@@ -72,8 +72,8 @@ def record(engine: sa.Engine, group: str, found: Mapping[Key, Told], day: int, n
             values = {"detail": json.dumps(asdict(whole), ensure_ascii=False), "noted_at": now}
             if mine in known:
                 which = sa.and_(today, event.kind == mine.kind, event.subject == mine.who)
-                connection.execute(sa.update(tables.event).where(which).values(values))
+                connection.execute(sa.update(devices_tables.event).where(which).values(values))
             else:
                 row = {"kind": mine.kind, "grp": group, "subject": mine.who, "at": day}
-                connection.execute(sa.insert(tables.event).values(row | values))
+                connection.execute(sa.insert(devices_tables.event).values(row | values))
             known[mine] = whole.number

@@ -8,7 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables as ledger_tables
+from cloud.platform import tables as platform_tables
 
 _COUNTED = "counter_"
 """How the kinds of events begin whose subject is a meter."""
@@ -31,17 +33,17 @@ def renamed(connection: sa.Connection, table: sa.Table, old: str, new: str) -> N
         connection.execute(sa.insert(table), [dict(row) | {"id": new}])
     for child, column in _children(table):
         _move(connection, child, column, old, new)
-    if table is tables.meter:
-        _move(connection, tables.event, tables.event.c.subject, old, new, tables.event.c.kind.startswith(_COUNTED))
+    if table is ledger_tables.meter:
+        _move(connection, devices_tables.event, devices_tables.event.c.subject, old, new, devices_tables.event.c.kind.startswith(_COUNTED))
         connection.execute(sa.update(table).where(table.c.parent == old).values(parent=new))
     connection.execute(sa.delete(table).where(table.c.id == old))
 
 
 def _children(table: sa.Table) -> Iterator[tuple[sa.Table, sa.Column[str]]]:
     """Every table that names one of these; many name a meter without a foreign key (`unit` is a unit of measure elsewhere)."""
-    for child in tables.metadata.sorted_tables:
+    for child in platform_tables.metadata.sorted_tables:
         column = child.c.get(table.name)
-        if child is not table and column is not None and (column.foreign_keys or table is tables.meter):
+        if child is not table and column is not None and (column.foreign_keys or table is ledger_tables.meter):
             yield child, column
 
 
@@ -59,7 +61,7 @@ def _move(
 
 def _unique(table: sa.Table, column: str) -> Iterator[list[str]]:
     """The other columns of each key that the column is part of; of an hour of the ledger there is one source, whatever its provenance."""
-    if table is tables.ledger_hour:
+    if table is ledger_tables.ledger_hour:
         yield ["hour"]
         return
     keys = [constraint for constraint in table.constraints if isinstance(constraint, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]

@@ -10,9 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables as ledger_tables
+from cloud.platform.database import upsert
 from cloud.registry.changes import Change
-from cloud.registry.database import upsert
 from cloud.registry.seed import rows_of
 from cloud.registry.stated import HOUR_MS
 from contract.site import Site
@@ -29,19 +30,21 @@ def replaced(connection: sa.Connection, site: Site, now: int) -> Iterator[Change
         now: When they are entered, ms since 1970 in UTC.
     """
     rows = rows_of(site)
-    meters = {row["id"]: row for row in connection.execute(sa.select(tables.meter)).mappings()}
-    known = connection.execute(sa.select(tables.device).where(tables.device.c.grp == site.group)).mappings()
+    meters = {row["id"]: row for row in connection.execute(sa.select(ledger_tables.meter)).mappings()}
+    known = connection.execute(sa.select(devices_tables.device).where(devices_tables.device.c.grp == site.group)).mappings()
     devices: dict[str | None, Mapping[Any, Any]] = {row["id"]: row for row in known}
-    entered: dict[str | None, Mapping[Any, Any]] = {row["id"]: row for row in rows[tables.device]}
-    for new in rows[tables.meter]:
+    entered: dict[str | None, Mapping[Any, Any]] = {row["id"]: row for row in rows[devices_tables.device]}
+    for new in rows[ledger_tables.meter]:
         old = meters.get(new["id"])
         was, now_by = None if old is None else devices.get(old["device"]), entered.get(new["device"])
         if old is None or was is None or _series(old, was) == _series(new, now_by):
             continue
         row = {"grp": site.group, "meter": new["id"], "until": now, "class": was["class"], "interval": was["interval"]}
         row |= {name: old[name] for name in ("device", "point", *_STATED)}
-        upsert(connection, tables.earlier_counter, [row])
-        upsert(connection, tables.touched, [{"meter": new["id"], "hour": now // HOUR_MS * HOUR_MS, "generation": 1}], add="generation")
+        upsert(connection, ledger_tables.earlier_counter, [row])
+        upsert(
+            connection, ledger_tables.touched, [{"meter": new["id"], "hour": now // HOUR_MS * HOUR_MS, "generation": 1}], add="generation"
+        )
         yield Change("recorded", "counter of meter", new["id"], _told(_series(old, was), _series(new, now_by)))
 
 

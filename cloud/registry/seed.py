@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables as ledger_tables
+from cloud.organisations import tables as organisations_tables
 from contract.capacity import capacity, resolution
 from contract.meter import Meter
 from contract.operation import Text
@@ -21,27 +22,17 @@ from contract.site import Site
 def rows_of(site: Site) -> dict[sa.Table, list[dict[str, Any]]]:
     """The rows of everything that stands in the registry once, in an order in which they can be entered."""
     return {
-        tables.site: [{"id": site.id, "grp": site.group, "name": _json(site.name)}],
-        tables.compound: [{"id": c.id, "name": _json(c.name)} for c in site.compounds],
-        tables.unit: [{"id": u.id, "name": _json(u.name), "compound": u.compound} for u in site.units],
-        tables.device: _devices(site),
-        tables.meter: [_meter(site, meter) for meter in site.meters],
+        organisations_tables.site: [{"id": site.id, "grp": site.group, "name": _json(site.name)}],
+        organisations_tables.compound: [{"id": c.id, "name": _json(c.name)} for c in site.compounds],
+        organisations_tables.unit: [{"id": u.id, "name": _json(u.name), "compound": u.compound} for u in site.units],
+        devices_tables.device: _devices(site),
+        ledger_tables.meter: [_meter(site, meter) for meter in site.meters],
     }
 
 
 def served(site: Site) -> list[dict[str, str]]:
     """Which units each meter serves."""
     return [{"meter": meter.id, "unit": unit} for meter in site.meters for unit in dict.fromkeys(meter.units)]
-
-
-def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose primary key is new; the others stay as they are."""
-    keys = [column.name for column in table.primary_key.columns]
-    marks = connection.execute(sa.select(*(table.c[key] for key in keys))).all()
-    known = {tuple(row) for row in marks}
-    new = [dict(row) for row in rows if tuple(row[key] for key in keys) not in known]
-    if new:
-        connection.execute(sa.insert(table), new)
 
 
 def _json(name: Text) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
+from cloud.devices import tables as devices_tables
+from cloud.ledger import tables as ledger_tables
+from cloud.platform.database import upsert
 from cloud.registry.changes import Change
-from cloud.registry.database import upsert
 from cloud.registry.seed import rows_of
 from contract.clock import SHANGHAI
 from contract.point import POINTS
@@ -78,10 +79,13 @@ def recounted(connection: sa.Connection, site: Site) -> Iterator[Change]:
         site: From its files.
     """
     rows = rows_of(site)
-    meters = {row["id"]: row for row in connection.execute(sa.select(tables.meter)).mappings()}
-    devices = {row["id"]: row for row in connection.execute(sa.select(tables.device).where(tables.device.c.grp == site.group)).mappings()}
-    entered = {row["id"]: row for row in rows[tables.device]}
-    for new in rows[tables.meter]:
+    meters = {row["id"]: row for row in connection.execute(sa.select(ledger_tables.meter)).mappings()}
+    devices = {
+        row["id"]: row
+        for row in connection.execute(sa.select(devices_tables.device).where(devices_tables.device.c.grp == site.group)).mappings()
+    }
+    entered = {row["id"]: row for row in rows[devices_tables.device]}
+    for new in rows[ledger_tables.meter]:
         old = meters.get(new["id"])
         if old is None or new["device"] not in devices or (old["device"], old["point"]) != (new["device"], new["point"]):
             continue
@@ -96,13 +100,13 @@ def recounted(connection: sa.Connection, site: Site) -> Iterator[Change]:
 
 def _touch(connection: sa.Connection, group: str, meter: str) -> int | None:
     """Touch the hours that were counted of a meter or judged without a figure; the first of them, None if there is none."""
-    hour, judged = tables.ledger_hour.c, tables.judgement.c
+    hour, judged = ledger_tables.ledger_hour.c, ledger_tables.judgement.c
     counted = sa.select(hour.hour).where(hour.meter == meter, hour.provenance != _ENTERED).distinct()
     hours = set(connection.execute(counted).scalars())
     spans = sa.select(judged.since, judged.until).where(judged.grp == group, judged.meter == meter)
     for since, until in connection.execute(spans):
         hours.update(range(since // HOUR_MS * HOUR_MS, until + 1, HOUR_MS))
-    upsert(connection, tables.touched, [{"meter": meter, "hour": at, "generation": 1} for at in sorted(hours)], add="generation")
+    upsert(connection, ledger_tables.touched, [{"meter": meter, "hour": at, "generation": 1} for at in sorted(hours)], add="generation")
     return min(hours, default=None)
 
 

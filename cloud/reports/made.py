@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry.database import writing
-from cloud.registry.tables import audit
+from cloud.accounts.repository import audited, done
+from cloud.platform.database import writing
 from cloud.reports.base import Asked, Made, Report, ReportError, Tell, reports
 from contract.clock import iso
 
@@ -60,9 +60,8 @@ def known(name: str) -> Report:
 
 def record(engine: sa.Engine, name: str, asked: Asked, made: Made, by: str, now: int) -> None:
     """Put on record that somebody was given a report."""
-    row = {"at": now, "by": by, "action": ACTION, "detail": json.dumps(_detail(name, asked, made))}
     with writing(engine).begin() as connection:
-        connection.execute(sa.insert(audit), [row])
+        audited(connection, ACTION, _detail(name, asked, made), by, now)
 
 
 def _detail(name: str, asked: Asked, made: Made) -> dict[str, Any]:
@@ -74,10 +73,9 @@ def _detail(name: str, asked: Asked, made: Made) -> dict[str, Any]:
 
 def listed(engine: sa.Engine) -> list[dict[str, Any]]:
     """The reports made last, the newest first: what was asked, `as_of`, the file's size and digest, who and when."""
-    row = audit.c
-    query = sa.select(row.at, row.by, row.detail).where(row.action == ACTION).order_by(row.id.desc()).limit(MOST_LISTED)
     with engine.connect() as connection:
-        return [json.loads(detail) | {"made_at": iso(at), "made_by": by} for at, by, detail in connection.execute(query)]
+        found = done(connection, ACTION, limit=MOST_LISTED)
+        return [json.loads(one.detail) | {"made_at": iso(one.at), "made_by": one.by} for one in found]
 
 
 def file_name(name: str, asked: Asked) -> str:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from cloud.indicators.scopes import UnknownScopeError
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
 from cloud.reports.alone import alone
 from cloud.reports.base import Asked, LibraryError, Made, MissingError, NotInstalledError, ReportError
 from cloud.reports.made import make

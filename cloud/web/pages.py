@@ -13,10 +13,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from cloud.accounts.model import Principal, Role
 from cloud.api.auth import COOKIE, LOGOUT, WALL, logged_in, who
 from cloud.api.context import Here
 from cloud.api.problems import not_found
-from cloud.registry.tokens import Principal, Role
 from cloud.texts import Language, catalogue
 
 HERE = Path(__file__).parent

@@ -12,14 +12,13 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import open_database
-from cloud.registry.migrating import migrate
+from cloud.platform.database import open_database
+from cloud.platform.migrating import migrate
 from cloud.telemetry.base import Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract.site import Site
 from simulators.stack.postgres import Postgres
-from tests.cloud import unsynced
+from tests.cloud import tables, unsynced
 from tests.cloud.influx2 import Influx2, serving
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
 from tests import commands
 
 LATER = "2026-03-01T10:00:00+08:00"

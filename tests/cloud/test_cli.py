@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables, tokens
-from cloud.registry.database import open_database, writing
+from cloud.accounts import tokens
+from cloud.platform.database import open_database, writing
 from contract import sparkplug
 from contract.clock import parse_time
+from tests.cloud import tables
 from tests.cloud.folder import LATER, rows, run
 
 EXCHANGE = ["exchange", "c1-e-main", "--at", "2026-02-01T10:00:00+08:00", "--last", "5000.5", "--first", "1", "--reason", "new"]

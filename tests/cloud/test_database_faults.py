@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry.database import DOWN, open_database, writing
+from cloud.platform.database import DOWN, open_database, writing
 
 OF_THE_DATABASE = {
     "no such table": "INSERT INTO no_such_table VALUES (1)",

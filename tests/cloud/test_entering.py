@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.registry.dated import SITE_FILE
 from cloud.registry.entering import EntryRefused, entered
 from contract.site import Site
+from tests.cloud import tables
 from tests.cloud.entering import said, seed
 
 

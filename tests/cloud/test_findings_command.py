@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import open_database, writing
+from cloud.platform.database import open_database, writing
 from contract.clock import parse_time
+from tests.cloud import tables
 from tests.cloud.folder import rows, run
 
 SINCE = parse_time("2026-02-20T10:00:00+08:00")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables
 from cloud.registry.entering import EntryRefused
 from contract.site import Site
+from tests.cloud import tables
 from tests.cloud.entering import said, seed
 
 UNIT = {"name": {"zh": "名", "en": "Name"}, "compound": "c", "headcount": 50, "area": 500}

@@ -10,8 +10,8 @@ from cloud.indicators.sums import Sums
 from cloud.ledger.book import Total, totals
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
+from tests.cloud import tables
 
 JANUARY, FEBRUARY, MARCH = (month_start(2026, month) for month in (1, 2, 3))
 YEAR = Span(JANUARY, month_start(2027, 1))

@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.ledger import book, progress
-from cloud.registry import tables
-from cloud.registry.database import open_database, writing
+from cloud.platform.database import open_database, writing
 from contract.clock import iso, parse_time
 from tests import commands
+from tests.cloud import tables
 
 BEGIN, HOUR = parse_time("2026-02-01T00:00:00+08:00"), 3_600_000
 WAITING = {"c1-e-main": range(3, 10), "c2-e-main": range(5), "gone": range(2)}

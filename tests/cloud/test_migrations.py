@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from cloud.ledger.recorded import Learnt, load_recorded
-from cloud.registry import tables
-from cloud.registry.database import MIGRATIONS, revisions, schema_fault, writing
-from cloud.registry.migrating import migrate
+from cloud.platform.database import MIGRATIONS, revisions, schema_fault, writing
+from cloud.platform.migrating import migrate
+from tests.cloud import tables
 
 HOUR = 3_600_000
 BEGIN = 1_790_000_000_000 // HOUR * HOUR

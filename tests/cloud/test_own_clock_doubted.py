@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from cloud.app import Service
 from cloud.ingest.host import Host
 from cloud.ingest.own import Own
-from cloud.registry import tables
+from cloud.platform.database import open_database, upsert, writing
 from cloud.registry.clocks import JUDGED, Offset, State, as_row
-from cloud.registry.database import open_database, upsert, writing
 from cloud.registry.own_clock import OF_CLOCKS, Moved, OwnRow, keep, take_back
 from cloud.settings import Settings
 from contract.clock import Clock, parse_time
+from tests.cloud import tables
 from tests.cloud.folder import run
 
 MINUTE, HOUR = 60_000, 3_600_000

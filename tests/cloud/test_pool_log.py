@@ -10,7 +10,7 @@ from pathlib import Path
 BROKEN = """
 import sys
 import sqlalchemy as sa
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
 from cloud.settings import IN_WORDS
 from contract.logs import set_up
 

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from cloud.cli import site as command
 from cloud.indicators.figures import seed_factors, targets_of
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.registry.entering import By, enter_site
 from contract.clock import parse_time
 from contract.site import Site
+from tests.cloud import tables
 
 NOW = parse_time("2026-07-01T10:00:00+08:00")
 TEXT = {"zh": "名", "en": "Name"}

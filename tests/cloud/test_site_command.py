@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import open_database, writing
+from cloud.platform.database import open_database, writing
+from tests.cloud import tables
 from tests.cloud.folder import rows, run
 
 SITE = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry.database import open_database, writing
+from cloud.platform.database import open_database, writing
 from cloud.telemetry import sqlite
 from cloud.telemetry.base import Stored
 from cloud.telemetry.sqlite import SqliteTelemetry, checkpoint_pages

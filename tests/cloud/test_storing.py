@@ -12,7 +12,7 @@ from cloud import storing
 from cloud.alerts import nothing_stored
 from cloud.alerts.direct import Direct
 from cloud.app import Service
-from cloud.registry import database
+from cloud.platform import database
 from cloud.settings import Settings
 from contract.clock import Clock
 from tests.waiting import beside, until

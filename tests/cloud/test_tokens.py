@@ -5,8 +5,9 @@ import base64
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables, tokens
-from cloud.registry.tokens import Permission, Role
+from cloud.accounts import tokens
+from cloud.accounts.model import Permission, Principal, Role
+from tests.cloud import tables
 
 MATRIX = {
     Role.WALL: {"watch"},
@@ -68,5 +69,5 @@ def test_a_token_belongs_to_somebody(name: str, engine: sa.Engine) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_roles_may_what_the_table_says(role: Role) -> None:
     """No role has a permission by accident."""
-    principal = tokens.Principal(1, "x", role)
+    principal = Principal(1, "x", role)
     assert {permission.value for permission in Permission if principal.may(permission)} == MATRIX[role]

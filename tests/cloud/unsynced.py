@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
 from cloud.telemetry.sqlite import SqliteTelemetry
 
 

@@ -12,10 +12,10 @@ import httpx
 import openpyxl
 import pytest
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.registry import tokens
-from cloud.registry.tokens import Role
 from cloud.reports.printed import number, percent
 from cloud.telemetry.open import open_telemetry
 from cloud.texts import say

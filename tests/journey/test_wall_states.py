@@ -14,16 +14,16 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.alerts import book
 from cloud.alerts.machine import Reason
 from cloud.api.app import create_app
 from cloud.api.context import Context
 from cloud.api.wall.snapshot import Wall
-from cloud.registry import tokens
-from cloud.registry.database import open_database, writing
+from cloud.platform.database import open_database, writing
+from cloud.platform.migrating import migrate
 from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
-from cloud.registry.tokens import Role
 from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import say
 from contract.clock import Clock, parse_time

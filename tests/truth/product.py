@@ -18,14 +18,14 @@ from cloud.ledger import book, findings
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import RecordError
-from cloud.registry import clocks, tables
+from cloud.platform.migrating import migrate
+from cloud.registry import clocks
 from cloud.registry.entering import By, enter_site
-from cloud.registry.migrating import migrate
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading
 from contract.site import Site
-from tests.cloud import unsynced
+from tests.cloud import tables, unsynced
 from tests.truth import site as files
 from tests.truth.delivery import Piece
 from tests.truth.kinds import START

@@ -14,7 +14,8 @@ from contract.units import Unit
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
-    from cloud.alerts.view import Device, View
+    from cloud.alerts.view import View
+    from cloud.devices.model import Device
 
 Limit = Annotated[float, Field(ge=0, le=50)]
 """degC, as rooms can have it."""

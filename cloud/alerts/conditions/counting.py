@@ -16,7 +16,9 @@ from contract.units import Unit
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
-    from cloud.alerts.view import Device, Meter, Newest, View
+    from cloud.alerts.view import Newest, View
+    from cloud.devices.model import Device
+    from cloud.ledger.model import Meter
 
 _RATES = {"energy_import": ("power", 1000.0), "volume": ("flow", 1.0)}
 """Of a counter: the point that says how fast it should count, and what that is divided by to be the counter's unit an hour."""

@@ -14,7 +14,8 @@ from contract.states import is_wrong
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
-    from cloud.alerts.view import Device, View
+    from cloud.alerts.view import View
+    from cloud.devices.model import Device
     from contract.operation import Car, ElevatorGroup
 
 _COUNTERS = {point: str(int(point.removeprefix("stops_"))) for point in POINTS if point.startswith("stops_")}

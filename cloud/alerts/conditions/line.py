@@ -16,7 +16,8 @@ from contract.states import is_on, meaning
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
-    from cloud.alerts.view import Device, View
+    from cloud.alerts.view import View
+    from cloud.devices.model import Device
 
 _MINUTE = 60_000
 _SHOWN = 5

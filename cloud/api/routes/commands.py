@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated
 
@@ -15,7 +14,8 @@ from cloud.api.context import Here, HereOrThere
 from cloud.api.params import Id, Moment, Said
 from cloud.api.problems import not_found, unprocessable
 from cloud.api.shapes import CommandAccepted, CommandState, Node
-from cloud.registry import births, commands
+from cloud.devices.queries import nodes
+from cloud.registry import commands
 from contract.clock import iso
 
 router = APIRouter(prefix="/api/v1")
@@ -36,7 +36,7 @@ class NewCommand(BaseModel):
 def order(here: HereOrThere, caller: Commander, device: Id, body: NewCommand) -> CommandAccepted:
     """Send a command to a device; operators only."""
     now = here.clock.now_ms()
-    devices.device_row(here, device)
+    devices.known(here, device)
     wanted = commands.Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
     why_not = commands.refusal(here.engine, wanted, now)
     if why_not:
@@ -55,13 +55,13 @@ class NewRebirth(BaseModel):
 @router.get("/nodes")
 def every_node(here: Here) -> list[Node]:
     """Every edge node that was ever born, those of groups that no site names too."""
-    return [Node(**asdict(node) | {"changed_at": iso(node.changed_at)}) for node in births.nodes(here.engine)]
+    return [Node(**node._asdict() | {"changed_at": iso(node.changed_at)}) for node in nodes.nodes(here.engine)]
 
 
 @router.post("/nodes/{node}/rebirth", status_code=HTTPStatus.ACCEPTED)
 def rebirth(here: HereOrThere, caller: Commander, node: Id, body: NewRebirth) -> CommandAccepted:
     """Ask an edge node for its births; operators only. The command is done when they come, and fails after a minute without."""
-    if not births.node_exists(here.engine, here.group, node):
+    if not nodes.node_exists(here.engine, here.group, node):
         raise not_found("node", node)
     now = here.clock.now_ms()
     wanted = commands.rebirth(here.group, node, body.reason, caller.name, now)

@@ -11,7 +11,7 @@ from cloud.api.context import Here, HereOrThere
 from cloud.api.params import Day, Id
 from cloud.api.problems import not_found
 from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle
-from cloud.registry.online import VEHICLE, class_of
+from cloud.devices.model import VEHICLE
 
 router = APIRouter(prefix="/api/v1")
 
@@ -48,6 +48,6 @@ def vehicles(here: Here) -> list[Vehicle]:
 def trips(here: Here, vehicle: Id, day: Day | None = None) -> list[dict[str, Any]]:
     """The trips of a vehicle on a day; none are cut from its track yet."""
     del day
-    if class_of(devices.device_row(here, vehicle)) != VEHICLE:
+    if devices.known(here, vehicle).device_class != VEHICLE:
         raise not_found("vehicle", vehicle)
     return []

@@ -8,10 +8,10 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
+from cloud.accounts.model import Permission
 from cloud.api.auth import Watcher, require
 from cloud.api.events import TheTopics
 from cloud.api.streams import EventStream
-from cloud.registry.tokens import Permission
 
 router = APIRouter(prefix="/api/v1")
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from cloud.api import readings
 from cloud.api.availability import reads_telemetry
 from cloud.api.context import HereOrThere
-from cloud.api.devices import device_row
+from cloud.api.devices import known
 from cloud.api.latest import latest_readings
 from cloud.api.params import Every, Id, Moment
 from cloud.api.shapes import Latest, Sample
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1/readings")
 def newest(here: HereOrThere, device: Id | None = None) -> list[Latest]:
     """The newest reading of each point, of one device or of all."""
     if device is not None:
-        device_row(here, device)
+        known(here, device)
     return latest_readings(here, device)
 
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Response
 
+from cloud.accounts.model import Principal
 from cloud.api import reports
 from cloud.api.auth import who
 from cloud.api.context import Here
 from cloud.api.params import Id, Scope, Year
 from cloud.api.problems import unprocessable
 from cloud.api.shapes import ReportJob, ReportKind
-from cloud.registry.tokens import Principal
 from cloud.reports.base import MEDIA_TYPES, Asked, Format, Made
 from cloud.reports.made import file_name
 from cloud.reports.period import MONTHS, QUARTERS, Period

@@ -14,8 +14,9 @@ from cloud.api.wall.shapes import Hour, Load, Shown, Water
 from cloud.ledger import book
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counters import Provenance
+from cloud.ledger.model import Meter
 from cloud.ledger.periods import DAY_MS, HOUR_MS, a_year_earlier, floor
-from cloud.registry.tables import meter
+from cloud.ledger.queries.meters import meters
 from contract.clock import iso, parse_time
 from contract.units import Unit, factor
 
@@ -76,25 +77,23 @@ class _Sum:
 def days(connection: sa.Connection, group: str, now: int) -> Days:
     """Today's complete hours and last year's whole day; three queries."""
     midnight, until = floor(now, "day"), floor(now, "hour")
-    query = sa.select(meter.c.id, meter.c.energy, meter.c.device).where(
-        meter.c.grp == group, meter.c.main, meter.c.energy.in_((ELECTRICITY, WATER))
-    )
-    rows: list[sa.Row[Any]] = list(connection.execute(query.order_by(meter.c.id)))
+    mains = [meter for meter in meters(connection, group) if meter.main and meter.energy in {ELECTRICITY, WATER}]
+    names = [meter.id for meter in mains]
     earlier = a_year_earlier(midnight)
     used = {
-        midnight: book.by_period(connection, [row.id for row in rows], midnight, until, "hour"),
-        earlier: book.by_period(connection, [row.id for row in rows], earlier, earlier + DAY_MS, "hour"),
+        midnight: book.by_period(connection, names, midnight, until, "hour"),
+        earlier: book.by_period(connection, names, earlier, earlier + DAY_MS, "hour"),
     }
     sides = {
-        energy: (_side(energy, rows, midnight, used[midnight]), _side(energy, rows, earlier, used[earlier]))
+        energy: (_side(energy, mains, midnight, used[midnight]), _side(energy, mains, earlier, used[earlier]))
         for energy in (ELECTRICITY, WATER)
     }
-    devices = [row.device for row in rows if row.energy == ELECTRICITY and row.device is not None]
+    devices = [meter.device for meter in mains if meter.energy == ELECTRICITY and meter.device is not None]
     return Days(midnight, (until - midnight) // HOUR_MS, sides, devices)
 
 
-def _side(energy: str, rows: Sequence[sa.Row[Any]], midnight: int, used: Mapping[str, ByHour]) -> Side:
-    mains = [row.id for row in rows if row.energy == energy]
+def _side(energy: str, of: Sequence[Meter], midnight: int, used: Mapping[str, ByHour]) -> Side:
+    mains = [meter.id for meter in of if meter.energy == energy]
     added = _Sum()
     for name in mains:
         for at, by_provenance in used.get(name, {}).items():

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from cloud.api.context import Context
 from cloud.api.wall.shapes import Data, Shown
-from cloud.registry import current
-from cloud.registry.current import Row
-from cloud.registry.online import class_of, devices_of, life, profile_of
+from cloud.devices import model
+from cloud.devices.model import Device, Reading
+from cloud.devices.queries import readings, register
 from contract import states
 from contract.clock import iso
 from contract.reading import Quality
@@ -27,8 +27,8 @@ class Newest:
     """Devices and readings at a moment (ms)."""
 
     now: int
-    devices: dict[str, Row]
-    readings: Mapping[str, Mapping[str, Row]]
+    devices: dict[str, Device]
+    readings: Mapping[str, Mapping[str, Reading]]
 
     def shown(self, name: str, point: str) -> Shown:
         """How a point's newest reading may be shown."""
@@ -46,7 +46,7 @@ class Newest:
 
     def meaning(self, name: str, point: str) -> str | None:
         """The name of a point's current state; None where it is not known, or its number has no name."""
-        return states.meaning(profile_of(self.devices[name]), point, self.current(name, point)) if name in self.devices else None
+        return states.meaning(self.devices[name].profile, point, self.current(name, point)) if name in self.devices else None
 
     def state(self, name: str, point: str) -> str | None:
         """The same to be read: its number where that has no name."""
@@ -55,18 +55,18 @@ class Newest:
 
     def seen(self, name: str) -> int | None:
         """Time (ms) of a device's newest good reading."""
-        return current.seen(self.readings.get(name, {}).values())
+        return model.seen(self.readings.get(name, {}).values())
 
     def online(self, name: str) -> bool:
         """Whether a device was heard of lately, by the rule of `/api/v1/devices`."""
         return self._speaks_of_now(name, self.seen(name))
 
     def _speaks_of_now(self, name: str, at: int | None) -> bool:
-        return life(self.devices[name]).speaks_of_now(at, self.now)
+        return self.devices[name].life.speaks_of_now(at, self.now)
 
-    def of_class(self, device_class: str) -> list[Row]:
+    def of_class(self, device_class: str) -> list[Device]:
         """The devices of a class, by id."""
-        return [row for row in self.devices.values() if class_of(row) == device_class]
+        return [device for device in self.devices.values() if device.device_class == device_class]
 
     def data(self) -> Data:
         """How fresh all of it is."""
@@ -79,5 +79,5 @@ class Newest:
 def newest(context: Context, connection: sa.Connection) -> Newest:
     """Everything as it is now; two queries."""
     now = context.clock.now_ms()
-    by_id = {row.id: row for row in connection.execute(devices_of(context.group))}
-    return Newest(now, by_id, current.readings_of(connection, context.group))
+    by_id = {device.id: device for device in register.devices(connection, context.group)}
+    return Newest(now, by_id, readings.newest(connection, context.group))

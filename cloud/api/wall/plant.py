@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from cloud.alerts.ruleset import Rule, Severity
 from cloud.alerts.view import of_rows
 from cloud.api.wall import shapes
 from cloud.api.wall.newest import Newest
+from cloud.devices.model import VEHICLE
 from cloud.ledger.periods import local_time
-from cloud.registry.online import VEHICLE
 from contract.clock import iso
 from contract.operation import Car, ElevatorGroup, Text
 from contract.site import Site
@@ -117,7 +116,7 @@ def vehicles(site: Site, newest: Newest) -> list[shapes.Vehicle]:
         found.append(
             shapes.Vehicle(
                 id=row.id,
-                name=json.loads(row.name),
+                name=row.name,
                 plate=known.vehicle.plate if known and known.vehicle else "",
                 state=state,
                 at=iso(seen) if state == "offline" and seen is not None else None,

@@ -17,11 +17,11 @@ from cloud.api.shapes import Alert
 from cloud.api.wall import days, plant
 from cloud.api.wall.newest import Newest, newest
 from cloud.api.wall.shapes import AlertCounts, Pace, Snapshot
+from cloud.devices.model import VEHICLE
 from cloud.indicators import written
 from cloud.indicators.model import Indicator, Targets
 from cloud.indicators.scopes import DISTRICT
 from cloud.ledger.periods import floor, local_date
-from cloud.registry.online import VEHICLE
 from contract.clock import iso
 
 PERIOD = 2.0

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any
 
 import sqlalchemy as sa
 
+from cloud.devices.queries import events
+from cloud.devices.queries.events import Event
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.ledger import periods
 from cloud.ledger.counters import Provenance
-from cloud.registry import tables
+from cloud.ledger.queries.hours import hours_of
 from cloud.reports.targets.facts import Fault, Name
 from cloud.texts import event_sentence
 
 Subjects = Mapping[str, CountedMeter | None]
 """Ids of meters, with how far they are counted, and of devices and gateways."""
-_GAPS = {Provenance.DISTRIBUTED.value: "gap", Provenance.ESTIMATED.value: "estimated"}
+_GAPS = {Provenance.DISTRIBUTED: "gap", Provenance.ESTIMATED: "estimated"}
 
 
 def faults_of(connection: sa.Connection, span: Span, subjects: Subjects, names: Mapping[str, Name]) -> list[Fault]:
@@ -39,11 +40,9 @@ def _silent(span: Span, subjects: Subjects, names: Mapping[str, Name]) -> Iterat
 
 def _gaps(connection: sa.Connection, span: Span, names: Mapping[str, Name]) -> Iterator[Fault]:
     """Hours whose figures were not measured, joined to gaps."""
-    row = tables.ledger_hour.c
-    within = sa.and_(row.meter.in_(list(names)), row.hour >= span.start, row.hour < span.end, row.provenance.in_(list(_GAPS)))
-    query = sa.select(row.meter, row.provenance, row.hour).where(within).order_by(row.meter, row.provenance, row.hour)
-    for (meter, provenance), rows in groupby(connection.execute(query), key=lambda item: (item[0], item[1])):
-        hours = [item[2] for item in rows]
+    found = hours_of(connection, list(names), list(_GAPS), span.start, span.end)
+    for (meter, provenance), rows in groupby(found, key=lambda hour: (hour.meter, hour.provenance)):
+        hours = [hour.hour for hour in rows]
         runs = groupby(enumerate(hours), key=lambda item: item[1] - item[0] * periods.HOUR_MS)
         for _, run in runs:
             of_run = [hour for _, hour in run]
@@ -52,22 +51,16 @@ def _gaps(connection: sa.Connection, span: Span, names: Mapping[str, Name]) -> I
 
 def _events(connection: sa.Connection, span: Span, names: Mapping[str, Name]) -> Iterator[Fault]:
     """Events of a kind and subject on one day are one line, with the newest detail."""
-    row = tables.event.c
-    within = sa.and_(row.subject.in_(list(names)), row.at >= span.start, row.at < span.end)
-    query = sa.select(row.kind, row.subject, row.at, row.detail).where(within).order_by(row.kind, row.subject, row.at)
 
-    def day(item: Any) -> tuple[str, str, int]:  # noqa: ANN401 (a row)
+    def day(item: Event) -> tuple[str, str, int]:
         return item.kind, item.subject, periods.floor(item.at, "day")
 
-    for (kind, subject, _), rows in groupby(connection.execute(query), key=day):
-        events = list(rows)
-        yield Fault(kind, subject, names[subject], events[0].at, events[-1].at, len(events), event_sentence(events[-1].detail))
+    for (kind, subject, _), found in groupby(events.within(connection, names, span.start, span.end), key=day):
+        of_day = list(found)
+        yield Fault(kind, subject, names[subject], of_day[0].at, of_day[-1].at, len(of_day), event_sentence(of_day[-1].detail))
 
 
 def _rejected(connection: sa.Connection, span: Span, names: Mapping[str, Name]) -> Iterator[Fault]:
     """Readings that the time-series store refused, by device and reason."""
-    row = tables.rejected_reading.c
-    within = sa.and_(row.device.in_(list(names)), row.at >= span.start, row.at < span.end)
-    columns = (row.device, row.reason, sa.func.min(row.at), sa.func.max(row.at), sa.func.count())
-    for device, reason, first, last, number in connection.execute(sa.select(*columns).where(within).group_by(row.device, row.reason)):
+    for device, reason, first, last, number in events.rejected_within(connection, names, span.start, span.end):
         yield Fault("rejected", device, names[device], first, last, number, reason)

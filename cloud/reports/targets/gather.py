@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import cast
 
 import sqlalchemy as sa
 
+from cloud.devices.queries import register
 from cloud.indicators import scopes, spans
 from cloud.indicators.figures import factor_rows, factors_of, targets_in
 from cloud.indicators.model import Targets
@@ -20,7 +21,8 @@ from cloud.indicators.targets import DEFINITIONS, WATER
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.counters import Provenance, shares
 from cloud.ledger.periods import local_date
-from cloud.registry import tables
+from cloud.ledger.queries import meters as queries
+from cloud.organisations import queries as organisations
 from cloud.reports.base import MissingError
 from cloud.reports.period import Period
 from cloud.reports.targets.curves import daily, monthly
@@ -111,11 +113,9 @@ def _who(connection: sa.Connection, text: str) -> _Who:
         for meter, compound in scopes.counted_meters(connection, main=False)
         if kind == scopes.DISTRICT or compound == name or (kind == "unit" and name in registry.serves.get(meter.id, ()))
     ]
-    names: dict[str, Name] = {}
-    for table in (tables.compound, tables.unit, tables.device, tables.meter):
-        names |= {of: json.loads(text) for of, text in connection.execute(sa.select(table.c.id, table.c.name))}
-    site = json.loads(connection.execute(sa.select(tables.site.c.name).order_by(tables.site.c.id).limit(1)).scalar_one())
-    return _Who(text, registry, scope, subs, names, site)
+    names = organisations.names(connection) | register.all_names(connection) | queries.names(connection)
+    site = organisations.site_name(connection)
+    return _Who(text, registry, scope, subs, cast("dict[str, Name]", names), cast("Name", site))
 
 
 def _need(who: _Who, used: Used, span: Span) -> None:
@@ -200,13 +200,9 @@ def _units(who: _Who, used: Used) -> list[UnitRow]:
 
 def _subjects(connection: sa.Connection, who: _Who) -> dict[str, CountedMeter | None]:
     """What may have faults: meters that are counted, the devices behind them and their gateways; in a district, all devices."""
-    meters = {meter.id: meter for meter in (*who.scope.meters, *who.subs)}
-    meter, device = tables.meter.c, tables.device.c
-    behind = set(connection.execute(sa.select(meter.device).where(meter.id.in_(list(meters)), meter.device.is_not(None))).scalars())
-    query = sa.select(device.id, device.gateway)
-    if who.text != scopes.DISTRICT:
-        query = query.where(device.id.in_(list(behind)))
+    counted = {meter.id: meter for meter in (*who.scope.meters, *who.subs)}
+    behind = None if who.text == scopes.DISTRICT else queries.devices_of(connection, counted)
     found: dict[str, CountedMeter | None] = {}
-    for of, gateway in connection.execute(query):
+    for of, gateway in register.gateways(connection, behind):
         found |= {of: None, gateway: None}
-    return found | dict(meters)
+    return found | dict(counted)

@@ -29,7 +29,6 @@ from cloud.ingest.decode import decode
 from cloud.ingest.known import Known
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry import tables
 from cloud.registry.entering import By, enter_site
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract import sparkplug, topics
@@ -40,7 +39,7 @@ from simulators.faults import CATALOGUE, Faults
 from simulators.faulty import FaultyWorld
 from simulators.stack.broker import free_port
 from simulators.world.site_world import SiteWorld
-from tests.cloud import unsynced
+from tests.cloud import tables, unsynced
 
 MINUTE = 60_000
 LIMIT = 100_000

@@ -10,7 +10,7 @@ from cloud.alerts.channels import load_channels
 from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.ruleset import load_rules
 from cloud.alerts.worker import run_all
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
 from contract.clock import clock_from_environment
 from contract.site import load_site, shipped_site
 

@@ -16,13 +16,14 @@ from cloud.alerts.machine import Event, Reason
 from cloud.alerts.ruleset import load_rules
 from cloud.alerts.view import load
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry import own_clock, tables
+from cloud.platform.database import writing
+from cloud.registry import own_clock
 from cloud.registry.clocks import State
-from cloud.registry.database import writing
 from cloud.registry.own_clock import OwnRow
 from contract.clock import parse_time
 from contract.operation import Exemption, Operation, Text
 from simulators.faulty import FaultyWorld
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import House

@@ -9,7 +9,8 @@ import pytest
 
 from cloud.alerts.inhibit import inhibited
 from cloud.alerts.ruleset import SHIPPED, Rule, load_rules
-from cloud.alerts.view import Meter, View
+from cloud.alerts.view import View
+from cloud.ledger.model import Meter
 from contract.clock import parse_time
 from contract.site import load_site, shipped_site
 from contract.yamlfile import ConfigError

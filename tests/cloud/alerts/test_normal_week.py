@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.ingest.known import Known
-from cloud.registry import tables
 from contract.clock import parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import House

@@ -18,13 +18,14 @@ from cloud.ingest.doubt import keep_doubt
 from cloud.ingest.refused import MOST_OF_DEVICE
 from cloud.ledger import findings
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date, midnight
-from cloud.registry import refusals, tables
+from cloud.registry import refusals
 from cloud.registry.refusals import Key, Told
 from contract import sparkplug
 from contract.clock import parse_time
 from contract.reading import Row
 from contract.topics import Topic
 from simulators.foreign_node import nbirth
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import House

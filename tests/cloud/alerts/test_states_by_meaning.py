@@ -9,8 +9,8 @@ import pytest
 
 from cloud.alerts.observe import Observation
 from cloud.alerts.ruleset import load_rules
-from cloud.alerts.view import Device, Newest, View
-from cloud.registry.online import Life
+from cloud.alerts.view import Newest, View
+from cloud.devices.model import Device, Life
 from contract.clock import parse_time
 from contract.operation import Operation
 from contract.profile import Profile

@@ -18,8 +18,8 @@ from cloud.alerts.channels import Channel
 from cloud.alerts.direct import TOO_OFTEN, Direct
 from cloud.alerts.machine import Reason
 from cloud.alerts.ruleset import Severity
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
+from tests.cloud import tables
 from tests.cloud.alerts.receivers import channel, deliver
 
 if TYPE_CHECKING:

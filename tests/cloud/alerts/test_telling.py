@@ -13,10 +13,10 @@ from apprise.plugins.custom_json import NotifyJSON
 
 from cloud.alerts import book, outbox
 from cloud.alerts.channels import Channel, load_channels
-from cloud.registry import tables
 from contract.clock import parse_time
 from contract.yamlfile import ConfigError
 from simulators.stack.broker import free_port
+from tests.cloud import tables
 from tests.cloud.alerts.receivers import channel, deliver, several
 
 if TYPE_CHECKING:

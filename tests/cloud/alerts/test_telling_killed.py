@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from cloud.registry import tables
 from contract.clock import Clock, iso, parse_time
+from tests.cloud import tables
 from tests.waiting import wait
 
 if TYPE_CHECKING:

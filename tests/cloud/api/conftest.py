@@ -11,16 +11,16 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.registry import tables, tokens
-from cloud.registry.database import writing
-from cloud.registry.tokens import Role
+from cloud.platform.database import writing
 from cloud.telemetry.base import Stored
 from contract.clock import Clock, parse_time
 from contract.reading import Quality, Reading
 from contract.site import Site
-from tests.cloud import unsynced
+from tests.cloud import tables, unsynced
 
 GROUP, OTHER = "510802", "510899"
 NOW = parse_time("2026-03-11T02:00:00Z")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from cloud.accounts.model import Role
 from cloud.alerts.channels import Channel
 from cloud.alerts.ruleset import Severity
 from cloud.api.alerts import alerts, counts, worst
 from cloud.api.context import Context
-from cloud.registry import tables
-from cloud.registry.database import writing
-from cloud.registry.tokens import Role
+from cloud.platform.database import writing
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served

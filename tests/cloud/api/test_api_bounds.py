@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api.app import create_app
 from cloud.api.context import Context
 from cloud.api.limits import MOST_BYTES
-from cloud.registry import tables, tokens
-from cloud.registry.database import writing
-from cloud.registry.tokens import Role
+from cloud.platform.database import writing
 from contract.clock import parse_time
+from tests.cloud import tables
 from tests.cloud.api.listening import listening
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import writing
-from cloud.registry.tokens import Role
+from cloud.accounts.model import Role
+from cloud.platform.database import writing
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served

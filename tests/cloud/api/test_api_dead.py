@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from cloud.alerts import view
 from cloud.api import events
 from cloud.api.wall.snapshot import Wall
-from cloud.registry import tables
-from cloud.registry.database import upsert, writing
+from cloud.platform.database import upsert, writing
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served

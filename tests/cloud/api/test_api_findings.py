@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry import tables
-from cloud.registry.database import writing
-from cloud.registry.tokens import Role
+from cloud.accounts.model import Role
+from cloud.platform.database import writing
 from contract.clock import iso, parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from cloud.api import events
 from cloud.api.context import Context
 from cloud.api.devices import one_device
-from cloud.registry import tables
+from cloud.platform.database import writing
 from cloud.registry.clocks import State
-from cloud.registry.database import writing
 from cloud.registry.own_clock import OwnRow, keep
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served

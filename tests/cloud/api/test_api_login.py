@@ -11,12 +11,12 @@ import httpx
 import pytest
 from fastapi import HTTPException
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api import brake
 from cloud.api.app import create_app
 from cloud.api.brake import MOST, MOST_OF_ADDRESS, WINDOW_S, Brake, client
 from cloud.api.context import Context
-from cloud.registry import tokens
-from cloud.registry.tokens import Role
 from cloud.settings import Settings
 from tests.cloud.api.listening import listening
 

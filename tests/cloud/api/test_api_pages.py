@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloud.registry.tokens import Role
+from cloud.accounts.model import Role
 from cloud.texts import catalogue
 from cloud.web import pages, vendoring
 

@@ -16,9 +16,9 @@ from schemathesis.checks import content_type_conformance, not_a_server_error, re
 from schemathesis.core.result import Ok
 from starlette.testclient import TestClient
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api.app import create_app
-from cloud.registry import tokens
-from cloud.registry.tokens import Role
 from cloud.reports import queue
 from cloud.reports.queue import Limits, ReportQueue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Principal, Role
 from cloud.alerts import book
 from cloud.api import alerts, events, streams
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.api.latest import latest_rows
+from cloud.api.latest import latest_told
 from cloud.api.streams import Places, Reader
-from cloud.registry import tables, tokens
-from cloud.registry.database import writing
-from cloud.registry.tokens import Principal, Role
+from cloud.devices.model import Told
+from cloud.platform.database import writing
 from contract.clock import parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Counted, Served
@@ -125,12 +127,12 @@ def test_what_was_received_long_ago_is_not_read_again(context: Context, monkeypa
     """Rows of the last seconds are looked for again, since they may become visible late; afterwards a look of a quiet site reads none."""
     at, read = [0.0], []
 
-    def rows(context: Context, *, received_from: int | None) -> Sequence[Any]:
-        found = latest_rows(context, received_from=received_from)
+    def rows(context: Context, *, received_from: int | None) -> list[Told]:
+        found = latest_told(context, received_from=received_from)
         read.append(len(found))
         return found
 
-    monkeypatch.setattr("cloud.api.events.latest_rows", rows)
+    monkeypatch.setattr("cloud.api.events.latest_told", rows)
     monkeypatch.setattr("cloud.api.events.time", SimpleNamespace(monotonic=lambda: at[0]))
     feed = events.Readings(context)
     for at[0] in (0.0, 1.0, 9.0, 10.0, 11.0):

@@ -17,12 +17,12 @@ from cloud.api.wall.plant import window
 from cloud.api.wall.snapshot import Wall
 from cloud.indicators.model import Actual, Allowance, Baseline, BaselineYear, Forecast, Indicator
 from cloud.indicators.written import pace
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from contract.clock import Clock, parse_time
 from contract.operation import Car, ElevatorGroup, Exemption, Operation, Window
 from contract.reading import Quality
 from contract.workdays import Workdays
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Counted, Served

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from cloud.accounts.model import Role
 from cloud.api import availability
 from cloud.api.app import create_app
 from cloud.api.availability import Available
 from cloud.api.context import Context
 from cloud.health import Health
-from cloud.registry.database import open_database
-from cloud.registry.tokens import Role
+from cloud.platform.database import open_database
 from cloud.telemetry.base import Breaker, StoreDown
 from cloud.telemetry.sqlite import MOST_READERS, SqliteTelemetry
 from tests.waiting import beside, until

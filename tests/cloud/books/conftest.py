@@ -16,13 +16,12 @@ from cloud.ingest.commit import store
 from cloud.ledger import book
 from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.site import Site
-from tests.cloud import unsynced
+from tests.cloud import tables, unsynced
 
 LIMIT = 100_000
 

@@ -12,8 +12,8 @@ from cloud.ledger import bills, book, entries
 from cloud.ledger.entries import EntryError
 from cloud.ledger.findings import Finding, explain, listed
 from cloud.ledger.periods import HOUR_MS, month_start
-from cloud.registry import tables
 from contract.clock import parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from cloud.ledger import book
 from cloud.ledger.periods import DAY_MS, HOUR_MS, Every, month_start
 from cloud.ledger.rows import UNUSABLE
-from cloud.registry import tables
 from contract.clock import iso, parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from cloud.ledger import book, entries
 from cloud.ledger.entries import Agreed, EntriesError, EntryError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
-from cloud.registry import tables
 from contract.clock import iso, parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

@@ -13,11 +13,11 @@ from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.keeping import Keep, thin
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.telemetry.base import Sample, StoreDown
 from contract.clock import Clock, parse_time
 from contract.logs import Seldom
+from tests.cloud import tables
 from tests.waiting import beside, until
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry import tables
 from cloud.telemetry.base import Stored
 from contract.clock import parse_time
 from contract.reading import Quality, Reading
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

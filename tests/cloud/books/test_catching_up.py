@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from cloud.ledger import book, rounds
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from contract.clock import parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -148,7 +148,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from cloud.ledger import book, rounds
-from cloud.registry.database import open_database
+from cloud.platform.database import open_database
 from cloud.telemetry.sqlite import SqliteTelemetry
 rounds.LONGEST = rounds.BATCH = 20
 book.settle(open_database(sys.argv[1]), SqliteTelemetry(Path(sys.argv[2])), 100_000)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from cloud.ledger import book
 from cloud.ledger.entries import enter as enter_month
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.registry.entering import By, enter, enter_site
 from contract.clock import parse_time
 from contract.site import Site
+from tests.cloud import tables
 from tests.cloud.books.conftest import site_data
 from tests.cloud.books.test_laws import ON_DISK, clear, faulty
 

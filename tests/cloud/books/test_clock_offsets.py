@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry import tables
+from cloud.platform.database import writing
 from cloud.registry.clocks import JUDGED, Offset, OffsetError, Recorded, State, as_row, corrected, load_offsets, record_offset, undecided
-from cloud.registry.database import writing
 from cloud.telemetry.base import Stored
 from contract.clock import parse_time
 from contract.reading import Quality, Reading
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

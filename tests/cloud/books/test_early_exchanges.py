@@ -12,9 +12,9 @@ from cloud.ledger import book
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.timed import Series, counter_samples
-from cloud.registry import tables
-from cloud.registry.database import upsert, writing
+from cloud.platform.database import upsert, writing
 from contract.clock import parse_time
+from tests.cloud import tables
 from tests.cloud.books.test_exchanged_counters import KWH, MINUTE, NOW, counting
 
 if TYPE_CHECKING:

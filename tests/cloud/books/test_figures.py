@@ -13,9 +13,9 @@ from cloud.indicators.model import Indicator
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book, entries
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from contract.clock import iso, parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Begin, Books

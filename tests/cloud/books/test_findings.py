@@ -13,8 +13,8 @@ from cloud.ledger.exchanges import OutOfUse, record_out_of_use
 from cloud.ledger.findings import FindingError, explain, listed
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
-from cloud.registry import tables
 from contract.clock import iso, parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

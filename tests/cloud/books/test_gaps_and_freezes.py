@@ -12,11 +12,11 @@ from cloud.indicators import figures
 from cloud.indicators.model import Indicator
 from cloud.ledger.exchanges import OutOfUse, record_out_of_use
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.telemetry.base import Stored
 from contract.clock import iso, parse_time
 from contract.reading import Quality, Reading
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

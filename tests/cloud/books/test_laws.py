@@ -22,11 +22,11 @@ from cloud.indicators.spans import CountedMeter, Span
 from cloud.ledger import book
 from cloud.ledger.counters import Provenance, shares
 from cloud.ledger.periods import DAY_MS, HOUR_MS, Every, midnight, month_start
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.telemetry.base import Stored
 from contract.clock import parse_time
 from contract.reading import Quality, Reading
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

@@ -13,9 +13,9 @@ from cloud.ledger import book, written
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.written import write_back
-from cloud.registry import tables
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

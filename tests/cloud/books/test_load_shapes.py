@@ -14,8 +14,8 @@ from cloud.ledger.counters import Profile
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import record_profile
 from cloud.ledger.shapes import LoadShape, kind_of, weights_of
-from cloud.registry import tables
 from contract.clock import parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

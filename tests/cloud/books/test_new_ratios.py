@@ -14,11 +14,11 @@ from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.findings import explain
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.timed import Series, counter_samples
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.registry.entering import By, enter_site
 from contract.clock import parse_time
 from contract.site import Site
+from tests.cloud import tables
 from tests.cloud.books.conftest import site_data
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import structlog
 
 from cloud.indicators.publishing import Publisher
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.telemetry.base import Figures, FiguresError, StoreDown
 from contract.clock import Clock
 from tests.waiting import beside, until

@@ -10,8 +10,8 @@ from cloud.ledger.counters import Profile
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError, record_profile
-from cloud.registry import tables
 from contract.clock import parse_time
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from cloud.ledger import keeping
 from cloud.ledger.keeping import Keep, thin
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.telemetry.base import Polled, Stored
 from contract.clock import Clock, parse_time
 from contract.reading import Quality, Reading
+from tests.cloud import tables
 from tests.waiting import beside, until
 
 if TYPE_CHECKING:

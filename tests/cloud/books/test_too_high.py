@@ -14,7 +14,7 @@ from cloud.ledger import book
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
-from cloud.registry import tables
+from tests.cloud import tables
 from tests.cloud.books.test_gaps_and_freezes import KWH, at, counter, flat, office, stood, used, without
 
 if TYPE_CHECKING:

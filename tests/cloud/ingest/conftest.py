@@ -21,8 +21,7 @@ from cloud.ingest.decode import decode, overdue
 from cloud.ingest.host import Host
 from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.settings import Settings
 from cloud.telemetry.base import Telemetry
 from contract import sparkplug, topics
@@ -32,7 +31,7 @@ from contract.topics import Topic
 from simulators.foreign_node import ForeignNode
 from simulators.stack.broker import free_port
 from simulators.stack.processes import Processes
-from tests.cloud import unsynced
+from tests.cloud import tables, unsynced
 from tests.waiting import listens
 
 GROUP, HOST = "510802", "host1"

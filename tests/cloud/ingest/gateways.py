@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cloud.ledger import book
-from cloud.registry import tables
 from cloud.registry.own_clock import OWN
 from contract import sparkplug
 from contract.reading import Row
 from contract.sparkplug import Born, DataType
 from contract.topics import Topic
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Line

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_POINTS
-from cloud.registry import tables
 from contract import sparkplug
 from contract.sparkplug import DataType
 from contract.topics import Topic
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud import tables
 from tests.cloud.ingest.gateways import FOREIGN, GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:

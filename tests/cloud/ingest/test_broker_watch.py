@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from cloud.ingest import broker_watch
 from cloud.ingest.broker_watch import REFUSED, BrokerWatch
-from cloud.registry import refusals, tables
+from cloud.registry import refusals
 from cloud.registry.refusals import MOST, OTHERS, Key, Told, told_of
 from cloud.settings import Settings
 from contract.clock import Clock
@@ -22,6 +22,7 @@ from contract.rights import BROKER_LOG, WATCH_USER
 from contract.site import load_site, shipped_site
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
+from tests.cloud import tables
 from tests.waiting import listens, until
 
 GROUP, HERE = "510802", "127.0.0.1"

@@ -9,7 +9,6 @@ import pytest
 
 from cloud.ingest.batch import Batch
 from cloud.ledger import book
-from cloud.registry import tables
 from cloud.registry.clocks import load_offsets, undecided
 from contract import sparkplug
 from contract.clock import parse_time
@@ -17,6 +16,7 @@ from contract.reading import Quality, Row
 from contract.topics import Topic
 from simulators.foreign_node import metric as foreign
 from simulators.foreign_node import nbirth, payload
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

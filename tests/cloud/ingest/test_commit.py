@@ -15,7 +15,6 @@ from cloud.ingest import host as host_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
-from cloud.registry import tables
 from cloud.telemetry.base import Line as StoreLine
 from cloud.telemetry.base import Refused, Stored, StoreDown
 from cloud.telemetry.sqlite import SqliteTelemetry
@@ -24,6 +23,7 @@ from contract.reading import Quality, Reading, Row
 from contract.store import parse_ack, ranges
 from contract.topics import Topic
 from simulators.foreign_node import nbirth
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from simulators.foreign_node import ForeignNode

@@ -23,14 +23,14 @@ from cloud.ingest.batch import Batch
 from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.commit import store
 from cloud.ingest.trial import try_rows
-from cloud.registry import database as registry
-from cloud.registry import tables
+from cloud.platform import database as registry
 from cloud.registry.entering import By, enter_site
 from cloud.settings import Settings
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
 from contract.site import load_site, shipped_site
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Broker, Cloud, Line

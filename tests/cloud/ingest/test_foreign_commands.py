@@ -9,13 +9,14 @@ import pytest
 
 from cloud.cli.shared import give
 from cloud.ingest.awaited import Command
-from cloud.registry import commands, tables
+from cloud.registry import commands
 from cloud.registry.commands import Order
 from contract import sparkplug
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric
 from contract.topics import Topic
 from simulators.foreign_node import ForeignNode, metric, nbirth, payload
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud, Line

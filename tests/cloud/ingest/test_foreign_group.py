@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.registry import tokens
-from cloud.registry.tokens import Role
 from contract.clock import iso
 from contract.site import load_site, shipped_site
 from contract.sparkplug import DataType

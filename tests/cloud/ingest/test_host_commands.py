@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloud.registry import commands, tables
+from cloud.registry import commands
 from contract import sparkplug
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Payload
 from simulators.foreign_node import ForeignNode, metric, nbirth
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud, Line

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloud.registry import tables
 from cloud.telemetry.base import Line as Stored
 from cloud.telemetry.base import Refused
 from cloud.telemetry.sqlite import SqliteTelemetry
@@ -29,6 +28,7 @@ from simulators.faults import CLOCK, FILE, Faults
 from simulators.site import simulate
 from simulators.stack.broker import free_port
 from simulators.stage import Address, Called
+from tests.cloud import tables
 
 if TYPE_CHECKING:
     from tests.cloud.ingest.conftest import Cloud

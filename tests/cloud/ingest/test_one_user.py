@@ -11,7 +11,6 @@ from cloud.ingest import commit
 from cloud.ingest import known as known_module
 from cloud.ingest import refused as refused_module
 from cloud.ingest.known import MAX_POINTS
-from cloud.registry import tables
 from cloud.registry.forgetting import Forgotten, forget
 from cloud.telemetry.base import MAX_NAME
 from cloud.texts import event_sentence, sentence
@@ -20,6 +19,7 @@ from contract.clock import iso
 from contract.reading import Row
 from contract.sparkplug import DataType
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud import tables
 from tests.cloud.ingest.gateways import GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ingest.own import Own, OwnClock
-from cloud.registry import commands, tables
+from cloud.registry import commands
 from cloud.registry.clocks import JUDGED, Offset, State, as_row
 from cloud.registry.own_clock import Moved
 from contract import sparkplug
@@ -18,6 +18,7 @@ from contract.clock import Clock
 from contract.reading import Row
 from contract.topics import Topic
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud import tables
 from tests.cloud.ingest.gateways import BEGIN, GROUP, HOUR, MINUTE, NOW, POINT, SECOND, asked, blamed, born, faults, measured, own, spoken
 
 if TYPE_CHECKING:

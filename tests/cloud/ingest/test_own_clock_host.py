@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloud.registry import tables
 from contract import sparkplug
 from contract.clock import Clock
 from contract.reading import Row
 from contract.topics import Topic
 from simulators.foreign_node import nbirth
+from tests.cloud import tables
 from tests.cloud.ingest.gateways import blamed, own
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import pytest
 
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
-from cloud.registry import tables
 from cloud.registry.clocks import Offset
 from cloud.registry.own_clock import Moved
 from contract.clock import iso
+from tests.cloud import tables
 from tests.cloud.ingest.gateways import BEGIN, GROUP, HOUR, MINUTE, POINT, asked, blamed, born, faults, own, spoken
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from cloud.ingest import host as host_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ingest.queue import OVERHEAD
-from cloud.registry import tables
 from cloud.telemetry.base import MAX_MS, Telemetry
 from contract import compressed as contract_compressed
 from contract import sparkplug
@@ -24,6 +23,7 @@ from contract.reading import Row
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric, Payload
 from simulators.foreign_node import compressed, metric, nbirth, payload
+from tests.cloud import tables
 from tests.cloud.ingest.gateways import FOREIGN, GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from cloud.ingest import host as host_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.lives import quiet
-from cloud.registry import tables
 from contract import sparkplug
 from contract.reading import Row
 from simulators.foreign_node import metric, nbirth, payload
+from tests.cloud import tables
 from tests.cloud.ingest.gateways import FOREIGN, GROUP, NOW, Said, topic
 
 if TYPE_CHECKING:

@@ -12,12 +12,11 @@ import sqlalchemy as sa
 
 from cloud.indicators.figures import seed_factors
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.registry.entering import By, enter_site
 from contract.clock import parse_time
 from contract.site import Site
-from tests.cloud import unsynced
+from tests.cloud import tables, unsynced
 
 NOW = parse_time("2026-10-15T02:00:00Z")
 FROM, TO = parse_time("2025-01-01T00:00:00+08:00"), parse_time("2026-10-15T00:00:00+08:00")

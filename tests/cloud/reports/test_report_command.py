@@ -13,9 +13,9 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from cloud.registry.database import open_database, writing
-from cloud.registry.tables import audit
+from cloud.platform.database import open_database, writing
 from tests import commands
+from tests.cloud.tables import audit
 
 OLD = b"the report of last quarter"
 WITHOUT = """

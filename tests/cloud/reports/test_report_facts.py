@@ -9,14 +9,14 @@ from cloud.indicators.figures import denominators_of, targets_of
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book
 from cloud.ledger.periods import DAY_MS
-from cloud.registry import tables
-from cloud.registry.database import writing
+from cloud.platform.database import writing
 from cloud.reports.base import MissingError
 from cloud.reports.period import Period
 from cloud.reports.printed import MINUS, number, percent
 from cloud.reports.targets.gather import gather
 from cloud.reports.targets.ranking import falls, rises
 from contract.clock import iso, parse_time
+from tests.cloud import tables
 
 Q3 = Period(2026, quarter=3)
 

@@ -15,10 +15,10 @@ import pytest
 import sqlalchemy as sa
 from fontTools.ttLib import TTFont
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.registry import tokens
-from cloud.registry.tokens import Role
 from cloud.reports import fonts
 from cloud.reports.base import Asked, Format
 from cloud.reports.fonts.subset import characters

@@ -14,11 +14,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from cloud.accounts import tokens
+from cloud.accounts.model import Role
 from cloud.api.app import create_app
 from cloud.api.context import Context
-from cloud.registry import tokens
-from cloud.registry.tables import audit
-from cloud.registry.tokens import Role
 from cloud.reports import queue
 from cloud.reports.base import Step
 from cloud.reports.queue import ENDED, Limits, ReportQueue
@@ -27,6 +26,7 @@ from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import catalogue
 from contract.clock import Clock
 from contract.site import Site
+from tests.cloud.tables import audit
 
 YEAR = "/api/v1/reports/targets?year=2026&format=xlsx"
 HELD = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from cloud.registry.database import DOWN
-from cloud.registry.tables import metadata
+from cloud.platform.database import DOWN
+from cloud.platform.schema import metadata
 
 _MOST = 3
 """Tables that are named; after a restore under another owner it is all of them."""

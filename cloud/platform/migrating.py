@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from cloud.registry.database import MIGRATIONS, writing
+from cloud.platform.database import MIGRATIONS, writing
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:

@@ -1,10 +1,10 @@
-"""Alembic's entry: runs on the connection that `cloud.registry.migrating` hands over."""
+"""Alembic's entry: runs on the connection that `cloud.platform.migrating` hands over."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from cloud.registry.tables import metadata
+from cloud.platform.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
 with context.begin_transaction():

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cloud.registry.tables import store_check
+from cloud.platform.tables import store_check
 
 _CONNECTIONS = {"pool_size": 10, "max_overflow": 70, "pool_timeout": 5}
 """As many at once as threads answer requests and do the service's own work; who waits longer for one than these seconds is told so."""
@@ -185,6 +185,16 @@ def _revision(engine: sa.Engine) -> str | None:
         if not sa.inspect(connection).has_table(_VERSION.name):
             return None
         return connection.execute(sa.select(_VERSION)).scalar_one_or_none()
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose primary key is new; the others stay as they are."""
+    keys = [column.name for column in table.primary_key.columns]
+    marks = connection.execute(sa.select(*(table.c[key] for key in keys))).all()
+    known = {tuple(row) for row in marks}
+    new = [dict(row) for row in rows if tuple(row[key] for key in keys) not in known]
+    if new:
+        connection.execute(sa.insert(table), new)
 
 
 def upsert(

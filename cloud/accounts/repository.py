@@ -1,0 +1,71 @@
+"""Tokens and the append-only audit log in SQL; each function works on the caller's connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.accounts.tables import audit, token
+
+
+class Audited(NamedTuple):
+    """A row of the audit log: when (ms), by whom, and what, JSON or a sentence."""
+
+    at: int
+    by: str
+    detail: str
+
+
+class Held(NamedTuple):
+    """Whose a token is."""
+
+    id: int
+    name: str
+    role: str
+
+
+def audited(connection: sa.Connection, action: str, detail: Mapping[str, object] | str, by: str, now: int) -> None:
+    """Write a row of the audit log.
+
+    Args:
+        connection: In the transaction that makes the change.
+        action: What was done, such as `exchange`.
+        detail: With what; kept as JSON, a text as it is.
+        by: Who did it.
+        now: ms since 1970 in UTC.
+    """
+    text = detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
+    connection.execute(sa.insert(audit), [{"at": now, "by": by, "action": action, "detail": text}])
+
+
+def done(connection: sa.Connection, action: str, *, at: int | None = None, limit: int | None = None) -> Iterator[Audited]:
+    """The rows of an action, the newest first; only those of a moment (ms) if one is given."""
+    query = sa.select(audit.c.at, audit.c.by, audit.c.detail).where(audit.c.action == action)
+    query = query if at is None else query.where(audit.c.at == at)
+    return map(Audited._make, connection.execute(query.order_by(audit.c.id.desc()).limit(limit)))
+
+
+def add_token(connection: sa.Connection, name: str, role: str, digest: bytes, at: int) -> None:
+    """Keep a new token's digest."""
+    connection.execute(token.insert().values(name=name, role=role, digest=digest, created_at=at))
+
+
+def revoke(connection: sa.Connection, name: str, at: int) -> int:
+    """Revoke all tokens of a name; returns how many were not revoked before."""
+    statement = token.update().where(token.c.name == name, token.c.revoked_at.is_(None)).values(revoked_at=at)
+    return connection.execute(statement).rowcount
+
+
+def by_digest(connection: sa.Connection, digest: bytes) -> Held | None:
+    """The token of a digest, if it was not revoked."""
+    query = sa.select(token.c.id, token.c.name, token.c.role).where(token.c.digest == digest, token.c.revoked_at.is_(None))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Held._make(row)
+
+
+def not_revoked(connection: sa.Connection, ids: Collection[int]) -> set[int]:
+    """Which of some tokens were not revoked."""
+    return set(connection.execute(sa.select(token.c.id).where(token.c.id.in_(ids), token.c.revoked_at.is_(None))).scalars())

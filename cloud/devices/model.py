@@ -1,0 +1,137 @@
+"""A device as the register has it, what it said last, and whether that still says something of now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from contract.profile import Profile, load_profile
+from contract.reading import Quality
+from contract.yamlfile import ConfigError
+
+VEHICLE = "vehicle"
+GATEWAY_CLASS = "gateway"
+FOREIGN_CLASS = "foreign"
+"""Class of a device that only a birth made known."""
+VEHICLE_SILENCE = 180_000
+"""Ms without a good reading after which a vehicle is offline."""
+_INTERVALS = 3
+_UNKNOWN_INTERVAL = 60.0
+"""Seconds; for a device that only a birth made known."""
+
+
+class Life(NamedTuple):
+    """How long (ms) a device may say nothing, and the time (ms) of its death; None while it is born."""
+
+    longest_silence: int
+    dead_at: int | None = None
+
+    def speaks_of_now(self, at: int | None, now: int) -> bool:
+        """Whether what was measured at a time (ms) still says something of now: it is not too old, and the device has not died since.
+
+        The death may be its gateway's
+        (tck-id-operational-behavior-edge-node-termination-host-action-ndeath-devices-tags-stale, -ddeath-devices-tags-stale).
+        """
+        return at is not None and now - at <= self.longest_silence and (self.dead_at is None or at > self.dead_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the register.
+
+    Attributes:
+        id: Unique in its group.
+        device_class: Such as `electricity`.
+        gateway: The node that speaks for it; its own id for a gateway.
+        name: What people call it, in `zh` and `en`.
+        life: How long it may be silent, and whether it is dead.
+        profile: Of its model; None where it has none, or it is no longer shipped. It is long, so nobody who prints a device wants it.
+        compound: Where it stands, if the site says so.
+        profile_id: Name of its profile; None for a device that only a birth made known.
+        interval: Seconds between two readings; None for a device that only a birth made known.
+    """
+
+    id: str
+    device_class: str
+    gateway: str
+    name: dict[str, str]
+    life: Life
+    profile: Profile | None = field(default=None, repr=False)
+    compound: str | None = None
+    profile_id: str | None = None
+    interval: float | None = None
+
+
+class Reading(NamedTuple):
+    """The newest reading of a point; `good_at` is the time (ms) of its newest good one, None if there never was one."""
+
+    device: str
+    point: str
+    value: float | None
+    at: int
+    quality: int
+    good_at: int | None
+
+
+class Told(NamedTuple):
+    """The newest reading of a point with when it came, and when its device died, if it is dead."""
+
+    device: str
+    point: str
+    value: float | None
+    at: int
+    quality: int
+    received_at: int
+    dead_at: int | None
+
+    @property
+    def quality_now(self) -> int:
+        """What was good stays so until its device or gateway dies; then it is stale until the device is born again.
+
+        (tck-id-operational-behavior-edge-node-termination-host-action-ndeath-devices-tags-stale, -ddeath-devices-tags-stale).
+        """
+        stale = self.quality == Quality.GOOD and self.dead_at is not None and self.at <= self.dead_at
+        return int(Quality.STALE) if stale else self.quality
+
+
+class Node(NamedTuple):
+    """A Sparkplug edge node.
+
+    Attributes:
+        group: Sparkplug group.
+        id: Sparkplug edge node id, unique in its group.
+        online: Whether its session stands.
+        changed_at: Since when it is online or not, ms.
+        stores: Whether it keeps its readings until they are acknowledged, as our gateways do.
+        known_group: Whether a site has its group.
+        devices: Ids of those that it speaks for.
+    """
+
+    group: str
+    id: str
+    online: bool
+    changed_at: int
+    stores: bool
+    known_group: bool
+    devices: list[str]
+
+
+def life_of(device_class: str, interval: float | None, dead_at: int | None) -> Life:
+    """Online is who gave a good reading within three intervals, a vehicle within 180 s (the interface's rule)."""
+    if device_class == VEHICLE:
+        return Life(VEHICLE_SILENCE, dead_at)
+    return Life(int(_INTERVALS * (_UNKNOWN_INTERVAL if interval is None else interval) * 1000), dead_at)
+
+
+def profile_of(name: str | None) -> Profile | None:
+    """A profile by its name; None for no name, and for one that is no longer shipped."""
+    try:
+        return load_profile(name) if name else None
+    except ConfigError:
+        return None
+
+
+def seen(readings: Iterable[Reading]) -> int | None:
+    """Time (ms) of a device's newest good reading; None if there never was one."""
+    return max([reading.good_at for reading in readings if reading.good_at is not None], default=None)

@@ -1,0 +1,83 @@
+"""What ingest and the ledger recorded of a group, and readings that the store refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.devices.tables import event, rejected_reading
+
+
+class Noted(NamedTuple):
+    """Something that ingest or the ledger recorded; `at` is when it was noted, as far as that is known."""
+
+    kind: str
+    subject: str
+    at: int
+    detail: str
+
+
+class Event(NamedTuple):
+    """Something that happened to a subject at a time (ms), by its own clock or by receipt."""
+
+    kind: str
+    subject: str
+    at: int
+    detail: str
+
+
+class Refusal(NamedTuple):
+    """Readings of a device that the store refused for one reason: times of the first and the last (ms), and how many."""
+
+    device: str
+    reason: str
+    first: int
+    last: int
+    number: int
+
+
+class Rejected(NamedTuple):
+    """Readings of a device that the store refused: how many, when the last came, and why."""
+
+    number: int
+    at: int
+    reason: str
+
+
+def noted(connection: sa.Connection, group: str, since: int) -> list[Noted]:
+    """What was recorded after a moment (ms), in the order of when it happened."""
+    column = event.c
+    query: sa.Select[Any] = sa.select(column.kind, column.subject, sa.func.coalesce(column.noted_at, column.at), column.detail)
+    recent = sa.or_(column.noted_at > since, sa.and_(column.noted_at.is_(None), column.at > since))
+    return [Noted._make(row) for row in connection.execute(query.where(column.grp == group, recent).order_by(column.at)).all()]
+
+
+def rejected(connection: sa.Connection, group: str, since: int) -> dict[str, Rejected]:
+    """Readings that were refused after a moment (ms), by device."""
+    column = rejected_reading.c
+    query = sa.select(column.device, sa.func.count(), sa.func.max(column.received_at), sa.func.max(column.reason))
+    recent = query.where(column.grp == group, column.received_at > since).group_by(column.device)
+    return {device: Rejected(count, at, reason) for device, count, at, reason in connection.execute(recent)}
+
+
+def within(connection: sa.Connection, subjects: Collection[str], start: int, end: int) -> Sequence[Event]:
+    """The events of some subjects from `start` and before `end` (ms), by kind, subject and time."""
+    column = event.c
+    of = sa.and_(column.subject.in_(list(subjects)), column.at >= start, column.at < end)
+    query = sa.select(column.kind, column.subject, column.at, column.detail).where(of)
+    return [Event._make(row) for row in connection.execute(query.order_by(column.kind, column.subject, column.at))]
+
+
+def rejected_within(connection: sa.Connection, devices: Collection[str], start: int, end: int) -> list[Refusal]:
+    """Readings of some devices, of a time from `start` and before `end` (ms), that the store refused, by device and reason."""
+    column = rejected_reading.c
+    of = sa.and_(column.device.in_(list(devices)), column.at >= start, column.at < end)
+    columns = (column.device, column.reason, sa.func.min(column.at), sa.func.max(column.at), sa.func.count())
+    return [Refusal._make(row) for row in connection.execute(sa.select(*columns).where(of).group_by(column.device, column.reason))]
+
+
+def number_rejected(connection: sa.Connection) -> int:
+    """Number of readings on record that the store refused, of all groups."""
+    return connection.execute(sa.select(sa.func.count()).select_from(rejected_reading)).scalar_one()

@@ -1,0 +1,87 @@
+"""The devices of a group, as the register has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloud.devices.model import Device, life_of, profile_of
+from cloud.devices.tables import device, device_state
+
+_COLUMNS = (*(device.c[name] for name in ("id", "class", "gateway", "name", "compound", "profile", "interval")), device_state.c.dead_at)
+
+
+def devices(
+    connection: sa.Connection, group: str, *, after: str | None = None, limit: int | None = None, device_class: str | None = None
+) -> list[Device]:
+    """The devices of a group, by id, without those that the site no longer has.
+
+    Args:
+        connection: For reading.
+        group: Sparkplug group.
+        after: Only those whose ids follow this one.
+        limit: So many at most.
+        device_class: Only those of this class.
+    """
+    query = _of(group)
+    if after is not None:
+        query = query.where(device.c.id > after)
+    if device_class is not None:
+        query = query.where(device.c["class"] == device_class)
+    return [_device(*row) for row in connection.execute(query.limit(limit)).all()]
+
+
+def one(connection: sa.Connection, group: str, name: str) -> Device | None:
+    """A device by its id; None where there is none, or the site no longer has it."""
+    row = connection.execute(_of(group).where(device.c.id == name)).one_or_none()
+    return None if row is None else _device(*row)
+
+
+def names(connection: sa.Connection, group: str) -> dict[str, dict[str, str]]:
+    """What people call each device of a group, by its id; of those too that the site no longer has."""
+    query = sa.select(device.c.id, device.c.name).where(device.c.grp == group).order_by(device.c.id)
+    return {row.id: json.loads(row.name) for row in connection.execute(query)}
+
+
+def all_names(connection: sa.Connection) -> dict[str, dict[str, str]]:
+    """The same of all groups."""
+    return {row.id: json.loads(row.name) for row in connection.execute(sa.select(device.c.id, device.c.name))}
+
+
+def gateways(connection: sa.Connection, devices: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """Id and gateway of some devices, or of all of all groups."""
+    query = sa.select(device.c.id, device.c.gateway)
+    query = query if devices is None else query.where(device.c.id.in_(list(devices)))
+    return [(row.id, row.gateway) for row in connection.execute(query)]
+
+
+def is_known(connection: sa.Connection, group: str) -> bool:
+    """Whether a group has any device."""
+    return connection.execute(sa.select(device.c.id).where(device.c.grp == group).limit(1)).first() is not None
+
+
+def by_node(connection: sa.Connection) -> dict[tuple[str, str], list[str]]:
+    """Ids of the devices behind each node, by its group and id."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in connection.execute(sa.select(device.c.grp, device.c.id, device.c.gateway).order_by(device.c.id)):
+        if row.id != row.gateway:
+            found.setdefault((row.grp, row.gateway), []).append(row.id)
+    return found
+
+
+def _of(group: str) -> sa.Select[Any]:
+    own = sa.and_(device_state.c.grp == device.c.grp, device_state.c.device == device.c.id)
+    joined: sa.Select[Any] = sa.select(*_COLUMNS).join_from(device, device_state, own, isouter=True)
+    return joined.where(device.c.grp == group, device.c.retired_on.is_(None)).order_by(device.c.id)
+
+
+@lru_cache(maxsize=1 << 16)
+def _device(*columns: Any) -> Device:  # noqa: ANN401 (a row of the database)
+    """Made once: thousands of rows are the same at each look."""
+    name, device_class, gateway, names_of, compound, profile, interval, dead_at = columns
+    life = life_of(device_class, interval, dead_at)
+    return Device(name, device_class, gateway, json.loads(names_of), life, profile_of(profile), compound, profile, interval)

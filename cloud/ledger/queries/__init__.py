@@ -1,0 +1,1 @@
+"""What others ask of the ledger beside consumption: its meters, and its hours."""

@@ -1,0 +1,44 @@
+"""What others ask of the ledger beside consumption."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.ledger.counters import Provenance
+from cloud.ledger.tables import ledger_hour
+
+Hourly = Mapping[str, Mapping[int, Mapping[Provenance, int]]]
+"""Base units by meter, hour and provenance."""
+
+
+class Hour(NamedTuple):
+    """An hour (begin, ms) of a meter that has an amount of this provenance."""
+
+    meter: str
+    provenance: Provenance
+    hour: int
+
+
+def hours_of(connection: sa.Connection, meters: Sequence[str], provenances: Sequence[Provenance], start: int, end: int) -> Iterator[Hour]:
+    """The hours of some meters from `start` and before `end` (ms) with amounts of these provenances, by meter, provenance and hour."""
+    column = ledger_hour.c
+    named = column.provenance.in_([provenance.value for provenance in provenances])
+    within = sa.and_(column.meter.in_(list(meters)), column.hour >= start, column.hour < end, named)
+    query = sa.select(column.meter, column.provenance, column.hour).where(within)
+    for meter, provenance, hour in connection.execute(query.order_by(column.meter, column.provenance, column.hour)):
+        yield Hour(meter, Provenance(provenance), hour)
+
+
+def hourly(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> Hourly:
+    """What some meters used in the hours from `start` and before `end` (ms)."""
+    column = ledger_hour.c
+    query = sa.select(column.meter, column.hour, column.provenance, column.amount)
+    found: defaultdict[str, defaultdict[int, dict[Provenance, int]]] = defaultdict(lambda: defaultdict(dict))
+    of = query.where(column.meter.in_(list(meters)), column.hour >= start, column.hour < end)
+    for meter, hour, provenance, amount in connection.execute(of):
+        found[meter][hour][Provenance(provenance)] = amount
+    return found

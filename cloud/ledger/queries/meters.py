@@ -1,0 +1,79 @@
+"""The counting places of a group, as the register has them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.ledger.counters import Provenance
+from cloud.ledger.model import Meter
+from cloud.ledger.tables import entry, ledger_hour, meter, meter_unit
+
+
+class Counted(NamedTuple):
+    """A meter with the days (ISO) that its files state, and the first and last hour (begin, ms) in which a device counted it."""
+
+    id: str
+    energy: str
+    vehicle_fuel: bool
+    compound: str | None
+    commissioned: str | None
+    added_on: str | None
+    taken_out: str | None
+    retired_on: str | None
+    first: int | None
+    last: int | None
+
+
+def meters(connection: sa.Connection, group: str, *, retired: bool = True) -> list[Meter]:
+    """All meters of a group, by id; without those that the site no longer has unless they are asked for."""
+    query: sa.Select[Any] = sa.select(*(meter.c[name] for name in Meter._fields)).where(meter.c.grp == group)
+    query = query if retired else query.where(meter.c.retired_on.is_(None))
+    rows = connection.execute(query.order_by(meter.c.id)).all()
+    return [Meter(row.id, json.loads(row.name), row.energy, row.device, row.point, row.main, row.parent) for row in rows]
+
+
+def served(connection: sa.Connection) -> defaultdict[str, list[str]]:
+    """The institutions that each meter serves, by id."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for row in connection.execute(sa.select(meter_unit).order_by(meter_unit.c.unit)):
+        found[row.meter].append(row.unit)
+    return found
+
+
+def names(connection: sa.Connection) -> dict[str, dict[str, str]]:
+    """What people call each meter, by its id."""
+    return {row.id: json.loads(row.name) for row in connection.execute(sa.select(meter.c.id, meter.c.name))}
+
+
+def devices_of(connection: sa.Connection, meters: Collection[str]) -> set[str]:
+    """The devices behind some meters."""
+    query = sa.select(meter.c.device).where(meter.c.id.in_(list(meters)), meter.c.device.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def groups(connection: sa.Connection) -> list[str]:
+    """The groups that have meters."""
+    return list(connection.execute(sa.select(meter.c.grp).distinct()).scalars())
+
+
+def entered_months(connection: sa.Connection) -> list[tuple[str, str]]:
+    """Meter and month (YYYY-MM) of every amount that was entered."""
+    return [(row.meter, row.month) for row in connection.execute(sa.select(entry.c.meter, entry.c.month))]
+
+
+def counted(connection: sa.Connection, *, main: bool) -> list[Counted]:
+    """Main meters, fuel of cars among them, or the sub-meters, by id."""
+    hour = ledger_hour.c
+    by_device = sa.and_(hour.meter == meter.c.id, hour.provenance != Provenance.MANUAL.value)
+    # The index has both ends; min() and max() would read all.
+    ends = [
+        sa.select(hour.hour).where(by_device).order_by(order).limit(1).scalar_subquery().label(name)
+        for name, order in (("first", hour.hour), ("last", hour.hour.desc()))
+    ]
+    query = sa.select(*(meter.c[name] for name in Counted._fields if name not in {"first", "last"}), *ends)
+    return [Counted._make(row) for row in connection.execute(query.where(meter.c.main.is_(main)).order_by(meter.c.id))]
