@@ -6,8 +6,9 @@ It reads no clock and stores nothing. Durations count only while observations ke
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Phase(StrEnum):
@@ -48,9 +49,8 @@ class Reason(StrEnum):
     NO_LONGER_WATCHED = "no_longer_watched"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where the machine stands; times in ms since 1970.
+class State(NamedTuple):
+    """Where the machine stands; times in ms since 1970. A tuple, since each round makes thousands.
 
     Attributes:
         phase: How the rule stands.
@@ -99,13 +99,13 @@ def step(state: State, excess: float | None, timing: Timing, now: int) -> Step:
     if state.phase not in OPEN:
         return state, None, Reason.NORMAL
     if excess > -timing.hysteresis:
-        return replace(state, clear_since=None), None, Reason.WITHIN_HYSTERESIS
+        return state._replace(clear_since=None), None, Reason.WITHIN_HYSTERESIS
     return _clearing(state, timing, now, unbroken=unbroken)
 
 
 def _beyond(state: State, timing: Timing, now: int, *, unbroken: bool) -> Step:
     if state.phase in OPEN:
-        return replace(state, clear_since=None), None, Reason.STILL_BEYOND
+        return state._replace(clear_since=None), None, Reason.STILL_BEYOND
     goes_on = state.phase is Phase.PENDING and state.since is not None and unbroken
     since = state.since if goes_on and state.since is not None else now
     if now - since < timing.fire_after:
@@ -116,7 +116,7 @@ def _beyond(state: State, timing: Timing, now: int, *, unbroken: bool) -> Step:
 def _clearing(state: State, timing: Timing, now: int, *, unbroken: bool) -> Step:
     since = state.clear_since if state.clear_since is not None and unbroken else now
     if now - since < timing.resolve_after:
-        return replace(state, clear_since=since), None, Reason.NOT_NORMAL_LONG_ENOUGH
+        return state._replace(clear_since=since), None, Reason.NOT_NORMAL_LONG_ENOUGH
     return State(Phase.RESOLVED, seen=now), Event.RESOLVED, Reason.NORMAL_LONG_ENOUGH
 
 
@@ -124,7 +124,7 @@ def acknowledge(state: State) -> Step:
     """Somebody looks after it: it stays open and goes on to be observed, and nobody is told again."""
     if state.phase is not Phase.FIRING:
         return state, None, Reason.NOT_OPEN
-    return replace(state, phase=Phase.ACKNOWLEDGED), Event.ACKNOWLEDGED, Reason.BY_A_PERSON
+    return state._replace(phase=Phase.ACKNOWLEDGED), Event.ACKNOWLEDGED, Reason.BY_A_PERSON
 
 
 def drop(state: State, now: int) -> Step:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -60,9 +61,8 @@ class Needs:
     unit: str = Unit.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What a condition says of one subject.
+class Observation(NamedTuple):
+    """What a condition says of one subject. A tuple, since each round makes thousands.
 
     Attributes:
         subject: Device, gateway, meter or scope.
@@ -77,7 +77,7 @@ class Observation:
     excess: float | None
     value: float | None = None
     limit: float | None = None
-    words: Mapping[str, Word] = field(default_factory=dict)
+    words: Mapping[str, Word] = MappingProxyType({})
     memory: Memory | None = None
 
 
