@@ -15,12 +15,13 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from cloud.alerts import book, machine, outbox
-from cloud.alerts.book import Kept
+from cloud.alerts import machine, opening
 from cloud.alerts.channels import Channel
 from cloud.alerts.inhibit import inhibited
 from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory, Observation
+from cloud.alerts.repository import notifications, standing
+from cloud.alerts.repository.standing import Kept
 from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View, load
 from cloud.platform.database import writing
@@ -91,14 +92,14 @@ class Evaluator:
         points = frozenset[str]().union(*(rule.reads for rule in due))
         view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
         with writing(self.engine).begin() as connection:
-            kept = book.kept(connection, self.site.group)
+            kept = standing.kept(connection, self.site.group)
             mine = _by_rule(kept)
             changes = [change for rule in due for change in self._judge(connection, rule, view, mine[rule.id], kept)]
             changes += self._keep(connection, view, _of_no_rule(self.rules, kept, now), kept)
             events = [change for change in changes if change.event is not None]
             moved = self._inhibit(connection, view, kept, changes)
             if events or moved:
-                outbox.tell(connection, self.site.group, self.channels, now)
+                notifications.tell(connection, self.site.group, self.channels, now)
         self._looked.update({rule.id: now for rule in due})
         return events
 
@@ -114,7 +115,7 @@ class Evaluator:
         by = inhibited(self.rules, view, {key: found.alert for key, found in open_.items() if found.alert in alerts})
         changed = {alert: by.get(alert) for alert, found in alerts.items() if by.get(alert) != found.inhibited_by}
         fresh = {_alert(change) for change in changes if change.event is Event.FIRED}
-        book.inhibit(connection, changed, fresh, view.now)
+        standing.inhibit(connection, changed, fresh, view.now)
         return bool(changed)
 
     def _judge(self, connection: sa.Connection, rule: Rule, view: View, mine: Mapping[str, Kept], kept: Standing) -> list[Change]:
@@ -147,12 +148,12 @@ class Evaluator:
         opened = []
         for change in changes:
             if change.event is Event.FIRED and change.observation is not None:
-                opened.append(book.opened(view, self.rules[change.rule], change.observation, change.kept.state))
+                opened.append(opening.opened(view, self.rules[change.rule], change.observation, change.kept.state))
                 change.kept.alert = opened[-1]["id"]
-        book.fire(connection, opened, view.now)
+        standing.fire(connection, opened, view.now)
         over = [(_alert(change), change.reason) for change in changes if change.event is Event.RESOLVED]
-        book.resolve(connection, over, view.now)
-        book.keep(connection, self.site.group, {(c.rule, c.subject): c.kept for c in changes}, kept)
+        standing.resolve(connection, over, view.now)
+        standing.keep(connection, self.site.group, {(c.rule, c.subject): c.kept for c in changes}, kept)
         return changes
 
 

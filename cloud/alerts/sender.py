@@ -7,9 +7,10 @@ import asyncio
 import sqlalchemy as sa
 import structlog
 
-from cloud.alerts import channels, outbox
+from cloud.alerts import channels
 from cloud.alerts.channels import Channel, UndeliveredError
 from cloud.alerts.digest import written
+from cloud.alerts.repository import notifications
 from cloud.platform.database import DOWN
 from contract.clock import Clock
 
@@ -27,7 +28,7 @@ def send_one(engine: sa.Engine, channel: Channel, now: int) -> bool:
     Raises:
         sqlalchemy.exc.OperationalError: The database cannot be asked; what was sent is sent again later, with its key.
     """
-    batch = outbox.take(engine, channel, now)
+    batch = notifications.take(engine, channel, now)
     if batch is None:
         return False
     why_not = attempt(channel, batch.key, *written(batch.lines, channel.language))
@@ -35,7 +36,7 @@ def send_one(engine: sa.Engine, channel: Channel, now: int) -> bool:
         log.warning(
             "nobody told yet", channel=channel.name, alert=batch.lines[0].alert, of=len(batch.lines), reason=why_not, tries=batch.tries
         )
-    outbox.settle(engine, channel, batch, why_not, now)
+    notifications.settle(engine, channel, batch, why_not, now)
     return True
 
 

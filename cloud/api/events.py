@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from pydantic import TypeAdapter
 
 from cloud.accounts import tokens
-from cloud.alerts import book
+from cloud.alerts import service
 from cloud.api import alerts
 from cloud.api.context import Context
 from cloud.api.latest import latest_told, shape
@@ -55,7 +55,7 @@ class AlertFeed:
 
     def look(self) -> bytes:
         """What changed since the last look."""
-        version = book.version(self._context.engine)
+        version = service.version(self._context.engine)
         if version == self._version:
             return b""
         before, shown, counts = self._version, self._shown, self._counts

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser
 
 from cloud.accounts import tokens
 from cloud.accounts.model import Role
-from cloud.alerts import book
 from cloud.alerts.machine import Reason
+from cloud.alerts.repository import standing
 from cloud.api.app import create_app
 from cloud.api.context import Context
 from cloud.api.wall.snapshot import Wall
@@ -152,7 +152,7 @@ def fire(context: Context, ids: list[str]) -> None:
     }
     row |= {"since": NOW, "fired_at": NOW, "subject_name": both, "title": both, "detail": both}
     with writing(context.engine).begin() as connection:
-        book.fire(connection, [row | {"id": name, "subject": name} for name in ids], NOW)
+        standing.fire(connection, [row | {"id": name, "subject": name} for name in ids], NOW)
 
 
 @pytest.mark.timeout(180)
@@ -170,10 +170,10 @@ def test_the_overview_takes_changes(served: Served, browser: Browser) -> None:
         fire(served.context, ["one", "two"])
         until(page, lambda: page.locator("#alerts li[data-id=two]").count() == 1)
         with writing(served.context.engine).begin() as connection:
-            book.inhibit(connection, {"one": "two"}, (), NOW)
+            standing.inhibit(connection, {"one": "two"}, (), NOW)
         until(page, lambda: "Explained by another alert, not told on its own: Device is silent · two" in alerts.all_inner_texts()[-1])
         with writing(served.context.engine).begin() as connection:
-            book.resolve(connection, [("one", Reason.NORMAL_LONG_ENOUGH)], NOW)
+            standing.resolve(connection, [("one", Reason.NORMAL_LONG_ENOUGH)], NOW)
         until(page, lambda: page.locator("#alerts li[data-id=one]").count() == 0)
         fire(served.context, [f"s{number}" for number in range(100)])
         until(page, lambda: alerts.count() == 41)

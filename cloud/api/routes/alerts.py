@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from cloud.alerts import book
+from cloud.alerts import service
 from cloud.api import alerts
 from cloud.api.auth import Acknowledger
 from cloud.api.context import Here
@@ -53,8 +53,8 @@ def listed(
 def acknowledge(here: Here, caller: Acknowledger, alert: Id, body: Acknowledgement | None = None) -> Alert:
     """Say that an alert is being looked after; operators only. It stays open until its cause is gone, and nobody is told again."""
     try:
-        known = book.acknowledge(here.engine, here.group, alert, body.note if body else "", caller.name, here.clock.now_ms())
-    except book.NotOpenError as error:
+        known = service.acknowledge(here.engine, here.group, alert, body.note if body else "", caller.name, here.clock.now_ms())
+    except service.NotOpenError as error:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from None
     found = alerts.one(here, alert) if known else None
     if found is None:

@@ -10,7 +10,7 @@ from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
 
-from cloud.alerts import book
+from cloud.alerts import service
 from cloud.api import alerts, figures
 from cloud.api.context import Context
 from cloud.api.shapes import Alert
@@ -85,7 +85,7 @@ class Wall:
             hours = self._days.get(floor(found.now, "hour"), lambda: days.days(connection, context.group, found.now))
         today = local_date(found.now)
         targets = self._targets.get(today, lambda: figures.targets(context, today.year, DISTRICT))
-        shown, counts = self._alerts.get(book.version(context.engine), lambda: self._asked(found))
+        shown, counts = self._alerts.get(service.version(context.engine), lambda: self._asked(found))
         return Snapshot(
             now=iso(found.now),
             site=plant.text(site.name),

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from cloud.alerts import book
+from cloud.alerts import opening
 from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.machine import Event, Reason
+from cloud.alerts.repository import standing
 from cloud.alerts.ruleset import load_rules
 from cloud.alerts.view import load
 from cloud.ledger.periods import HOUR_MS
@@ -160,14 +161,14 @@ def test_what_the_database_refuses_undoes_only_its_rule(house: House, monkeypatc
     _told_of_a_wrong_text(house)
     rule = house.evaluator.rules["hvac_setpoint"]
     house.evaluator.rules = {"wrong": rule.model_copy(update={"id": "wrong"}), rule.id: rule}
-    real = book.note
+    real = standing.note
 
     def refused(connection: sa.Connection, lines: list[tuple[str, str, str]], now: int) -> None:
         ((alert, event, reason),) = lines
         wrong = connection.execute(sa.select(tables.alert.c.rule).where(tables.alert.c.id == alert)).scalar_one() == "wrong"
         real(connection, [("no such alert" if wrong else alert, event, reason)], now)
 
-    monkeypatch.setattr(book, "note", refused)
+    monkeypatch.setattr(standing, "note", refused)
     assert [change.rule for change in house.run(TUESDAY + 20 * MINUTE)] == ["hvac_setpoint"]
     assert [alert.rule for alert in house.alerts()] == ["hvac_setpoint"]
     assert house.evaluator.failed == {"wrong": 5}
@@ -182,7 +183,7 @@ def test_a_database_that_is_gone_ends_the_round(house: House, monkeypatch: pytes
         raise OperationalError("INSERT", {}, Exception("gone"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(book, "opened", gone)
+        broken.setattr(opening, "opened", gone)
         with pytest.raises(OperationalError, match="gone"):
             house.run(TUESDAY + 20 * MINUTE)
     assert house.evaluator.failed == {}

@@ -12,11 +12,12 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from cloud.alerts import book, channels, outbox
+from cloud.alerts import channels, service
 from cloud.alerts.brake import Brake
 from cloud.alerts.channels import Channel
 from cloud.alerts.direct import TOO_OFTEN, Direct
 from cloud.alerts.machine import Reason
+from cloud.alerts.repository import notifications, standing
 from cloud.alerts.ruleset import Severity
 from cloud.platform.database import writing
 from tests.cloud import tables
@@ -48,25 +49,25 @@ def fire(engine: sa.Engine, to: list[Channel], ids: list[str], now: int, **more:
     row |= {key: json.dumps({"zh": text, "en": text}) for key, text in texts.items()}
     rows = [row | {"id": name, "subject": name, "subject_name": json.dumps({"zh": name, "en": f"meter {name}"})} for name in ids]
     with writing(engine).begin() as connection:
-        book.lock(connection)
-        book.fire(connection, rows, now)
-        outbox.tell(connection, GROUP, to, now)
+        standing.lock(connection)
+        standing.fire(connection, rows, now)
+        notifications.tell(connection, GROUP, to, now)
 
 
 def end(engine: sa.Engine, to: list[Channel], ids: list[str], now: int) -> None:
     """They are over in one round."""
     with writing(engine).begin() as connection:
-        book.lock(connection)
-        book.resolve(connection, [(name, Reason.NORMAL_LONG_ENOUGH) for name in ids], now)
-        outbox.tell(connection, GROUP, to, now)
+        standing.lock(connection)
+        standing.resolve(connection, [(name, Reason.NORMAL_LONG_ENOUGH) for name in ids], now)
+        notifications.tell(connection, GROUP, to, now)
 
 
 def explain(engine: sa.Engine, to: list[Channel], changed: dict[str, str | None], now: int) -> None:
     """Another alert begins or ends to explain them."""
     with writing(engine).begin() as connection:
-        book.lock(connection)
-        book.inhibit(connection, changed, (), now)
-        outbox.tell(connection, GROUP, to, now)
+        standing.lock(connection)
+        standing.inhibit(connection, changed, (), now)
+        notifications.tell(connection, GROUP, to, now)
 
 
 def test_many_alerts_are_one_message(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
@@ -124,7 +125,7 @@ def test_what_another_alert_explains_is_told_when_it_stands_alone(engine: sa.Eng
     explain(engine, [to], {"d1": "bus", "d2": "bus", "d3": "bus"}, START + 1)
     assert deliver(engine, to, START + 2) == 1
     end(engine, [to], ["d1"], START + 3)
-    assert book.acknowledge(engine, GROUP, "d3", "", "wang", START + 4)
+    assert service.acknowledge(engine, GROUP, "d3", "", "wang", START + 4)
     end(engine, [to], ["bus"], START + 5)
     explain(engine, [to], {"d2": None, "d3": None}, START + 5)
     deliver(engine, to, START + 6)
@@ -191,7 +192,7 @@ class Storm:
 
     def send(self, *, dies: float = 0.0, refuses: float = 0.0) -> None:
         """One try; a repetition says the same as before."""
-        batch = outbox.take(self.engine, self.to, self.now)
+        batch = notifications.take(self.engine, self.to, self.now)
         if batch is None:
             return
         refused = self.chance.random() < refuses
@@ -201,7 +202,7 @@ class Storm:
             for name, event in lines:
                 self.heard[name].append(event)
         if self.chance.random() >= dies:
-            outbox.settle(self.engine, self.to, batch, "refused" if refused else None, self.now)
+            notifications.settle(self.engine, self.to, batch, "refused" if refused else None, self.now)
 
     def waits(self) -> bool:
         """Whether anything is still to be told."""
@@ -231,14 +232,14 @@ def test_what_a_service_died_over_comes_again_with_its_key(engine: sa.Engine, tm
     """The same alerts in the same message, though more wait by then; these come after it."""
     to = channel(tmp_path, "duty", webhook.url, burst=2)
     fire(engine, [to], ["a", "b", "c"], START)
-    first = outbox.take(engine, to, START)
+    first = notifications.take(engine, to, START)
     assert first is not None
     fire(engine, [to], ["d"], START + 1)
-    again = outbox.take(engine, to, START + outbox.LEASE)
+    again = notifications.take(engine, to, START + notifications.LEASE)
     assert again is not None
     assert (again.key, [line.alert for line in again.lines]) == (first.key, ["a", "b", "c"])
-    outbox.settle(engine, to, again, None, START + outbox.LEASE)
-    rest = outbox.take(engine, to, START + 2 * MINUTE)
+    notifications.settle(engine, to, again, None, START + notifications.LEASE)
+    rest = notifications.take(engine, to, START + 2 * MINUTE)
     assert rest is not None
     assert rest.key == "d.fired.duty"
 

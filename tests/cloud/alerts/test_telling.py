@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 from apprise.plugins.custom_json import NotifyJSON
 
-from cloud.alerts import book, outbox
+from cloud.alerts import service
 from cloud.alerts.channels import Channel, load_channels
+from cloud.alerts.repository import notifications
 from contract.clock import parse_time
 from contract.yamlfile import ConfigError
 from simulators.stack.broker import free_port
@@ -67,13 +68,13 @@ def test_a_mail_carries_its_key_as_message_id(house: House, tmp_path: Path, mail
     alert = fire(house, duty)
     mails.refuses = True
     assert deliver(house.engine, duty, house.now) == 1
-    assert states(house)["mail"][:2] == (outbox.FAILED, 1)
+    assert states(house)["mail"][:2] == (notifications.FAILED, 1)
     mails.refuses = False
     assert deliver(house.engine, duty, house.now + MINUTE) == 1
     (mail,) = mails.got
     assert mail.get_all("Message-ID") == [f"<{alert}.fired.mail@jieyue.invalid>"]
     assert str(make_header(decode_header(mail["Subject"]))) == "[严重] 车辆紧急报警"
-    assert states(house)["mail"] == (outbox.SENT, 2, None)
+    assert states(house)["mail"] == (notifications.SENT, 2, None)
 
 
 @pytest.mark.parametrize("answer", ["550 no such user", "451 try again later"])
@@ -87,9 +88,9 @@ def test_whom_the_server_refuses_is_tried_again_alone(answer: str, house: House,
     assert tries == [[1, 1, 1], [0, 1, 0], [0, 1, 0]]
     assert [mail["To"] for mail in mails.got] == ["good@example.cn", "chief@example.cn"]
     assert states(house) == {
-        "mail/good@example.cn": (outbox.SENT, 1, None),
-        "mail/bad@example.cn": (outbox.FAILED, 3, "the receiver cannot be reached or refused it"),
-        "mail/chief@example.cn": (outbox.SENT, 1, None),
+        "mail/good@example.cn": (notifications.SENT, 1, None),
+        "mail/bad@example.cn": (notifications.FAILED, 3, "the receiver cannot be reached or refused it"),
+        "mail/chief@example.cn": (notifications.SENT, 1, None),
     }
     mails.refused.clear()
     assert [deliver(house.engine, one, house.now + 70_000) for one in entry] == [0, 1, 0]
@@ -104,7 +105,7 @@ def test_a_recipient_named_twice_gets_one_mail(house: House, tmp_path: Path, mai
     fire(house, duty)
     assert deliver(house.engine, duty, house.now) == 1
     assert [mail["To"] for mail in mails.got] == ["duty@example.cn"]
-    assert states(house) == {"mail": (outbox.SENT, 1, None)}
+    assert states(house) == {"mail": (notifications.SENT, 1, None)}
 
 
 @on_each_database
@@ -115,16 +116,16 @@ def test_a_dead_server_is_tried_ever_less_often_and_others_go_on(house: House, t
     fire(house, dead, duty)
     assert deliver(house.engine, dead, house.now) == 1
     assert deliver(house.engine, duty, house.now) == 1
-    assert states(house)["duty"] == (outbox.SENT, 1, None)
-    assert states(house)["mail"] == (outbox.FAILED, 1, "the mail server cannot be reached or refused it (ConnectionRefusedError)")
+    assert states(house)["duty"] == (notifications.SENT, 1, None)
+    assert states(house)["mail"] == (notifications.FAILED, 1, "the mail server cannot be reached or refused it (ConnectionRefusedError)")
     assert deliver(house.engine, dead, house.now + 9_999) == 0
     assert deliver(house.engine, dead, house.now + 10_000) == 1
     assert deliver(house.engine, dead, house.now + 20_000) == 0
-    assert [outbox.pause(n) for n in (1, 2, 3, 7, 8, 50)] == [10_000, 20_000, 40_000, 640_000, 900_000, 900_000]
-    late = house.now + outbox.GIVE_UP + MINUTE
+    assert [notifications.pause(n) for n in (1, 2, 3, 7, 8, 50)] == [10_000, 20_000, 40_000, 640_000, 900_000, 900_000]
+    late = house.now + notifications.GIVE_UP + MINUTE
     assert deliver(house.engine, dead, late) == 1
-    assert deliver(house.engine, dead, late + outbox.GIVE_UP) == 0
-    assert states(house)["mail"][0] == outbox.FAILED
+    assert deliver(house.engine, dead, late + notifications.GIVE_UP) == 0
+    assert states(house)["mail"][0] == notifications.FAILED
 
 
 def test_a_message_does_not_wait_for_a_time_that_was_never_right(house: House, tmp_path: Path, webhook: Hook) -> None:
@@ -137,7 +138,7 @@ def test_a_message_does_not_wait_for_a_time_that_was_never_right(house: House, t
     assert deliver(house.engine, duty, house.now + 19_999) == 0
     webhook.status = 200
     assert deliver(house.engine, duty, house.now + 20_000) == 1
-    assert states(house)["duty"] == (outbox.SENT, 3, None)
+    assert states(house)["duty"] == (notifications.SENT, 3, None)
 
 
 @pytest.mark.parametrize("status", [400, 500, 503])
@@ -150,7 +151,7 @@ def test_a_refusing_webhook_is_tried_again(status: int, house: House, tmp_path: 
     webhook.status = 200
     assert deliver(house.engine, duty, house.now + 10_000) == 1
     assert len({key for key, _ in webhook.got}) == 1
-    assert states(house)["duty"] == (outbox.SENT, 2, None)
+    assert states(house)["duty"] == (notifications.SENT, 2, None)
 
 
 def test_a_fault_of_the_sender_waits_like_a_refusal(
@@ -166,7 +167,7 @@ def test_a_fault_of_the_sender_waits_like_a_refusal(
     with monkeypatch.context() as patched:
         patched.setattr(NotifyJSON, "notify", broken)
         assert deliver(house.engine, duty, house.now) == 1
-        assert states(house)["duty"] == (outbox.FAILED, 1, "a fault of the sender (RuntimeError)")
+        assert states(house)["duty"] == (notifications.FAILED, 1, "a fault of the sender (RuntimeError)")
         assert deliver(house.engine, duty, house.now + 9_999) == 0
         assert deliver(house.engine, duty, house.now + 10_000) == 1
     house.clear("car-em-01", "sos")
@@ -197,10 +198,10 @@ def test_a_message_in_hand_is_not_taken_twice(house: House, tmp_path: Path, webh
     """Two services may send; one that died leaves its message to the other after half a minute."""
     duty = channel(tmp_path, "duty", webhook.url)
     fire(house, duty)
-    first = outbox.take(house.engine, duty, house.now)
+    first = notifications.take(house.engine, duty, house.now)
     assert first is not None
-    assert outbox.take(house.engine, duty, house.now + outbox.LEASE - 1) is None
-    again = outbox.take(house.engine, duty, house.now + outbox.LEASE)
+    assert notifications.take(house.engine, duty, house.now + notifications.LEASE - 1) is None
+    again = notifications.take(house.engine, duty, house.now + notifications.LEASE)
     assert again is not None
     assert again.key == first.key
 
@@ -227,7 +228,7 @@ def test_who_acknowledges_stops_no_end_and_starts_no_message(house: House, tmp_p
     duty = channel(tmp_path, "duty", webhook.url, resolved=False)
     alert = fire(house, duty)
     deliver(house.engine, duty, house.now)
-    assert book.acknowledge(house.engine, house.site.group, alert, "calling", "wang", house.now)
+    assert service.acknowledge(house.engine, house.site.group, alert, "calling", "wang", house.now)
     house.run(house.now + 20 * MINUTE)
     assert [row.state for row in house.alerts()] == ["acknowledged"]
     house.clear("car-em-01", "sos")
@@ -235,8 +236,8 @@ def test_who_acknowledges_stops_no_end_and_starts_no_message(house: House, tmp_p
     assert [(row.state, row.note, row.acknowledged_by) for row in house.alerts()] == [("resolved", "calling", "wang")]
     deliver(house.engine, duty, house.now)
     assert len(webhook.got) == 1
-    with pytest.raises(book.NotOpenError):
-        book.acknowledge(house.engine, house.site.group, alert, "", "wang", house.now)
+    with pytest.raises(service.NotOpenError):
+        service.acknowledge(house.engine, house.site.group, alert, "", "wang", house.now)
 
 
 def test_no_log_holds_a_secret(

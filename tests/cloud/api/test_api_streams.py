@@ -15,7 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from cloud.accounts import tokens
 from cloud.accounts.model import Principal, Role
-from cloud.alerts import book
+from cloud.alerts import service
+from cloud.alerts.repository import standing
 from cloud.api import alerts, events, streams
 from cloud.api.app import create_app
 from cloud.api.context import Context
@@ -69,7 +70,7 @@ def storm(context: Context, number: int) -> None:
     row |= dict.fromkeys(("subject_name", "title", "detail"), json.dumps({"zh": "设备无数据", "en": "Device is silent"}))
     with writing(context.engine).begin() as connection:
         connection.execute(tables.alert.insert(), [row | {"id": f"s{n:05}", "subject": f"d{n}"} for n in range(number)])
-        book.note(connection, [(f"s{n:05}", "fired", "lasted") for n in range(number)], 2)
+        standing.note(connection, [(f"s{n:05}", "fired", "lasted") for n in range(number)], 2)
 
 
 async def test_all_streams_share_one_reader_and_its_bytes(context: Context, counted: Counted) -> None:
@@ -102,7 +103,7 @@ async def test_a_storm_of_alerts_is_a_bounded_change(context: Context) -> None:
     assert counts == {"open": 5002, "firing": 5001, "inhibited": 0}
     assert [item["id"] for item in before[0][1]] == ["a1", "a2", "a3"]
     assert feed.look() == b""
-    assert book.acknowledge(context.engine, context.group, said["order"][0], "seen", "wang", 5)
+    assert service.acknowledge(context.engine, context.group, said["order"][0], "seen", "wang", 5)
     ((name, again), (_, counts)) = told(feed.look())
     assert [item["state"] for item in again["alerts"]] == ["acknowledged"]
     assert (again["before"], counts["firing"], "order" in again) == (said["version"], 5000, False)
@@ -117,7 +118,7 @@ async def test_a_change_goes_on_from_the_state_that_the_page_has(context: Contex
         storm_of_one = f"t{number}"
         with writing(context.engine).begin() as connection:
             connection.execute(tables.alert.update().where(tables.alert.c.id == "a1").values(note=storm_of_one))
-            book.note(connection, [("a1", "told", "duty")], 3)
+            standing.note(connection, [("a1", "told", "duty")], 3)
         ((_, said),) = told(feed.look())
         assert begun == b"id: %d" % said["before"]
         assert said["alerts"][0]["note"] == storm_of_one

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from json.encoder import encode_basestring
 from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.accounts.repository import audited
-from cloud.alerts import machine, tables
+from cloud.alerts import tables
 from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
-from cloud.alerts.observe import Memory, Observation, Word
-from cloud.alerts.ruleset import Rule
-from cloud.alerts.view import View
-from cloud.platform.database import upsert, writing
-from cloud.texts import LANGUAGES, Language, catalogue
+from cloud.alerts.observe import Memory
+from cloud.platform.database import upsert
 
 _LOCK = 0x6A79_616C
 """PostgreSQL's advisory lock under which alerts change: two services may run, and each decision is made once."""
@@ -88,31 +82,6 @@ def _row(group: str, key: tuple[str, str], found: Kept) -> dict[str, Any]:
     }
 
 
-def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str, Any]:
-    """The row of a new alert; its texts say what was seen when it fired."""
-    name = seen.words.get("name", view.name_of(seen.subject))
-    unknown: Word = {str(language): text for language, text in catalogue()["none"].items()}
-    words: dict[str, Word] = {"value": unknown, "limit": unknown, "unit": str(rule.unit), **seen.words, "name": name}
-    words |= {key: number for key, number in (("value", seen.value), ("limit", seen.limit)) if number is not None}
-    said = _said(words)
-    return {
-        "id": uuid.uuid4().hex,
-        "grp": view.site.group,
-        "rule": rule.id,
-        "severity": rule.severity.value,
-        "state": Phase.FIRING.value,
-        "subject": seen.subject,
-        "subject_name": _both(said["zh"]["name"], said["en"]["name"]),
-        "title": _both(rule.title.zh.format_map(said["zh"]), rule.title.en.format_map(said["en"])),
-        "detail": _both(rule.detail.zh.format_map(said["zh"]), rule.detail.en.format_map(said["en"])),
-        "value": seen.value,
-        "limit_value": seen.limit,
-        "unit": str(rule.unit),
-        "since": view.now if state.since is None else state.since,
-        "fired_at": view.now,
-    }
-
-
 def fire(connection: sa.Connection, alerts: Sequence[Mapping[str, Any]], now: int) -> None:
     """Enter new alerts, rows of `opened`, with the first line of their history."""
     if alerts:
@@ -144,53 +113,22 @@ def note(connection: sa.Connection, lines: Iterable[tuple[str, str, str]], now: 
         connection.execute(tables.alert_history.insert(), rows)
 
 
-def _both(zh: str, en: str) -> str:
-    """A text in both languages as it is kept: JSON, put together from its strings, since a storm writes thousands."""
-    return f'{{"zh": {encode_basestring(zh)}, "en": {encode_basestring(en)}}}'
+def phase_of(connection: sa.Connection, group: str, alert: str) -> Phase | None:
+    """How an alert stands; None if there is none such."""
+    query = sa.select(tables.alert.c.state).where(tables.alert.c.id == alert, tables.alert.c.grp == group)
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else Phase(found)
 
 
-def _said(words: Mapping[str, Word]) -> dict[Language, dict[str, str]]:
-    """The words for a rule's texts in each language; numbers are the same in both."""
-    told = {key: _number(word) if isinstance(word, int | float) else word for key, word in words.items()}
-    return {of: {key: word if isinstance(word, str) else word[of] for key, word in told.items()} for of in LANGUAGES}
+def acknowledge(connection: sa.Connection, alert: str, text: str, by: str, now: int) -> None:
+    """Keep that somebody looks after an alert."""
+    of, state = tables.alert, tables.alert_state
+    values = {"acknowledged_at": now, "acknowledged_by": by, "note": text or None}
+    connection.execute(of.update().where(of.c.id == alert).values(state=Phase.ACKNOWLEDGED.value, **values))
+    connection.execute(state.update().where(state.c.alert == alert).values(phase=Phase.ACKNOWLEDGED.value))
+    note(connection, [(alert, Event.ACKNOWLEDGED, text)], now, by)
 
 
-def _number(number: float) -> str:
-    return f"{round(number, 3):g}" if abs(number) < 1e6 else f"{number:.0f}"  # noqa: PLR2004 (%g would round)
-
-
-class NotOpenError(ValueError):
-    """An alert that is over cannot be acknowledged."""
-
-
-def acknowledge(engine: sa.Engine, group: str, alert: str, text: str, by: str, now: int) -> bool:
-    """Somebody looks after an alert; done again, the first one stays.
-
-    Returns:
-        Whether there is such an alert.
-
-    Raises:
-        NotOpenError: It is over.
-    """
-    table, states = tables.alert, tables.alert_state
-    with writing(engine).begin() as connection:
-        lock(connection)
-        row = connection.execute(sa.select(table.c.state).where(table.c.id == alert, table.c.grp == group)).one_or_none()
-        if row is None:
-            return False
-        state, event, _ = machine.acknowledge(State(Phase(row.state)))
-        if state.phase not in OPEN:
-            raise NotOpenError(f"alert {alert} is over")
-        if event is not None:
-            values = {"acknowledged_at": now, "acknowledged_by": by, "note": text or None}
-            connection.execute(table.update().where(table.c.id == alert).values(state=state.phase.value, **values))
-            connection.execute(states.update().where(states.c.alert == alert).values(phase=state.phase.value))
-            note(connection, [(alert, event, text)], now, by)
-            audited(connection, "alert.acknowledge", f"{alert}: {text}", by, now)
-    return True
-
-
-def version(engine: sa.Engine) -> int:
-    """A number that grows whenever an alert, or who was told of it, changes; 0 before the first."""
-    with engine.connect() as connection:
-        return connection.execute(sa.select(sa.func.max(tables.alert_history.c.id))).scalar() or 0
+def newest_line(connection: sa.Connection) -> int:
+    """The number of the newest line of any alert's history; 0 before the first."""
+    return connection.execute(sa.select(sa.func.max(tables.alert_history.c.id))).scalar() or 0

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.alerts import book
 from cloud.alerts.channels import Channel
 from cloud.alerts.machine import OPEN, Event, Phase
+from cloud.alerts.repository import standing
 from cloud.alerts.ruleset import Severity
 from cloud.alerts.tables import alert, channel_brake, notification
 from cloud.platform.database import upsert, writing
@@ -156,13 +156,13 @@ def settle(engine: sa.Engine, channel: Channel, batch: Batch, why_not: str | Non
     line = notification.c
     mine = notification.update().where(line.channel == channel.name, line.message == batch.key, line.next_try.is_not(None))
     with writing(engine).begin() as connection:
-        book.lock(connection)  # so that lines of histories become visible in the order of their numbers
+        standing.lock(connection)  # so that lines of histories become visible in the order of their numbers
         if why_not is None:
             connection.execute(mine.values(state=SENT, at=now, reason=None, next_try=None))
-            book.note(connection, [(row.alert, "told", channel.name) for row in batch.lines], now)
+            standing.note(connection, [(row.alert, "told", channel.name) for row in batch.lines], now)
             return
         old = sa.and_(line.event == Event.FIRED.value, line.made_at < now - GIVE_UP)
         again = sa.case((old, sa.null()), else_=now + pause(batch.tries))
         connection.execute(mine.values(state=FAILED, at=now, reason=why_not, next_try=again, message=None))
         said = [row for row in batch.lines if row.tries == 1 or (row.event == Event.FIRED.value and row.made_at < now - GIVE_UP)]
-        book.note(connection, [(row.alert, "not_told", channel.name) for row in said], now)
+        standing.note(connection, [(row.alert, "not_told", channel.name) for row in said], now)

@@ -1,0 +1,1 @@
+"""Alerts in SQL: where rules stand, alerts and their history, and what people are told."""
