@@ -11,8 +11,8 @@ from cloud.api.problems import not_found
 from cloud.api.shapes import Both, DeviceDetail, Vehicle, Writable
 from cloud.devices.model import VEHICLE, Device, Reading, seen
 from cloud.devices.queries import readings, register
+from cloud.operations import commands
 from cloud.organisations.queries import site_of
-from cloud.registry import commands
 from contract import sparkplug
 from contract.clock import iso
 from contract.point import POINTS

@@ -16,7 +16,7 @@ from cloud.api.context import Context
 from cloud.api.devices import all_devices
 from cloud.devices.queries import events, nodes
 from cloud.ledger import waiting
-from cloud.operations.queries import unfinished
+from cloud.operations.repository import unfinished
 from cloud.registry.own_clock import open_row
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST

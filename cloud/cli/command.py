@@ -6,7 +6,8 @@ import argparse
 
 from cloud.cli.shared import Commands, add, add_by, add_order, database, give
 from cloud.opening import entered_site
-from cloud.registry.commands import Order, refusal
+from cloud.operations.commands import refusal
+from cloud.operations.model import Order
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser, number

@@ -7,7 +7,7 @@ import argparse
 from cloud.cli.shared import Commands, add, add_by, add_order, database, give
 from cloud.devices.queries.nodes import node_exists
 from cloud.opening import entered_site
-from cloud.registry import commands as orders
+from cloud.operations import commands as orders
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from cloud.cli.shared import Commands, add, at, database
 from cloud.devices.queries.nodes import node_exists
 from cloud.opening import entered_site
-from cloud.registry.commands import DONE, RESEND_WITHIN, place, resend, standing
+from cloud.operations.commands import RESEND_WITHIN, place, resend, standing
+from cloud.operations.model import DONE
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Parser

@@ -12,7 +12,8 @@ from datetime import date
 import sqlalchemy as sa
 
 from cloud.opening import opened_database
-from cloud.registry.commands import DONE, SENT, Order, place, standing
+from cloud.operations.commands import place, standing
+from cloud.operations.model import DONE, SENT, Order
 from cloud.settings import Settings
 from contract.clock import Clock, moment
 from contract.commandline import FAILED, Parser

@@ -117,6 +117,25 @@ class Node(NamedTuple):
     devices: list[str]
 
 
+class Speaker(NamedTuple):
+    """A device, the gateway that speaks for it, and the outbox of that gateway; None where it keeps no rows.
+
+    `profile` is its name; None for a device that only a birth made known.
+    """
+
+    group: str
+    id: str
+    gateway: str
+    device_class: str
+    profile: str | None
+    outbox: str | None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether only births made it known, those of a node that is not ours."""
+        return self.outbox is None and self.device_class in {FOREIGN_CLASS, GATEWAY_CLASS}
+
+
 def life_of(device_class: str, interval: float | None, dead_at: int | None) -> Life:
     """Online is who gave a good reading within three intervals, a vehicle within 180 s (the interface's rule)."""
     if device_class == VEHICLE:

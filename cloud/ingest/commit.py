@@ -12,10 +12,11 @@ from cloud.devices import tables as devices_tables
 from cloud.ingest.batch import MINUTE, Batch
 from cloud.ingest.refused import record
 from cloud.ledger import tables as ledger_tables
-from cloud.operations import tables as operations_tables
+from cloud.operations.commands import recall
+from cloud.operations.model import Standing
+from cloud.operations.repository import answered
 from cloud.platform.database import inserting, upsert, writing
 from cloud.registry.clocks import JUDGED, SET, Offset, State, as_row, touch
-from cloud.registry.commands import recall
 from cloud.registry.own_clock import Moved, keep, take_back
 from cloud.telemetry.base import Telemetry
 from contract.reading import Quality
@@ -78,7 +79,7 @@ def _take_back(connection: sa.Connection, moves: Sequence[Moved]) -> None:
             begin, end = again.get(source, (first, last))
             again[source] = min(begin, first), max(end, last)
     if again:
-        recall(connection, again, moves[-1].moved_to)
+        recall(connection, again, JUDGED, moves[-1].moved_to)
 
 
 def _gone(connection: sa.Connection, batch: Batch) -> None:
@@ -188,8 +189,5 @@ def _reported(node: str) -> str:
 
 def _results(connection: sa.Connection, batch: Batch) -> None:
     """Answers to commands; one for an unknown id, or from another device than was asked, changes nothing."""
-    command = operations_tables.command
     for answer in batch.results:
-        mine = (command.c.id == answer.id, command.c.grp == answer.group, command.c.device == answer.device)
-        values = {"state": answer.state, "read_back": answer.read_back, "reason": answer.reason}
-        connection.execute(sa.update(command).where(*mine).values(values))
+        answered(connection, answer.group, answer.device, answer.id, Standing(answer.state, answer.read_back, answer.reason))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cloud.devices import tables as devices_tables
 from cloud.ingest.awaited import Command
 from cloud.ingest.known import Node
-from cloud.operations import tables as operations_tables
+from cloud.operations import repository
+from cloud.operations.model import SENT
+from cloud.operations.repository import Waiting
 from cloud.platform.database import writing
 from contract import sparkplug
 from contract.sparkplug import Born, DataType
@@ -47,40 +48,33 @@ class Order:
 
 def due(engine: sa.Engine, now: int) -> list[Order]:
     """Queued commands that are still valid, and sent ones without an answer; what is too late becomes `expired` or `failed`."""
-    command, device = operations_tables.command, devices_tables.device
     with engine.connect() as connection:
-        found = connection.execute(
-            sa.select(command, device.c.gateway)
-            .join(device, sa.and_(device.c.grp == command.c.grp, device.c.id == command.c.device))
-            .where(command.c.state.in_(("queued", "sent")))
-            .order_by(command.c.created_at)
-        ).mappings()
-        rows = list(found)
+        found = repository.waiting(connection)
     orders = []
-    for row in rows:
-        sent = row["state"] == "sent"
-        if sent and row["expires_at"] + ANSWER_WITHIN < now:
-            mark(engine, row["id"], "failed", "the gateway did not answer")
-        elif not sent and row["expires_at"] <= now:
-            mark(engine, row["id"], "expired", "the command expired before it could be sent")
+    for one in found:
+        sent = one.state == SENT
+        if sent and one.expires_at + ANSWER_WITHIN < now:
+            mark(engine, one.id, "failed", "the gateway did not answer")
+        elif not sent and one.expires_at <= now:
+            mark(engine, one.id, "expired", "the command expired before it could be sent")
         else:
-            orders.append(_order(row, sent=sent))
+            orders.append(_order(one, sent=sent))
     return orders
 
 
-def _order(row: sa.RowMapping, *, sent: bool) -> Order:
-    point, own = row["point"], row["device"] == row["gateway"]
-    metrics = [Born(point, DataType.BOOLEAN, value=True)]
-    if point == sparkplug.STORE_RESEND:
-        metrics = [Born(point, DataType.STRING, row["why"])]
-    elif point != sparkplug.REBIRTH:
+def _order(one: Waiting, *, sent: bool) -> Order:
+    own = one.device == one.gateway
+    metrics = [Born(one.point, DataType.BOOLEAN, value=True)]
+    if one.point == sparkplug.STORE_RESEND:
+        metrics = [Born(one.point, DataType.STRING, one.why)]
+    elif one.point != sparkplug.REBIRTH:
         metrics = [
-            Born(point, DataType.DOUBLE, row["value"]),
-            Born(sparkplug.COMMAND_ID, DataType.STRING, row["id"]),
-            Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, row["expires_at"]),
+            Born(one.point, DataType.DOUBLE, one.value),
+            Born(sparkplug.COMMAND_ID, DataType.STRING, one.id),
+            Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, one.expires_at),
         ]
-    topic = Topic(row["grp"], "NCMD" if own else "DCMD", row["gateway"], "" if own else row["device"])
-    return Order(row["id"], topic, row["value"], metrics, sent, row["created_at"], row["expires_at"])
+    topic = Topic(one.group, "NCMD" if own else "DCMD", one.gateway, "" if own else one.device)
+    return Order(one.id, topic, one.value, metrics, sent, one.created_at, one.expires_at)
 
 
 def addressed(order: Order, node: Node | None) -> list[Born]:
@@ -114,8 +108,5 @@ def watched(order: Order, metrics: list[Born], since: int) -> Command | None:
 
 def mark(engine: sa.Engine, name: str, state: str, reason: str = "") -> None:
     """Move a command on, unless its answer was faster."""
-    command = operations_tables.command
     with writing(engine).begin() as connection:
-        connection.execute(
-            sa.update(command).where(command.c.id == name, command.c.state.in_(("queued", "sent"))).values(state=state, reason=reason)
-        )
+        repository.move_on(connection, name, state, reason)

@@ -15,7 +15,8 @@ from cloud.api.params import Id, Moment, Said
 from cloud.api.problems import not_found, unprocessable
 from cloud.api.shapes import CommandAccepted, CommandState, Node
 from cloud.devices.queries import nodes
-from cloud.registry import commands
+from cloud.operations import commands
+from cloud.operations.model import SENT, Order
 from contract.clock import iso
 
 router = APIRouter(prefix="/api/v1")
@@ -37,11 +38,11 @@ def order(here: HereOrThere, caller: Commander, device: Id, body: NewCommand) ->
     """Send a command to a device; operators only."""
     now = here.clock.now_ms()
     devices.known(here, device)
-    wanted = commands.Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
+    wanted = Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
     why_not = commands.refusal(here.engine, wanted, now)
     if why_not:
         raise unprocessable(why_not)
-    return CommandAccepted(id=commands.place(here.engine, wanted, now), state=commands.SENT)
+    return CommandAccepted(id=commands.place(here.engine, wanted, now), state=SENT)
 
 
 class NewRebirth(BaseModel):
@@ -65,7 +66,7 @@ def rebirth(here: HereOrThere, caller: Commander, node: Id, body: NewRebirth) ->
         raise not_found("node", node)
     now = here.clock.now_ms()
     wanted = commands.rebirth(here.group, node, body.reason, caller.name, now)
-    return CommandAccepted(id=commands.place(here.engine, wanted, now), state=commands.SENT)
+    return CommandAccepted(id=commands.place(here.engine, wanted, now), state=SENT)
 
 
 @router.get("/commands/{command}")

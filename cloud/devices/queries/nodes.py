@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from cloud.devices.model import Node
+from cloud.devices.model import Node, Speaker
 from cloud.devices.queries import register
-from cloud.devices.tables import birth, node
+from cloud.devices.tables import birth, device, node
 from cloud.organisations.queries import GROUPS, groups
 
 
@@ -43,6 +43,22 @@ def strangers(connection: sa.Connection, group: str) -> dict[str, list[str]]:
     for row in connection.execute(sa.select(node.c.grp, node.c.id).where(unknown).order_by(node.c.grp, node.c.id)):
         found[row.grp].append(row.id)
     return found
+
+
+def speaker_of(connection: sa.Connection, group: str, name: str) -> Speaker | None:
+    """A device with the gateway that speaks for it; None where there is none such."""
+    of_node = sa.and_(node.c.grp == device.c.grp, node.c.id == device.c.gateway)
+    columns = (*(device.c[column] for column in ("grp", "id", "gateway", "class", "profile")), node.c.outbox)
+    query = sa.select(*columns).join_from(device, node, of_node, isouter=True).where(device.c.grp == group, device.c.id == name)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Speaker._make(row)
+
+
+def keeper_of(connection: sa.Connection, group: str, source: str) -> str | None:
+    """The gateway that keeps the rows of a device, or its own; None where nobody does."""
+    of_node = sa.and_(node.c.grp == device.c.grp, node.c.id == device.c.gateway, node.c.outbox.is_not(None))
+    query = sa.select(node.c.id).join(device, of_node).where(device.c.grp == group, device.c.id == source)
+    return connection.execute(query).scalar()
 
 
 def newest_datatypes(engine: sa.Engine, group: str, name: str, device_id: str) -> Mapping[str, int] | None:

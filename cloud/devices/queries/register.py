@@ -15,6 +15,10 @@ from cloud.devices.tables import device, device_state
 _COLUMNS = (*(device.c[name] for name in ("id", "class", "gateway", "name", "compound", "profile", "interval")), device_state.c.dead_at)
 
 
+GATEWAYS = sa.select(device.c.grp, device.c.id, device.c.gateway).subquery("gateways")
+"""Asks for the gateway of each device; for a question that needs it inside."""
+
+
 def devices(
     connection: sa.Connection, group: str, *, after: str | None = None, limit: int | None = None, device_class: str | None = None
 ) -> list[Device]:

@@ -9,8 +9,8 @@ import pytest
 
 from cloud.cli.shared import give
 from cloud.ingest.awaited import Command
-from cloud.registry import commands
-from cloud.registry.commands import Order
+from cloud.operations import commands
+from cloud.operations.model import Order
 from contract import sparkplug
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric

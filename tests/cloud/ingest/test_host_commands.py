@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloud.registry import commands
+from cloud.operations import commands
+from cloud.operations.model import Standing
 from contract import sparkplug
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Payload
@@ -75,7 +76,7 @@ async def test_a_resend_is_asked_for_as_any_command(cloud: Cloud, line: Line) ->
         await cloud.until(lambda: line.rows(tables.node))
         name = commands.place(cloud.engine, commands.resend(GROUP, NODE, (5, 9), "test", before), before)
         await edge.until(edge.commands)
-        await cloud.until(lambda: commands.standing(cloud.engine, GROUP, name) == commands.Standing("done", None, ""))
+        await cloud.until(lambda: commands.standing(cloud.engine, GROUP, name) == Standing("done", None, ""))
         payload, message = edge.commands()[-1], [m for m in edge.heard if "/NCMD/" in str(m.topic)][-1]
     assert told(payload) == [{"name": sparkplug.STORE_RESEND, "datatype": DataType.STRING, "string_value": '{"from": 5, "to": 9}'}]
     assert (before <= payload.timestamp, payload.HasField("seq"), message.qos, message.retain) == (True, False, 0, False)

@@ -10,7 +10,7 @@ import pytest
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ingest.own import Own, OwnClock
-from cloud.registry import commands
+from cloud.operations import commands
 from cloud.registry.clocks import JUDGED, Offset, State, as_row
 from cloud.registry.own_clock import Moved
 from contract import sparkplug

@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
 
 import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
-from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, profile_of
-from cloud.devices.queries.nodes import newest_datatypes
-from cloud.devices.tables import device, node
-from cloud.operations.tables import command
+from cloud.devices.model import Speaker, profile_of
+from cloud.devices.queries.nodes import keeper_of, newest_datatypes, speaker_of
+from cloud.operations import repository
+from cloud.operations.model import QUEUED, SENT, Order, Standing
 from cloud.platform.database import writing
-from cloud.registry.clocks import JUDGED
 from contract import sparkplug
 from contract.clock import iso
 from contract.profile import Profile
 
-QUEUED, SENT, DONE = "queued", "sent", "done"
 REBIRTH_WITHIN = 60_000
 """Ms in which a node must have sent its births after it was asked for them."""
 RESEND_WITHIN = 10_000
@@ -33,50 +30,18 @@ _SHOWN = 10
 """Names that a refusal lists of a birth's thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What somebody wants a device to do.
-
-    Attributes:
-        group: District code.
-        device: Id of the device.
-        point: Point to write.
-        value: In the point's unit, or the number of a state.
-        why: The person's reason.
-        by: Who orders it.
-        expires_at: From then on it must not be carried out, ms since 1970 in UTC.
-    """
-
-    group: str
-    device: str
-    point: str
-    value: float
-    why: str
-    by: str
-    expires_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a command stands; `reason` says why it was not done."""
-
-    state: str
-    read_back: float | None
-    reason: str
-
-
 def refusal(engine: sa.Engine, order: Order, now: int) -> str:
     """Why an order cannot be given; empty if it can.
 
     A device with a profile takes what its profile says, one of another maker's node what its newest birth lists. The gateway checks
     again before it writes; refusing here tells the person at once.
     """
-    row = _speaker(engine, order.group, order.device)
-    if row is None:
+    speaker = _speaker(engine, order.group, order.device)
+    if speaker is None:
         return f"no device {order.device!r} in the group {order.group}"
-    if row.profile is not None or not _foreign(row):
-        return fault(order, profile_of(row.profile), now)
-    return foreign_fault(order, _born(engine, row), now)
+    if speaker.profile is not None or not speaker.foreign:
+        return fault(order, profile_of(speaker.profile), now)
+    return foreign_fault(order, _born(engine, speaker), now)
 
 
 def takes(engine: sa.Engine, group: str, name: str) -> dict[str, int]:
@@ -84,30 +49,18 @@ def takes(engine: sa.Engine, group: str, name: str) -> dict[str, int]:
 
     A birth does not say which of them may be written, so all that could be are named.
     """
-    row = _speaker(engine, group, name)
-    is_foreign = row is not None and row.profile is None and _foreign(row)
-    return _writable((_born(engine, row) or {}) if row is not None and is_foreign else {})
+    speaker = _speaker(engine, group, name)
+    is_foreign = speaker is not None and speaker.profile is None and speaker.foreign
+    return _writable((_born(engine, speaker) or {}) if speaker is not None and is_foreign else {})
 
 
-def _speaker(engine: sa.Engine, group: str, name: str) -> sa.Row[Any] | None:
-    """A device and the outbox of the node that speaks for it."""
-    of_node = sa.and_(node.c.grp == device.c.grp, node.c.id == device.c.gateway)
-    query = (
-        sa.select(device, device.c["class"].label("device_class"), node.c.outbox)
-        .join(node, of_node, isouter=True)
-        .where(device.c.grp == group, device.c.id == name)
-    )
+def _speaker(engine: sa.Engine, group: str, name: str) -> Speaker | None:
     with engine.connect() as connection:
-        return connection.execute(query).one_or_none()
+        return speaker_of(connection, group, name)
 
 
-def _foreign(row: sa.Row[Any]) -> bool:
-    """Whether only births made a device known, those of a node that is not ours."""
-    return row.outbox is None and row.device_class in {FOREIGN_CLASS, GATEWAY_CLASS}
-
-
-def _born(engine: sa.Engine, row: sa.Row[Any]) -> Mapping[str, int] | None:
-    return newest_datatypes(engine, row.grp, row.gateway, "" if row.id == row.gateway else row.id)
+def _born(engine: sa.Engine, speaker: Speaker) -> Mapping[str, int] | None:
+    return newest_datatypes(engine, speaker.group, speaker.gateway, "" if speaker.id == speaker.gateway else speaker.id)
 
 
 def fault(order: Order, profile: Profile | None, now: int) -> str:
@@ -158,23 +111,22 @@ def resend(group: str, gateway: str, span: tuple[int, int], by: str, now: int) -
     return Order(group, gateway, sparkplug.STORE_RESEND, 1.0, json.dumps({"from": span[0], "to": span[1]}), by, now + RESEND_WITHIN)
 
 
-def recall(connection: sa.Connection, spans: Mapping[tuple[str, str], tuple[int, int]], now: int) -> None:
+def recall(connection: sa.Connection, spans: Mapping[tuple[str, str], tuple[int, int]], by: str, now: int) -> None:
     """Ask gateways for the rows of sources, each once: a gateway recalls all that it measured in a span, whichever device it is of.
 
     Args:
         connection: Of the transaction that found them.
         spans: First and last time (ms) by (group, source); a source is a gateway, or a device that dates its readings itself.
+        by: Who asks.
         now: Ms.
     """
     for_all: dict[tuple[str, str], tuple[int, int]] = {}
     for (group, source), (first, last) in sorted(spans.items()):
-        of_node = sa.and_(node.c.grp == device.c.grp, node.c.id == device.c.gateway, node.c.outbox.is_not(None))
-        query = sa.select(node.c.id).join(device, of_node).where(device.c.grp == group, device.c.id == source)
-        if gateway := connection.execute(query).scalar():
+        if gateway := keeper_of(connection, group, source):
             begin, end = for_all.get((group, gateway), (first, last))
             for_all[group, gateway] = min(begin, first), max(end, last)
     for (group, gateway), (first, last) in for_all.items():
-        order = resend(group, gateway, (first, last + 1), JUDGED, now)
+        order = resend(group, gateway, (first, last + 1), by, now)
         enter(connection, replace(order, expires_at=now + RECALL_WITHIN), now)
 
 
@@ -195,33 +147,17 @@ def enter(connection: sa.Connection, order: Order, now: int) -> str:
         The id of the command.
     """
     name = str(uuid.uuid4())
-    row = {
-        "id": name,
-        "grp": order.group,
-        "device": order.device,
-        "point": order.point,
-        "value": order.value,
-        "why": order.why,
-        "by": order.by,
-        "created_at": now,
-        "expires_at": order.expires_at,
-        "state": QUEUED,
-        "reason": "",
-    }
     detail = f"{name}: {order.device} {order.point} = {order.value:g}: {order.why}"
-    connection.execute(command.insert().values(row))
+    repository.add(connection, name, order, now)
     audited(connection, "command", detail, order.by, now)
     return name
 
 
 def standing(engine: sa.Engine, group: str, name: str) -> Standing | None:
     """How a command stands, None if there is none such; one that waits to be sent is shown as sent."""
-    query = sa.select(command.c.state, command.c.read_back, command.c.reason).where(command.c.grp == group, command.c.id == name)
     with engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    return Standing(SENT if row.state == QUEUED else row.state, row.read_back, row.reason)
+        found = repository.standing(connection, group, name)
+    return replace(found, state=SENT) if found is not None and found.state == QUEUED else found
 
 
 def _one_of(names: Iterable[str]) -> str:
