@@ -16,7 +16,8 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
-from cloud.devices import tables as devices_tables
+from cloud.devices.queries import register
+from cloud.devices.repository import events
 from cloud.ledger import tables
 from cloud.ledger.base_units import to_base
 from cloud.ledger.counters import Provenance
@@ -123,14 +124,14 @@ def thin(engine: sa.Engine, telemetry: Telemetry, keep: Keep, now: int, limit: i
 def _forget_refused(engine: sa.Engine, before: int) -> None:
     """Let go the record of what was refused before a time (ms)."""
     with writing(engine).begin() as connection:
-        connection.execute(sa.delete(devices_tables.rejected_reading).where(devices_tables.rejected_reading.c.received_at < before))
+        events.forget_rejected(connection, before)
 
 
 def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
     """The devices that the registry knows, with the meters that count by them."""
-    device, meter, earlier = devices_tables.device.c, tables.meter.c, tables.earlier_counter.c
+    meter, earlier = tables.meter.c, tables.earlier_counter.c
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(device.grp, device["class"], device.id).order_by(device.grp, device.id)).all()
+        rows = register.everywhere(connection)
         counts: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)
         for of in (sa.select(meter.id, meter.grp, meter.device), sa.select(earlier.meter, earlier.grp, earlier.device)):
             for name, group, by in connection.execute(of):

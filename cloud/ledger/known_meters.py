@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.devices import tables as devices_tables
+from cloud.devices.queries.register import KINDS
 from cloud.ledger import tables
 from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
 from cloud.ledger.counters import Rules
@@ -120,8 +120,8 @@ class Known:
 
 def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Known]:
     """The meters of these ids that the registry has; one whose settings the ledger cannot take says why, and harms no other."""
-    meter, device = tables.meter.c, devices_tables.device.c
-    joined = tables.meter.outerjoin(devices_tables.device, sa.and_(device.grp == meter.grp, device.id == meter.device))
+    meter, device = tables.meter.c, KINDS.c
+    joined = tables.meter.outerjoin(KINDS, sa.and_(device.grp == meter.grp, device.id == meter.device))
     query = sa.select(tables.meter, device["class"], device.interval).select_from(joined).where(meter.id.in_(list(ids)))
     rows = connection.execute(query).mappings().all()
     names = [row["id"] for row in rows]

@@ -12,9 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from cloud.devices import tables as devices_tables
+from cloud.devices.repository import events
 from cloud.ledger import periods, tables, waiting
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.bills import recount
@@ -34,16 +33,13 @@ UNUSABLE = "counter_unusable"
 """Kind of the event for a sample that does not fit the ledger."""
 _KINDS = (UNUSABLE, *(f"counter_{kind}" for kind in Kind))
 _UNTOLD = frozenset({UNDECIDED, HELD, RESTING, SEAM})
-_HOUR, _EVENT, _JUDGED = tables.ledger_hour.c, devices_tables.event.c, tables.judgement.c
+_HOUR, _JUDGED = tables.ledger_hour.c, tables.judgement.c
 _MANUAL = Provenance.MANUAL.value
 _TEXT = {provenance: provenance.value for provenance in Provenance}  # a look-up costs less than the property, and there are many
 _OF, _GROUP = sa.bindparam("of", type_=sa.String), sa.bindparam("group", type_=sa.String)
 _FIRST, _LAST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last", "end"))
 _WITHIN = sa.and_(_HOUR.meter == _OF, _HOUR.hour >= _FIRST, _HOUR.hour <= _LAST)
 _FORGET_HOURS = sa.delete(tables.ledger_hour).where(_WITHIN, _HOUR.provenance != _MANUAL)
-_FORGET_EVENTS = sa.delete(devices_tables.event).where(
-    sa.or_(*(_EVENT.kind == kind for kind in _KINDS)), _EVENT.grp == _GROUP, _EVENT.subject == _OF, _EVENT.at > _FIRST, _EVENT.at <= _END
-)
 _FORGET_JUDGEMENTS = sa.delete(tables.judgement).where(
     _JUDGED.grp == _GROUP, _JUDGED.meter == _OF, _JUDGED.until > _FIRST, _JUDGED.since < _END
 )
@@ -152,17 +148,13 @@ def _rows(step: Step, months: Collection[str]) -> Iterator[tuple[object, ...]]:
 
 def _record(connection: sa.Connection, steps: Sequence[Step]) -> None:
     """Keep what was judged; judged again, it is the same row, and what late readings or a record explained is withdrawn."""
-    connection.execute(_FORGET_EVENTS, _ranges(steps))
+    events.forget(connection, _KINDS, _ranges(steps))
     connection.execute(_FORGET_JUDGEMENTS, _ranges(steps))
     judged = [
         {"grp": step.meter.group, "meter": step.meter.id} | one._asdict() for step in steps for one in step.counted.judgements.values()
     ]
     upsert(connection, tables.judgement, judged)
-    told = [row for step in steps for row in _events(step)]
-    if told:
-        insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(devices_tables.event)
-        keys = ["kind", "grp", "subject", "at"]
-        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"detail": insert.excluded.detail}), told)
+    events.put(connection, [row for step in steps for row in _events(step)])
     for meter, record, placed in ((step.meter.id, *one) for step in steps for one in step.counted.placed):
         table = tables.exchange if isinstance(record, Exchange) else tables.ratio_change
         connection.execute(sa.update(table).where(table.c.meter == meter, table.c.at == record.at).values(placed_at=placed))

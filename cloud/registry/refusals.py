@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.devices import tables as devices_tables
+from cloud.devices.repository import events
 from cloud.platform.database import writing
 
 REFUSED: Literal["broker_refused"] = "broker_refused"
@@ -60,20 +60,14 @@ def record(engine: sa.Engine, group: str, found: Mapping[Key, Told], day: int, n
     Raises:
         SQLAlchemyError: The database cannot be written; one of `database.DOWN` where it is away.
     """
-    event = devices_tables.event.c
     with writing(engine).begin() as connection:
-        today = sa.and_(event.grp == group, event.at == day, event.kind.in_((REFUSED, CONTESTED)))
-        rows = connection.execute(sa.select(event.kind, event.subject, event.detail).where(today))
-        known = {Key(row.kind, row.subject): told_of(row.detail).number for row in rows}
+        today = events.of_day(connection, group, (REFUSED, CONTESTED), day)
+        known = {(kind, who): told_of(detail).number for kind, who, detail in today}
         for key, told in found.items():
             full = sum(kind == key.kind for kind, _ in known) >= MOST
-            mine = Key(key.kind, key.who if key in known or not full else OTHERS)
-            whole = Told(told.reason, told.detail, known.get(mine, 0) + told.number)
-            values = {"detail": json.dumps(asdict(whole), ensure_ascii=False), "noted_at": now}
-            if mine in known:
-                which = sa.and_(today, event.kind == mine.kind, event.subject == mine.who)
-                connection.execute(sa.update(devices_tables.event).where(which).values(values))
-            else:
-                row = {"kind": mine.kind, "grp": group, "subject": mine.who, "at": day}
-                connection.execute(sa.insert(devices_tables.event).values(row | values))
-            known[mine] = whole.number
+            who = key.who if key in known or not full else OTHERS
+            whole = Told(told.reason, told.detail, known.get((key.kind, who), 0) + told.number)
+            detail = json.dumps(asdict(whole), ensure_ascii=False)
+            row = {"kind": key.kind, "grp": group, "subject": who, "at": day, "detail": detail, "noted_at": now}
+            events.put(connection, [row])
+            known[key.kind, who] = whole.number

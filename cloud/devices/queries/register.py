@@ -15,6 +15,8 @@ from cloud.devices.tables import device, device_state
 _COLUMNS = (*(device.c[name] for name in ("id", "class", "gateway", "name", "compound", "profile", "interval")), device_state.c.dead_at)
 
 
+KINDS = sa.select(device.c.grp, device.c.id, device.c["class"], device.c.interval).subquery("kinds")
+"""Asks for the class and the interval of each device; for a question that needs them inside."""
 GATEWAYS = sa.select(device.c.grp, device.c.id, device.c.gateway).subquery("gateways")
 """Asks for the gateway of each device; for a question that needs it inside."""
 
@@ -66,6 +68,12 @@ def gateways(connection: sa.Connection, devices: Collection[str] | None = None) 
 def is_known(connection: sa.Connection, group: str) -> bool:
     """Whether a group has any device."""
     return connection.execute(sa.select(device.c.id).where(device.c.grp == group).limit(1)).first() is not None
+
+
+def everywhere(connection: sa.Connection) -> list[tuple[str, str, str]]:
+    """Group, class and id of each device of all groups, by group and id."""
+    query = sa.select(device.c.grp, device.c["class"], device.c.id).order_by(device.c.grp, device.c.id)
+    return [(group, device_class, name) for group, device_class, name in connection.execute(query)]
 
 
 def by_node(connection: sa.Connection) -> dict[tuple[str, str], list[str]]:
