@@ -1,1 +1,1 @@
-"""What is known besides readings: site, people, areas, meters, births, ledger rows, tokens, commands; in SQL."""
+"""Entering a site and what follows from it; clocks that were wrong; forgetting what nobody needs."""
