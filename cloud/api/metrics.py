@@ -15,7 +15,7 @@ from cloud.alerts.queries import open_by_rule
 from cloud.api.context import Context
 from cloud.api.devices import all_devices
 from cloud.devices.queries import events, nodes
-from cloud.ledger import waiting
+from cloud.ledger.repository import waiting
 from cloud.operations.repository import unfinished
 from cloud.registry.own_clock import open_row
 

@@ -15,10 +15,11 @@ from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods, tables, waiting
+from cloud.ledger import periods, tables
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counters import Provenance, shares
 from cloud.ledger.periods import HOUR_MS, Every
+from cloud.ledger.repository import waiting
 from cloud.ledger.rounds import round_of_turns
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso

@@ -23,8 +23,8 @@ from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.path import Open, Path, ReopenedError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.placing import Placing, Record
+from cloud.ledger.repository.settled import DECIDED, Level, Settled, goes_on
 from cloud.ledger.seams import hourly, samples_of, seamed
-from cloud.ledger.settled import DECIDED, Level, Settled, goes_on
 from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected, stands_since
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS, Usual
 from cloud.telemetry.base import Aggregate, Telemetry

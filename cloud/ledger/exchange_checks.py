@@ -19,7 +19,7 @@ from cloud.ledger.limits import Limits
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
-from cloud.ledger.settled import DECIDED, Level
+from cloud.ledger.repository.settled import DECIDED, Level
 from cloud.ledger.usual import Usual
 from contract.clock import iso
 

@@ -24,7 +24,7 @@ from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known, load_meters
 from cloud.ledger.levels import RETURN_MS
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from cloud.ledger.settled import Level, Settled
+from cloud.ledger.repository.settled import Level, Settled
 from cloud.ledger.thinning import AROUND_MS, Quiet, Span, grid, restless, spans_of, staying, within
 from cloud.ledger.worker import in_thread
 from cloud.platform import database

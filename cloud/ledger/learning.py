@@ -10,11 +10,12 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods, tables, waiting
+from cloud.ledger import periods, tables
 from cloud.ledger.base_units import all_to_base
 from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.repository import waiting
 from cloud.ledger.shapes import weights_of
 from cloud.telemetry.base import Aggregate, Telemetry
 

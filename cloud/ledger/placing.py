@@ -15,7 +15,7 @@ from cloud.ledger.breaks import MEANWHILE, SNAP_MS, Break, Exchange, RatioChange
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.periods import HOUR_MS, floor
-from cloud.ledger.settled import Settled
+from cloud.ledger.repository.settled import Settled
 from cloud.ledger.usual import WEEKS_MS, Usual
 
 Record = Exchange | RatioChange

@@ -15,14 +15,15 @@ from typing import NamedTuple
 import sqlalchemy as sa
 import structlog
 
-from cloud.ledger import tables, waiting
+from cloud.ledger import tables
 from cloud.ledger.counted import count
 from cloud.ledger.known_meters import Known, load_meters
 from cloud.ledger.learning import taught
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.repository import waiting
+from cloud.ledger.repository.settled import Settled
+from cloud.ledger.repository.waiting import Generations
 from cloud.ledger.rows import Step, stored, write
-from cloud.ledger.settled import Settled
-from cloud.ledger.waiting import Generations
 from cloud.platform.database import upsert, writing
 from cloud.telemetry.base import Telemetry
 from contract.logs import Seldom

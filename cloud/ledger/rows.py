@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cloud.devices.repository import events
-from cloud.ledger import periods, tables, waiting
+from cloud.ledger import periods, tables
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.bills import recount
 from cloud.ledger.breaks import Exchange
@@ -23,7 +23,8 @@ from cloud.ledger.counters import HELD, RESTING, SEAM, UNDECIDED, Provenance
 from cloud.ledger.known_meters import Known
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS
-from cloud.ledger.waiting import Generations
+from cloud.ledger.repository import waiting
+from cloud.ledger.repository.waiting import Generations
 from cloud.ledger.written import Change, write_back
 from cloud.platform.database import upsert, writing
 from cloud.telemetry.base import Telemetry

@@ -19,7 +19,7 @@ from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.ledger.settled import DECIDED, Level
+from cloud.ledger.repository.settled import DECIDED, Level
 from cloud.ledger.standing import FOLLOWING
 
 QUARTER_MS = 15 * 60_000

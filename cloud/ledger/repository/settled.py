@@ -13,9 +13,9 @@ from cloud.ledger.counters import RESTING, UNDECIDED, Judgement
 from cloud.ledger.levels import RETURN_MS
 from cloud.ledger.path import Branch, Kind
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.repository.waiting import is_touched
 from cloud.ledger.standing import held_until
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS
-from cloud.ledger.waiting import is_touched
 
 DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
 """Kinds by which a counter left a level that it may come back to."""
