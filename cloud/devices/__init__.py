@@ -1,1 +1,1 @@
-"""What is there and what it said: devices, counting places, births, newest readings, events and clocks."""
+"""What is there and what it said: devices, births, newest readings, events and clocks."""

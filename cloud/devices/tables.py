@@ -1,4 +1,4 @@
-"""Tables of what is there and what it said: devices, counting places, births, newest readings, events and clocks.
+"""Tables of what is there and what it said: devices, births, newest readings, events and clocks.
 
 Times are ms since 1970 in UTC, dates ISO texts.
 """

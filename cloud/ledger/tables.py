@@ -1,4 +1,4 @@
-"""Tables of the ledger: what is to be counted anew, hours, judgements, entries, bills, and what people recorded of meters.
+"""Tables of the ledger: meters, what is to be counted anew, hours, judgements, entries, bills, and what people recorded of meters.
 
 Times are ms since 1970 in UTC, dates ISO texts, amounts int64 base units.
 """

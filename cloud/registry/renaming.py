@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from cloud.devices import tables as devices_tables
 from cloud.ledger import tables as ledger_tables
-from cloud.platform import tables as platform_tables
+from cloud.platform.schema import metadata
 
 _COUNTED = "counter_"
 """How the kinds of events begin whose subject is a meter."""
@@ -41,7 +41,7 @@ def renamed(connection: sa.Connection, table: sa.Table, old: str, new: str) -> N
 
 def _children(table: sa.Table) -> Iterator[tuple[sa.Table, sa.Column[str]]]:
     """Every table that names one of these; many name a meter without a foreign key (`unit` is a unit of measure elsewhere)."""
-    for child in platform_tables.metadata.sorted_tables:
+    for child in metadata.sorted_tables:
         column = child.c.get(table.name)
         if child is not table and column is not None and (column.foreign_keys or table is ledger_tables.meter):
             yield child, column

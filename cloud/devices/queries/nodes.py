@@ -33,7 +33,8 @@ def node_exists(engine: sa.Engine, group: str, name: str) -> bool:
 
 def online(connection: sa.Connection, group: str) -> dict[str, bool]:
     """Whether each node that was ever born in a group is online."""
-    return {row.id: row.online for row in connection.execute(sa.select(node.c.id, node.c.online).where(node.c.grp == group))}
+    query = sa.select(node.c.id, node.c.online).where(node.c.grp == group).order_by(node.c.id)
+    return {row.id: row.online for row in connection.execute(query)}
 
 
 def strangers(connection: sa.Connection, group: str) -> dict[str, list[str]]:

@@ -38,13 +38,13 @@ def devices(
         query = query.where(device.c.id > after)
     if device_class is not None:
         query = query.where(device.c["class"] == device_class)
-    return [_device(*row) for row in connection.execute(query.limit(limit)).all()]
+    return [_made(row) for row in connection.execute(query.limit(limit)).all()]
 
 
 def one(connection: sa.Connection, group: str, name: str) -> Device | None:
     """A device by its id; None where there is none, or the site no longer has it."""
     row = connection.execute(_of(group).where(device.c.id == name)).one_or_none()
-    return None if row is None else _device(*row)
+    return None if row is None else _made(row)
 
 
 def names(connection: sa.Connection, group: str) -> dict[str, dict[str, str]]:
@@ -89,6 +89,12 @@ def _of(group: str) -> sa.Select[Any]:
     own = sa.and_(device_state.c.grp == device.c.grp, device_state.c.device == device.c.id)
     joined: sa.Select[Any] = sa.select(*_COLUMNS).join_from(device, device_state, own, isouter=True)
     return joined.where(device.c.grp == group, device.c.retired_on.is_(None)).order_by(device.c.id)
+
+
+def _made(row: sa.Row[Any]) -> Device:
+    device = _device(*row)
+    missing = device.profile is None and device.profile_id is not None
+    return _device.__wrapped__(*row) if missing else device  # a profile that is not there yet may come at any time
 
 
 @lru_cache(maxsize=1 << 16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,10 +27,16 @@ def put(connection: sa.Connection, events: Sequence[Mapping[str, Any]]) -> None:
 
 def forget(connection: sa.Connection, kinds: Collection[str], spans: Sequence[Mapping[str, Any]]) -> None:
     """Forget events of some kinds, in spans with `group`, `of` (the subject), `first` and `end`: after the first and until the end, ms."""
+    connection.execute(_forget(tuple(kinds)), spans)
+
+
+@lru_cache(maxsize=16)
+def _forget(kinds: tuple[str, ...]) -> sa.Delete:
+    """Built once: the ledger asks it with each thing that it writes, and to build it costs more than to execute it."""
     column = event.c
     of_kind = sa.or_(*(column.kind == kind for kind in kinds))
     mine = (of_kind, column.grp == _GROUP, column.subject == _OF, column.at > _FIRST, column.at <= _END)
-    connection.execute(sa.delete(event).where(*mine), spans)
+    return sa.delete(event).where(*mine)
 
 
 def of_day(connection: sa.Connection, group: str, kinds: Collection[str], day: int) -> list[tuple[str, str, str]]:
