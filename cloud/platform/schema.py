@@ -1,4 +1,4 @@
-"""All tables of all slices, for migrations, rights and the renaming of meters: whoever needs them all."""
+"""The tables of all slices, for migrations, rights and the renaming of meters."""
 
 from __future__ import annotations
 

@@ -47,15 +47,11 @@ def one(connection: sa.Connection, group: str, name: str) -> Device | None:
     return None if row is None else _made(row)
 
 
-def names(connection: sa.Connection, group: str) -> dict[str, dict[str, str]]:
-    """What people call each device of a group, by its id; of those too that the site no longer has."""
-    query = sa.select(device.c.id, device.c.name).where(device.c.grp == group).order_by(device.c.id)
+def names(connection: sa.Connection, group: str | None = None) -> dict[str, dict[str, str]]:
+    """What people call each device of a group, or of all, by its id; of those too that the site no longer has."""
+    query = sa.select(device.c.id, device.c.name).order_by(device.c.id)
+    query = query if group is None else query.where(device.c.grp == group)
     return {row.id: json.loads(row.name) for row in connection.execute(query)}
-
-
-def all_names(connection: sa.Connection) -> dict[str, dict[str, str]]:
-    """The same of all groups."""
-    return {row.id: json.loads(row.name) for row in connection.execute(sa.select(device.c.id, device.c.name))}
 
 
 def gateways(connection: sa.Connection, devices: Collection[str] | None = None) -> list[tuple[str, str]]:

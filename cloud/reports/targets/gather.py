@@ -113,7 +113,7 @@ def _who(connection: sa.Connection, text: str) -> _Who:
         for meter, compound in scopes.counted_meters(connection, main=False)
         if kind == scopes.DISTRICT or compound == name or (kind == "unit" and name in registry.serves.get(meter.id, ()))
     ]
-    names = organisations.names(connection) | register.all_names(connection) | queries.names(connection)
+    names = organisations.names(connection) | register.names(connection) | queries.names(connection)
     site = organisations.site_name(connection)
     return _Who(text, registry, scope, subs, cast("dict[str, Name]", names), cast("Name", site))
 
