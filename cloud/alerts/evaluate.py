@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from cloud.alerts import machine, opening
 from cloud.alerts.channels import Channel
 from cloud.alerts.inhibit import inhibited
-from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
+from cloud.alerts.machine import OPEN, QUIET, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory, Observation
 from cloud.alerts.repository import notifications, standing
 from cloud.alerts.repository.standing import Kept
@@ -171,19 +171,32 @@ def _by_rule(kept: Standing) -> defaultdict[str, dict[str, Kept]]:
 
 
 def _of_rule(rule: Rule, view: View, mine: Mapping[str, Kept]) -> Iterator[Change]:
-    """Every subject of a rule, stepped."""
+    """Each subject of a rule that a step may change or keep, stepped."""
     exempt = view.site.operation.exempt(rule.id)
     seen: set[str] = set(exempt)
     for observation in rule.known.observe(rule, rule.numbers, view, {subject: found.memory for subject, found in mine.items()}):
         if observation.subject in seen:
             continue
         seen.add(observation.subject)
-        yield _stepped(rule, view, mine.get(observation.subject), observation)
+        found = mine.get(observation.subject)
+        if not _stays_quiet(found, observation):
+            yield _stepped(rule, view, found, observation)
     for subject, found in mine.items():
         if subject in exempt or (subject not in seen and not rule.known.sparse):
             yield from _dropped(rule.id, subject, found, view.now)
         elif subject not in seen:
             yield _stepped(rule, view, found, Observation(subject, -abs(rule.hysteresis) - 1))
+
+
+def _stays_quiet(found: Kept | None, observation: Observation) -> bool:
+    """Whether a subject was normal and is, so that a step would change nothing that is kept: thousands are in each round."""
+    quiet = found is None or found.state.phase in QUIET
+    memory = observation.memory
+    return (
+        quiet
+        and (observation.excess is None or observation.excess <= 0)
+        and (memory is None or memory == (_NO_MEMORY if found is None else found.memory))
+    )
 
 
 def _stepped(rule: Rule, view: View, found: Kept | None, observation: Observation) -> Change:

@@ -22,6 +22,7 @@ class Phase(StrEnum):
 
 
 OPEN = frozenset({Phase.FIRING, Phase.ACKNOWLEDGED})
+QUIET = frozenset({Phase.NORMAL, Phase.RESOLVED})
 
 
 class Event(StrEnum):

@@ -11,16 +11,22 @@ from cloud.alerts.machine import Phase, State
 from cloud.alerts.observe import Observation, Word
 from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View
-from cloud.texts import LANGUAGES, Language, catalogue
+from cloud.texts import catalogue
 
 
 def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str, Any]:
     """The row of a new alert; its texts say what was seen when it fired."""
-    name = seen.words.get("name", view.name_of(seen.subject))
-    unknown: Word = {str(language): text for language, text in catalogue()["none"].items()}
-    words: dict[str, Word] = {"value": unknown, "limit": unknown, "unit": str(rule.unit), **seen.words, "name": name}
-    words |= {key: number for key, number in (("value", seen.value), ("limit", seen.limit)) if number is not None}
-    said = _said(words)
+    value, limit = seen.value, seen.limit
+    none = catalogue()["none"]
+    unknown: Word = {"zh": none["zh"], "en": none["en"]}
+    words: dict[str, Word] = {
+        "value": unknown if value is None else value,
+        "limit": unknown if limit is None else limit,
+        "unit": str(rule.unit),
+        "name": view.name_of(seen.subject),
+        **seen.words,
+    }
+    zh, en = _said(words)
     return {
         "id": uuid.uuid4().hex,
         "grp": view.site.group,
@@ -28,11 +34,11 @@ def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str,
         "severity": rule.severity.value,
         "state": Phase.FIRING.value,
         "subject": seen.subject,
-        "subject_name": _both(said["zh"]["name"], said["en"]["name"]),
-        "title": _both(rule.title.zh.format_map(said["zh"]), rule.title.en.format_map(said["en"])),
-        "detail": _both(rule.detail.zh.format_map(said["zh"]), rule.detail.en.format_map(said["en"])),
-        "value": seen.value,
-        "limit_value": seen.limit,
+        "subject_name": _both(zh["name"], en["name"]),
+        "title": _both(rule.title.zh.format_map(zh), rule.title.en.format_map(en)),
+        "detail": _both(rule.detail.zh.format_map(zh), rule.detail.en.format_map(en)),
+        "value": value,
+        "limit_value": limit,
         "unit": str(rule.unit),
         "since": view.now if state.since is None else state.since,
         "fired_at": view.now,
@@ -44,10 +50,15 @@ def _both(zh: str, en: str) -> str:
     return f'{{"zh": {encode_basestring(zh)}, "en": {encode_basestring(en)}}}'
 
 
-def _said(words: Mapping[str, Word]) -> dict[Language, dict[str, str]]:
-    """The words for a rule's texts in each language; numbers are the same in both."""
-    told = {key: _number(word) if isinstance(word, int | float) else word for key, word in words.items()}
-    return {of: {key: word if isinstance(word, str) else word[of] for key, word in told.items()} for of in LANGUAGES}
+def _said(words: Mapping[str, Word]) -> tuple[dict[str, str], dict[str, str]]:
+    """The words for a rule's texts in Chinese and English; texts of one language and numbers are the same in both."""
+    zh, en = {}, {}
+    for key, word in words.items():
+        if isinstance(word, Mapping):
+            zh[key], en[key] = word["zh"], word["en"]
+        else:
+            zh[key] = en[key] = word if isinstance(word, str) else _number(word)
+    return zh, en
 
 
 def _number(number: float) -> str:

@@ -10,14 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from cloud.alerts import tables
-from cloud.alerts.machine import OPEN, Event, Phase, Reason, State
+from cloud.alerts.machine import OPEN, QUIET, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory
 from cloud.platform.database import upsert
 
 _LOCK = 0x6A79_616C
 """PostgreSQL's advisory lock under which alerts change: two services may run, and each decision is made once."""
 _PHASES = {phase.value: phase for phase in Phase}
-_QUIET = frozenset({Phase.NORMAL, Phase.RESOLVED})
 _NOTHING = "{}"
 """An empty memory as JSON; most conditions remember nothing."""
 
@@ -59,9 +58,9 @@ def keep(connection: sa.Connection, group: str, changed: Mapping[tuple[str, str]
 
 def _differs(found: Kept, before: Kept | None) -> bool:
     if before is None:
-        return found.state.phase not in _QUIET or bool(found.memory)
+        return found.state.phase not in QUIET or bool(found.memory)
     state, was = found.state, before.state
-    quiet = state.phase in _QUIET and state.phase is was.phase
+    quiet = state.phase in QUIET and state.phase is was.phase
     stands = state.phase in OPEN and state.clear_since is None  # when it was looked at last matters again once it comes back to normal
     same = (state.phase, state.since, state.clear_since) == (was.phase, was.since, was.clear_since)
     return found.memory != before.memory or not (quiet or (same and (stands or state.seen == was.seen)))
