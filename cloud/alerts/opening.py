@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
@@ -28,7 +28,7 @@ def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str,
     }
     zh, en = _said(words)
     return {
-        "id": uuid.uuid4().hex,
+        "id": secrets.token_hex(16),
         "grp": view.site.group,
         "rule": rule.id,
         "severity": rule.severity.value,
@@ -54,10 +54,12 @@ def _said(words: Mapping[str, Word]) -> tuple[dict[str, str], dict[str, str]]:
     """The words for a rule's texts in Chinese and English; texts of one language and numbers are the same in both."""
     zh, en = {}, {}
     for key, word in words.items():
-        if isinstance(word, Mapping):
-            zh[key], en[key] = word["zh"], word["en"]
+        if isinstance(word, str):
+            zh[key] = en[key] = word
+        elif isinstance(word, float | int):
+            zh[key] = en[key] = _number(word)
         else:
-            zh[key] = en[key] = word if isinstance(word, str) else _number(word)
+            zh[key], en[key] = word["zh"], word["en"]
     return zh, en
 
 
