@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pkgutil
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from cloud import cli
 from cloud.cli.shared import PROGRAM
 from cloud.settings import IN_WORDS, load_settings
 from contract.clock import clock_from_environment
-from contract.commandline import Parser, ended
+from contract.commandline import Parser, add_commands, ended
 from contract.logs import set_up
 
 
@@ -30,10 +28,7 @@ def _parser(command: Sequence[str] = ()) -> Parser:
         epilog="Settings come from the environment: JIEYUE_DATA, JIEYUE_SITE, JIEYUE_DATABASE, JIEYUE_TELEMETRY, JIEYUE_MQTT_HOST, "
         "JIEYUE_MQTT_PORT, JIEYUE_BIND, JIEYUE_PORT and so on.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    files = sorted(module.name for module in pkgutil.iter_modules(cli.__path__) if module.name != "shared")
-    for name in [name for name in files if [cli.command_of(name)] == command] or files:
-        import_module(f"{cli.__name__}.{name}").add_parser(commands)
+    add_commands(parser, cli, command)
     return parser
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
 from contract.decimals import decimal
@@ -13,6 +16,8 @@ FAILED = 1
 """Exit code where the machine or a device refuses."""
 BAD_INPUT = 2
 """Exit code for what the caller can mend."""
+_SHARED = "shared"
+"""The file of a folder of commands that is none: what the others have in common."""
 _LAST_PORT = 0xFFFF
 _LAST_UNIT = 247
 """MODBUS over Serial Line V1.02, 2.2: addresses of slaves are 1 to 247."""
@@ -24,6 +29,28 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End the program with exit code 2."""
         self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+
+
+Commands = argparse._SubParsersAction  # noqa: SLF001 (argparse names it nowhere else)
+
+
+def command_of(file: str) -> str:
+    """The command of a file's name: `load_shape` has `load-shape`, `import_` has `import`, which no Python file can be called."""
+    return file.rstrip("_").replace("_", "-")
+
+
+def add_commands(parser: Parser, folder: ModuleType, wanted: Sequence[str] = ()) -> None:
+    """Add the commands that stand in a folder, a file each, whose `add_parser` says what its command takes.
+
+    Args:
+        parser: Of the program.
+        folder: A package.
+        wanted: Where a command is called so, only that one is loaded, since each brings libraries that take time.
+    """
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    files = sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if module.name != _SHARED)
+    for name in [name for name in files if command_of(name) in wanted] or files:
+        import_module(f"{folder.__name__}.{name}").add_parser(commands)
 
 
 def fail(program: str, reason: object, code: int = BAD_INPUT) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 from cloud.alerts import trial
 from cloud.alerts.channels import load_channels
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
-from cloud.cli.shared import Commands, add, add_actions, database
+from cloud.cli.shared import add, add_actions, database
 from cloud.opening import entered_site, site_of
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import FAILED, Parser
+from contract.commandline import FAILED, Commands, Parser
 from contract.site import Site
 from contract.yamlfile import ConfigError
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cloud.cli.shared import Commands, add, add_by, database
+from cloud.cli.shared import add, add_by, database
 from cloud.ledger import bills
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.opening import entered_site
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from cloud.cli.shared import Commands, add
+from cloud.cli.shared import add
 from cloud.opening import site_of
 from cloud.settings import Settings
 from contract import rights
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 from contract.topics import NodeId, node_id
 
 _ABOUT = (

@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 
-from cloud.cli.shared import Commands, add, add_actions, add_by, at, database
+from cloud.cli.shared import add, add_actions, add_by, at, database
 from cloud.ingest.own import kept_by_service
 from cloud.registry.clocks import Recorded, groups_of, known_offsets, record_offset
 from cloud.registry.own_clock import OWN, open_row, taken_back
 from cloud.settings import Settings
 from contract.clock import Clock, iso
-from contract.commandline import Parser, number
+from contract.commandline import Commands, Parser, number
 
 _KEPT = {None: "a trial's", True: "kept by a time service", False: "not kept by a time service, so it may be off"}
 _MOST = 100 * 366 * 86_400

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import Commands, add, add_by, add_order, database, give
+from cloud.cli.shared import add, add_by, add_order, database, give
 from cloud.opening import entered_site
 from cloud.operations.commands import refusal
 from cloud.operations.model import Order
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser, number
+from contract.commandline import Commands, Parser, number
 
 _LONGEST = 86_400.0
 _ABOUT = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import Commands, add, add_by, at, database
+from cloud.cli.shared import add, add_by, at, database
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser, number
+from contract.commandline import Commands, Parser, number
 
 
 def add_parser(commands: Commands[Parser]) -> None:

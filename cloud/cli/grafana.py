@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cloud.cli.shared import Commands, add, add_actions
+from cloud.cli.shared import add, add_actions
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 from contract.secret import SecretError, read_secret
 
 if TYPE_CHECKING:

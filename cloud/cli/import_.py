@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from cloud.cli.shared import Commands, add, add_by, database
+from cloud.cli.shared import add, add_by, database
 from cloud.ledger.entries import Agreed, import_csv
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from cloud.cli.shared import Commands, add, add_actions
+from cloud.cli.shared import add, add_actions
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 from contract.secret import SecretError, read_secret
 
 _ABOUT = "Make the bucket, the name for /write and /query, and tokens for cloud and grafana (which only reads). What works is kept."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from cloud.cli.serve import run_service
-from cloud.cli.shared import Commands, add
+from cloud.cli.shared import add
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 
-from cloud.cli.shared import Commands, add, add_actions, database
+from cloud.cli.shared import add, add_actions, database
 from cloud.ledger.progress import MOST, Progress, progress
 from cloud.settings import Settings
 from contract.clock import Clock, iso
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import Commands, add
+from cloud.cli.shared import add
 from cloud.indicators.figures import seed_factors
 from cloud.opening import reached
 from cloud.platform.migrating import migrate
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -8,14 +8,14 @@ import sys
 
 import sqlalchemy as sa
 
-from cloud.cli.shared import Commands, add, add_by, database
+from cloud.cli.shared import add, add_by, database
 from cloud.devices.model import Node
 from cloud.devices.queries.nodes import nodes
 from cloud.opening import entered_site
 from cloud.registry.forgetting import forget
 from cloud.settings import Settings
 from contract.clock import Clock, iso
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 _ABOUT = (
     "List the edge nodes that were ever born, gateways and other makers' nodes, those of groups that no site has too; or forget what "

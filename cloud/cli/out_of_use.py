@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import Commands, add, add_by, at, database
+from cloud.cli.shared import add, add_by, at, database
 from cloud.ledger.exchanges import OutOfUse, record_out_of_use
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from cloud.cli.shared import Commands, add, add_by, at, database
+from cloud.cli.shared import add, add_by, at, database
 from cloud.ledger.counters import Profile
 from cloud.ledger.recorded import record_profile
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 from contract.textfile import read_text
 
 _MOST_DIGITS = 9

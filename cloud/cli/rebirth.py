@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import Commands, add, add_by, add_order, database, give
+from cloud.cli.shared import add, add_by, add_order, database, give
 from cloud.devices.queries.nodes import node_exists
 from cloud.opening import entered_site
 from cloud.operations import commands as orders
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 _ABOUT = (
     "Ask an edge node, ours or another maker's, to send its births again: what it is, which devices it has and their newest values. "

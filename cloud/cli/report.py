@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import PROGRAM, Commands, add, database
+from cloud.cli.shared import PROGRAM, add, database
 from cloud.reports import command
 from cloud.reports.alone import alone
 from cloud.reports.base import ReportError
 from cloud.settings import Settings, command_clock
 from contract.clock import Clock
-from contract.commandline import FAILED, Parser, fail
+from contract.commandline import FAILED, Commands, Parser, fail
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -6,10 +6,10 @@ import argparse
 import sys
 
 from cloud.accounts.tokens import revoke
-from cloud.cli.shared import Commands, add, database
+from cloud.cli.shared import add, database
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -9,10 +9,10 @@ import sys
 from contextlib import nullcontext
 
 from cloud.app import Service, run_until_signalled
-from cloud.cli.shared import Commands, add
+from cloud.cli.shared import add
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 from contract.logs import warn_of_trial
 
 _BACKLOG = 2048

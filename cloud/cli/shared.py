@@ -16,10 +16,9 @@ from cloud.operations.commands import place, standing
 from cloud.operations.model import DONE, SENT, Order
 from cloud.settings import Settings
 from contract.clock import Clock, moment
-from contract.commandline import FAILED, Parser
+from contract.commandline import FAILED, Commands, Parser
 
 PROGRAM = "jieyue-cloud"
-Commands = argparse._SubParsersAction  # noqa: SLF001 (argparse names it nowhere else)
 Run = Callable[[Settings, Clock, argparse.Namespace], int]
 """Runs a command and returns its exit code; raises ValueError on bad input and OSError where the machine refuses."""
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099

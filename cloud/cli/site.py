@@ -10,7 +10,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from cloud.cli.shared import Commands, add, add_actions, add_by, database, day
+from cloud.cli.shared import add, add_actions, add_by, database, day
 from cloud.indicators import scopes
 from cloud.ledger.periods import local_date
 from cloud.opening import folder_of, site_in
@@ -20,7 +20,7 @@ from cloud.registry.entering import By, Plan, enter, enter_site, entered
 from cloud.restated import Restated, figures, restated, years
 from cloud.settings import Settings, command_clock
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 from contract.site import Site
 
 _PLAN = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cloud.cli.shared import Commands, add, database, year
+from cloud.cli.shared import add, database, year
 from cloud.indicators.figures import targets_of
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger.periods import local_date
 from cloud.printed import table
 from cloud.settings import Settings, command_clock
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -7,10 +7,10 @@ import sys
 
 from cloud.accounts.model import Role
 from cloud.accounts.tokens import issue
-from cloud.cli.shared import Commands, add, database
+from cloud.cli.shared import add, database
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Parser
+from contract.commandline import Commands, Parser
 
 
 def add_parser(commands: Commands[Parser]) -> None:

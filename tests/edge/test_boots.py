@@ -9,7 +9,8 @@ import pytest
 from contract.clock import Clock
 from contract.reading import Row
 from edge import boots, health
-from edge.__main__ import _changed, _listed, _parser
+from edge.__main__ import _parser
+from edge.cli.outbox import changed, listed
 from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 from edge.timekeeping import GatewayClock, boot_id
@@ -32,7 +33,7 @@ def asked(outbox: Outbox, *arguments: str) -> str:
     """What the command says, which needs the outbox for itself; the next call that uses the outbox opens it again."""
     outbox.close()
     given = _parser().parse_args(["outbox", "--config", "x", *arguments])
-    return _changed(outbox.path, Clock(), given) if arguments else _listed(outbox.path)
+    return changed(outbox.path, Clock(), given) if arguments else listed(outbox.path)
 
 
 @pytest.mark.parametrize("clock", [Clock(), GatewayClock()], ids=["trusted", "synchronised"])

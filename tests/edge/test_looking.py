@@ -15,7 +15,8 @@ from contract.clock import Clock
 from contract.commandline import FAILED
 from contract.reading import Row
 from contract.site import Site
-from edge.__main__ import _outbox, _parser
+from edge.__main__ import _parser
+from edge.cli import outbox as command
 from edge.outbox import handle
 from edge.outbox.outbox import Outbox
 from edge.settings import Settings
@@ -26,7 +27,7 @@ SAID = "earlier: 3 rows, read 12 s to 14 s after its start\n"
 def asked(folder: Path, *arguments: str) -> int:
     """The exit code."""
     settings = cast("Settings", SimpleNamespace(outbox=folder / "outbox.db"))
-    return _outbox(settings, cast("Site", None), Clock(), _parser().parse_args(["outbox", "--config", "x", *arguments]))
+    return command.run(settings, cast("Site", None), Clock(), _parser().parse_args(["outbox", "--config", "x", *arguments]))
 
 
 def content(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -7,12 +7,14 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
 import cloud.__main__
 import cloud.cli
 import edge.__main__
+import edge.cli
 import simulators.__main__
 from tests import commands
 
@@ -28,7 +30,7 @@ import os, sys
 import apprise, fastapi, numpy, pydantic_settings, sqlalchemy, structlog, contract.site
 for name in sys.argv[1:]:
     if not os.fork():
-        __import__(f"cloud.cli.{name}")
+        __import__(name)
         os._exit(0)
     assert os.wait()[1] == 0, name
 """
@@ -81,8 +83,9 @@ def test_the_promised_commands_are_there(program: str) -> None:
     assert PROMISED[program] <= set(commands.choices)
 
 
-def test_each_command_of_the_cloud_can_be_imported_alone() -> None:
+@pytest.mark.parametrize("folder", [cloud.cli, edge.cli], ids=["cloud", "edge"])
+def test_each_command_can_be_imported_alone(folder: ModuleType) -> None:
     """A command imports its own file and no other's, so none may lean on what another imported before it."""
-    names = [command.name for command in pkgutil.iter_modules(cloud.cli.__path__)]
+    names = [command.name for command in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}.")]
     done = subprocess.run([sys.executable, "-c", ALONE, *names], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,5 @@
+"""The commands of `jieyue-edge`, one file each, found by being here (`contract.commandline.add_commands`).
+
+A file has `add_parser`, which adds its command and names, by `shared.add`, the function that runs it. `shared` has what they
+have in common.
+"""

@@ -1,0 +1,82 @@
+"""`jieyue-edge scan`: who answers on the gateway's buses."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from itertools import count
+
+from contract.clock import Clock
+from contract.commandline import FAILED, Commands, Parser, fail, seconds, units
+from contract.site import Bus, Site
+from edge.cli.shared import PROGRAM, add, buses, driver
+from edge.drivers.base import ScanningDriver
+from edge.scan import Scanned, as_json, lines, scan
+from edge.settings import Settings
+
+_ABOUT = (
+    "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
+    "master. Exit code 1 when a configured device does not answer."
+)
+_TELL_EVERY = 50
+"""Unit ids between two lines of progress."""
+_SLAVES = range(1, 248)
+"""Unit ids of a serial line; on TCP a site may have others."""
+
+
+def add_parser(commands: Commands[Parser]) -> None:
+    """Say what the command takes."""
+    parser = add(commands, "scan", _ABOUT, run)
+    parser.add_argument("--bus", action="append", metavar="ID", help="only this bus; may be given several times (default all)")
+    parser.add_argument(
+        "--units", type=units, metavar="LIST", help="unit ids such as 1-40 or 1,3,7-9 (default 1-247, and those of the site)"
+    )
+    parser.add_argument(
+        "--wait", type=seconds, default=0.5, metavar="S", help="seconds to wait for ids that the site does not have (default 0.5)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namespace) -> int:
+    """Print what answers; FAILED when a configured device does not."""
+    there = buses(settings, site)
+    known = [b.id for b in there]
+    for name in arguments.bus or []:
+        if name not in known:
+            return fail(PROGRAM, f"--bus: expected one of {', '.join(known)}, got {name!r}")
+    chosen = [b for b in there if b.id in (arguments.bus or known)]
+    scanned = asyncio.run(_scan_all(site, chosen, clock, arguments))
+    if arguments.json:
+        sys.stdout.write(json.dumps([as_json(s) for s in scanned], ensure_ascii=False, indent=2) + "\n")
+    else:
+        sys.stdout.writelines(line + "\n" for s in scanned for line in lines(s))
+    return 0 if all(s.complete for s in scanned if s.bus.protocol == "modbus") else FAILED
+
+
+async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: argparse.Namespace) -> list[Scanned]:
+    """All buses side by side, each with one request in flight."""
+
+    async def one(bus: Bus) -> Scanned:
+        devices = [d for d in site.devices if d.bus == bus.id]
+        speaker = driver(bus, devices, clock)
+        if not isinstance(speaker, ScanningDriver):
+            return Scanned(bus, reason=f"cannot be scanned: devices on {bus.protocol} speak by themselves")
+        ids = arguments.units or sorted({*_SLAVES, *(d.unit_id for d in devices if d.unit_id is not None)})
+        longest = len(ids) * arguments.wait
+        sys.stderr.write(f"{bus.id}: asking {len(ids)} unit ids, at most about {longest:.0f} s for the silent ones\n")
+        counted = count(1)
+
+        def asked(_unit: int) -> None:
+            number = next(counted)
+            if number % _TELL_EVERY == 0:
+                sys.stderr.write(f"{bus.id}: {number} of {len(ids)}\n")
+
+        try:
+            return await scan(bus, devices, speaker, ids, arguments.wait, asked)
+        finally:
+            await speaker.close()
+
+    return await asyncio.gather(*(one(bus) for bus in buses))
