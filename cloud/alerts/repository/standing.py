@@ -38,8 +38,7 @@ def lock(connection: sa.Connection) -> None:
 
 
 def kept(connection: sa.Connection, group: str) -> dict[tuple[str, str], Kept]:
-    """All that is kept, by rule and subject; in a transaction that writes."""
-    lock(connection)
+    """All that is kept, by rule and subject."""
     table, alert = tables.alert_state, tables.alert
     columns = [table.c[name] for name in ("rule", "subject", "phase", "since", "clear_since", "seen", "alert", "memory")]
     query = sa.select(*columns, alert.c.inhibited_by).join_from(table, alert, alert.c.id == table.c.alert, isouter=True)

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from cloud.alerts.evaluate import Change, Evaluator
+from cloud.alerts.deciding import Change
+from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.ruleset import load_rules
 from cloud.indicators.figures import seed_factors
 from cloud.ingest.batch import Message

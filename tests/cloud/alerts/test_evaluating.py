@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from cloud.alerts import opening
+from cloud.alerts import opening, service
 from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.machine import Event, Reason
 from cloud.alerts.repository import standing
@@ -42,7 +42,7 @@ def operated(house: House, operation: Operation) -> None:
 
 
 def test_a_round_asks_few_questions_however_many_devices_there_are(house: House) -> None:
-    """Ten queries look at everything, also at 167 devices; a quiet round writes only what conditions remember."""
+    """Eleven queries look at everything, also at 167 devices; a quiet round writes only what conditions remember."""
     only(house, *(name for name, rule in load_rules().items() if not rule.every))
     house.now = TUESDAY
     house.run(TUESDAY + MINUTE)
@@ -50,7 +50,7 @@ def test_a_round_asks_few_questions_however_many_devices_there_are(house: House)
     sa.event.listen(house.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
     house.evaluator.round(house.now + 1000)
     reads = [text for text in asked if text.startswith("SELECT")]
-    assert len(reads) == 10
+    assert len(reads) == 11
     assert [text for text in asked if not text.startswith(("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "INSERT INTO alert_state"))] == []
 
 
@@ -189,6 +189,72 @@ def test_a_database_that_is_gone_ends_the_round(house: House, monkeypatch: pytes
     assert house.evaluator.failed == {}
     assert house.alerts() == []
     assert [change.rule for change in house.run(house.now + MINUTE)] == ["hvac_setpoint"]
+
+
+@pytest.mark.parametrize("house", ["sqlite", "postgresql"], indirect=True)
+def test_whoever_decides_at_the_same_time_decides_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a rule is asked, another service may write: it fires first, and what was decided meanwhile is decided anew."""
+    only(house, "hvac_setpoint")
+    house.use("c3-ac-04")
+    house.now = TUESDAY
+    house.world.write("c3-ac-04", "setpoint", 22.0, TUESDAY)
+    house.run(TUESDAY + 10 * MINUTE)
+    other, real, fired = Evaluator(house.engine, house.site, house.evaluator.rules), opening.opened, []
+
+    def meanwhile(*seen: Any) -> dict[str, Any]:  # noqa: ANN401 (as `opened` has it)
+        monkeypatch.setattr(opening, "opened", real)
+        fired.extend(other.round(house.now))
+        return real(*seen)
+
+    monkeypatch.setattr(opening, "opened", meanwhile)
+    changes = house.run(TUESDAY + 20 * MINUTE)
+    assert [(change.rule, change.event) for change in fired] == [("hvac_setpoint", Event.FIRED)]
+    assert changes == []
+    assert [(alert.rule, alert.state) for alert in house.alerts()] == [("hvac_setpoint", "firing")]
+
+
+def test_what_a_person_does_while_a_rule_is_asked_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alert that is acknowledged while another is about to fire stays acknowledged, and the other fires in the same round."""
+    only(house, "hvac_setpoint")
+    house.use("c3-ac-04", "c3-ac-03")
+    house.now = TUESDAY
+    house.world.write("c3-ac-04", "setpoint", 22.0, TUESDAY)
+    house.run(TUESDAY + 20 * MINUTE)
+    (first,) = house.alerts()
+    house.world.write("c3-ac-03", "setpoint", 22.0, house.now)
+    real = opening.opened
+
+    def meanwhile(*seen: Any) -> dict[str, Any]:  # noqa: ANN401 (as `opened` has it)
+        service.acknowledge(house.engine, house.site.group, first.id, "seen to", "chief", house.now)
+        return real(*seen)
+
+    monkeypatch.setattr(opening, "opened", meanwhile)
+    changes = house.run(house.now + 20 * MINUTE)
+    assert [(change.subject, change.event) for change in changes] == [("c3-ac-03", Event.FIRED)]
+    assert sorted((alert.subject, alert.state) for alert in house.alerts()) == [("c3-ac-03", "firing"), ("c3-ac-04", "acknowledged")]
+
+
+def test_a_round_that_is_overtaken_each_time_decides_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After three attempts it says so in a line, and the next round decides."""
+    only(house, "hvac_setpoint")
+    house.use("c3-ac-04")
+    house.now = TUESDAY
+    house.world.write("c3-ac-04", "setpoint", 22.0, TUESDAY)
+    house.run(TUESDAY + 10 * MINUTE)
+    real, since = opening.opened, iter(range(100))
+
+    def overtaken(*seen: Any) -> dict[str, Any]:  # noqa: ANN401 (as `opened` has it)
+        with writing(house.engine).begin() as connection:
+            connection.execute(tables.alert_state.update().values(seen=house.now - next(since)))
+        return real(*seen)
+
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(opening, "opened", overtaken)
+        while not logs:
+            assert house.run(house.now + MINUTE) == []
+    assert [line["event"] for line in logs] == ["alerts wait"]
+    assert next(since) == 3
+    assert [change.event for change in house.run(house.now + MINUTE)] == [Event.FIRED]
 
 
 @pytest.mark.parametrize(
