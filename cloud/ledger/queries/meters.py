@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Provenance
-from cloud.ledger.model import Meter
+from cloud.ledger.model import Meter, Registered
 from cloud.ledger.tables import entry, ledger_hour, meter, meter_unit
 
 
@@ -35,6 +35,13 @@ def meters(connection: sa.Connection, group: str, *, retired: bool = True) -> li
     query = query if retired else query.where(meter.c.retired_on.is_(None))
     rows = connection.execute(query.order_by(meter.c.id)).all()
     return [Meter(row.id, json.loads(row.name), row.energy, row.device, row.point, row.main, row.parent) for row in rows]
+
+
+def one(connection: sa.Connection, name: str) -> Registered | None:
+    """A meter by its id; None where the register has none such."""
+    columns = (meter.c.grp, meter.c.energy, meter.c.device, meter.c.point, meter.c.max_rate)
+    row = connection.execute(sa.select(*columns).where(meter.c.id == name)).one_or_none()
+    return None if row is None else Registered._make(row)
 
 
 def served(connection: sa.Connection) -> defaultdict[str, list[str]]:
