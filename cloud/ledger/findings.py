@@ -15,10 +15,11 @@ import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
 from cloud.ledger import tables
-from cloud.ledger.bills import BILL_DIFFERS, kept
+from cloud.ledger.bills import BILL_DIFFERS, DIFFERS
 from cloud.ledger.counters import SEAM, UNDECIDED
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.queries.bills import kept
 from cloud.platform.database import upsert, writing
 
 PENDING = "exchange_pending"
@@ -199,7 +200,7 @@ def _bills(connection: sa.Connection, group: str) -> list[Finding]:
     """Bills that differ from what their counter counted in the same month."""
     return [
         Finding(one.meter, one.energy, BILL_DIFFERS, *one.span, amount=abs(one.amount - one.counted), counted=one.counted)
-        for one in kept(connection, group, differing=True)
+        for one in kept(connection, group, beyond=DIFFERS)
     ]
 
 

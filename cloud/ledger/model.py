@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cloud.ledger.periods import month_bounds
+
 
 class Meter(NamedTuple):
     """A counting place of the ledger; the device and point that count it are None where somebody enters its months."""
@@ -34,6 +36,30 @@ class Registered(NamedTuple):
     device: str | None
     point: str | None
     max_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A bill of one month of a meter.
+
+    Attributes:
+        meter: Its id.
+        energy: What it counts.
+        month: YYYY-MM.
+        amount: What the bill says, base units of the energy.
+        counted: What the ledger has of the month, base units.
+    """
+
+    meter: str
+    energy: str
+    month: str
+    amount: int
+    counted: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Begin and end (exclusive) of the month, ms since 1970 in UTC."""
+        return month_bounds(self.month)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""The hours of a meter in SQL: what was counted of them, and what somebody entered for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.ledger.counters import HourPart, Provenance
+from cloud.ledger.tables import ledger_hour
+
+_HOUR = ledger_hour.c
+_MANUAL = Provenance.MANUAL.value
+
+
+class ByDevice(NamedTuple):
+    """How many hours a device counted, and the last of them (begin, ms); None if there are none."""
+
+    number: int
+    last: int | None
+
+
+def amounts(connection: sa.Connection, meter: str, start: int, end: int) -> list[tuple[int, int]]:
+    """What a meter used in the hours from `start` and before `end` (ms): begin and base units, once a provenance."""
+    rows = connection.execute(sa.select(_HOUR.hour, _HOUR.amount).where(_within(meter, start, end)))
+    return [(hour, amount) for hour, amount in rows]
+
+
+def total(connection: sa.Connection, meter: str, start: int, end: int) -> int:
+    """What a meter used from `start` and before `end` (ms), base units; 0 where nothing is known."""
+    used = sa.func.coalesce(sa.func.sum(_HOUR.amount), 0)
+    return int(connection.execute(sa.select(used).where(_within(meter, start, end))).scalar_one())
+
+
+def by_device(connection: sa.Connection, meter: str, start: int, end: int) -> ByDevice:
+    """The hours of a meter from `start` and before `end` (ms) that nobody entered."""
+    columns = (sa.func.count(sa.distinct(_HOUR.hour)), sa.func.max(_HOUR.hour))
+    return ByDevice._make(connection.execute(sa.select(*columns).where(_counted(meter, start, end))).one())
+
+
+def number_estimated(connection: sa.Connection, meter: str, start: int, end: int) -> int:
+    """How many hours of a meter from `start` and before `end` (ms) have an amount that was only estimated."""
+    guessed = sa.and_(_counted(meter, start, end), _HOUR.provenance == Provenance.ESTIMATED.value, _HOUR.amount > 0)
+    return connection.execute(sa.select(sa.func.count(sa.distinct(_HOUR.hour))).where(guessed)).scalar_one()
+
+
+def enter(connection: sa.Connection, meter: str, parts: Sequence[HourPart]) -> None:
+    """Put what somebody entered in the place of all that the ledger has from the first to the last of its hours.
+
+    Args:
+        connection: In a transaction that writes.
+        meter: Its id.
+        parts: By hour, at least one.
+    """
+    entered = sa.and_(_HOUR.meter == meter, _HOUR.hour >= parts[0].hour, _HOUR.hour <= parts[-1].hour)
+    connection.execute(sa.delete(ledger_hour).where(entered))
+    rows = [{"meter": meter, "hour": part.hour, "provenance": part.provenance.value, "amount": part.amount} for part in parts]
+    connection.execute(sa.insert(ledger_hour), rows)
+
+
+def _within(meter: str, start: int, end: int) -> sa.ColumnElement[bool]:
+    return sa.and_(_HOUR.meter == meter, _HOUR.hour >= start, _HOUR.hour < end)
+
+
+def _counted(meter: str, start: int, end: int) -> sa.ColumnElement[bool]:
+    return sa.and_(_within(meter, start, end), _HOUR.provenance != _MANUAL)
