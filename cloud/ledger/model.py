@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cloud.ledger.breaks import Exchange, RatioChange
+from cloud.ledger.counters import Profile
 from cloud.ledger.periods import month_bounds
 
 
@@ -36,6 +38,34 @@ class Registered(NamedTuple):
     device: str | None
     point: str | None
     max_rate: float | None
+
+
+class Learnt(NamedTuple):
+    """What a meter's own month taught.
+
+    Attributes:
+        valid_from: Since when, ms.
+        rate: Most in an hour, base units.
+        step: Smallest step shown, base units.
+        weights: Of its load shape; None if it has none.
+    """
+
+    valid_from: int
+    rate: int
+    step: int
+    weights: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded about one counter, each in order of time."""
+
+    exchanges: tuple[Exchange, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    ratios: tuple[RatioChange, ...] = ()
+    idle: tuple[tuple[int, int], ...] = ()
+    """Times ([start, end), ms) out of use; they may touch and overlap."""
+    learnt: tuple[Learnt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

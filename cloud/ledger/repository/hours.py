@@ -45,6 +45,17 @@ def number_estimated(connection: sa.Connection, meter: str, start: int, end: int
     return connection.execute(sa.select(sa.func.count(sa.distinct(_HOUR.hour))).where(guessed)).scalar_one()
 
 
+def begins(connection: sa.Connection, meter: str, start: int, end: int) -> list[int]:
+    """The hours (begins, ms) that the ledger has of a meter from `start` and before `end` (ms)."""
+    return list(connection.execute(sa.select(_HOUR.hour).where(_within(meter, start, end)).distinct()).scalars())
+
+
+def is_known_from(connection: sa.Connection, meter: str, start: int) -> bool:
+    """Whether the ledger has an hour of a meter that begins at or after a moment (ms)."""
+    later = sa.select(_HOUR.hour).where(_HOUR.meter == meter, _HOUR.hour >= start).limit(1)
+    return connection.execute(later).first() is not None
+
+
 def enter(connection: sa.Connection, meter: str, parts: Sequence[HourPart]) -> None:
     """Put what somebody entered in the place of all that the ledger has from the first to the last of its hours.
 
