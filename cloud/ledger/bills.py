@@ -92,4 +92,4 @@ def recount(connection: sa.Connection, ranges: Mapping[str, Sequence[tuple[int, 
 
 
 def _forget_note(connection: sa.Connection, meter: str, month: str) -> None:
-    notes.forget(connection, meter, month_bounds(month)[0], BILL_DIFFERS)
+    notes.forget(connection, (meter, month_bounds(month)[0], BILL_DIFFERS))
