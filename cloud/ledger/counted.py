@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from cloud.ledger import judging
 from cloud.ledger.breaks import Break
-from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, by_hours, levels_by_hour
+from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Parts, by_hours, levels_by_hour
 from cloud.ledger.judging import Judged
 from cloud.ledger.known_meters import Counter, Known
 from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, follow, still_open
@@ -38,9 +38,6 @@ _BEYOND = (8 * HOUR_MS, DAY_MS, RETURN_MS + DAY_MS)
 
 AVERAGED_MS = 15 * 60_000
 """A meter may show its power as the mean of so long a time, so that much after the counter stood it says nothing of that."""
-
-Parts = dict[tuple[int, Provenance], int]
-"""Base units by hour (ms) and provenance."""
 
 
 @dataclass(slots=True)

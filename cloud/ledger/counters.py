@@ -160,6 +160,8 @@ DEFAULT_RULES = Rules()
 _TEXTS = [(provenance, provenance.value) for provenance in Provenance]
 Amounts = dict[int, int]
 """Base units by begin of an hour."""
+Parts = dict[tuple[int, Provenance], int]
+"""Base units by hour (begin, ms) and provenance."""
 _NONE: Mapping[int, int] = MappingProxyType({})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ def amount(connection: sa.Connection, meter: str, month: str) -> int | None:
     return found
 
 
-def months(connection: sa.Connection, meters: Collection[str]) -> Mapping[str, Collection[str]]:
+def months(connection: sa.Connection, meters: Collection[str]) -> defaultdict[str, set[str]]:
     """The months (YYYY-MM) that are entered, of each of some meters; a meter that has none has no month."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for meter, month in connection.execute(sa.select(entry.c.meter, entry.c.month).where(entry.c.meter.in_(list(meters)))):

@@ -1,17 +1,37 @@
-"""The hours of a meter in SQL: what was counted of them, and what somebody entered for them."""
+"""The hours of a meter in SQL: what was counted of them, and what somebody entered for them.
+
+What settling asks and writes is built once, since history is millions of hours, and each runs for all meters of a transaction at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.ledger.counters import HourPart, Provenance
+from cloud.ledger import periods
+from cloud.ledger.counters import HourPart, Parts, Provenance
+from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.tables import ledger_hour
 
 _HOUR = ledger_hour.c
 _MANUAL = Provenance.MANUAL.value
+_FIRST, _LAST = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last"))
+_IN_SPAN = sa.and_(_HOUR.meter == sa.bindparam("of", type_=sa.String), _HOUR.hour >= _FIRST, _HOUR.hour <= _LAST)
+_FORGET = sa.delete(ledger_hour).where(_IN_SPAN, _HOUR.provenance != _MANUAL)
+_STORED = sa.select(_HOUR.hour, _HOUR.provenance, _HOUR.amount).where(_IN_SPAN)
+_COLUMNS = ("meter", "hour", "provenance", "amount", "provisional", "level_at", "level")
+_INSERT = {
+    style: f"INSERT INTO ledger_hour ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 (names of our own)
+    for style, mark in (("qmark", "?"), ("pyformat", "%s"))
+}
+"""By the driver's way to write a parameter: years of hours go in at once, and to build a statement for each costs more than it."""
+Row = tuple[str, int, str, int, bool, int | None, int | None]
+"""Meter, hour (begin, ms), provenance, base units, whether what follows may decide otherwise, and time and level of its last point.
+
+No record, since a pass makes millions of them.
+"""
 
 
 class ByDevice(NamedTuple):
@@ -19,6 +39,35 @@ class ByDevice(NamedTuple):
 
     number: int
     last: int | None
+
+
+def stored(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> Parts:
+    """What the ledger has of all days that some ranges (first and last hour, ms) of a meter touch."""
+    found: Parts = {}
+    for first, last in ranges:
+        days = {"of": meter, "first": periods.floor(first, "day"), "last": periods.following(last, "day") - HOUR_MS}
+        found.update(((hour, Provenance(provenance)), amount) for hour, provenance, amount in connection.execute(_STORED, days))
+    return found
+
+
+def replace(connection: sa.Connection, spans: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> None:
+    """Put rows in the place of all that was counted in spans with `of` (the meter), `first` and `last` (hours, ms); entered ones stay."""
+    connection.execute(_FORGET, spans)
+    if rows:
+        connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)
+
+
+def newest(connection: sa.Connection, meter: str) -> int | None:
+    """The last hour (begin, ms) that the ledger has of a meter; None if it has none."""
+    query = sa.select(_HOUR.hour).where(_HOUR.meter == meter).order_by(_HOUR.hour.desc()).limit(1)
+    found: int | None = connection.execute(query).scalar()
+    return found
+
+
+def measured(connection: sa.Connection, meter: str, start: int, end: int) -> dict[int, int]:
+    """What was measured of a meter from `start` and before `end` (ms), base units by begin of the hour."""
+    of_kind = sa.and_(_within(meter, start, end), _HOUR.provenance == Provenance.MEASURED.value)
+    return dict(connection.execute(sa.select(_HOUR.hour, _HOUR.amount).where(of_kind)).all())
 
 
 def amounts(connection: sa.Connection, meter: str, start: int, end: int) -> list[tuple[int, int]]:
