@@ -68,3 +68,13 @@ def earlier(connection: sa.Connection, meters: Collection[str]) -> defaultdict[s
     for row in connection.execute(query.where(past.meter.in_(list(meters))).order_by(past.until)):
         found[row.meter].append(Installed._make(row))
     return found
+
+
+def devices(connection: sa.Connection) -> defaultdict[str, set[tuple[str, str | None]]]:
+    """Group and id of each device that counts a meter or counted it before, by meter; the id is None where somebody enters its months."""
+    past = earlier_counter.c
+    found: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)
+    for query in (sa.select(meter.c.id, meter.c.grp, meter.c.device), sa.select(past.meter, past.grp, past.device)):
+        for name, group, device in connection.execute(query):
+            found[name].add((group, device))
+    return found

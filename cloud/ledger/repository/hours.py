@@ -5,7 +5,7 @@ What settling asks and writes is built once, since history is millions of hours,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -39,6 +39,20 @@ class ByDevice(NamedTuple):
 
     number: int
     last: int | None
+
+
+class Kept(NamedTuple):
+    """What the ledger has of an hour (begin, ms), of one provenance: base units, and time (ms) and level of the counter's last point.
+
+    Where the counter has no point in the hour, both are None.
+    """
+
+    hour: int
+    provenance: Provenance
+    amount: int
+    provisional: bool
+    level_at: int | None
+    level: int | None
 
 
 def stored(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> Parts:
@@ -92,6 +106,13 @@ def number_estimated(connection: sa.Connection, meter: str, start: int, end: int
     """How many hours of a meter from `start` and before `end` (ms) have an amount that was only estimated."""
     guessed = sa.and_(_counted(meter, start, end), _HOUR.provenance == Provenance.ESTIMATED.value, _HOUR.amount > 0)
     return connection.execute(sa.select(sa.func.count(sa.distinct(_HOUR.hour))).where(guessed)).scalar_one()
+
+
+def kept(connection: sa.Connection, meter: str, start: int, end: int) -> Iterator[Kept]:
+    """All that the ledger has of the hours of a meter from `start` and before `end` (ms)."""
+    columns = (_HOUR.hour, _HOUR.provenance, _HOUR.amount, _HOUR.provisional, _HOUR.level_at, _HOUR.level)
+    for hour, provenance, *values in connection.execute(sa.select(*columns).where(_within(meter, start, end))):
+        yield Kept(hour, Provenance(provenance), *values)
 
 
 def begins(connection: sa.Connection, meter: str, start: int, end: int) -> list[int]:

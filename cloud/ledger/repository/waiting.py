@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -67,6 +67,12 @@ def newest(connection: sa.Connection, meter: str, most: int) -> Generations:
 def is_touched(connection: sa.Connection, meter: str, start: int, end: int) -> bool:
     """Whether an hour of a meter in [start, end) (ms) waits to be counted."""
     return connection.execute(_WITHIN, {"of": meter, "start": start, "end": end}).first() is not None
+
+
+def is_any_touched(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> bool:
+    """Whether an hour of any of some meters in [start, end) (ms) waits to be counted."""
+    near = sa.and_(_TOUCHED.meter.in_(meters), _TOUCHED.hour >= start, _TOUCHED.hour < end)
+    return connection.execute(sa.select(_TOUCHED.hour).where(near).limit(1)).first() is not None
 
 
 def clear(connection: sa.Connection, counted: Mapping[str, Generations]) -> None:
