@@ -20,7 +20,7 @@ import numpy as np
 from cloud.ledger import periods
 from cloud.ledger.breaks import Exchange, RatioChange
 from cloud.ledger.limits import Limits
-from cloud.ledger.path import Path
+from cloud.ledger.path import Kind, Path
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.shapes import LoadShape
 from cloud.ledger.spread import split
@@ -82,6 +82,11 @@ class Judgement(NamedTuple):
     stake: int = 0
     basis: int | None = None
     resume: int | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether nothing ended yet what it is about."""
+        return self.kind == UNDECIDED or (self.kind == Kind.FROZEN and not self.amount)
 
 
 UNDECIDED = "undecided"

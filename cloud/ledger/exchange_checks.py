@@ -14,12 +14,11 @@ from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.breaks import SNAP_MS
 from cloud.ledger.counters import UNDECIDED
 from cloud.ledger.known_meters import Known
-from cloud.ledger.limits import Limits
-from cloud.ledger.path import Kind
+from cloud.ledger.limits import Level, Limits
+from cloud.ledger.path import DECIDED, Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from cloud.ledger.repository import judgements, settled_levels
-from cloud.ledger.repository.settled import DECIDED, Level
 from cloud.ledger.usual import Usual
 from contract.clock import iso
 

@@ -22,10 +22,11 @@ from cloud.ledger.base_units import to_base
 from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known, load_meters
 from cloud.ledger.levels import RETURN_MS
+from cloud.ledger.limits import Level
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from cloud.ledger.queries import counters
+from cloud.ledger.queries import installed
 from cloud.ledger.repository import hours, thinned, waiting
-from cloud.ledger.repository.settled import Level, Settled
+from cloud.ledger.repository.settled import Settled
 from cloud.ledger.thinning import AROUND_MS, Quiet, Span, grid, restless, spans_of, staying, within
 from cloud.ledger.worker import in_thread
 from cloud.platform import database
@@ -132,7 +133,7 @@ def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
     """The devices that the registry knows, with the meters that count by them."""
     with engine.connect() as connection:
         rows = register.everywhere(connection)
-        counts = counters.devices(connection)
+        counts = installed.devices(connection)
         offsets = {
             group: load_offsets(connection, group, [row[2] for row in rows if row[0] == group]) for group in {row[0] for row in rows}
         }

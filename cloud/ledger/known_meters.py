@@ -14,8 +14,8 @@ from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.model import Learnt, Recorded
-from cloud.ledger.queries import counters
-from cloud.ledger.queries.counters import Installed
+from cloud.ledger.queries import installed
+from cloud.ledger.queries.installed import Installed
 from cloud.ledger.repository import records
 from cloud.ledger.shapes import LoadShape
 from cloud.registry.clocks import Offset, load_offsets, undecided
@@ -120,9 +120,9 @@ class Known:
 
 def load_meters(connection: sa.Connection, ids: Collection[str]) -> dict[str, Known]:
     """The meters of these ids that the registry has; one whose settings the ledger cannot take says why, and harms no other."""
-    newest = counters.newest(connection, ids)
+    newest = installed.newest(connection, ids)
     names = [one.meter for one in newest]
-    recorded, earlier = records.load(connection, names), counters.earlier(connection, names)
+    recorded, earlier = records.load(connection, names), installed.earlier(connection, names)
     devices: defaultdict[str, list[str]] = defaultdict(list)
     for one in (*newest, *(past for of_meter in earlier.values() for past in of_meter)):
         devices[one.group] += [] if one.device is None else [one.device]
@@ -132,14 +132,14 @@ def load_meters(connection: sa.Connection, ids: Collection[str]) -> dict[str, Kn
 
 
 def _known(
-    installed: Sequence[Installed],
+    of_meter: Sequence[Installed],
     recorded: Recorded,
     clocks: Mapping[str, tuple[Offset, ...]],
     late: Mapping[str, tuple[tuple[int, int], ...]],
 ) -> Known:
     """A meter with all that counted it, by time; the last one is what counts it now."""
-    of_time, newest = [], installed[-1]
-    for one in installed:
+    of_time, newest = [], of_meter[-1]
+    for one in of_meter:
         try:
             counter = _counter(one, recorded, clocks, late)
         except ValueError as error:

@@ -20,7 +20,7 @@ from cloud.ledger.known_meters import Known, load_meters
 from cloud.ledger.learning import taught
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.repository import records, waiting
-from cloud.ledger.repository.hours import stored
+from cloud.ledger.repository.hours import parts_of_days
 from cloud.ledger.repository.settled import Settled
 from cloud.ledger.repository.waiting import Generations
 from cloud.ledger.rows import Step, write
@@ -155,7 +155,7 @@ class _Turn:
         change = None if self.meter.counter is None else self.meter.counter.next_lesson(self.hours[0])
         part = [hour for hour in self.hours if change is None or hour < change]
         counted = count(self.meter, telemetry, Settled(connection, self.meter.group, self.meter.id), part, self._resumed)
-        before = stored(connection, self.meter.id, counted.ranges)
+        before = parts_of_days(connection, self.meter.id, counted.ranges)
         resumed = [hour for at, end in counted.resume.items() for hour in range(at, end, HOUR_MS)]
         done = {hour: self.generations.pop(hour) for hour in {*part} - {*resumed} if hour in self.generations}
         added = [hour for hour in resumed if hour not in self.generations]

@@ -55,7 +55,7 @@ class Kept(NamedTuple):
     level: int | None
 
 
-def stored(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> Parts:
+def parts_of_days(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> Parts:
     """What the ledger has of all days that some ranges (first and last hour, ms) of a meter touch."""
     found: Parts = {}
     for first, last in ranges:

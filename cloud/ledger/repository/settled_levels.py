@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from cloud.ledger.limits import Level
 from cloud.ledger.periods import HOUR_MS
-from cloud.ledger.repository.settled import Level
 from cloud.ledger.tables import ledger_hour
 
 _HOUR = ledger_hour.c
