@@ -8,6 +8,7 @@ import sys
 from cloud.cli.shared import add, add_by, database
 from cloud.ledger import bills
 from cloud.ledger.base_units import energy_of, to_factor_unit
+from cloud.ledger.queries.bills import kept
 from cloud.opening import entered_site
 from cloud.settings import Settings
 from contract.clock import Clock
@@ -37,7 +38,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
             return 0
         group = entered_site(engine).group
         with engine.connect() as connection:
-            found = bills.kept(connection, group)
+            found = kept(connection, group)
     for one in found:
         billed, counted, apart = (to_factor_unit(n, one.energy).normalize() for n in (one.amount, one.counted, one.amount - one.counted))
         unit = energy_of(one.energy).factor_unit

@@ -14,7 +14,8 @@ from cloud.indicators.denominators import Dated, mean, total
 from cloud.indicators.spans import CountedMeter, Month, Span
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date, midnight
-from cloud.ledger.queries.meters import counted, entered_months, served
+from cloud.ledger.queries import entries
+from cloud.ledger.queries.meters import counted, served
 from cloud.ledger.spread import split
 from cloud.organisations import queries as organisations
 
@@ -142,7 +143,7 @@ def load_series(connection: sa.Connection) -> Series:
 def counted_meters(connection: sa.Connection, *, main: bool = True) -> list[tuple[CountedMeter, str | None]]:
     """Main meters, fuel of cars among them, or the sub-meters, which are in their mains already; each with its compound."""
     months: defaultdict[str, set[Month]] = defaultdict(set)
-    for name, month in entered_months(connection):
+    for name, month in entries.all_months(connection):
         months[name].add((int(month[:4]), int(month[5:])))
     found = []
     for one in counted(connection, main=main):

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from cloud.indicators.spans import Span
 from cloud.ledger import periods
-from cloud.ledger.book import Total, totals
 from cloud.ledger.counters import Provenance
 from cloud.ledger.findings import Finding, listed
+from cloud.ledger.queries.consumption import Total, totals
 from cloud.ledger.queries.meters import groups
 
 Amounts = Mapping[Provenance, int]

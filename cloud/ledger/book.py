@@ -1,4 +1,4 @@
-"""The ledger in SQL: touched hours are counted anew, and consumption is read from what stands there.
+"""What the ledger does for others: touched hours are counted anew, and consumption is read from what stands there.
 
 One settler works at a time (any number of readers and of ingest workers beside it): a touched hour leaves the list only
 if its generation is the one that was read before the samples were, so what comes in meanwhile is counted the next time.
@@ -8,32 +8,21 @@ An entered month counts instead of the counter: of one meter and hour, only one 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import TypedDict
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods, tables
+from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counters import Provenance, shares
-from cloud.ledger.periods import HOUR_MS, Every
+from cloud.ledger.periods import Every
+from cloud.ledger.queries import hours, meters
+from cloud.ledger.queries.consumption import by_period
 from cloud.ledger.repository import waiting
 from cloud.ledger.rounds import round_of_turns
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
-
-_SHANGHAI_MS = 8 * HOUR_MS
-_LEDGER = tables.ledger_hour.c
-_PARAMETERS = 20_000
-"""Of one statement; SQLite takes 32 766."""
-_SELECTS = 400
-"""Of one statement; SQLite takes 500."""
-_KINDS = tuple(Provenance)
-_PARAMETERS_OF_COLUMNS = len(_KINDS) + 3
-"""The most of a span beside its meters."""
-Columns = Sequence[sa.ColumnElement[Any]]
 
 
 class UnknownMeterError(LookupError):
@@ -85,70 +74,6 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
     return taken
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """What a meter used over a span.
-
-    Attributes:
-        amounts: Base units by provenance; one of which there is no hour is absent.
-        provisional: Whether an hour of it may still be decided otherwise.
-    """
-
-    amounts: Mapping[Provenance, int]
-    provisional: bool
-
-
-def totals(connection: sa.Connection, meters: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[dict[str, Total]]:
-    """What each of some meters used in each of some spans (start and end, ms), by meter; one query for as many spans as go into one.
-
-    A meter without any ledger hour in a span is absent. Most spans are measured throughout and decided: those are one sum, and only
-    the others are read again by provenance.
-    """
-    found: list[dict[str, Total]] = [{} for _ in spans]
-    others: defaultdict[int, list[str]] = defaultdict(list)
-    for number, meter, amount, other in _asked(connection, _plain, dict.fromkeys(range(len(spans)), meters), spans):
-        if other:
-            others[number].append(meter)
-        else:
-            found[number][meter] = Total({Provenance.MEASURED: int(amount)}, provisional=False)
-    for number, meter, provisional, *amounts in _asked(connection, _by_provenance, others, spans):
-        used = {kind: int(part) for kind, part in zip(_KINDS, amounts, strict=True) if part is not None}
-        found[number][meter] = Total(used, provisional > 0)
-    return found
-
-
-def _asked(
-    connection: sa.Connection, columns: Callable[[], Columns], meters: Mapping[int, Sequence[str]], spans: Sequence[tuple[int, int]]
-) -> Iterator[Any]:
-    """Rows of a span's number, a meter and these columns, for some meters of each number; as many spans at once as go into a query."""
-    waiting: list[sa.Select[Any]] = []
-    parameters = 0
-    for number, some in meters.items():
-        needed = len(some) + _PARAMETERS_OF_COLUMNS
-        if waiting and (parameters + needed > _PARAMETERS or len(waiting) == _SELECTS):
-            yield from connection.execute(sa.union_all(*waiting)).all()
-            waiting, parameters = [], 0
-        start, end = spans[number]
-        within = sa.and_(_LEDGER.meter.in_(list(some)), _LEDGER.hour >= start, _LEDGER.hour < end)
-        # The index gives the hours of a meter together, so only groups by meter need no sorting.
-        waiting.append(sa.select(sa.literal(number), _LEDGER.meter, *columns()).where(within).group_by(_LEDGER.meter))
-        parameters += needed
-    if waiting:
-        yield from connection.execute(sa.union_all(*waiting)).all()
-
-
-def _plain() -> Columns:
-    """The sum, and how many hours are not measured, or not decided."""
-    other = sa.or_(_LEDGER.provenance != Provenance.MEASURED.value, _LEDGER.provisional)
-    return sa.func.sum(_LEDGER.amount), sa.func.count().filter(other)
-
-
-def _by_provenance() -> Columns:
-    """How many hours are not decided, and one sum a provenance."""
-    parts = [sa.func.sum(_LEDGER.amount).filter(_LEDGER.provenance == kind.value) for kind in _KINDS]
-    return sa.func.count().filter(_LEDGER.provisional), *parts
-
-
 def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Every) -> list[Consumption]:
     """What a meter used in [start, end), by period; a period of which nothing is known is absent.
 
@@ -165,36 +90,15 @@ def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Ever
         UnknownMeterError: There is no such meter.
     """
     with engine.connect() as connection:
-        energy = connection.execute(sa.select(tables.meter.c.energy).where(tables.meter.c.id == meter)).scalar()
-        if energy is None:
+        known = meters.one(connection, meter)
+        if known is None:
             raise UnknownMeterError(f"no meter {meter!r}")
         amounts = by_period(connection, [meter], start, end, every).get(meter, {})
-        mine = sa.and_(_LEDGER.meter == meter, _LEDGER.hour >= start, _LEDGER.hour < end, _LEDGER.provisional.is_(True))
-        waiting = {periods.floor(hour, every) for hour in connection.execute(sa.select(_LEDGER.hour).where(mine).distinct()).scalars()}
-    unit = energy_of(energy).factor_unit
-    return [_period(at, by_provenance, energy, unit, provisional=at in waiting) for at, by_provenance in amounts.items()]
+        undecided = {periods.floor(hour, every) for hour in hours.provisional(connection, meter, start, end)}
+    unit = energy_of(known.energy).factor_unit
+    return [_period(at, by_provenance, known.energy, unit, provisional=at in undecided) for at, by_provenance in amounts.items()]
 
 
 def _period(at: int, amounts: Mapping[Provenance, int], energy: str, unit: str, *, provisional: bool) -> Consumption:
     value = float(to_factor_unit(sum(amounts.values()), energy))
     return {"start": iso(at), "value": value, "unit": unit, "provenance": shares(amounts), "provisional": provisional}
-
-
-def by_period(
-    connection: sa.Connection, meters: Sequence[str], start: int, end: int, every: Every
-) -> dict[str, dict[int, dict[Provenance, int]]]:
-    """What each of some meters used in [start, end), base units by begin of period (ascending) and provenance; one query.
-
-    The database adds up days, so a year is 365 rows and not 8760. What is not known is absent.
-    """
-    length = HOUR_MS if every == "hour" else periods.DAY_MS
-    # Written out, since PostgreSQL takes two parameters of one value for two expressions and then refuses the grouping.
-    offset, divisor = (sa.literal_column(str(n), sa.BigInteger) for n in (_SHANGHAI_MS, length))
-    number = ((_LEDGER.hour + offset) // divisor).label("number")
-    within = sa.and_(_LEDGER.meter.in_(list(meters)), _LEDGER.hour >= start, _LEDGER.hour < end)
-    query = sa.select(_LEDGER.meter, number, _LEDGER.provenance, sa.func.sum(_LEDGER.amount)).where(within)
-    found: defaultdict[str, dict[int, dict[Provenance, int]]] = defaultdict(dict)
-    for meter, index, provenance, amount in connection.execute(query.group_by(_LEDGER.meter, number, _LEDGER.provenance).order_by(number)):
-        of_period = found[meter].setdefault(periods.floor(index * length - _SHANGHAI_MS, every), {})
-        of_period[Provenance(provenance)] = of_period.get(Provenance(provenance), 0) + int(amount)
-    return dict(found)

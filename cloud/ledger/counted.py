@@ -15,15 +15,15 @@ from operator import itemgetter
 
 from cloud.ledger import judging
 from cloud.ledger.breaks import Break
-from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Provenance, by_hours, levels_by_hour
+from cloud.ledger.counters import RESTING, UNDECIDED, Judgement, Parts, by_hours, levels_by_hour
 from cloud.ledger.judging import Judged
 from cloud.ledger.known_meters import Counter, Known
 from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS, follow, still_open
-from cloud.ledger.limits import Limits, Sample
-from cloud.ledger.path import Open, Path, ReopenedError
+from cloud.ledger.limits import Level, Limits, Sample
+from cloud.ledger.path import DECIDED, Open, Path, ReopenedError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.ledger.placing import Placing, Record
-from cloud.ledger.repository.settled import DECIDED, Level, Settled, goes_on
+from cloud.ledger.repository.settled import Settled
 from cloud.ledger.seams import hourly, samples_of, seamed
 from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected, stands_since
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS, Usual
@@ -38,9 +38,6 @@ _BEYOND = (8 * HOUR_MS, DAY_MS, RETURN_MS + DAY_MS)
 
 AVERAGED_MS = 15 * 60_000
 """A meter may show its power as the mean of so long a time, so that much after the counter stood it says nothing of that."""
-
-Parts = dict[tuple[int, Provenance], int]
-"""Base units by hour (ms) and provenance."""
 
 
 @dataclass(slots=True)
@@ -136,7 +133,7 @@ def _depending(settled: Settled, touched: Sequence[int]) -> list[int]:
     for one in settled.consulting(touched[0], touched[-1]):
         end, last, known = one.until + WEEKS_MS, floor(one.until - 1, "hour") + WEEKS_MS, one.basis or 0
         of_year = range(one.since - YEAR_MS, one.until - YEAR_MS)
-        is_daily = goes_on(one) or one.kind == RESTING
+        is_daily = one.goes_on or one.kind == RESTING
         for hour in touched:
             late = one.since - WEEKS_MS - HOUR_MS <= hour < known and not one.since <= hour < one.until - HOUR_MS
             more = known < floor(hour, "day") or hour == last

@@ -20,7 +20,7 @@ import numpy as np
 from cloud.ledger import periods
 from cloud.ledger.breaks import Exchange, RatioChange
 from cloud.ledger.limits import Limits
-from cloud.ledger.path import Path
+from cloud.ledger.path import Kind, Path
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.shapes import LoadShape
 from cloud.ledger.spread import split
@@ -82,6 +82,11 @@ class Judgement(NamedTuple):
     stake: int = 0
     basis: int | None = None
     resume: int | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether nothing ended yet what it is about."""
+        return self.kind == UNDECIDED or (self.kind == Kind.FROZEN and not self.amount)
 
 
 UNDECIDED = "undecided"
@@ -160,6 +165,8 @@ DEFAULT_RULES = Rules()
 _TEXTS = [(provenance, provenance.value) for provenance in Provenance]
 Amounts = dict[int, int]
 """Base units by begin of an hour."""
+Parts = dict[tuple[int, Provenance], int]
+"""Base units by hour (begin, ms) and provenance."""
 _NONE: Mapping[int, int] = MappingProxyType({})
 
 

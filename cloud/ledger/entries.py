@@ -14,18 +14,21 @@ from typing import NamedTuple, TypedDict
 import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
-from cloud.ledger import bills, periods, tables
+from cloud.ledger import bills, periods
 from cloud.ledger.base_units import ENERGIES, energy_of, to_base, to_factor_unit
-from cloud.ledger.counters import Provenance, month_entry
+from cloud.ledger.counters import month_entry
+from cloud.ledger.queries import entries as queries
+from cloud.ledger.queries import meters
+from cloud.ledger.repository import entries as repository
+from cloud.ledger.repository import hours, waiting
 from cloud.ledger.usual_amounts import beyond
-from cloud.platform.database import upsert, writing
+from cloud.platform.database import writing
 from contract.clock import iso
 from contract.decimals import decimal
 from contract.textfile import read_text
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 _COLUMNS = ("meter", "month", "amount")
-_MANUAL = Provenance.MANUAL.value
 
 
 class EntryError(ValueError):
@@ -108,19 +111,17 @@ def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by
 
 def months(engine: sa.Engine, meter: str) -> list[Entered]:
     """The entered months of a meter, oldest first."""
-    entry = tables.entry
-    query = sa.select(entry, tables.meter.c.energy).join(tables.meter, tables.meter.c.id == entry.c.meter)
     with engine.connect() as connection:
-        rows = connection.execute(query.where(entry.c.meter == meter).order_by(entry.c.month)).mappings().all()
+        found = queries.of_meter(connection, meter)
     return [
         {
-            "month": row["month"],
-            "value": float(to_factor_unit(row["amount"], row["energy"])),
-            "unit": energy_of(row["energy"]).factor_unit,
-            "entered_by": row["entered_by"],
-            "entered_at": iso(row["entered_at"]),
+            "month": one.month,
+            "value": float(to_factor_unit(one.amount, one.energy)),
+            "unit": energy_of(one.energy).factor_unit,
+            "entered_by": one.by,
+            "entered_at": iso(one.at),
         }
-        for row in rows
+        for one in found
     ]
 
 
@@ -191,10 +192,10 @@ def _decimal(text: str) -> Decimal:
 
 
 def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal, now: int, agreed: Agreed) -> _Entry:
-    columns = tables.meter.c
-    energy = connection.execute(sa.select(columns.energy).where(columns.id == meter)).scalar()
-    if energy is None:
+    known = meters.one(connection, meter)
+    if known is None:
         raise EntryError("meter", f"no meter {meter!r}")
+    energy = known.energy
     if energy not in ENERGIES:
         raise EntryError("meter", f"{meter} counts {energy!r}; expected one of {', '.join(ENERGIES)}")
     begin = _begin(month)
@@ -208,7 +209,7 @@ def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal,
         raise EntryError("amount", str(error)) from error
     if amount and not base:
         raise EntryError("amount", f"expected 0 or at least {to_factor_unit(1, energy)} {energy_of(energy).factor_unit}, got {amount:f}")
-    beside = _amount(connection, meter, month) is None and _is_counted(connection, meter, month, now, agreed)
+    beside = repository.amount(connection, meter, month) is None and _is_counted(connection, meter, month, now, agreed)
     if why := beyond(connection, meter, month, base, unusual=agreed.unusual):
         raise EntryError("amount", why)
     return _Entry(meter, month, base, beside)
@@ -221,13 +222,6 @@ def _begin(month: str) -> int:
     return periods.month_start(int(found[1]), int(found[2]))
 
 
-def _amount(connection: sa.Connection, meter: str, month: str) -> int | None:
-    """What is entered for a month."""
-    entry = tables.entry.c
-    found: int | None = connection.execute(sa.select(entry.amount).where(entry.meter == meter, entry.month == month)).scalar()
-    return found
-
-
 def _is_counted(connection: sa.Connection, meter: str, month: str, now: int, agreed: Agreed) -> bool:
     """Whether a device counted the whole of a month; one that it counted in part takes an entry only where that was agreed to.
 
@@ -236,22 +230,19 @@ def _is_counted(connection: sa.Connection, meter: str, month: str, now: int, agr
     """
     begin = _begin(month)
     end = periods.following(begin, "month")
-    ledger = tables.ledger_hour.c
-    mine = sa.and_(ledger.meter == meter, ledger.provenance != _MANUAL, ledger.hour >= begin, ledger.hour < end)
-    counted, last = connection.execute(sa.select(sa.func.count(sa.distinct(ledger.hour)), sa.func.max(ledger.hour)).where(mine)).one()
-    if not counted:
+    counted, last = hours.by_device(connection, meter, begin, end)
+    if last is None:
         return False
-    hours = (end - begin) // periods.HOUR_MS
+    number = (end - begin) // periods.HOUR_MS
     if end > now:
         raise EntryError("month", f"a device counts {meter} in {month}, which is not over; expected an entry after it")
-    estimated = sa.and_(mine, ledger.provenance == Provenance.ESTIMATED.value, ledger.amount > 0)
-    guessed = connection.execute(sa.select(sa.func.count(sa.distinct(ledger.hour))).where(estimated)).scalar_one()
-    if counted == hours and not guessed:  # a bill knows better than an estimate
+    guessed = hours.number_estimated(connection, meter, begin, end)
+    if counted == number and not guessed:  # a bill knows better than an estimate
         return True
     if not agreed.replace:
         until = f"{periods.local_time(last + periods.HOUR_MS):%Y-%m-%d %H:%M}"
         part = f" ({guessed} of them only estimated)" if guessed else ""
-        why = f"a device counted {meter} for {counted} of {hours} hours of {month}{part}, the last until {until}"
+        why = f"a device counted {meter} for {counted} of {number} hours of {month}{part}, the last until {until}"
         raise EntryError("month", f"{why}; to enter the whole month in their place, say so (import --replace)")
     return False
 
@@ -261,15 +252,11 @@ def _write(connection: sa.Connection, entry: _Entry, by: str, now: int) -> None:
         bills.keep(connection, entry.meter, entry.month, entry.amount, by, now)
         return
     bills.drop(connection, entry.meter, entry.month)  # it counts now
-    ledger, before = tables.ledger_hour, _amount(connection, entry.meter, entry.month)
-    row = {"meter": entry.meter, "month": entry.month, "amount": entry.amount, "entered_by": by, "entered_at": now}
-    upsert(connection, tables.entry, [row])
+    before = repository.amount(connection, entry.meter, entry.month)
+    repository.put(connection, entry.meter, entry.month, entry.amount, by, now)
     parts = month_entry(entry.amount, *map(int, entry.month.split("-")))
-    first, last = parts[0].hour, parts[-1].hour
     # What a device counted in a month it did not count as a whole goes too: of one hour there is one source.
-    connection.execute(sa.delete(ledger).where(ledger.c.meter == entry.meter, ledger.c.hour >= first, ledger.c.hour <= last))
-    rows = [{"meter": entry.meter, "hour": p.hour, "provenance": p.provenance.value, "amount": p.amount} for p in parts]
-    connection.execute(sa.insert(ledger), rows)
-    upsert(connection, tables.touched, [{"meter": entry.meter, "hour": p.hour, "generation": 1} for p in parts], add="generation")
+    hours.enter(connection, entry.meter, parts)
+    waiting.touch(connection, ((entry.meter, part.hour) for part in parts))
     detail = {"meter": entry.meter, "month": entry.month, "before": before, "after": entry.amount}
     audited(connection, "entry", detail, by, now)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
 import sqlalchemy as sa
 
-from cloud.ledger import tables
 from cloud.ledger.above import own_most
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.breaks import SNAP_MS
 from cloud.ledger.counters import UNDECIDED
 from cloud.ledger.known_meters import Known
-from cloud.ledger.limits import Limits
-from cloud.ledger.path import Kind
+from cloud.ledger.limits import Level, Limits
+from cloud.ledger.path import DECIDED, Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
-from cloud.ledger.repository.settled import DECIDED, Level
+from cloud.ledger.repository import judgements, settled_levels
 from cloud.ledger.usual import Usual
 from contract.clock import iso
 
@@ -46,7 +45,7 @@ def check_exchange(connection: sa.Connection, meter: Known, at: int, last: int, 
     for field, value in (("last", last), ("first", first)):
         if value < 0:
             raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
-    before, after = _around(connection, meter.id, at)
+    before, after = settled_levels.around(connection, meter.id, at)
     shown = before or (at, last)
     around = at if before is None else before[0], at if after is None else after[0]
     limits = _limits(connection, meter, meter.counter.at(shown[0]).limits_of(shown), around)
@@ -74,7 +73,7 @@ def _possible(connection: sa.Connection, near: _Near, window: tuple[int, int], e
 
     After the newest level nothing has told yet: the old meter may have gone on until `waits` ms after the middle of the window.
     """
-    for old, new in pairwise(_levels(connection, near.meter.id, *window)):
+    for old, new in pairwise(settled_levels.between(connection, near.meter.id, *window)):
         if old is None:
             continue
         until, (since, level) = sum(window) // 2 + waits if new is None else new[0], old
@@ -84,35 +83,9 @@ def _possible(connection: sa.Connection, near: _Near, window: tuple[int, int], e
             yield since
 
 
-def _levels(connection: sa.Connection, meter: str, low: int, high: int) -> Sequence[Level | None]:
-    """The settled levels from one time to another and their neighbours; None where there is no neighbour."""
-    hour = tables.ledger_hour.c
-    known = sa.select(hour.level_at, hour.level).where(hour.meter == meter, hour.level_at.is_not(None)).distinct()
-    inside = connection.execute(known.where(hour.level_at.between(low, high)).order_by(hour.level_at)).all()
-    before = connection.execute(known.where(hour.level_at < low).order_by(hour.level_at.desc()).limit(1)).one_or_none()
-    after = connection.execute(known.where(hour.level_at > high).order_by(hour.level_at).limit(1)).one_or_none()
-    return [None if row is None else (row[0], row[1]) for row in (before, *inside, after)]
-
-
 def _limits(connection: sa.Connection, meter: Known, limits: Limits, around: tuple[int, int]) -> Limits:
     """What a counter can do around a time, as its settled weeks tell it."""
-    return own_most(limits, Usual(partial(_by_hours, connection, meter.id), limits.rate).busiest(*around))
-
-
-def _by_hours(connection: sa.Connection, meter: str, start: int, end: int) -> list[tuple[int, int]]:
-    """The settled level at the end of each hour of [start, end) that has one."""
-    hour = tables.ledger_hour.c
-    within = sa.and_(hour.meter == meter, hour.hour >= start, hour.hour < end, hour.level.is_not(None))
-    return [(row[0], row[1]) for row in connection.execute(sa.select(hour.hour, hour.level).where(within).distinct())]
-
-
-def _around(connection: sa.Connection, meter: str, at: int) -> tuple[Level | None, Level | None]:
-    """The settled levels next to a moment, at or before it and after it."""
-    hour = tables.ledger_hour.c
-    known = sa.select(hour.level_at, hour.level).where(hour.meter == meter, hour.level_at.is_not(None))
-    before = connection.execute(known.where(hour.level_at <= at, hour.hour <= at).order_by(hour.hour.desc()).limit(1)).one_or_none()
-    after = connection.execute(known.where(hour.level_at > at, hour.hour >= at - HOUR_MS).order_by(hour.hour).limit(1)).one_or_none()
-    return (None if before is None else (before[0], before[1])), (None if after is None else (after[0], after[1]))
+    return own_most(limits, Usual(partial(settled_levels.by_hour, connection, meter.id), limits.rate).busiest(*around))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +119,8 @@ class _Near:
 
 def _fits_break(connection: sa.Connection, counter: _Near, at: int, ends: tuple[int, int]) -> bool:
     """Whether the counter broke near a moment just as it is said; near, and otherwise, is a fault that tells when it broke."""
-    judged, meter = tables.judgement.c, counter.meter
-    near = sa.and_(judged.since <= at + SNAP_MS, judged.until >= at - SNAP_MS, judged.kind.in_([str(kind) for kind in _BREAKING]))
-    mine = sa.and_(judged.grp == meter.group, judged.meter == meter.id, near)
-    rows = connection.execute(sa.select(judged.since, judged.at, judged.before, judged.after).where(mine).order_by(judged.at)).all()
+    meter = counter.meter
+    rows = judgements.near(connection, meter.group, meter.id, (at - SNAP_MS, at + SNAP_MS), _BREAKING)
     for since, shown_at, before, after in rows:
         old, new = ends[0] - before, after - ends[1]
         both = max(old, 0) + max(new, 0)  # the two meters share the time of the break

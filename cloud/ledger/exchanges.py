@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
-from cloud.ledger import tables
 from cloud.ledger.base_units import to_base
-from cloud.ledger.breaks import SNAP_MS
+from cloud.ledger.breaks import SNAP_MS, Exchange
 from cloud.ledger.exchange_checks import check_exchange
 from cloud.ledger.known_meters import load_meters
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.queries import meters
 from cloud.ledger.recorded import RecordError, counted_as
-from cloud.platform.database import upsert, writing
+from cloud.ledger.repository import hours, judgements, records, waiting
+from cloud.platform.database import writing
 from contract.clock import iso
 
 
@@ -63,16 +64,15 @@ def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> Non
             last, first = (to_base(value, energy, unit) for value in (change.last, change.first))
         except ValueError as error:
             raise RecordError(f"last, first: {error}") from error
-        row = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first}
         meter = load_meters(connection, [change.meter])[change.meter]
         if meter.fault:
             raise RecordError(f"meter: expected one that the ledger can count: {meter.fault}")
         check_exchange(connection, meter, change.at, last, first)
         _check_single(connection, change)
-        upsert(connection, tables.exchange, [row | {"reason": change.why, "recorded_by": by, "recorded_at": now}])
-        hour = {"meter": change.meter, "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
-        upsert(connection, tables.touched, [hour], add="generation")
-        audited(connection, "exchange", row | {"why": change.why}, by, now)
+        records.put_exchange(connection, change.meter, Exchange(change.at, last, first), change.why, by, now)
+        waiting.touch(connection, [(change.meter, change.at // HOUR_MS * HOUR_MS)])
+        detail = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first, "why": change.why}
+        audited(connection, "exchange", detail, by, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +113,25 @@ def record_out_of_use(engine: sa.Engine, time: OutOfUse, by: str, now: int) -> N
         raise RecordError("reason: expected why the meter was out of use")
     with writing(engine).begin() as connection:
         counted_as(connection, time.meter)
-        group = connection.execute(sa.select(tables.meter.c.grp).where(tables.meter.c.id == time.meter)).scalar_one()
-        row = {"grp": group, "meter": time.meter, "start": time.start, "end": time.end, "reason": time.why}
+        group = meters.registered(connection, time.meter).group
         end = max(_ends(connection, group, time, now))
-        upsert(connection, tables.out_of_use, [row | {"recorded_by": by, "recorded_at": now}])
+        records.put_out_of_use(connection, group, time.meter, (time.start, time.end), time.why, by, now)
         _touch(connection, group, time, end)
-        audited(connection, "out_of_use", row, by, now)
+        detail = {"grp": group, "meter": time.meter, "start": time.start, "end": time.end, "reason": time.why}
+        audited(connection, "out_of_use", detail, by, now)
 
 
 def _ends(connection: sa.Connection, group: str, time: OutOfUse, now: int) -> Iterator[int]:
     """Until when a record is about hours that were counted, ms: as it says, and as it said before it was corrected."""
-    known = tables.out_of_use.c
-    same = sa.and_(known.grp == group, known.meter == time.meter, known.start == time.start)
-    for end in (time.end, *connection.execute(sa.select(known.end).where(same)).scalars()):
+    for end in (time.end, *records.ends_out_of_use(connection, group, time.meter, time.start)):
         yield now if end is None else min(end, now)
 
 
 def _touch(connection: sa.Connection, group: str, time: OutOfUse, end: int) -> None:
     """Touch what was counted from the begin of a record until an end, and the begin of what was judged since then."""
-    hour, judged = tables.ledger_hour.c, tables.judgement.c
-    mine = sa.and_(hour.meter == time.meter, hour.hour >= time.start // HOUR_MS * HOUR_MS, hour.hour < end)
-    asked = sa.select(judged.since).where(judged.grp == group, judged.meter == time.meter, judged.until >= time.start)
-    counted = [*connection.execute(sa.select(hour.hour).where(mine).distinct()).scalars()]
-    counted += [since // HOUR_MS * HOUR_MS for since in connection.execute(asked).scalars()]
-    upsert(connection, tables.touched, [{"meter": time.meter, "hour": at, "generation": 1} for at in set(counted)], add="generation")
+    counted = hours.begins(connection, time.meter, time.start // HOUR_MS * HOUR_MS, end)
+    counted += [since // HOUR_MS * HOUR_MS for since in judgements.begins(connection, group, time.meter, time.start)]
+    waiting.touch(connection, [(time.meter, hour) for hour in set(counted)])
 
 
 def _check_single(connection: sa.Connection, change: Change) -> None:
@@ -145,8 +140,6 @@ def _check_single(connection: sa.Connection, change: Change) -> None:
     Raises:
         RecordError: When it was recorded for, so that it can be corrected there.
     """
-    row = tables.exchange.c
-    near = sa.and_(row.meter == change.meter, row.at != change.at, row.at.between(change.at - SNAP_MS, change.at + SNAP_MS))
-    other = connection.execute(sa.select(row.at).where(near).limit(1)).scalar()
+    other = records.other_exchange(connection, change.meter, change.at, SNAP_MS)
     if other is not None:
         raise RecordError(f"at: an exchange of {change.meter} is recorded for {iso(other)}; expected that time to correct it")

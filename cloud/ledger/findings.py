@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Literal
 
 import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
-from cloud.ledger import tables
-from cloud.ledger.bills import BILL_DIFFERS, kept
-from cloud.ledger.counters import SEAM, UNDECIDED
+from cloud.ledger.bills import BILL_DIFFERS, DIFFERS
+from cloud.ledger.counters import SEAM, UNDECIDED, Judgement
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.platform.database import upsert, writing
+from cloud.ledger.queries import findings as queries
+from cloud.ledger.queries.bills import kept
+from cloud.ledger.repository import notes
+from cloud.ledger.repository.notes import Note
+from cloud.platform.database import writing
 
 PENDING = "exchange_pending"
 """A recorded exchange that no break in the samples fits."""
@@ -90,10 +92,11 @@ def listed(connection: sa.Connection, group: str, now: int | None = None, meters
         now: ms since 1970 in UTC; without it, samples that nothing followed yet and records that wait count as well.
         meters: Only of these; all if None.
     """
+    recorded_until = None if now is None else now - _PENDING_AFTER
     found = [
         *_judged(connection, group, now),
-        *_exchanges(connection, group, now),
-        *_ratios(connection, group, now),
+        *_exchanges(connection, group, recorded_until),
+        *_ratios(connection, group, recorded_until),
         *_bills(connection, group),
     ]
     found = [one for one in found if meters is None or one.meter in meters]
@@ -120,78 +123,46 @@ def explain(engine: sa.Engine, group: str, finding: tuple[str, int, str], note: 
     with writing(engine).begin() as connection:
         if not any((one.meter, one.start, one.kind) == finding for one in listed(connection, group)):
             raise FindingError(f"finding: no {kind} of {meter} that begins then; `jieyue-cloud findings` lists them")
-        row = {"grp": group, "meter": meter, "since": start, "kind": kind, "note": note.strip(), "by": by, "at": now}
-        upsert(connection, tables.finding_note, [row])
-        audited(connection, "finding", row, by, now)
+        notes.put(connection, group, finding, Note(note.strip(), by, now))
+        detail = {"grp": group, "meter": meter, "since": start, "kind": kind, "note": note.strip(), "by": by, "at": now}
+        audited(connection, "finding", detail, by, now)
 
 
 def _judged(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
     """What the ledger could not decide from the samples."""
-    judged, meter = tables.judgement, tables.meter
-    joined = judged.join(meter, meter.c.id == judged.c.meter)
-    query = sa.select(judged, meter.c.energy).select_from(joined).where(judged.c.grp == group, judged.c.stake > 0)
     return [
-        Finding(
-            row["meter"],
-            row["energy"],
-            row["kind"],
-            row["since"],
-            row["until"],
-            row["stake"],
-            row["amount"],
-            row["before"],
-            row["after"],
-        )
-        for row in connection.execute(query).mappings()
-        if now is None or now - row["at"] >= _asked_after(row)
+        Finding(meter, energy, one.kind, one.since, one.until, one.stake, one.amount, one.before, one.after)
+        for meter, energy, one in queries.at_stake(connection, group)
+        if now is None or now - one.at >= _asked_after(one)
     ]
 
 
-def _asked_after(row: sa.RowMapping) -> int:
+def _asked_after(one: Judgement) -> int:
     """How long (ms) what was judged may decide itself before somebody is asked.
 
     A counter that stands, and of which only the usual use says that it should not, may move again after some days off.
     """
-    if row["kind"] == UNDECIDED:
+    if one.kind == UNDECIDED:
         return _UNDECIDED_AFTER
-    stands_unseen = row["kind"] == Kind.FROZEN and not row["amount"] and row["basis"] is not None
+    stands_unseen = one.kind == Kind.FROZEN and not one.amount and one.basis is not None
     return _UNSEEN_AFTER if stands_unseen else 0
 
 
-def _exchanges(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
+def _exchanges(connection: sa.Connection, group: str, recorded_until: int | None) -> list[Finding]:
     """Exchanges that were recorded and that the samples do not show."""
-    exchange, meter = tables.exchange, tables.meter.c
-    joined = exchange.join(tables.meter, meter.id == exchange.c.meter)
-    waiting = sa.and_(meter.grp == group, *_waits(exchange, now))
-    rows = connection.execute(sa.select(exchange, meter.energy).select_from(joined).where(waiting)).mappings()
     return [
-        Finding(
-            meter=row["meter"],
-            energy=row["energy"],
-            kind=PENDING,
-            start=row["at"],
-            end=row["at"],
-            amount=max(abs(row["old_last"] - row["new_first"]), 1),
-            before=row["old_last"],
-            after=row["new_first"],
-        )
-        for row in rows
+        Finding(meter, energy, PENDING, at, at, max(abs(last - first), 1), before=last, after=first)
+        for meter, energy, at, last, first in queries.pending_exchanges(connection, group, recorded_until)
     ]
 
 
-def _ratios(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
+def _ratios(connection: sa.Connection, group: str, recorded_until: int | None) -> list[Finding]:
     """Ratios that were entered and that the samples do not show: what was counted since may be wrong by the factor."""
-    ratio, meter, hour = tables.ratio_change, tables.meter.c, tables.ledger_hour.c
-    since = sa.and_(hour.meter == ratio.c.meter, hour.hour >= ratio.c.at)
-    counted = sa.select(sa.func.coalesce(sa.func.sum(hour.amount), 0)).where(since).scalar_subquery()
-    last = sa.select(sa.func.max(hour.hour)).where(since).scalar_subquery()
-    joined = ratio.join(tables.meter, meter.id == ratio.c.meter)
-    columns = (ratio.c.meter, meter.energy, ratio.c.at, ratio.c.factor, counted, last)
-    rows = connection.execute(sa.select(*columns).select_from(joined).where(ratio.c.grp == group, *_waits(ratio, now)))
     found = []
-    for name, energy, at, factor, used, newest in rows:
-        stake = max(round(abs(Decimal(factor) - 1) * int(used)), 1)
-        found.append(Finding(name, energy, RATIO_PENDING, at, at if newest is None else newest + HOUR_MS, stake, int(used)))
+    for one in queries.pending_ratios(connection, group, recorded_until):
+        stake = max(round(abs(one.factor - 1) * one.counted), 1)
+        end = one.at if one.last is None else one.last + HOUR_MS
+        found.append(Finding(one.meter, one.energy, RATIO_PENDING, one.at, end, stake, one.counted))
     return found
 
 
@@ -199,20 +170,12 @@ def _bills(connection: sa.Connection, group: str) -> list[Finding]:
     """Bills that differ from what their counter counted in the same month."""
     return [
         Finding(one.meter, one.energy, BILL_DIFFERS, *one.span, amount=abs(one.amount - one.counted), counted=one.counted)
-        for one in kept(connection, group, differing=True)
+        for one in kept(connection, group, beyond=DIFFERS)
     ]
-
-
-def _waits(table: sa.Table, now: int | None) -> list[sa.ColumnElement[bool]]:
-    """That a record is not placed, and since long."""
-    due = [] if now is None else [table.c.recorded_at <= now - _PENDING_AFTER]
-    return [table.c.placed_at.is_(None), *due]
 
 
 def _noted(connection: sa.Connection, group: str, found: Sequence[Finding]) -> list[Finding]:
     """The findings with what people wrote about them."""
-    note = tables.finding_note.c
-    query = sa.select(note.meter, note.since, note.kind, note.note, note.by, note.at).where(note.grp == group)
-    notes = {tuple(row[:3]): tuple(row[3:]) for row in connection.execute(query)} if found else {}
-    said = [(one, notes.get((one.meter, one.start, one.kind))) for one in found]
-    return [one if of is None else replace(one, state="explained", note=of[0], by=of[1], at=of[2]) for one, of in said]
+    said = notes.of_group(connection, group) if found else {}
+    of_each = [(one, said.get((one.meter, one.start, one.kind))) for one in found]
+    return [one if of is None else replace(one, state="explained", note=of.text, by=of.by, at=of.at) for one, of in of_each]

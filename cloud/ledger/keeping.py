@@ -18,17 +18,19 @@ import structlog
 
 from cloud.devices.queries import register
 from cloud.devices.repository import events
-from cloud.ledger import tables
 from cloud.ledger.base_units import to_base
 from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known, load_meters
 from cloud.ledger.levels import RETURN_MS
+from cloud.ledger.limits import Level
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from cloud.ledger.repository.settled import Level, Settled
+from cloud.ledger.queries import installed
+from cloud.ledger.repository import hours, thinned, waiting
+from cloud.ledger.repository.settled import Settled
 from cloud.ledger.thinning import AROUND_MS, Quiet, Span, grid, restless, spans_of, staying, within
 from cloud.ledger.worker import in_thread
 from cloud.platform import database
-from cloud.platform.database import upsert, writing
+from cloud.platform.database import writing
 from cloud.registry.clocks import Offset, load_offsets
 from cloud.telemetry.base import MAX_MS, Sample, StoreDown, Telemetry
 from contract.clock import Clock
@@ -129,13 +131,9 @@ def _forget_refused(engine: sa.Engine, before: int) -> None:
 
 def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
     """The devices that the registry knows, with the meters that count by them."""
-    meter, earlier = tables.meter.c, tables.earlier_counter.c
     with engine.connect() as connection:
         rows = register.everywhere(connection)
-        counts: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)
-        for of in (sa.select(meter.id, meter.grp, meter.device), sa.select(earlier.meter, earlier.grp, earlier.device)):
-            for name, group, by in connection.execute(of):
-                counts[name].add((group, by))
+        counts = installed.devices(connection)
         offsets = {
             group: load_offsets(connection, group, [row[2] for row in rows if row[0] == group]) for group in {row[0] for row in rows}
         }
@@ -169,10 +167,8 @@ class _Device:
 
     def days(self, kind: Kind, end: int) -> Iterator[int]:
         """Begins of the days before `end` that hold readings and are not done yet."""
-        row = tables.thinned.c
-        mine = sa.and_(row.grp == self.names[0], row.device == self.names[2], row.kind == kind.value)
         with self.engine.connect() as connection:
-            until: int | None = connection.execute(sa.select(row.until).where(mine)).scalar()
+            until = thinned.until(connection, self.names[0], self.names[2], kind)
         start = -MAX_MS if until is None else until
         while start < end and (at := self.telemetry.oldest(*self.names, start, end)) is not None:
             if not self.points:
@@ -186,11 +182,9 @@ class _Device:
 
     def waits(self, day: int) -> bool:
         """Whether an hour is still to be counted that could change what was judged of a day."""
-        touched = tables.touched.c
-        mine = sa.and_(touched.meter.in_([known.id for known, _ in self.meters]), touched.hour >= day - RETURN_MS)
+        names = [known.id for known, _ in self.meters]
         with self.engine.connect() as connection:
-            near = sa.select(touched.hour).where(mine, touched.hour < day + DAY_MS + RETURN_MS).limit(1)
-            return connection.execute(near).first() is not None
+            return waiting.is_any_touched(connection, names, day - RETURN_MS, day + DAY_MS + RETURN_MS)
 
     def thin(self, kind: Kind, day: int) -> int:
         """Let a day's readings of a kind go; with its gauges go its thinned counters, where they are kept as one. How many went."""
@@ -204,9 +198,8 @@ class _Device:
 
     def mark(self, kind: Kind, until: int) -> None:
         """Keep how far the readings of a kind are done; without it they are looked at again, and nothing more goes."""
-        row = {"grp": self.names[0], "device": self.names[2], "kind": kind.value, "until": until}
         with writing(self.engine).begin() as connection:
-            upsert(connection, tables.thinned, [row])
+            thinned.mark(connection, self.names[0], self.names[2], kind, until)
 
     def _counter(self, point: str, day: int, quiet: Mapping[str, _Around]) -> list[int]:
         """Times of a day at which a counter's good readings go; a doubtful one beside it belongs to a clock, and keeps its time."""
@@ -246,17 +239,14 @@ class _Around:
     """What the ledger says of one meter around a day."""
 
     def __init__(self, connection: sa.Connection, known: Known, counter: Counter, day: int, moved: Sequence[Span]) -> None:
-        hour = tables.ledger_hour.c
-        columns = (hour.hour, hour.provenance, hour.amount, hour.provisional, hour.level_at, hour.level)
-        around = sa.and_(hour.meter == known.id, hour.hour >= day - AROUND_MS, hour.hour < day + DAY_MS + AROUND_MS)
         levels: dict[int, Level] = {}
         open_hours, other, self.measured = set[int](), set[int](), set[int]()
-        for begin, provenance, amount, provisional, at, level in connection.execute(sa.select(*columns).where(around)):
-            if provisional or at is None:
-                open_hours.add(begin)
+        for one in hours.kept(connection, known.id, day - AROUND_MS, day + DAY_MS + AROUND_MS):
+            if one.provisional or one.level_at is None or one.level is None:
+                open_hours.add(one.hour)
             else:
-                levels[begin] = (at, level)
-            (self.measured if provenance == Provenance.MEASURED.value and amount > 0 else other).add(begin)
+                levels[one.hour] = (one.level_at, one.level)
+            (self.measured if one.provenance is Provenance.MEASURED and one.amount > 0 else other).add(one.hour)
         self.measured -= other | open_hours
         rules = counter.rules
         judged = Settled(connection, known.group, known.id).reaching(day - RETURN_MS - DAY_MS, day + 2 * DAY_MS)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.devices.queries.register import KINDS
-from cloud.ledger import tables
 from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
-from cloud.ledger.recorded import Learnt, Recorded, load_recorded
+from cloud.ledger.model import Learnt, Recorded
+from cloud.ledger.queries import installed
+from cloud.ledger.queries.installed import Installed
+from cloud.ledger.repository import records
 from cloud.ledger.shapes import LoadShape
 from cloud.registry.clocks import Offset, load_offsets, undecided
 from cloud.registry.stated import stated
@@ -118,88 +118,87 @@ class Known:
     fault: str = ""
 
 
-def load_meters(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Known]:
+def load_meters(connection: sa.Connection, ids: Collection[str]) -> dict[str, Known]:
     """The meters of these ids that the registry has; one whose settings the ledger cannot take says why, and harms no other."""
-    meter, device = tables.meter.c, KINDS.c
-    joined = tables.meter.outerjoin(KINDS, sa.and_(device.grp == meter.grp, device.id == meter.device))
-    query = sa.select(tables.meter, device["class"], device.interval).select_from(joined).where(meter.id.in_(list(ids)))
-    rows = connection.execute(query).mappings().all()
-    names = [row["id"] for row in rows]
-    recorded, earlier = load_recorded(connection, names), _earlier(connection, names)
+    newest = installed.newest(connection, ids)
+    names = [one.meter for one in newest]
+    recorded, earlier = records.load(connection, names), installed.earlier(connection, names)
     devices: defaultdict[str, list[str]] = defaultdict(list)
-    for row in (*rows, *(one for past in earlier.values() for one in past)):
-        devices[row["grp"]].append(row["device"])
+    for one in (*newest, *(past for of_meter in earlier.values() for past in of_meter)):
+        devices[one.group] += [] if one.device is None else [one.device]
     clocks = {group: load_offsets(connection, group, known) for group, known in devices.items()}
     late = {group: undecided(connection, group, known) for group, known in devices.items()}
-    found = {}
-    for row in rows:
-        found[row["id"]] = _known(row, earlier[row["id"]], recorded[row["id"]], clocks[row["grp"]], late[row["grp"]])
-    return found
+    return {one.meter: _known((*earlier[one.meter], one), recorded[one.meter], clocks[one.group], late[one.group]) for one in newest}
 
 
 def _known(
-    row: sa.RowMapping,
-    earlier: Sequence[sa.RowMapping],
+    of_meter: Sequence[Installed],
     recorded: Recorded,
     clocks: Mapping[str, tuple[Offset, ...]],
     late: Mapping[str, tuple[tuple[int, int], ...]],
 ) -> Known:
-    """A meter with all that counted it, by time."""
-    of_time = []
-    for one in (*earlier, row):
+    """A meter with all that counted it, by time; the last one is what counts it now."""
+    of_time, newest = [], of_meter[-1]
+    for one in of_meter:
         try:
-            counter = _counter(one, recorded, clocks.get(one["device"], ()))
+            counter = _counter(one, recorded, clocks, late)
         except ValueError as error:
-            return Known(row["id"], row["grp"], row["energy"], None, str(error))
+            return Known(newest.meter, newest.group, newest.energy, None, str(error))
         if counter is not None:
-            of_time.append(replace(counter, undecided=late.get(one["device"], ())))
-    newest = replace(of_time[-1], earlier=tuple(of_time[:-1])) if of_time else None
-    return Known(row["id"], row["grp"], row["energy"], newest)
+            of_time.append(counter)
+    counting = replace(of_time[-1], earlier=tuple(of_time[:-1])) if of_time else None
+    return Known(newest.meter, newest.group, newest.energy, counting)
 
 
-def _earlier(connection: sa.Connection, ids: Sequence[str]) -> defaultdict[str, list[sa.RowMapping]]:
-    """What some meters were counted by before, by time."""
-    past, meter = tables.earlier_counter, tables.meter.c
-    query = sa.select(past, meter.energy).join_from(past, tables.meter, meter.id == past.c.meter).where(past.c.meter.in_(ids))
-    found: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
-    for row in connection.execute(query.order_by(past.c.until)).mappings():
-        found[row["meter"]].append(row)
-    return found
-
-
-def _counter(row: sa.RowMapping, recorded: Recorded, offsets: tuple[Offset, ...]) -> Counter | None:
+def _counter(
+    one: Installed,
+    recorded: Recorded,
+    clocks: Mapping[str, tuple[Offset, ...]],
+    late: Mapping[str, tuple[tuple[int, int], ...]],
+) -> Counter | None:
     """The counter of a meter; None if it has none, or the ledger cannot count that point as this energy.
 
     Raises:
         ValueError: An amount that was entered does not fit the ledger.
     """
-    point: Any = POINTS.get(row["point"] or "")
-    if row["device"] is None or row["class"] is None or point is None:
+    point = None if one.point is None else POINTS.get(one.point)
+    if one.device is None or one.device_class is None or one.point is None or point is None:
         return None
-    energy, unit = row["energy"], point.unit.value
+    energy, unit = one.energy, point.unit.value
     if energy not in ENERGIES or unit not in ENERGIES[energy].scales:
         return None
-    said = stated(row, row["interval"])
+    said = stated(one._asdict(), one.interval)
     amounts = (said.resolution, said.most, said.modulus)
     step, rate, modulus = (None if value is None else to_base(value, energy, unit) for value in amounts)
     limits = Limits(step or 0, rate, modulus, said.measured_gap, said.by_class)
     shapes = tuple(LoadShape(row.valid_from, row.weights) for row in recorded.learnt if row.weights is not None)
-    rules = Rules(limits, recorded.profiles, shapes, recorded.exchanges, recorded.ratios, recorded.idle)
-    rate_point, per_rate = _RATE_POINTS.get(row["point"], ("", 1.0))
-    per_unit = int(ENERGIES[energy].scales[unit])
+    rules = Rules(limits, recorded.profiles, shapes, recorded.exchanges, recorded.ratios, _joined(recorded.idle))
+    rate_point, per_rate = _RATE_POINTS.get(one.point, ("", 1.0))
     return Counter(
-        group=row["grp"],
-        device_class=row["class"],
-        device=row["device"],
-        point=row["point"],
+        group=one.group,
+        device_class=one.device_class,
+        device=one.device,
+        point=one.point,
         unit=unit,
         rules=rules,
         float32=said.float32,
         learnt=recorded.learnt,
-        offsets=offsets,
+        undecided=late.get(one.device, ()),
+        offsets=clocks.get(one.device, ()),
         rate_point=rate_point,
         per_rate=per_rate,
-        per_unit=per_unit,
-        interval=int(1000 * (row["interval"] or 0)),
-        until=row.get("until", INT64_MAX),
+        per_unit=int(ENERGIES[energy].scales[unit]),
+        interval=int(1000 * (one.interval or 0)),
+        until=one.until,
     )
+
+
+def _joined(times: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Times ([start, end), ms), ascending, with those that touch or overlap as one: a counter stands through all of them at once."""
+    found: list[tuple[int, int]] = []
+    for start, end in times:
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return tuple(found)

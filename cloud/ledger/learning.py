@@ -10,12 +10,12 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods, tables
+from cloud.ledger import periods
 from cloud.ledger.base_units import all_to_base
-from cloud.ledger.counters import Provenance
 from cloud.ledger.known_meters import Counter, Known
+from cloud.ledger.model import Learnt
 from cloud.ledger.periods import HOUR_MS
-from cloud.ledger.repository import waiting
+from cloud.ledger.repository import hours, waiting
 from cloud.ledger.shapes import weights_of
 from cloud.telemetry.base import Aggregate, Telemetry
 
@@ -29,8 +29,8 @@ _LEAST_VALUES = 24
 """A counter that showed fewer different values says nothing about its steps."""
 
 
-def taught(connection: sa.Connection, telemetry: Telemetry, meter: Known, first: int) -> dict[str, object] | None:
-    """What the last complete month taught, as a row of `learnt`: it holds from the hour after the newest settled one.
+def taught(connection: sa.Connection, telemetry: Telemetry, meter: Known, first: int) -> Learnt | None:
+    """What the last complete month taught: it holds from the hour after the newest settled one.
 
     None if that was learnt already, if it is not the time to look, or where the month says too little or is not counted as a whole yet.
 
@@ -45,28 +45,19 @@ def taught(connection: sa.Connection, telemetry: Telemetry, meter: Known, first:
     """
     if meter.counter is None:
         return None
-    hour = tables.ledger_hour.c
-    newest: int | None = connection.execute(sa.select(hour.hour).where(hour.meter == meter.id).order_by(hour.hour.desc()).limit(1)).scalar()
+    newest = hours.newest(connection, meter.id)
     if newest is None or periods.floor(newest - _LOOKED_AT_MS, "day") + _LOOKED_AT_MS < first:
         return None
     end = periods.floor(newest, "month")
     start = periods.floor(end - HOUR_MS, "month")
     if any(row.valid_from > end for row in meter.counter.learnt) or waiting.is_touched(connection, meter.id, start, end):
         return None
-    measured = _measured(connection, meter.id, start, end)
+    measured = hours.measured(connection, meter.id, start, end)
     most = max(measured.values(), default=0)
     if most <= 0 or len(measured) < _LEAST_MEASURED * (end - start) / HOUR_MS:
         return None
     step = _smallest_step(meter.counter, telemetry, meter.energy, start, end)
-    row = {"grp": meter.group, "meter": meter.id, "valid_from": newest + HOUR_MS, "rate": MARGIN * most, "step": step}
-    return row | {"weights": weights_of(measured)}
-
-
-def _measured(connection: sa.Connection, meter: str, start: int, end: int) -> dict[int, int]:
-    """What was measured in a time, base units by begin of the hour."""
-    hour = tables.ledger_hour.c
-    measured = sa.and_(hour.meter == meter, hour.hour >= start, hour.hour < end, hour.provenance == Provenance.MEASURED.value)
-    return dict(connection.execute(sa.select(hour.hour, hour.amount).where(measured)).all())
+    return Learnt(newest + HOUR_MS, MARGIN * most, step, weights_of(measured))
 
 
 def _smallest_step(counter: Counter, telemetry: Telemetry, energy: str, start: int, end: int) -> int:

@@ -8,6 +8,8 @@ from cloud.ledger.periods import HOUR_MS
 
 Sample = tuple[int, int]
 """Time of measurement in ms, counter in base units."""
+Level = tuple[int, int]
+"""Time (ms) and level (base units) of the last point of an hour."""
 
 
 @dataclass(frozen=True, slots=True)

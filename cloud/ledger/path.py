@@ -26,6 +26,10 @@ class Kind(StrEnum):
     """Rose over a gap by less than half of its usual use, where it may have begun anew or turned unseen."""
 
 
+DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
+"""Kinds by which a counter left a level that it may come back to."""
+
+
 class Step(NamedTuple):
     """An interval whose use is not the difference of its ends.
 

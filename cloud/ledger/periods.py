@@ -53,6 +53,16 @@ def year_bounds(year: int) -> tuple[int, int]:
     return month_start(year, 1), month_start(year + 1, 1)
 
 
+def month_bounds(month: str) -> tuple[int, int]:
+    """Begin and end (exclusive) of a month given as YYYY-MM, ms.
+
+    Raises:
+        ValueError: Not a month of the calendar.
+    """
+    begin = month_start(*map(int, month.split("-")))
+    return begin, following(begin, "month")
+
+
 def floor(at: int, every: Every) -> int:
     """The begin (ms) of the period that a moment lies in."""
     if every == "hour":

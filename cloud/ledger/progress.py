@@ -9,31 +9,14 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cloud.ledger import tables
 from cloud.ledger.book import backlog
+from cloud.ledger.model import OfMeter
+from cloud.ledger.queries.progress import provisional_hours, waiting_hours
 
 MOST = 10
 """So many meters are named."""
 LOOKED = 0.7
 """Seconds between two looks at the list, of which the rate is: a few transactions of the settler."""
-_TOUCHED, _HOUR, _METER = tables.touched.c, tables.ledger_hour.c, tables.meter.c
-
-
-@dataclass(frozen=True, slots=True)
-class OfMeter:
-    """The touched hours of one meter.
-
-    Attributes:
-        meter: Its id.
-        energy: What it counts; None where the registry has no such meter.
-        hours: How many wait.
-        oldest: Begin of the oldest, ms since 1970 in UTC.
-    """
-
-    meter: str
-    energy: str | None
-    hours: int
-    oldest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +65,9 @@ def progress(engine: sa.Engine) -> Progress:
     """
     began, before = time.monotonic(), backlog(engine)
     with engine.connect() as connection:
-        meters, provisional = _meters(connection), _provisional(connection)
+        meters, provisional = waiting_hours(connection), provisional_hours(connection)
     if not before:
         return Progress(meters, provisional, None)
     time.sleep(max(began + LOOKED - time.monotonic(), 0))
     shorter = max(before - backlog(engine), 0)  # what is touched meanwhile makes it longer
     return Progress(meters, provisional, shorter / (time.monotonic() - began))
-
-
-def _meters(connection: sa.Connection) -> list[OfMeter]:
-    touched = sa.select(_TOUCHED.meter, sa.func.count().label("hours"), sa.func.min(_TOUCHED.hour).label("oldest"))
-    found = touched.group_by(_TOUCHED.meter).subquery()
-    query = sa.select(found.c.meter, _METER.energy, found.c.hours, found.c.oldest)
-    rows = connection.execute(query.outerjoin_from(found, tables.meter, _METER.id == found.c.meter))
-    return sorted((OfMeter(*row) for row in rows), key=lambda one: (-one.hours, one.meter))
-
-
-def _provisional(connection: sa.Connection) -> dict[str, int]:
-    """Hours by energy; an hour with two provenances is one."""
-    hours = sa.select(_HOUR.meter, _HOUR.hour).where(_HOUR.provisional.is_(True)).distinct().subquery()
-    query = sa.select(_METER.energy, sa.func.count()).join_from(hours, tables.meter, _METER.id == hours.c.meter)
-    return dict(connection.execute(query.group_by(_METER.energy).order_by(_METER.energy)).all())

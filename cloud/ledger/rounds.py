@@ -15,16 +15,16 @@ from typing import NamedTuple
 import sqlalchemy as sa
 import structlog
 
-from cloud.ledger import tables
 from cloud.ledger.counted import count
 from cloud.ledger.known_meters import Known, load_meters
 from cloud.ledger.learning import taught
 from cloud.ledger.periods import HOUR_MS
-from cloud.ledger.repository import waiting
+from cloud.ledger.repository import records, waiting
+from cloud.ledger.repository.hours import parts_of_days
 from cloud.ledger.repository.settled import Settled
 from cloud.ledger.repository.waiting import Generations
-from cloud.ledger.rows import Step, stored, write
-from cloud.platform.database import upsert, writing
+from cloud.ledger.rows import Step, write
+from cloud.platform.database import writing
 from cloud.telemetry.base import Telemetry
 from contract.logs import Seldom
 
@@ -117,10 +117,11 @@ def _settle(engine: sa.Engine, telemetry: Telemetry, turns: list[_Turn]) -> None
         write(engine, telemetry, steps)
         going_on = [turn for turn in going_on if turn.hours]
     with engine.connect() as connection:
-        rows = [row for turn in turns if (row := taught(connection, telemetry, turn.meter, turn.first))]
-    if rows:
+        found = [(turn.meter, taught(connection, telemetry, turn.meter, turn.first)) for turn in turns]
+    lessons = [(meter.group, meter.id, lesson) for meter, lesson in found if lesson is not None]
+    if lessons:
         with writing(engine).begin() as connection:
-            upsert(connection, tables.learnt, rows, keep=True)
+            records.learn(connection, lessons)
 
 
 @dataclass(slots=True)
@@ -154,7 +155,7 @@ class _Turn:
         change = None if self.meter.counter is None else self.meter.counter.next_lesson(self.hours[0])
         part = [hour for hour in self.hours if change is None or hour < change]
         counted = count(self.meter, telemetry, Settled(connection, self.meter.group, self.meter.id), part, self._resumed)
-        before = stored(connection, self.meter.id, counted.ranges)
+        before = parts_of_days(connection, self.meter.id, counted.ranges)
         resumed = [hour for at, end in counted.resume.items() for hour in range(at, end, HOUR_MS)]
         done = {hour: self.generations.pop(hour) for hour in {*part} - {*resumed} if hour in self.generations}
         added = [hour for hour in resumed if hour not in self.generations]

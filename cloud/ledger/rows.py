@@ -1,32 +1,30 @@
 """What was counted anew of some meters goes into the ledger: figures first, then all rows in one transaction.
 
-A crash between the two repeats both. The statements are built once, since history is millions of hours, and each runs for all meters
-of a transaction at once.
+A crash between the two repeats both.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from cloud.devices.repository import events
-from cloud.ledger import periods, tables
+from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.bills import recount
-from cloud.ledger.breaks import Exchange
-from cloud.ledger.counted import Counted, Parts
-from cloud.ledger.counters import HELD, RESTING, SEAM, UNDECIDED, Provenance
+from cloud.ledger.counted import Counted
+from cloud.ledger.counters import HELD, RESTING, SEAM, UNDECIDED, Parts, Provenance
 from cloud.ledger.known_meters import Known
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS
-from cloud.ledger.repository import waiting
+from cloud.ledger.repository import entries, hours, judgements, records, waiting
+from cloud.ledger.repository.hours import Row
 from cloud.ledger.repository.waiting import Generations
 from cloud.ledger.written import Change, write_back
-from cloud.platform.database import upsert, writing
+from cloud.platform.database import writing
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
 
@@ -34,23 +32,7 @@ UNUSABLE = "counter_unusable"
 """Kind of the event for a sample that does not fit the ledger."""
 _KINDS = (UNUSABLE, *(f"counter_{kind}" for kind in Kind))
 _UNTOLD = frozenset({UNDECIDED, HELD, RESTING, SEAM})
-_HOUR, _JUDGED = tables.ledger_hour.c, tables.judgement.c
-_MANUAL = Provenance.MANUAL.value
 _TEXT = {provenance: provenance.value for provenance in Provenance}  # a look-up costs less than the property, and there are many
-_OF, _GROUP = sa.bindparam("of", type_=sa.String), sa.bindparam("group", type_=sa.String)
-_FIRST, _LAST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last", "end"))
-_WITHIN = sa.and_(_HOUR.meter == _OF, _HOUR.hour >= _FIRST, _HOUR.hour <= _LAST)
-_FORGET_HOURS = sa.delete(tables.ledger_hour).where(_WITHIN, _HOUR.provenance != _MANUAL)
-_FORGET_JUDGEMENTS = sa.delete(tables.judgement).where(
-    _JUDGED.grp == _GROUP, _JUDGED.meter == _OF, _JUDGED.until > _FIRST, _JUDGED.since < _END
-)
-_STORED = sa.select(_HOUR.hour, _HOUR.provenance, _HOUR.amount).where(_WITHIN)
-_COLUMNS = ("meter", "hour", "provenance", "amount", "provisional", "level_at", "level")
-_INSERT = {
-    style: f"INSERT INTO ledger_hour ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 (names of our own)
-    for style, mark in (("qmark", "?"), ("pyformat", "%s"))
-}
-"""By the driver's way to write a parameter: years of hours go in at once, and to build a statement for each costs more than it."""
 
 
 class Step(NamedTuple):
@@ -71,15 +53,6 @@ class Step(NamedTuple):
     added: Sequence[int]
 
 
-def stored(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> Parts:
-    """What the ledger has of all days that some ranges (first and last hour, ms) of a meter touch."""
-    found: Parts = {}
-    for first, last in ranges:
-        days = {"of": meter, "first": periods.floor(first, "day"), "last": periods.following(last, "day") - HOUR_MS}
-        found.update(((hour, Provenance(provenance)), amount) for hour, provenance, amount in connection.execute(_STORED, days))
-    return found
-
-
 def write(engine: sa.Engine, telemetry: Telemetry, steps: Sequence[Step]) -> None:
     """Write what was counted of some meters, each once among them.
 
@@ -89,10 +62,10 @@ def write(engine: sa.Engine, telemetry: Telemetry, steps: Sequence[Step]) -> Non
     """
     names = [step.meter.id for step in steps]
     with engine.connect() as connection:
-        entered = _entered(connection, names)
+        entered = entries.months(connection, names)
     write_back(telemetry, [_change(step, _outside(step.counted.parts, entered[step.meter.id])) for step in steps])
     with writing(engine).begin() as connection:
-        entered = _entered(connection, names)  # a month may have been entered meanwhile
+        entered = entries.months(connection, names)  # a month may have been entered meanwhile
         _replace(connection, steps, entered)
         recount(connection, {step.meter.id: step.counted.ranges for step in steps})
         _record(connection, steps)
@@ -108,15 +81,6 @@ def _change(step: Step, parts: Parts) -> Change:
     return Change(step.meter, kept | parts, replaced, {hour for hour, _ in parts} | replaced)
 
 
-def _entered(connection: sa.Connection, meters: Sequence[str]) -> Mapping[str, Collection[str]]:
-    """The months (YYYY-MM) of some meters that were entered by hand."""
-    entry = tables.entry.c
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for meter, month in connection.execute(sa.select(entry.meter, entry.month).where(entry.meter.in_(meters))):
-        found[meter].add(month)
-    return found
-
-
 def _outside(parts: Parts, months: Collection[str]) -> Parts:
     """The parts outside of some months."""
     if not months:
@@ -124,7 +88,7 @@ def _outside(parts: Parts, months: Collection[str]) -> Parts:
     return {key: amount for key, amount in parts.items() if f"{periods.local_date(key[0]):%Y-%m}" not in months}
 
 
-def _ranges(steps: Sequence[Step]) -> list[dict[str, Any]]:
+def _spans(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """The counted ranges as parameters."""
     return [
         {"group": step.meter.group, "of": step.meter.id, "first": first, "last": last, "end": last + HOUR_MS}
@@ -135,13 +99,10 @@ def _ranges(steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 def _replace(connection: sa.Connection, steps: Sequence[Step], entered: Mapping[str, Collection[str]]) -> None:
     """Put the counted parts in the place of all that was counted of these hours; entered amounts are not touched."""
-    connection.execute(_FORGET_HOURS, _ranges(steps))
-    rows = [row for step in steps for row in _rows(step, entered[step.meter.id])]
-    if rows:
-        connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)
+    hours.replace(connection, _spans(steps), [row for step in steps for row in _rows(step, entered[step.meter.id])])
 
 
-def _rows(step: Step, months: Collection[str]) -> Iterator[tuple[object, ...]]:
+def _rows(step: Step, months: Collection[str]) -> Iterator[Row]:
     meter, counted, none = step.meter.id, step.counted, (None, None)
     for (hour, provenance), amount in _outside(counted.parts, months).items():
         yield (meter, hour, _TEXT[provenance], amount, hour in counted.provisional, *counted.levels.get(hour, none))
@@ -149,16 +110,12 @@ def _rows(step: Step, months: Collection[str]) -> Iterator[tuple[object, ...]]:
 
 def _record(connection: sa.Connection, steps: Sequence[Step]) -> None:
     """Keep what was judged; judged again, it is the same row, and what late readings or a record explained is withdrawn."""
-    events.forget(connection, _KINDS, _ranges(steps))
-    connection.execute(_FORGET_JUDGEMENTS, _ranges(steps))
-    judged = [
-        {"grp": step.meter.group, "meter": step.meter.id} | one._asdict() for step in steps for one in step.counted.judgements.values()
-    ]
-    upsert(connection, tables.judgement, judged)
+    events.forget(connection, _KINDS, _spans(steps))
+    judgements.forget(connection, _spans(steps))
+    judgements.put(connection, ((step.meter.group, step.meter.id, one) for step in steps for one in step.counted.judgements.values()))
     events.put(connection, [row for step in steps for row in _events(step)])
     for meter, record, placed in ((step.meter.id, *one) for step in steps for one in step.counted.placed):
-        table = tables.exchange if isinstance(record, Exchange) else tables.ratio_change
-        connection.execute(sa.update(table).where(table.c.meter == meter, table.c.at == record.at).values(placed_at=placed))
+        records.place(connection, meter, record, placed)
 
 
 def _events(step: Step) -> list[dict[str, object]]:

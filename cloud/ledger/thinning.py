@@ -14,12 +14,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from cloud.ledger.counters import RESTING, UNDECIDED, Judgement
+from cloud.ledger.counters import RESTING, Judgement
 from cloud.ledger.levels import CONFIRM_MS, CONFIRM_SAMPLES, RETURN_MS
-from cloud.ledger.limits import Limits, Sample
-from cloud.ledger.path import Kind
+from cloud.ledger.limits import Level, Limits, Sample
+from cloud.ledger.path import DECIDED
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.ledger.repository.settled import DECIDED, Level
 from cloud.ledger.standing import FOLLOWING
 
 QUARTER_MS = 15 * 60_000
@@ -61,7 +60,7 @@ def spans_of(judgements: Sequence[Judgement], exchanges: Sequence[int], ratios: 
         if one.kind == RESTING:
             continue  # it counts only that
         until = one.until + (RETURN_MS if one.kind in DECIDED else 0)
-        if one.kind == UNDECIDED or (one.kind == Kind.FROZEN and one.amount == 0):
+        if one.goes_on:
             until = one.until + 100 * 366 * DAY_MS
         found.append((one.since - _BESIDE_MS, until + _BESIDE_MS))
     return found

@@ -9,8 +9,10 @@ from types import MappingProxyType
 
 import sqlalchemy as sa
 
-from cloud.ledger import periods, tables
+from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_base, to_factor_unit
+from cloud.ledger.queries import meters
+from cloud.ledger.repository import hours
 from contract.point import POINTS
 
 _MOST: Mapping[str, int] = MappingProxyType(
@@ -48,22 +50,22 @@ def beyond(connection: sa.Connection, meter: str, month: str, amount: int, *, un
         amount: Base units.
         unusual: Somebody said that it is right though the meter never used as much.
     """
-    row = connection.execute(sa.select(tables.meter).where(tables.meter.c.id == meter)).mappings().one()
-    energy = row["energy"]
+    known = meters.registered(connection, meter)
+    energy = known.energy
     most = _MOST[energy] * int(energy_of(energy).per_factor_unit)
-    ceiling = most * (_WITHOUT_DEVICE if row["device"] is None else 1)
+    ceiling = most * (_WITHOUT_DEVICE if known.device is None else 1)
     if amount > ceiling:
         return f"expected at most {_shown(ceiling, energy)}, which no meter of {energy} passes in a month, got {_shown(amount, energy)}"
-    if row["max_rate"] is not None and row["point"] in POINTS:
-        hours = 24 * calendar.monthrange(*map(int, month.split("-")))[1]
-        rate = to_base(row["max_rate"], energy, POINTS[row["point"]].unit.value)
-        if amount > rate * hours:
-            why = f"max_rate of {meter} for {hours} hours"
-            return f"expected at most {_shown(rate * hours, energy)} ({why}), got {_shown(amount, energy)}"
-    known = _largest(connection, meter, month)
-    if unusual or known is None or amount <= max(_TIMES * known[1], int(most * _UNSEEN)):
+    if known.max_rate is not None and known.point in POINTS:
+        number = 24 * calendar.monthrange(*map(int, month.split("-")))[1]
+        rate = to_base(known.max_rate, energy, POINTS[known.point].unit.value)
+        if amount > rate * number:
+            why = f"max_rate of {meter} for {number} hours"
+            return f"expected at most {_shown(rate * number, energy)} ({why}), got {_shown(amount, energy)}"
+    largest = _largest(connection, meter, month)
+    if unusual or largest is None or amount <= max(_TIMES * largest[1], int(most * _UNSEEN)):
         return None
-    usual = f"{_TIMES} times {_shown(known[1], energy)} of {known[0]}, the largest month of {meter}"
+    usual = f"{_TIMES} times {_shown(largest[1], energy)} of {largest[0]}, the largest month of {meter}"
     return f"expected at most {usual}, got {_shown(amount, energy)}; if it is right, say so (import --unusual)"
 
 
@@ -73,12 +75,9 @@ def _shown(amount: int, energy: str) -> str:
 
 def _largest(connection: sa.Connection, meter: str, month: str) -> tuple[str, int] | None:
     """The month in which the meter used most within two years of one, that month left out, and how much."""
-    ledger, begin = tables.ledger_hour.c, periods.month_start(*map(int, month.split("-")))
-    query = sa.select(ledger.hour, ledger.amount).where(
-        ledger.meter == meter, ledger.hour >= begin - _NEAR_MS, ledger.hour < begin + _NEAR_MS
-    )
+    begin, _ = periods.month_bounds(month)
     sums: dict[str, int] = {}
-    for hour, amount in connection.execute(query):
+    for hour, amount in hours.amounts(connection, meter, begin - _NEAR_MS, begin + _NEAR_MS):
         name = f"{periods.local_date(hour):%Y-%m}"
         sums[name] = sums.get(name, 0) + amount
     sums.pop(month, None)

@@ -15,8 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from cloud.ledger.base_units import energy_of
-from cloud.ledger.counted import Parts
-from cloud.ledger.counters import Provenance, shares
+from cloud.ledger.counters import Parts, Provenance, shares
 from cloud.ledger.known_meters import Known
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from cloud.telemetry.base import Figures, FiguresError, Telemetry

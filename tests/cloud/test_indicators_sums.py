@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from cloud.indicators.spans import Span
 from cloud.indicators.sums import Sums
-from cloud.ledger.book import Total, totals
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
+from cloud.ledger.queries.consumption import Total, totals
 from cloud.platform.database import writing
 from tests.cloud import tables
 

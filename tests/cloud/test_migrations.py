@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from cloud.ledger.recorded import Learnt, load_recorded
+from cloud.ledger.model import Learnt
+from cloud.ledger.repository import records
 from cloud.platform.database import MIGRATIONS, revisions, schema_fault, writing
 from cloud.platform.migrating import migrate
 from tests.cloud import tables
@@ -84,7 +85,7 @@ def test_what_was_learnt_before_load_shapes_stays_and_gives_none(at_0009: sa.Eng
         (BEGIN, 3000, 10, None), (BEGIN + HOUR, 3000, 10, "[1, 2]"),
     ]  # fmt: skip
     with at_0009.connect() as connection:
-        assert load_recorded(connection, ["em"])["em"].learnt[0] == Learnt(BEGIN, 3000, 10, None)
+        assert records.load(connection, ["em"])["em"].learnt[0] == Learnt(BEGIN, 3000, 10, None)
     assert schema_fault(at_0009) is None
 
 

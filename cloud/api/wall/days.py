@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from cloud.api.wall.newest import Newest
 from cloud.api.wall.shapes import Hour, Load, Shown, Water
-from cloud.ledger import book
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counters import Provenance
 from cloud.ledger.model import Meter
 from cloud.ledger.periods import DAY_MS, HOUR_MS, a_year_earlier, floor
+from cloud.ledger.queries.consumption import by_period
 from cloud.ledger.queries.meters import meters
 from contract.clock import iso, parse_time
 from contract.units import Unit, factor
@@ -81,8 +81,8 @@ def days(connection: sa.Connection, group: str, now: int) -> Days:
     names = [meter.id for meter in mains]
     earlier = a_year_earlier(midnight)
     used = {
-        midnight: book.by_period(connection, names, midnight, until, "hour"),
-        earlier: book.by_period(connection, names, earlier, earlier + DAY_MS, "hour"),
+        midnight: by_period(connection, names, midnight, until, "hour"),
+        earlier: by_period(connection, names, earlier, earlier + DAY_MS, "hour"),
     }
     sides = {
         energy: (_side(energy, mains, midnight, used[midnight]), _side(energy, mains, earlier, used[earlier]))

@@ -42,3 +42,10 @@ def hourly(connection: sa.Connection, meters: Sequence[str], start: int, end: in
     for meter, hour, provenance, amount in connection.execute(of):
         found[meter][hour][Provenance(provenance)] = amount
     return found
+
+
+def provisional(connection: sa.Connection, meter: str, start: int, end: int) -> list[int]:
+    """The hours (begins, ms) of a meter from `start` and before `end` that what follows may decide otherwise."""
+    column = ledger_hour.c
+    open_hours = sa.and_(column.meter == meter, column.hour >= start, column.hour < end, column.provisional.is_(True))
+    return list(connection.execute(sa.select(column.hour).where(open_hours).distinct()).scalars())

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Provenance
-from cloud.ledger.model import Meter
-from cloud.ledger.tables import entry, ledger_hour, meter, meter_unit
+from cloud.ledger.model import Meter, Registered
+from cloud.ledger.tables import ledger_hour, meter, meter_unit
+
+_REGISTERED = sa.select(meter.c.grp, meter.c.energy, meter.c.device, meter.c.point, meter.c.max_rate)
 
 
 class Counted(NamedTuple):
@@ -37,6 +39,21 @@ def meters(connection: sa.Connection, group: str, *, retired: bool = True) -> li
     return [Meter(row.id, json.loads(row.name), row.energy, row.device, row.point, row.main, row.parent) for row in rows]
 
 
+def one(connection: sa.Connection, name: str) -> Registered | None:
+    """A meter by its id; None where the register has none such."""
+    row = connection.execute(_REGISTERED.where(meter.c.id == name)).one_or_none()
+    return None if row is None else Registered._make(row)
+
+
+def registered(connection: sa.Connection, name: str) -> Registered:
+    """A meter of which the caller knows that the register has it, by its id.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: It has not.
+    """
+    return Registered._make(connection.execute(_REGISTERED.where(meter.c.id == name)).one())
+
+
 def served(connection: sa.Connection) -> defaultdict[str, list[str]]:
     """The institutions that each meter serves, by id."""
     found: defaultdict[str, list[str]] = defaultdict(list)
@@ -59,11 +76,6 @@ def devices_of(connection: sa.Connection, meters: Collection[str]) -> set[str]:
 def groups(connection: sa.Connection) -> list[str]:
     """The groups that have meters."""
     return list(connection.execute(sa.select(meter.c.grp).distinct()).scalars())
-
-
-def entered_months(connection: sa.Connection) -> list[tuple[str, str]]:
-    """Meter and month (YYYY-MM) of every amount that was entered."""
-    return [(row.meter, row.month) for row in connection.execute(sa.select(entry.c.meter, entry.c.month))]
 
 
 def counted(connection: sa.Connection, *, main: bool) -> list[Counted]:

@@ -11,18 +11,15 @@ from cloud.ledger import tables
 from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.counters import RESTING, UNDECIDED, Judgement
 from cloud.ledger.levels import RETURN_MS
-from cloud.ledger.path import Branch, Kind
+from cloud.ledger.limits import Level
+from cloud.ledger.path import DECIDED, Branch, Kind
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.repository.waiting import is_touched
 from cloud.ledger.standing import held_until
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS
 
-DECIDED = frozenset({Kind.ROLLOVER, Kind.RESET, Kind.JUMP, Kind.FALL})
-"""Kinds by which a counter left a level that it may come back to."""
 _HOUR, _JUDGED = tables.ledger_hour.c, tables.judgement.c
 _COLUMNS = [_JUDGED[name] for name in Judgement._fields]
-Level = tuple[int, int]
-"""Time (ms) and level (base units) of the last point of an hour."""
 _GOES_ON = sa.or_(_JUDGED.kind == UNDECIDED, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
 """What nothing ended yet."""
 _OF, _START, _END = (sa.bindparam(name, type_=of) for name, of in (("of", sa.String), ("start", sa.BigInteger), ("end", sa.BigInteger)))
@@ -33,11 +30,6 @@ _BY_HOUR = _LEVELS.add_columns(_HOUR.hour).where(_HOUR.hour >= _START, _HOUR.hou
 _OF_METER = sa.select(*_COLUMNS).where(_JUDGED.grp == sa.bindparam("group", type_=sa.String), _JUDGED.meter == _OF)
 _ENDING_AFTER = _OF_METER.where(sa.or_(_JUDGED.until >= _START, _GOES_ON)).order_by(_JUDGED.since, _JUDGED.kind)
 # Built once: a pass asks them for each meter, and to build a statement costs more than to execute it.
-
-
-def goes_on(one: Judgement) -> bool:
-    """Whether nothing ended yet what a judgement is about."""
-    return one.kind == UNDECIDED or (one.kind == Kind.FROZEN and not one.amount)
 
 
 @dataclass(slots=True)
@@ -91,7 +83,7 @@ class Settled:
         """Where to begin, so that nothing that was going on at a moment is cut in two."""
         reaches = start
         while True:
-            going_on = [one.since for one in self._from(start) if one.since < start and (one.until >= reaches or goes_on(one))]
+            going_on = [one.since for one in self._from(start) if one.since < start and (one.until >= reaches or one.goes_on)]
             if not going_on:
                 return start
             start = min(going_on)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -69,6 +69,12 @@ def is_touched(connection: sa.Connection, meter: str, start: int, end: int) -> b
     return connection.execute(_WITHIN, {"of": meter, "start": start, "end": end}).first() is not None
 
 
+def is_any_touched(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> bool:
+    """Whether an hour of any of some meters in [start, end) (ms) waits to be counted."""
+    near = sa.and_(_TOUCHED.meter.in_(meters), _TOUCHED.hour >= start, _TOUCHED.hour < end)
+    return connection.execute(sa.select(_TOUCHED.hour).where(near).limit(1)).first() is not None
+
+
 def clear(connection: sa.Connection, counted: Mapping[str, Generations]) -> None:
     """Take the hours of some meters off the list that nobody touched since; neighbours of one generation at once."""
     runs: list[dict[str, str | int]] = []
@@ -82,6 +88,12 @@ def clear(connection: sa.Connection, counted: Mapping[str, Generations]) -> None
                 runs.append(last)
     if runs:
         connection.execute(_CLEAR, runs)
+
+
+def touch(connection: sa.Connection, hours: Iterable[tuple[str, int]]) -> None:
+    """Let hours (meter and begin, ms) be counted anew; whoever counts one just now leaves it on the list."""
+    rows = [{"meter": meter, "hour": hour, "generation": 1} for meter, hour in hours]
+    upsert(connection, tables.touched, rows, add="generation")
 
 
 def put_back(connection: sa.Connection, hours: Iterable[tuple[str, int]]) -> None:

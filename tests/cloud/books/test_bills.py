@@ -12,6 +12,7 @@ from cloud.ledger import bills, book, entries
 from cloud.ledger.entries import EntryError
 from cloud.ledger.findings import Finding, explain, listed
 from cloud.ledger.periods import HOUR_MS, month_start
+from cloud.ledger.queries import bills as queries
 from contract.clock import parse_time
 from tests.cloud import tables
 
@@ -44,7 +45,7 @@ def asked(books: Books, group: str = "510802") -> list[Finding]:
 
 def kept(books: Books) -> list[tuple[int, int]]:
     with books.engine.connect() as connection:
-        return [(one.amount, one.counted) for one in bills.kept(connection, books.site.group)]
+        return [(one.amount, one.counted) for one in queries.kept(connection, books.site.group)]
 
 
 def test_a_bill_beside_a_counter_changes_no_figure(counting: Books) -> None:

@@ -1,0 +1,80 @@
+"""The counters that count meters, and those that counted them before, with what the files state about each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.devices.queries.register import KINDS
+from cloud.ledger.base_units import INT64_MAX
+from cloud.ledger.tables import earlier_counter, meter
+
+_STATED = ("modulus", "max_rate", "capacity", "capacity_from", "resolution", "float32")
+
+
+class Installed(NamedTuple):
+    """A meter with a counter of it; amounts in the unit of the counter's point.
+
+    Attributes:
+        meter: Id of the meter.
+        group: District code.
+        energy: What it counts.
+        device_class: None where there is no such device.
+        device: None where somebody enters the meter's months.
+        point: Of the device.
+        interval: Seconds between two polls of the device; None if that is not known.
+        modulus: Where the counter starts again at 0; None if nowhere.
+        max_rate: Most in an hour, as the site says it.
+        capacity: The same by transformers, rating or class.
+        capacity_from: Which of these.
+        resolution: Smallest step that the profile states.
+        float32: Its steps grow with its value.
+        until: When another counter took its place, ms, exclusive; `INT64_MAX` of the one that counts now.
+    """
+
+    meter: str
+    group: str
+    energy: str
+    device_class: str | None
+    device: str | None
+    point: str | None
+    interval: float | None
+    modulus: float | None
+    max_rate: float | None
+    capacity: float | None
+    capacity_from: str | None
+    resolution: float | None
+    float32: bool
+    until: int
+
+
+def newest(connection: sa.Connection, meters: Collection[str]) -> list[Installed]:
+    """Those of some meters that the register has, each with the counter that counts it now."""
+    joined = meter.outerjoin(KINDS, sa.and_(KINDS.c.grp == meter.c.grp, KINDS.c.id == meter.c.device))
+    own = (meter.c.id, meter.c.grp, meter.c.energy, KINDS.c["class"], meter.c.device, meter.c.point, KINDS.c.interval)
+    query = sa.select(*own, *(meter.c[name] for name in _STATED)).select_from(joined).where(meter.c.id.in_(list(meters)))
+    return [Installed(*row, until=INT64_MAX) for row in connection.execute(query)]
+
+
+def earlier(connection: sa.Connection, meters: Collection[str]) -> defaultdict[str, list[Installed]]:
+    """What some meters were counted by before, by time; a meter without any has none."""
+    past = earlier_counter.c
+    own = (past.meter, past.grp, meter.c.energy, past["class"], past.device, past.point, past.interval)
+    query = sa.select(*own, *(past[name] for name in _STATED), past.until).join_from(earlier_counter, meter, meter.c.id == past.meter)
+    found: defaultdict[str, list[Installed]] = defaultdict(list)
+    for row in connection.execute(query.where(past.meter.in_(list(meters))).order_by(past.until)):
+        found[row.meter].append(Installed._make(row))
+    return found
+
+
+def devices(connection: sa.Connection) -> defaultdict[str, set[tuple[str, str | None]]]:
+    """Group and id of each device that counts a meter or counted it before, by meter; the id is None where somebody enters its months."""
+    past = earlier_counter.c
+    found: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)
+    for query in (sa.select(meter.c.id, meter.c.grp, meter.c.device), sa.select(past.meter, past.grp, past.device)):
+        for name, group, device in connection.execute(query):
+            found[name].add((group, device))
+    return found
