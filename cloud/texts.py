@@ -1,7 +1,7 @@
 """The one catalogue of everything that users see, in both languages: pages, alerts and reports take their words from it.
 
-The figures' reasons are English sentences in the interface. A text whose key begins with `reason.` is a pattern of such a
-sentence, with `{names}` for what varies, so the same sentence can be said in Chinese.
+The code of a message is the key of its text. `{names}` in a text stand for parameters; behind a colon stands how one is written:
+a format of Python for a number, `local` for a time (RFC 3339) as date and time of day in Shanghai.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+
+from contract.clock import SHANGHAI
+from contract.coded import Message, Param
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -60,6 +64,43 @@ def sentence(text: str, language: Language, names: Mapping[str, str] | None = No
             values = {name: sentence(value, language, names) for name, value in found.groupdict().items()}
             return say(key, language, **values)
     return (names or {}).get(text, text)
+
+
+class _Text(str):
+    """A text parameter, which may be a time."""
+
+    __slots__ = ()
+
+    def __format__(self, how: str) -> str:
+        """The text itself; with `local` the time that it is."""
+        if how == "local":
+            return f"{datetime.fromisoformat(self).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+        return super().__format__(how)
+
+
+def in_words(message: Message, language: Language, names: Mapping[str, str] | None = None) -> str:
+    """A message in a language.
+
+    Args:
+        message: Its code is a key of the catalogue.
+        language: To say it in.
+        names: Names of what the message calls by an id.
+
+    Raises:
+        KeyError: There is no such text, or it wants a parameter that the message does not have.
+    """
+
+    def written(value: Param) -> object:
+        if isinstance(value, Message):
+            return in_words(value, language, names)
+        return _Text((names or {}).get(value, value)) if isinstance(value, str) else value
+
+    return say(message.code, language, **{name: written(value) for name, value in message.items})
+
+
+def in_both(message: Message) -> dict[Language, str]:
+    """A message in each language."""
+    return {language: in_words(message, language) for language in LANGUAGES}
 
 
 def event_sentence(detail: str) -> str:

@@ -12,6 +12,7 @@ from cloud.indicators.spans import Span
 from cloud.ledger.counters import Provenance
 from cloud.reports.period import Period
 from cloud.texts import Language
+from contract.coded import Message
 
 Name = Mapping[Language, str]
 Shares = Mapping[str, float]
@@ -25,7 +26,7 @@ class Compared:
 
     this: Span | None
     last: Span | None
-    reason: str | None = None
+    reason: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from cloud.reports.printed import MINUS, number, percent
 from cloud.reports.targets.gather import gather
 from cloud.reports.targets.ranking import falls, rises
 from contract.clock import iso, parse_time
+from contract.coded import Message
 from tests.cloud import tables
 
 Q3 = Period(2026, quarter=3)
@@ -116,7 +117,7 @@ def test_fuel_that_is_not_entered_leaves_no_total(engine: sa.Engine, now: int) -
     """In October the cars' petrol is unknown: it has a reason, and neither a total nor a share stands in for it."""
     facts = gather(engine, Period(2026, month=10), "district", now)
     rows = {row.energy: row for row in facts.energies}
-    assert (rows["petrol"].amount.this, rows["petrol"].spans.reason) == (None, "known up to 2026-09-30 only")
+    assert (rows["petrol"].amount.this, rows["petrol"].spans.reason) == (None, Message("reason.known_up_to", day="2026-09-30"))
     assert (rows["electricity"].amount.this, rows["electricity"].share) == (Decimal("1901.312"), None)
     assert facts.total.this is None
     assert {"total", "petrol"}.isdisjoint(facts.total_shares)
@@ -165,7 +166,7 @@ def test_a_silent_meter_is_a_fault_and_ends_the_span(engine: sa.Engine, now: int
     assert (fault.subject, fault.start, fault.end, fault.count) == ("far", silent, Q3.end, 11 * 24)
     (row,) = facts.energies
     assert row.spans.this is not None
-    assert (row.spans.this.end, row.spans.reason) == (silent, "far: nothing counted since 2026-09-20 00:00")
+    assert (row.spans.this.end, row.spans.reason) == (silent, Message("reason.silent", meter="far", since="2026-09-19T16:00:00.000Z"))
 
 
 @pytest.mark.parametrize(
