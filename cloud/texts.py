@@ -7,7 +7,6 @@ a format of Python for a number, `local` for a time (RFC 3339) as date and time 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -20,7 +19,6 @@ from contract.coded import Message, Param
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _FILE = Path(__file__).parent / "web" / "messages.json"
-_SENTENCE = "reason."
 
 
 @lru_cache(maxsize=1)
@@ -37,33 +35,6 @@ def say(key: str, language: Language, **values: object) -> str:
         KeyError: There is no such text.
     """
     return catalogue()[key][language].format_map(values)
-
-
-@lru_cache(maxsize=1)
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    found = []
-    for key, both in catalogue().items():
-        if key.startswith(_SENTENCE):
-            parts = re.split(r"{(\w+)}", both["en"])
-            wanted = "".join(f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
-            found.append((re.compile(wanted), key))
-    return found
-
-
-def sentence(text: str, language: Language, names: Mapping[str, str] | None = None) -> str:
-    """An English sentence of the service in a language, as the first pattern that fits it says; unknown ones stay as they are.
-
-    Args:
-        text: Such as a reason of an indicator.
-        language: To say it in.
-        names: Names of what the sentence calls by an id.
-    """
-    for pattern, key in _patterns():
-        found = pattern.fullmatch(text)
-        if found:
-            values = {name: sentence(value, language, names) for name, value in found.groupdict().items()}
-            return say(key, language, **values)
-    return (names or {}).get(text, text)
 
 
 class _Text(str):
@@ -95,23 +66,12 @@ def in_words(message: Message, language: Language, names: Mapping[str, str] | No
             return in_words(value, language, names)
         return _Text((names or {}).get(value, value)) if isinstance(value, str) else value
 
-    return say(message.code, language, **{name: written(value) for name, value in message.items})
+    return catalogue()[message.code][language].format_map({name: written(value) for name, value in message.items})
 
 
-def in_both(message: Message) -> dict[Language, str]:
+def in_both(message: Message) -> dict[str, str]:
     """A message in each language."""
     return {language: in_words(message, language) for language in LANGUAGES}
-
-
-def event_sentence(detail: str) -> str:
-    """What an event says, as an English sentence; events of counters keep their figures as JSON."""
-    try:
-        found = json.loads(detail)
-    except ValueError:
-        return detail
-    if not isinstance(found, dict) or "before" not in found:
-        return str(found.get("reason", detail)) if isinstance(found, dict) else detail
-    return "from {before} to {after} {unit}, {counted} counted".format_map(found)
 
 
 def printable(text: str, most: int) -> str:

@@ -16,11 +16,12 @@ export function say(key, values = {}, otherwise = key) {
 /** What the service has to tell: a code of the catalogue with parameters, said as `cloud/texts.py` says it. */
 export const tell = (message) => say(message.code, message.params);
 
-// `.1f` asks for decimals, `local` for a time as date and time of day; a message may be a parameter of another.
-function written(value, how) {
+// `.1f` asks for decimals, `+` for a sign, `local` for a time as date and time of day; a message may be a parameter of another.
+function written(value, how = "") {
   if (value?.code) return tell(value);
   if (how === "local") return local(Date.parse(value), { dateStyle: "short", timeStyle: "short" }, "sv-SE");
-  return how ? value.toFixed(Number(how.match(/\d/)[0])) : value;
+  const decimals = how.match(/\.(\d)f/);
+  return how ? `${how[0] === "+" && value >= 0 ? "+" : ""}${decimals ? value.toFixed(Number(decimals[1])) : value}` : value;
 }
 
 const minus = (text) => text.replace("-", "−");

@@ -131,7 +131,7 @@ class Fault:
         start: When it began, or was first seen, ms; None if the meter never counted.
         end: When it ended, or was last seen, ms.
         count: Hours of a gap, readings or events.
-        note: What else is known, an English sentence of the service.
+        note: What else is known.
     """
 
     kind: str
@@ -140,7 +140,7 @@ class Fault:
     start: int | None
     end: int
     count: int
-    note: str = ""
+    note: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from cloud.indicators.figures import FactorRow
 from cloud.indicators.spans import Span
 from cloud.reports.printed import Dates, last_day
 from cloud.reports.targets.facts import SWING, Curve, Facts, Fault, MeterRow, Name
-from cloud.texts import Language, catalogue, in_words, say, sentence
+from cloud.texts import Language, catalogue, in_words, say
 from contract.clock import parse_time
 from contract.coded import Message
 
@@ -52,15 +52,8 @@ class Words:
 
     def because(self, reason: Message | None) -> str:
         """A reason of the service, with names in the place of ids; empty without one."""
-        return "" if reason is None else in_words(reason, self.language, self._names)
-
-    def noted(self, fault: Fault) -> str:
-        """What else is known of a fault, with names in the place of ids."""
-        return sentence(fault.note, self.language, self._names)
-
-    @property
-    def _names(self) -> dict[str, str]:
-        return {of: self.name(name) for of, name in self.facts.names.items()}
+        names = {of: self.name(name) for of, name in self.facts.names.items()}
+        return "" if reason is None else in_words(reason, self.language, names)
 
     @property
     def title(self) -> str:

@@ -203,6 +203,6 @@ def _faults(sheet: Sheet, words: Words) -> None:
     dates = Dates(words.language)
     for fault in words.facts.faults:
         span = [dates.minute(fault.start), dates.minute(fault.end)]
-        sheet.row([words.fault(fault), words.name(fault.name), fault.subject, *span, words.how_much(fault), words.noted(fault)])
+        sheet.row([words.fault(fault), words.name(fault.name), fault.subject, *span, words.how_much(fault), words.because(fault.note)])
     if not words.facts.faults:
         sheet.row([words.say("no_faults")])
