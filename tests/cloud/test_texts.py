@@ -10,6 +10,7 @@ import pytest
 
 import cloud
 from cloud.alerts.conditions import record
+from cloud.api.problems import Thing
 from cloud.indicators.model import IndicatorId
 from cloud.ingest.broker_log import Reason
 from cloud.ledger import findings
@@ -22,6 +23,7 @@ MADE: dict[str, Iterable[str]] = {
     "event.{event.kind}": [f"event.{kind}" for kind in get_args(record.Kind)],
     "finding.{worst.kind}": [f"finding.{kind}" for kind in findings.KINDS],
     "target.{indicator.id}": [f"target.{name}" for name in get_args(IndicatorId)],
+    "thing.{what}": [f"thing.{what}" for what in get_args(Thing)],
     "{_TEXTS}{whole.reason}": [f"broker.{reason}" for reason in Reason],
 }
 """Codes that are put together, with all that stands behind them."""
