@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from contract.clock import SHANGHAI
 from contract.coded import Message, Param
@@ -72,6 +72,13 @@ def in_words(message: Message, language: Language, names: Mapping[str, str] | No
 def in_both(message: Message) -> dict[str, str]:
     """A message in each language."""
     return {language: in_words(message, language) for language in LANGUAGES}
+
+
+def because(message: Message | None) -> dict[str, Any]:
+    """Why, as the interface gives it: `reason` in English with its `code` and `params`."""
+    if message is None:
+        return {"reason": None, "code": None, "params": {}}
+    return {"reason": in_words(message, "en")} | message.form()
 
 
 def printable(text: str, most: int) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from cloud.texts import in_words
 from contract.coded import Message, of_form
 
 Status = Literal["ahead", "at_risk", "missed", "met", "no_baseline", "no_figure"]
@@ -102,10 +101,3 @@ class Targets(_Answer):
     scope: str
     as_of: str
     indicators: list[Indicator]
-
-
-def because(message: Message | None) -> dict[str, Any]:
-    """The fields of an indicator that say why: `reason`, `code` and `params`."""
-    if message is None:
-        return {"reason": None, "code": None, "params": {}}
-    return {"reason": in_words(message, "en")} | message.form()

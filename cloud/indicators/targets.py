@@ -16,6 +16,7 @@ from cloud.indicators.factors import Factor, kgce
 from cloud.indicators.spans import CountedMeter, Plan, Span
 from cloud.ledger.base_units import to_factor_unit
 from cloud.ledger.counters import Provenance, shares
+from cloud.texts import because
 from contract.clock import iso
 from contract.coded import Message
 
@@ -161,7 +162,7 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
         change=_number(change),
         forecast=model.Forecast(value=None, low=None, high=None, change=_number(change)),
         status=_status(actual.value, change, definition.target_change, plan),
-        **model.because(next(filter(None, why), None)),
+        **because(next(filter(None, why), None)),
         allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.amount_unit),
         provenance=shares(actual.amounts),
         provisional=any(side.provisional for side in both),

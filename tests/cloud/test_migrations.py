@@ -165,6 +165,16 @@ REASONS: list[tuple[str, Message]] = [
     ),
     ("partial write: field type conflict dropped=1", Message("text", text="partial write: field type conflict dropped=1")),
 ]  # fmt: skip
+UNTOLD: list[tuple[str | None, Message | None]] = [
+    ("the receiver cannot be reached or refused it", Message("told.unreachable")),
+    ("its address is not understood", Message("told.not_understood")),
+    (
+        "the mail server cannot be reached or refused it (ConnectionRefusedError)",
+        Message("told.mail_server", error="ConnectionRefusedError"),
+    ),
+    ("a fault of the sender (RuntimeError)", Message("told.sender", error="RuntimeError")),
+    (None, None),
+]
 
 
 def test_sentences_become_messages_that_say_the_same(bare_database: sa.Engine) -> None:
@@ -175,11 +185,16 @@ def test_sentences_become_messages_that_say_the_same(bare_database: sa.Engine) -
     ))  # fmt: skip
     refused = {"grp": "g", "class": "c", "device": "d", "point": "p", "quality": 192, "received_at": 1}
     insert(bare_database, "rejected_reading", *(refused | {"at": at, "reason": said} for at, (said, _) in enumerate(REASONS)))
+    texts = dict.fromkeys(("id", "grp", "rule", "severity", "state", "subject", "subject_name", "title", "detail", "unit"), "a")
+    insert(bare_database, "alert", texts | {"since": 1, "fired_at": 1})
+    message = {"alert": "a", "event": "fired", "channel": "c", "state": "failed", "made_at": 1, "tries": 1}
+    insert(bare_database, "notification", *(message | {"key": str(n), "reason": said} for n, (said, _) in enumerate(UNTOLD)))
     migrate(bare_database)
-    event, rejected = tables.event.c, tables.rejected_reading.c
+    event, rejected, told = tables.event.c, tables.rejected_reading.c, tables.notification.c
     assert [text for _, text in rows(bare_database, event.at, event.detail)] == [message.dumps() for _, message in EVENTS]
     assert [text for _, text in rows(bare_database, rejected.at, rejected.reason)] == [message.dumps() for _, message in REASONS]
-    for said, message in [*EVENTS, *REASONS]:
-        if not said.startswith("{"):
-            assert in_words(message, "en") == said
+    assert [text for _, text in rows(bare_database, told.id, told.reason)] == [one and one.dumps() for _, one in UNTOLD]
+    for text, one in [*EVENTS, *REASONS, *UNTOLD]:
+        if one and text and not text.startswith("{"):
+            assert in_words(one, "en") == text
     assert schema_fault(bare_database) is None

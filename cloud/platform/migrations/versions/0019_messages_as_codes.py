@@ -1,6 +1,7 @@
-"""What happened and why readings were refused as messages, a code with parameters; they were English sentences, or figures as JSON.
+"""Messages are kept as a code with parameters: what happened, why readings were refused, why nobody was told.
 
-This is the only place where a sentence is read back. One that it does not know becomes a message `text` with itself as the parameter.
+They were English sentences, or figures as JSON. This is the only place where a sentence is read back; one that it does not know becomes
+a message `text` with itself as the parameter.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ _SENTENCES = {
     "once that is mended: jieyue-cloud resend {node} --from {begin} --to {end}",
     "reason.refused_gone": "readings that are not on record were refused {number} times, measured from {first} to {last} ({why}); "
     "nobody keeps them",
+    "told.not_understood": "its address is not understood",
+    "told.unreachable": "the receiver cannot be reached or refused it",
+    "told.mail_server": "the mail server cannot be reached or refused it ({error})",
+    "told.sender": "a fault of the sender ({error})",
 }
 """As the service wrote them, by code; none of these lines is changed any more."""
 _NUMBERS = frozenset({"off", "most", "number", "at"})
@@ -103,11 +108,12 @@ def _happened(detail: str) -> dict[str, Any]:
 
 
 def _turn(table: str, column: str, turned: Callable[[str], dict[str, Any]]) -> None:
-    """Every text of a column as a message."""
+    """Every text of a column as a message; where there is none there is still none."""
     connection, kept = op.get_bind(), sa.table(table, sa.column("id"), sa.column(column))
     text, last = kept.c[column], 0
     turn = sa.update(kept).where(kept.c.id == sa.bindparam("of")).values({column: sa.bindparam("said")})
-    while rows := connection.execute(sa.select(kept.c.id, text).where(kept.c.id > last).order_by(kept.c.id).limit(_ROWS)).all():
+    some = sa.select(kept.c.id, text).where(text.is_not(None)).order_by(kept.c.id).limit(_ROWS)
+    while rows := connection.execute(some.where(kept.c.id > last)).all():
         connection.execute(turn, [{"of": of, "said": json.dumps(turned(said), ensure_ascii=False)} for of, said in rows])
         last = rows[-1][0]
 
@@ -116,3 +122,4 @@ def upgrade() -> None:
     """Apply; some ten thousand rows a second."""
     _turn("event", "detail", _happened)
     _turn("rejected_reading", "reason", _said)
+    _turn("notification", "reason", _said)
