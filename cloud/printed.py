@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from cloud.indicators.model import Indicator, Targets
 from cloud.ledger.periods import local_date
-from cloud.texts import Language, catalogue, sentence
+from cloud.texts import Language, catalogue, in_words
 from contract.clock import parse_time
 
 _COLUMNS = ("indicator", "actual", "baseline", "change", "target", "forecast", "allowance", "state")
@@ -25,8 +25,8 @@ def table(targets: Targets, language: Language) -> Iterator[str]:
     for row in rows:
         yield _GAP.join(_padded(text, width) for text, width in zip(row, widths, strict=True)).rstrip()
     for indicator in targets.indicators:
-        if indicator.reason:
-            yield f"{words[f'indicator.{indicator.id}'][language]}: {sentence(indicator.reason, language)}"
+        if indicator.message:
+            yield f"{words[f'indicator.{indicator.id}'][language]}: {in_words(indicator.message, language)}"
 
 
 def _row(indicator: Indicator, language: Language) -> Sequence[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 """China has kept UTC+8 all year since 1992, so no zone database is needed."""
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 EARLIEST, LATEST = 946_684_800_000, 4_102_444_800_000
 """2000-01-01 and 2100-01-01: no reading of a site is older, and no list of intervals may grow without end."""
 
@@ -97,7 +98,7 @@ def parse_time(text: str) -> int:
     """
     parsed = datetime.fromisoformat(text)
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1000)
+    return (aware - _EPOCH) // _MS
 
 
 def moment(text: object) -> int:
@@ -120,4 +121,4 @@ def moment(text: object) -> int:
 
 def iso(at: int) -> str:
     """Ms since 1970 as RFC 3339 in UTC with `Z` and milliseconds."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (_EPOCH + at * _MS).isoformat(timespec="milliseconds").replace("+00:00", "Z")

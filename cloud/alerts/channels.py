@@ -24,7 +24,9 @@ from cloud.alerts.brake import Brake
 from cloud.alerts.markup import for_mail, plain
 from cloud.alerts.observe import Duration
 from cloud.alerts.ruleset import Severity
+from cloud.texts import in_words
 from contract import yamlfile
+from contract.coded import Message
 from contract.profile import Fault, located
 from contract.secret import SecretError, read_secret
 
@@ -39,7 +41,15 @@ logging.getLogger("apprise").disabled = True  # its lines may hold addresses wit
 
 
 class UndeliveredError(Exception):
-    """The receiver refused a message or cannot be reached; the text names no secret."""
+    """The receiver refused a message or cannot be reached.
+
+    Attributes:
+        why: What is known of it, without a secret.
+    """
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(in_words(why, "en"))
+        self.why = why
 
 
 class Channel(BaseModel):
@@ -168,7 +178,7 @@ def send(channel: Channel, key: str, title: str, body: str) -> None:
     """
     plugin = _plugin(channel.url.get_secret_value())
     if plugin is None:
-        raise UndeliveredError("its address is not understood")
+        raise UndeliveredError(Message("told.not_understood"))
     if type(plugin) is NotifyEmail:
         done = _mail(plugin, channel.name.partition(_OF)[2] or _recipients(plugin)[0], key, title, body)
     else:
@@ -177,7 +187,7 @@ def send(channel: Channel, key: str, title: str, body: str) -> None:
         title, body = plain(plugin, title, body)
         done = bool(plugin.notify(body=body, title=title, body_format=NotifyFormat.TEXT))
     if not done:
-        raise UndeliveredError("the receiver cannot be reached or refused it")
+        raise UndeliveredError(Message("told.unreachable"))
 
 
 def _mail(mail: NotifyEmail, recipient: str, key: str, title: str, body: str) -> bool:
@@ -212,7 +222,7 @@ def _mail(mail: NotifyEmail, recipient: str, key: str, title: str, body: str) ->
         with server:
             return bool(server.sendmail(str(mail.from_addr[1]), message.to_addrs, _identified(str(message.body), key)))
     except OSError as error:  # smtplib's errors are such
-        raise UndeliveredError(f"the mail server cannot be reached or refused it ({type(error).__name__})") from None
+        raise UndeliveredError(Message("told.mail_server", error=type(error).__name__)) from None
 
 
 def _identified(text: str, key: str) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from cloud.alerts.channels import Channel
 from cloud.alerts.sender import attempt
+from contract.coded import Message
 
-TOO_OFTEN = "the channel was told as much as it may be for now"
+TOO_OFTEN = Message("told.too_often")
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Direct:
     _full_at: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tell(self, channel: Channel, title: str, text: str) -> str | None:
+    def tell(self, channel: Channel, title: str, text: str) -> Message | None:
         """Send one message; blocks until the receiver has it or cannot be reached.
 
         Args:

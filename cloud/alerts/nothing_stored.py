@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from cloud.alerts.channels import Channel
 from cloud.alerts.direct import Direct
-from cloud.texts import catalogue, say
+from cloud.texts import catalogue, in_words, say
 from contract.rights import secret_file
 
 log = structlog.get_logger()
@@ -117,6 +117,6 @@ class NothingStored:
             if why_not is None:
                 done(channel.name)
             else:
-                log.warning("nobody told that nothing is stored", channel=channel.name, reason=why_not)
+                log.warning("nobody told that nothing is stored", channel=channel.name, reason=in_words(why_not, "en"))
 
         await asyncio.gather(*(tell(channel) for channel in self.channels if channel.name in names))

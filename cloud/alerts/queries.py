@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from cloud.alerts.ruleset import Severity
 from cloud.alerts.tables import alert, notification
+from contract import coded
 
 RESOLVED_FOR = 7 * 86_400_000
 """Ms for which an alert that is over is still listed when no state is asked for."""
@@ -26,7 +27,7 @@ class Message(NamedTuple):
     channel: str
     state: str
     at: int | None
-    reason: str | None
+    reason: coded.Message | None
 
 
 class Inhibitor(NamedTuple):
@@ -140,8 +141,8 @@ def _listed(connection: sa.Connection, group: str, which: Which, order: Sequence
 def _told(connection: sa.Connection, alerts: Sequence[str]) -> defaultdict[str, list[Message]]:
     of, found = notification.c, defaultdict[str, list[Message]](list)
     query = sa.select(of.alert, of.channel, of.state, of.at, of.reason).where(of.alert.in_(alerts), of.event == _FIRED)
-    for name, *message in connection.execute(query.order_by(of.channel)):
-        found[name].append(Message._make(message))
+    for name, channel, state, at, reason in connection.execute(query.order_by(of.channel)):
+        found[name].append(Message(channel, state, at, None if reason is None else coded.loads(reason)))
     return found
 
 

@@ -12,7 +12,9 @@ from cloud.alerts.channels import Channel, UndeliveredError
 from cloud.alerts.digest import written
 from cloud.alerts.repository import notifications
 from cloud.platform.database import DOWN
+from cloud.texts import in_words
 from contract.clock import Clock
+from contract.coded import Message
 
 log = structlog.get_logger()
 LOOK_EVERY = 1.0
@@ -33,21 +35,20 @@ def send_one(engine: sa.Engine, channel: Channel, now: int) -> bool:
         return False
     why_not = attempt(channel, batch.key, *written(batch.lines, channel.language))
     if why_not is not None:
-        log.warning(
-            "nobody told yet", channel=channel.name, alert=batch.lines[0].alert, of=len(batch.lines), reason=why_not, tries=batch.tries
-        )
+        first, reason = batch.lines[0].alert, in_words(why_not, "en")
+        log.warning("nobody told yet", channel=channel.name, alert=first, of=len(batch.lines), reason=reason, tries=batch.tries)
     notifications.settle(engine, channel, batch, why_not, now)
     return True
 
 
-def attempt(channel: Channel, key: str, title: str, body: str) -> str | None:
+def attempt(channel: Channel, key: str, title: str, body: str) -> Message | None:
     """Send one message; None if the receiver has it, else why not, without a secret."""
     try:
         channels.send(channel, key, title, body)
     except UndeliveredError as error:
-        return str(error)
+        return error.why
     except Exception as error:  # noqa: BLE001 (the border to a hundred services: whatever goes wrong there, the message has to wait its time)
-        return f"a fault of the sender ({type(error).__name__})"  # its text may hold a secret
+        return Message("told.sender", error=type(error).__name__)  # its text may hold a secret
     return None
 
 

@@ -70,7 +70,7 @@ notification = Table(  # the outbox of what people are told
     Column("tries", Integer, nullable=False),
     Column("next_try", BigInteger),  # none once it was sent or given up
     Column("at", BigInteger),  # of the last try
-    Column("reason", Text),
+    Column("reason", Text),  # why it was not sent, a message as JSON: {code, params}
     Column("message", String),  # the key of the message that tells of it, alone or with others; none while it waits for one
     Index("ix_notification_due", "channel", "next_try"),
     Index("ix_notification_alert", "alert"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cloud.alerts.channels import Channel, chosen
 from cloud.alerts.sender import attempt
 from cloud.texts import say
+from contract.coded import Message
 
 
 def summary(rules: int, channels: Sequence[Channel]) -> str:
@@ -33,7 +34,7 @@ def wanted(channels: Sequence[Channel], names: Sequence[str]) -> list[Channel]:
     return [channel for channel in channels if not names or any(chosen(channel, name) for name in names)]
 
 
-def send(channel: Channel) -> str | None:
+def send(channel: Channel) -> Message | None:
     """Send one message that says it is a trial, in the channel's language; None if the receiver has it, else why not."""
     key = f"{uuid.uuid4().hex}.trial.{channel.name}"
     return attempt(channel, key, say("trial.title", channel.language), say("trial.body", channel.language, channel=channel.name))

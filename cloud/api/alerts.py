@@ -9,6 +9,7 @@ from cloud.alerts.channels import Channel
 from cloud.alerts.queries import Listed
 from cloud.api.context import Context
 from cloud.api.shapes import Alert, Both, Inhibitor, Told
+from cloud.texts import because
 from contract.clock import iso
 
 MOST = 1000
@@ -70,7 +71,7 @@ def _shape(listed: Listed, channels: Sequence[Channel]) -> Alert:
         acknowledged_at=_time(listed.acknowledged_at),
         acknowledged_by=listed.acknowledged_by,
         note=listed.note,
-        told=[Told(channel=one.channel, state=one.state, at=_time(one.at), reason=one.reason) for one in listed.told],
+        told=[Told(channel=one.channel, state=one.state, at=_time(one.at), **because(one.reason)) for one in listed.told],
         nobody_told=not listed.inhibited and _nobody(listed, channels),
         inhibited_by=None if by is None else Inhibitor(id=by.id, rule=by.rule, subject=by.subject, title=Both(**by.title)),
     )

@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cloud.accounts import tokens
 from cloud.accounts.model import Permission, Principal
 from cloud.api.context import Context
-from cloud.api.problems import HEADERS, Problem
+from cloud.api.problems import HEADERS, Problem, ProblemError, problem_of
 from cloud.platform import database
+from contract import coded
 
 COOKIE = "jieyue_session"
 STATES = frozenset({"/healthz", "/livez"})
@@ -54,13 +55,13 @@ class Guard:
         try:
             principal = await self._principal(connection)
         except HTTPException as error:
-            await Problem(error.status_code, error.detail, headers=error.headers)(scope, receive, guarded)
+            await problem_of(error)(scope, receive, guarded)
             return
         if principal is None:
             await self._refuse(scope, receive, guarded)
             return
         if not principal.may(_needed(scope["path"])):
-            await Problem(HTTPStatus.FORBIDDEN, f"the role {principal.role} sees the wall only")(scope, receive, guarded)
+            await Problem(HTTPStatus.FORBIDDEN, coded.Message("problem.wall_only", role=str(principal.role)))(scope, receive, guarded)
             return
         connection.state.principal = principal
         await self._app(scope, receive, guarded)
@@ -77,9 +78,7 @@ class Guard:
         return await run_in_threadpool(tokens.find, self._context.engine, given) if given else None
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer: ASGIApp = Problem(
-            HTTPStatus.UNAUTHORIZED, "expected a valid token: Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
-        )
+        answer: ASGIApp = Problem(HTTPStatus.UNAUTHORIZED, coded.Message("problem.token"), headers={"WWW-Authenticate": "Bearer"})
         if self._login_page and scope["type"] == "http" and scope["path"] in PAGES:
             request = Request(scope)
             if "text/html" in request.headers.get("accept", ""):
@@ -144,7 +143,8 @@ def require(principal: Principal, permission: Permission) -> None:
         HTTPException: 403, the caller does not have it.
     """
     if not principal.may(permission):
-        raise HTTPException(HTTPStatus.FORBIDDEN, f"the role {principal.role} may not {permission}")
+        said = coded.Message("problem.may_not", role=str(principal.role), permission=str(permission))
+        raise ProblemError(HTTPStatus.FORBIDDEN, said)
 
 
 def allows(permission: Permission) -> Callable[[Request], Principal]:

@@ -18,6 +18,7 @@ from cloud.api.problems import HEADERS, Problem
 from cloud.health import Health, first_line
 from cloud.platform import database
 from cloud.telemetry.base import StoreDown
+from contract import coded
 
 log = structlog.get_logger()
 ASK_AFTER = 1.0
@@ -29,7 +30,7 @@ LONGEST = 120.0
 RETRY_AFTER = "5"
 LOG_EVERY = 60.0
 UNANSWERED = prometheus_client.Counter("jieyue_http_unavailable", "Requests answered 503, by the store that did not answer.", ["store"])
-_NAMES = {"database": "the database", "telemetry": "the time-series store"}
+_AWAY = {"database": coded.Message("problem.database_away"), "telemetry": coded.Message("problem.telemetry_away")}
 _DOWN = (StoreDown, *database.DOWN)
 
 
@@ -120,8 +121,8 @@ class Available:
 
     def _unavailable(self, name: str) -> Problem:
         UNANSWERED.labels(name).inc()
-        detail = f"{_NAMES[name]} cannot be asked now" if name in _NAMES else f"no answer within {LONGEST:.0f} s"
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": RETRY_AFTER, **HEADERS})
+        message = _AWAY.get(name) or coded.Message("problem.no_answer", seconds=round(LONGEST))
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, message, headers={"Retry-After": RETRY_AFTER, **HEADERS})
 
 
 def _form(scope: Scope) -> bool:

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import prometheus_client
-from fastapi import HTTPException
+
+from cloud.api.problems import ProblemError
+from contract.coded import Message
 
 LOGINS = prometheus_client.Counter("jieyue_logins", "Attempts to log in, by how they ended.", ["result"])
 MOST_OF_ADDRESS, MOST = 10, 200
@@ -46,7 +48,8 @@ class Brake:
         if self._tries[client(address)] >= MOST_OF_ADDRESS or self._tries.total() >= MOST:
             LOGINS.labels("braked").inc()
             seconds = int(self._since + WINDOW_S - now) + 1
-            raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, f"too many wrong tokens; wait for {seconds} s", {"Retry-After": str(seconds)})
+            said = Message("problem.wrong_tokens", seconds=seconds)
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, said, {"Retry-After": str(seconds)})
         self._tries[client(address)] += 1
 
     def ended(self, address: str, *, right: bool) -> None:

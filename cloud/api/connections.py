@@ -19,6 +19,8 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cloud.api.brake import client
+from cloud.api.problems import body
+from contract.coded import Message
 
 log = structlog.get_logger()
 HEAD_BYTES = 32_768
@@ -96,12 +98,12 @@ class Room:
 
 
 _ANSWERS = {
-    "connections": (HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later"),
-    "connections of a client": (HTTPStatus.TOO_MANY_REQUESTS, "too many connections of this address"),
-    "head bytes": (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"expected at most {HEAD_BYTES} bytes of address and headers"),
-    "headers": (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"expected at most {HEADERS} headers"),
-    "request bytes": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected a request of at most {REQUEST_BYTES} bytes"),
-    "request seconds": (HTTPStatus.REQUEST_TIMEOUT, f"expected a whole request within {REQUEST_SECONDS:.0f} s"),
+    "connections": (HTTPStatus.SERVICE_UNAVAILABLE, Message("problem.connections")),
+    "connections of a client": (HTTPStatus.TOO_MANY_REQUESTS, Message("problem.connections_of_client")),
+    "head bytes": (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, Message("problem.head", most=HEAD_BYTES)),
+    "headers": (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, Message("problem.headers", most=HEADERS)),
+    "request bytes": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Message("problem.request", most=REQUEST_BYTES)),
+    "request seconds": (HTTPStatus.REQUEST_TIMEOUT, Message("problem.request_time", seconds=round(REQUEST_SECONDS))),
 }
 
 
@@ -295,12 +297,12 @@ class Bounded(HttpToolsProtocol):
         self._watch()
 
 
-def _answer(status: HTTPStatus, detail: str) -> bytes:
+def _answer(status: HTTPStatus, message: Message) -> bytes:
     """A problem (RFC 9457) that ends the connection."""
-    body = orjson.dumps({"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail})
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+    said = orjson.dumps(body(status.value, message))
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(said)}\r\n"
     later = "Retry-After: 5\r\n" if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS} else ""
-    return f"{head}{later}Connection: close\r\n\r\n".encode() + body
+    return f"{head}{later}Connection: close\r\n\r\n".encode() + said
 
 
 def bounded(room: Room) -> type[HttpToolsProtocol]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud.api.problems import ProblemError
+from contract import coded
 
 MOST_BYTES = 65_536
 """Of a request's body; an order to a device has a few hundred."""
@@ -29,7 +31,7 @@ class Limited:
             message = await receive()
             size += len(message.get("body", b""))
             if size > MOST_BYTES:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected a body of at most {MOST_BYTES} bytes")
+                raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, coded.Message("problem.body", most=MOST_BYTES))
             return message
 
         await self._app(scope, receiving, send)

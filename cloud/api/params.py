@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 
 from cloud.api.problems import unprocessable
 from contract.clock import iso, moment
+from contract.coded import Message
 
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
 MOST_HOURS = 100_000
@@ -62,4 +63,4 @@ def check_span(start: int, end: int) -> None:
         HTTPException: 422, `end` is not after `start`.
     """
     if end <= start:
-        raise unprocessable(f"end: expected a time after start, {iso(start)}; got {iso(end)}")
+        raise unprocessable(Message("problem.span", start=iso(start), end=iso(end)))

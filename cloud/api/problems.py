@@ -1,16 +1,23 @@
-"""Every error as RFC 9457 problem details; never a stack trace, never what the caller sent."""
+"""Every error as RFC 9457 problem details; never a stack trace, never what the caller sent.
+
+`detail` is English. Beside it stand `code` and `params`, by which the catalogue says it in any language; the code `text` has no other
+words than `detail`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from cloud.texts import in_words
+from contract.coded import Message
 
 log = structlog.get_logger()
 HEADERS = {
@@ -26,7 +33,15 @@ _FAULTS: dict[str, Any] = {"type": "array", "items": {"type": "object", "additio
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
-    "properties": {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "errors": _FAULTS},
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "code": _TEXT,
+        "params": {"type": "object"},
+        "errors": _FAULTS,
+    },
     "additionalProperties": False,
 }
 DESCRIBED: dict[int | str, dict[str, Any]] = {
@@ -42,41 +57,62 @@ class Problem(JSONResponse):
     media_type = "application/problem+json"
 
     def __init__(
-        self, status: int, detail: str, *, errors: list[dict[str, str]] | None = None, headers: Mapping[str, str] | None = None
+        self, status: int, message: Message, *, errors: list[dict[str, str]] | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        body: dict[str, object] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-        if errors:
-            body["errors"] = errors
-        super().__init__(body, status_code=status, headers=headers)
+        super().__init__(body(status, message) | ({"errors": errors} if errors else {}), status_code=status, headers=headers)
 
 
-def not_found(what: str, name: str) -> HTTPException:
+class ProblemError(HTTPException):
+    """An error to be raised, which is answered as a problem."""
+
+    def __init__(self, status: int, message: Message, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, in_words(message, "en"), headers)
+        self.message = message
+
+
+def body(status: int, message: Message) -> dict[str, Any]:
+    """What a problem is as JSON."""
+    said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": in_words(message, "en")}
+    return said | message.form()
+
+
+def problem_of(error: StarletteHTTPException) -> Problem:
+    """An error that was raised, as an answer; those of the framework have a text only."""
+    message = error.message if isinstance(error, ProblemError) else Message("text", text=error.detail)
+    return Problem(error.status_code, message, headers=error.headers)
+
+
+Thing = Literal["alert", "command", "device", "factor set", "file", "group", "job", "meter", "node", "report", "scope", "vehicle"]
+"""What may not be there."""
+
+
+def not_found(what: Thing, name: str) -> ProblemError:
     """The error for something that does not exist, to be raised."""
-    return HTTPException(HTTPStatus.NOT_FOUND, f"no {what} {name!r}")
+    return ProblemError(HTTPStatus.NOT_FOUND, Message("problem.none", what=Message(f"thing.{what}"), name=repr(name)))
 
 
-def unprocessable(detail: str) -> HTTPException:
+def unprocessable(message: Message) -> ProblemError:
     """The error for a request that is understood and cannot be done, to be raised."""
-    return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of the application as a problem."""
 
-    @app.exception_handler(HTTPException)
-    def http(_request: Request, error: HTTPException) -> Problem:
-        return Problem(error.status_code, error.detail, headers=error.headers)
+    @app.exception_handler(StarletteHTTPException)
+    def http(_request: Request, error: StarletteHTTPException) -> Problem:
+        return problem_of(error)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> Problem:
         errors = [_fault(fault["loc"], fault["msg"]) for fault in error.errors()]
-        detail = "; ".join(f"{fault['name'] or fault['in']}: {fault['detail']}" for fault in errors)
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+        faults = "; ".join(f"{fault['name'] or fault['in']}: {fault['detail']}" for fault in errors)
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, Message("problem.invalid", faults=faults), errors=errors)
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> Problem:
         log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
-        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log says why", headers=HEADERS)  # outside of the guard
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, Message("problem.failed"), headers=HEADERS)  # outside of the guard
 
 
 def _fault(where: tuple[int | str, ...], message: str) -> dict[str, str]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from fastapi import HTTPException
-
 from cloud.api import devices
 from cloud.api.context import Context
 from cloud.api.latest import latest_readings, quality_name
 from cloud.api.params import MOST_HOURS, Every, check_span
-from cloud.api.problems import unprocessable
+from cloud.api.problems import ProblemError, unprocessable
 from cloud.api.shapes import Sample
 from cloud.devices.model import Device
 from cloud.ledger.periods import HOUR_MS, edges
 from cloud.telemetry.base import Aggregate
 from contract.clock import iso
+from contract.coded import Message
 from contract.point import POINTS
 from contract.reading import Quality
 
@@ -38,15 +37,13 @@ def series(
     place = (context.group, of.device_class, device, point)
     if every is None:
         if aggregate is not None:
-            raise unprocessable("aggregate: expected every=hour|day|month|quarter|year beside it")
+            raise unprocessable(Message("problem.aggregate"))
         found = context.telemetry.series(*place, start, end, MOST_SAMPLES + 1)
         if len(found) > MOST_SAMPLES:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"end: there are more than {MOST_SAMPLES} readings; ask in parts, or with every=hour"
-            )
+            raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Message("problem.readings", most=MOST_SAMPLES))
         return [Sample(at=iso(r.at), value=r.value, quality=quality_name(r.quality)) for r in found]
     if every == "hour" and end - start > MOST_HOURS * HOUR_MS:
-        raise unprocessable(f"end: expected at most {MOST_HOURS} hours after start, or every=day")
+        raise unprocessable(Message("problem.hours", most=MOST_HOURS))
     windows = context.telemetry.windows(*place, start, end, edges(start, end, every), aggregate or Aggregate.MEAN)
     return [Sample(at=iso(at), value=value, quality=_GOOD) for at, value in windows]
 
@@ -55,5 +52,6 @@ def _check_point(context: Context, device: Device, point: str) -> None:
     """Refuse a name that no point has, rather than answer that it has no readings."""
     if point in POINTS or any(item.point == point for item in latest_readings(context, device.id)):
         return
-    points = ", ".join(device.profile.points) if device.profile else "none that is known"
-    raise unprocessable(f"point: no point {point!r}; {device.id} has {points}")
+    if device.profile is None:
+        raise unprocessable(Message("problem.no_point_known", point=repr(point), device=device.id))
+    raise unprocessable(Message("problem.no_point", point=repr(point), device=device.id, points=", ".join(device.profile.points)))

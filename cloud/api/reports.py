@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from fastapi import HTTPException
-
 from cloud.api.context import Context
-from cloud.api.problems import not_found
+from cloud.api.problems import ProblemError, not_found
 from cloud.api.shapes import ReportJob, ReportKind, ReportMade
 from cloud.reports import base, made
 from cloud.reports.base import Asked, Made
 from cloud.reports.queue import Job, QueueFullError
 from cloud.reports.worker import Fault
 from cloud.texts import LANGUAGES, catalogue
+from contract.coded import Message
 
 _AGAIN = 30
 """Seconds after which to ask again where the queue is full: about two reports."""
@@ -57,7 +56,7 @@ def ask(context: Context, name: str, asked: Asked) -> Job:
     except made.UnknownReportError:
         raise not_found("report", name) from None
     except QueueFullError as error:
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": str(_AGAIN)}) from error
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, Message("text", text=str(error)), {"Retry-After": str(_AGAIN)}) from error
 
 
 def find(context: Context, name: str) -> Job:
@@ -106,8 +105,10 @@ def handed_over(context: Context, job: Job, by: str) -> Made:
             be made.
     """
     if job.fault is not None:
-        raise not_found("scope", job.asked.scope) if job.fault == "scope" else HTTPException(_STATUS[job.fault], job.said)
+        if job.fault == "scope":
+            raise not_found("scope", job.asked.scope)
+        raise ProblemError(_STATUS[job.fault], Message("text", text=job.said))
     if job.made is None:
-        raise HTTPException(HTTPStatus.CONFLICT, f"the report is not done yet: {job.state}", {"Retry-After": str(_SOON)})
+        raise ProblemError(HTTPStatus.CONFLICT, Message("problem.not_done", state=job.state), {"Retry-After": str(_SOON)})
     made.record(context.engine, job.report, job.asked, job.made, by, context.clock.now_ms())
     return job.made

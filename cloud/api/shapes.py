@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cloud.indicators.model import Param
+
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -253,6 +255,8 @@ class Told(_Shape):
     state: Literal["waiting", "sent", "failed"]
     at: str | None
     reason: str | None
+    code: str | None
+    params: dict[str, Param]
 
 
 class Inhibitor(_Shape):

@@ -10,9 +10,11 @@ from http import HTTPStatus
 from typing import Annotated
 
 import prometheus_client
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 
 from cloud.api.auth import who
+from cloud.api.problems import ProblemError
+from contract.coded import Message
 
 MOST = 8
 """Series, consumption and targets that are worked on at once."""
@@ -57,19 +59,18 @@ class Slots:
             async with self._given_back:
                 self._given_back.notify_all()
 
-    def _full(self, caller: int) -> HTTPException | None:
+    def _full(self, caller: int) -> ProblemError | None:
         if self._asked[caller] >= self._most_of_caller:
-            detail = f"{self._most_of_caller} large questions of yours are being answered; ask again when one is"
-            return _refused(HTTPStatus.TOO_MANY_REQUESTS, detail)
+            return _refused(HTTPStatus.TOO_MANY_REQUESTS, Message("problem.questions_of_caller", most=self._most_of_caller))
         return _busy() if self._asked.total() >= self._most else None
 
 
-def _busy() -> HTTPException:
-    return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many large questions at once")
+def _busy() -> ProblemError:
+    return _refused(HTTPStatus.SERVICE_UNAVAILABLE, Message("problem.questions"))
 
 
-def _refused(status: HTTPStatus, detail: str) -> HTTPException:
-    return HTTPException(status, detail, headers={"Retry-After": "5"})
+def _refused(status: HTTPStatus, message: Message) -> ProblemError:
+    return ProblemError(status, message, headers={"Retry-After": "5"})
 
 
 async def _large(request: Request) -> AsyncIterator[None]:

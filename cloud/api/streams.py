@@ -19,6 +19,7 @@ from cloud.accounts.model import Principal
 from cloud.api.problems import Problem
 from cloud.platform.database import DOWN
 from cloud.telemetry.base import StoreDown
+from contract.coded import Message
 
 log = structlog.get_logger()
 MOST_OF_ONE = 20
@@ -165,10 +166,10 @@ class Places:
         headers = {"Retry-After": str(RETRY_AFTER)}
         if self.taken[principal.id] >= MOST_OF_ONE:
             REFUSED.inc()
-            return Problem(HTTPStatus.TOO_MANY_REQUESTS, f"expected at most {MOST_OF_ONE} event streams of one token", headers=headers)
+            return Problem(HTTPStatus.TOO_MANY_REQUESTS, Message("problem.streams_of_token", most=MOST_OF_ONE), headers=headers)
         if self.taken.total() >= self.most:
             REFUSED.inc()
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"all {self.most} event streams are taken (JIEYUE_STREAMS)", headers=headers)
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, Message("problem.streams", most=self.most), headers=headers)
         self.taken[principal.id] += 1
         OPEN.inc()
         return None

@@ -12,6 +12,7 @@ from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.cli.shared import add, add_actions, database
 from cloud.opening import entered_site, site_of
 from cloud.settings import Settings
+from cloud.texts import in_words
 from contract.clock import Clock
 from contract.commandline import FAILED, Commands, Parser
 from contract.site import Site
@@ -56,6 +57,6 @@ def _try(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> in
     code = 0
     for channel in trial.wanted(load_channels(settings.channels), arguments.channels):
         why_not = trial.send(channel)
-        sys.stdout.write(f"{channel.name}: " + ("sent" if why_not is None else f"not sent: {why_not}") + "\n")
+        sys.stdout.write(f"{channel.name}: " + ("sent" if why_not is None else f"not sent: {in_words(why_not, 'en')}") + "\n")
         code = code if why_not is None else FAILED
     return code

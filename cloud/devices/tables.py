@@ -75,7 +75,7 @@ rejected_reading = Table(
     Column("at", BigInteger, nullable=False),
     Column("value", Float),
     Column("quality", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # a message as JSON: {code, params}
     Column("received_at", BigInteger, nullable=False),
     sa.UniqueConstraint("grp", "device", "point", "at"),
     Index("ix_rejected_reading_received_at", "received_at"),
@@ -88,7 +88,7 @@ event = Table(
     Column("grp", String, nullable=False),
     Column("subject", String, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # a message as JSON: {code, params}
     Column("noted_at", BigInteger),  # when it was received last; `at` follows the device's clock, which may be what is wrong
     sa.UniqueConstraint("kind", "grp", "subject", "at"),
     Index("ix_event_noted_at", "noted_at", "at"),

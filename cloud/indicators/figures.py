@@ -21,6 +21,7 @@ from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, year_bounds
 from cloud.platform.database import writing
 from cloud.telemetry.base import Figures, Telemetry
+from contract.coded import Message
 
 
 class FactorRow(TypedDict):
@@ -90,7 +91,7 @@ def _side(scope: Scope, sums: Sums, definition: Definition, meters: Sequence[Cou
     for meter in meters:
         share = scope.share(meter.id, amounts.get(meter.id, {}), span)
         if share is None:
-            return Side({}, None, f"{meter.id}: no area known of a unit that shares it")
+            return Side({}, None, Message("reason.no_area_of_unit", meter=meter.id))
         for provenance, amount in share.items():
             used[meter.energy][provenance] += amount
     ids = {meter.id for meter in meters}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
+
+from contract.coded import Message, of_form
 
 Status = Literal["ahead", "at_risk", "missed", "met", "no_baseline", "no_figure"]
 Grain = Literal["hour", "day", "month"]
@@ -54,8 +56,18 @@ class Allowance(_Answer):
     unit: str
 
 
+class Said(_Answer):
+    """A message: the key of its text in the catalogue, and what the text is filled with."""
+
+    code: str
+    params: dict[str, Param]
+
+
+Param: TypeAlias = str | int | float | Said
+
+
 class Indicator(_Answer):
-    """One target and how it stands; what cannot be given is null, and `reason` says why."""
+    """One target and how it stands. What cannot be given is null; `reason` says why in English, `code` and `params` in any language."""
 
     id: IndicatorId
     unit: str
@@ -67,12 +79,19 @@ class Indicator(_Answer):
     forecast: Forecast
     status: Status
     reason: str | None
+    code: str | None = None
+    params: dict[str, Param] = {}
     allowance: Allowance
     provenance: dict[str, float]
     provisional: bool = False
     """What follows may still decide an hour of one of its sides otherwise."""
     findings: int = 0
     """Open questions of the ledger that one of its sides rests on."""
+
+    @property
+    def message(self) -> Message | None:
+        """What `code` and `params` say; None without a reason."""
+        return None if self.code is None else of_form(self.model_dump(include={"code", "params"}))
 
 
 class Targets(_Answer):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from cloud.indicators.model import Grain
 from cloud.ledger import periods
+from contract.clock import iso
+from contract.coded import Message
 
 MONTHS = 12
 Month = tuple[int, int]
@@ -91,12 +93,12 @@ class Plan:
     grain: Grain
     closed: bool = False
     """The actual span is the whole year."""
-    actual_reason: str | None = None
-    baseline_reason: str | None = None
-    year_reason: str | None = None
-    silence: str | None = None
+    actual_reason: Message | None = None
+    baseline_reason: Message | None = None
+    year_reason: Message | None = None
+    silence: Message | None = None
     """Which meter ended the actual span before the last complete day, and when."""
-    cut_short: str | None = None
+    cut_short: Message | None = None
     """Why the actual span ends before its year did, which is over; None while the year lasts and where it is whole."""
 
 
@@ -105,12 +107,12 @@ def as_of(year: int, now: int) -> int:
     return min(periods.last_complete_day_end(now), periods.year_bounds(year)[1])
 
 
-def _first_hole(meters: Sequence[CountedMeter], year: int, months: int) -> tuple[int, str | None]:
+def _first_hole(meters: Sequence[CountedMeter], year: int, months: int) -> tuple[int, Message | None]:
     """How many months from January on all meters have, at most `months`, and what is missing in the next one."""
     for month in range(1, months + 1):
         for meter in meters:
             if not meter.has((year, month)):
-                return month - 1, f"{meter.id}: nothing known for {year}-{month:02}"
+                return month - 1, Message("reason.nothing_known", meter=meter.id, month=f"{year}-{month:02}")
     return months, None
 
 
@@ -119,12 +121,12 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
     begin, year_end = periods.year_bounds(year)
     until = as_of(year, now)
     if not meters:
-        why = "no main meter in this scope"
+        why = Message("reason.no_meter")
         return Plan(None, None, None, "day", actual_reason=why, baseline_reason=why, year_reason=why)
     year_hole = _nobody(meters, *periods.year_bounds(year - 1)) or _first_hole(meters, year - 1, MONTHS)[1]
     whole_last = None if year_hole else Span(*periods.year_bounds(year - 1))
     if until <= begin:
-        why = f"no complete day of {year} yet"
+        why = Message("reason.no_day", year=year)
         return Plan(None, None, whole_last, "day", actual_reason=why, baseline_reason=why, year_reason=year_hole)
     if (nobody := _nobody(meters, begin, until)) is not None:
         return Plan(None, None, whole_last, "day", actual_reason=nobody, baseline_reason=nobody, year_reason=year_hole)
@@ -135,7 +137,7 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
         end, grain, hole = _end_of_metered(meters, year, metered, known)
     else:
         if known == 0:
-            why = missing or f"no complete month of {year} yet, and a meter is fed by the month"
+            why = missing or Message("reason.no_month", year=year)
             return Plan(None, None, whole_last, "month", actual_reason=why, baseline_reason=why, year_reason=year_hole)
         end, grain, hole = periods.month_start(year, known + 1), "month", _first_hole(meters, year - 1, known)[1]
     earlier = periods.same_span_last_year(begin, end)
@@ -146,11 +148,11 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
     return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole, silence, why_short)
 
 
-def _nobody(meters: Sequence[CountedMeter], start: int, end: int) -> str | None:
+def _nobody(meters: Sequence[CountedMeter], start: int, end: int) -> Message | None:
     """Why nothing is known of a span before any of the meters was there, or after all of them: nobody counted, which is not 0."""
     if any(meter.there(start, end) for meter in meters):
         return None
-    return f"no main meter in this scope in {periods.local_date(start).year}"
+    return Message("reason.no_meter_then", year=periods.local_date(start).year)
 
 
 def _last_metered_day(meters: Sequence[CountedMeter], begin: int, until: int) -> int:
@@ -163,15 +165,15 @@ def _last_metered_day(meters: Sequence[CountedMeter], begin: int, until: int) ->
     return min(meter.told(until) for meter in meters)
 
 
-def _silence(meters: Sequence[CountedMeter], until: int) -> str | None:
+def _silence(meters: Sequence[CountedMeter], until: int) -> Message | None:
     """The first meter that has not told all up to the last complete day, and since when."""
     lasts = ((m.begins if m.metered_until is None else m.metered_until, m) for m in meters)
     silent = ((last, meter.id) for last, meter in lasts if last is not None and meter.told(until) < until)
     since, name = min(silent, default=(None, ""))
-    return None if since is None else f"{name}: nothing counted since {periods.local_time(since):%Y-%m-%d %H:%M}"
+    return None if since is None else Message("reason.silent", meter=name, since=iso(since))
 
 
-def _end_of_metered(meters: Sequence[CountedMeter], year: int, until: int, complete: int) -> tuple[int, Grain, str | None]:
+def _end_of_metered(meters: Sequence[CountedMeter], year: int, until: int, complete: int) -> tuple[int, Grain, Message | None]:
     """Where this year ends if devices count all of it: with the day, or with a month where last year is known by months.
 
     Where last year does not reach that far, there is nothing to compare with, and this year is given up to its last day.
@@ -182,4 +184,4 @@ def _end_of_metered(meters: Sequence[CountedMeter], year: int, until: int, compl
     known, hole = _first_hole(meters, year - 1, complete)
     if complete and known == complete:
         return periods.month_start(year, complete + 1), "month", None
-    return until, "day", hole or f"{year - 1} is known by the month only, and no month of {year} is complete"
+    return until, "day", hole or Message("reason.by_month_only", last=year - 1, year=year)

@@ -16,11 +16,15 @@ from cloud.indicators.factors import Factor, kgce
 from cloud.indicators.spans import CountedMeter, Plan, Span
 from cloud.ledger.base_units import to_factor_unit
 from cloud.ledger.counters import Provenance, shares
+from cloud.texts import because
 from contract.clock import iso
+from contract.coded import Message
 
 WATER = "water"
 MOST_ESTIMATED = Decimal("0.05")
 """The share of a side that may be estimated before the reason says so."""
+_UNKNOWN = {"headcount": Message("reason.no_headcount"), "area": Message("reason.no_area")}
+"""Why there is no figure where a denominator is not known."""
 Used = Mapping[str, Mapping[Provenance, int]]
 """Base units by energy and provenance."""
 
@@ -71,7 +75,7 @@ class Side:
 
     used: Used
     denominator: Decimal | None
-    lacks: str | None = None
+    lacks: Message | None = None
     provisional: bool = False
     findings: int = 0
 
@@ -85,7 +89,7 @@ class _Figure:
     """A value, or why there is none; `amounts` in kgce or m3."""
 
     value: Decimal | None
-    reason: str | None
+    reason: Message | None
     amounts: Mapping[Provenance, Decimal]
     denominator: Decimal | None = None
 
@@ -138,12 +142,16 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
     baseline = _figure(definition, sides.baseline, factors, plan.baseline_reason)
     whole = _figure(definition, sides.baseline_year, factors, plan.year_reason)
     change = _change(actual.value, baseline.value)
-    unfounded = None if baseline.value else baseline.reason or "nothing was used in the same span of last year"
-    why = [actual.reason, unfounded and f"baseline: {unfounded}", plan.cut_short and f"the year is over: {plan.cut_short}"]
+    unfounded = None if baseline.value else baseline.reason or Message("reason.nothing_used")
+    why = [
+        actual.reason,
+        unfounded and Message("reason.baseline", why=unfounded),
+        plan.cut_short and Message("reason.year_over", why=plan.cut_short),
+    ]
     both = [side for side in (sides.actual, sides.baseline) if side is not None]
     asked = sum(side.findings for side in both)
-    why += [whole.reason and f"baseline year: {whole.reason}", plan.silence, _estimated(actual, baseline)]
-    why += [f"open questions of the ledger: {asked}" if asked else None]
+    why += [whole.reason and Message("reason.baseline_year", why=whole.reason), plan.silence, _estimated(actual, baseline)]
+    why += [Message("reason.findings", number=asked) if asked else None]
     return model.Indicator(
         id=definition.id,
         unit=definition.unit,
@@ -154,7 +162,7 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
         change=_number(change),
         forecast=model.Forecast(value=None, low=None, high=None, change=_number(change)),
         status=_status(actual.value, change, definition.target_change, plan),
-        reason=next(filter(None, why), None),
+        **because(next(filter(None, why), None)),
         allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.amount_unit),
         provenance=shares(actual.amounts),
         provisional=any(side.provisional for side in both),
@@ -162,7 +170,7 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
     )
 
 
-def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Factor], reason: str | None) -> _Figure:
+def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Factor], reason: Message | None) -> _Figure:
     """A side's value, divided by its denominator."""
     if side is None:
         return _Figure(None, reason, {})
@@ -170,10 +178,10 @@ def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Fac
         return _Figure(None, side.lacks, {})
     lacking = sorted(energy for energy in side.used if energy != WATER and energy not in factors)
     if lacking:
-        return _Figure(None, f"no factor for {', '.join(lacking)}", {})
+        return _Figure(None, Message("reason.no_factor", energies=", ".join(lacking)), {})
     amounts = _amounts(definition, side.used, factors)
     if not side.denominator:
-        return _Figure(None, f"no {definition.denominator} known for the span", amounts)
+        return _Figure(None, _UNKNOWN[definition.denominator], amounts)
     return _Figure(sum(amounts.values(), Decimal(0)) / side.denominator, None, amounts, side.denominator)
 
 
@@ -193,13 +201,13 @@ def _change(actual: Decimal | None, baseline: Decimal | None) -> Decimal | None:
     return None if actual is None or not baseline else actual / baseline - 1
 
 
-def _estimated(actual: _Figure, baseline: _Figure) -> str | None:
+def _estimated(actual: _Figure, baseline: _Figure) -> Message | None:
     """Says so where more of a side is estimated than a target may rest on in silence."""
     sides = [
         figure.amounts.get(Provenance.ESTIMATED, Decimal(0)) / figure.used if figure.used else Decimal(0) for figure in (actual, baseline)
     ]
-    this, last = (f"{share * 100:.1f}" for share in sides)
-    return f"estimated: {this} % of this year, {last} % of last year" if max(sides) > MOST_ESTIMATED else None
+    this, last = (float(round(share * 100, 1)) for share in sides)
+    return Message("reason.estimated", this=this, last=last) if max(sides) > MOST_ESTIMATED else None
 
 
 def _status(actual: Decimal | None, change: Decimal | None, target: Decimal, plan: Plan) -> model.Status:

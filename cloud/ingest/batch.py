@@ -19,7 +19,7 @@ from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
 from cloud.registry.own_clock import Moved, OwnRow
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
-from contract import sparkplug
+from contract import coded, sparkplug
 from contract.jt808 import bits
 from contract.reading import Quality, Reading
 from contract.sparkplug_b_pb2 import Payload
@@ -160,8 +160,8 @@ def _within_limit(
     if not surplus:
         return others
     batch.dropped["too many points of a device"] += len(surplus)
-    detail = f"{topic.node} has more than {MAX_POINTS} points for it; {len(surplus)} were left out"
-    batch.events["too_many_points", topic.group, device, received_at // HOUR * HOUR] = detail
+    said = coded.Message("reason.too_many_points", node=topic.node, most=MAX_POINTS, number=len(surplus))
+    batch.events["too_many_points", topic.group, device, received_at // HOUR * HOUR] = said.dumps()
     for values in good.values():
         for point in surplus & values.keys():
             del values[point]
@@ -186,4 +186,4 @@ def _results(batch: Batch, group: str, device: str, payload: Payload) -> None:
 def _emergency(batch: Batch, group: str, device: str, at: int, alarms: float | None) -> None:
     """A terminal takes its emergency back once it was answered, so one position may be all that says so: it is an event."""
     if alarms and int(alarms) & bits.ALARMS["emergency"]:
-        batch.events["vehicle_sos", group, device, at // MINUTE * MINUTE] = "JT/T 808 alarm bit 0"
+        batch.events["vehicle_sos", group, device, at // MINUTE * MINUTE] = coded.Message("reason.emergency").dumps()

@@ -12,6 +12,7 @@ from cloud.registry.clocks import HOUR_MS, TOLERANCE, State
 from cloud.telemetry.base import MAX_MS
 from contract import sparkplug
 from contract.clock import EARLIEST
+from contract.coded import Message
 from contract.reading import Reading
 from contract.sparkplug_b_pb2 import Payload
 from contract.topics import Topic
@@ -125,9 +126,10 @@ class _Judge:
         self._noted(key, source, before)
         hour = self._received_at // HOUR_MS * HOUR_MS
         if wrong:
-            self._batch.events["clock_fault", *key, hour] = _blame(self._known, lag)
+            self._batch.events["clock_fault", *key, hour] = _blame(self._known, lag).dumps()
         elif source.drifting:
-            self._batch.events["clock_drift", *key, hour] = f"runs {source.drifting / 1000:+.0f} s off"
+            drift = Message("reason.runs_off", off=round(source.drifting / 1000))
+            self._batch.events["clock_drift", *key, hour] = drift.dumps()
         if wrong and source.row is not None and source.row.state is State.OPEN:
             _touch(self._batch, self._known, key, source.row, self._device, times)
         if source.idle():
@@ -148,11 +150,11 @@ class _Judge:
             _touch(self._batch, self._known, key, before, None, _hours(before))
 
 
-def _blame(known: Known, lag: int) -> str:
+def _blame(known: Known, lag: int) -> Message:
     """What an event says of a clock; with few gateways it may be ours as well."""
-    said = f"measured {-lag / 1000:+.0f} s off its receipt"
+    off = round(-lag / 1000)
     sure = len(known.heard) >= ENOUGH or known.own.kept_by_service() is not False
-    return said if sure else f"{said}; no time service keeps the cloud's clock, so that may be the one that is off"
+    return Message("reason.off_receipt", off=off) if sure else Message("reason.off_receipt_unsure", off=off)
 
 
 def note(batch: Batch, key: tuple[str, str], source: Source, at: int) -> None:

@@ -19,6 +19,7 @@ from cloud.platform.database import inserting, upsert, writing
 from cloud.registry.clocks import JUDGED, SET, Offset, State, as_row, touch
 from cloud.registry.own_clock import Moved, keep, take_back
 from cloud.telemetry.base import Telemetry
+from contract.coded import Message
 from contract.reading import Quality
 
 MOST_DEATHS = 1000
@@ -184,7 +185,7 @@ def _died_often(connection: sa.Connection, batch: Batch, group: str, node: str) 
 
 
 def _reported(node: str) -> str:
-    return f"reported by {node}"
+    return Message("reason.reported_by", node=node).dumps()
 
 
 def _results(connection: sa.Connection, batch: Batch) -> None:

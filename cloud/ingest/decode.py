@@ -13,7 +13,7 @@ from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Pl
 from cloud.ingest.lives import doubt, ended, node_changed, state
 from cloud.ingest.sequence import Arrived, Trust, Turn
 from cloud.telemetry.base import MAX_MS, name_fault, single
-from contract import compressed, sparkplug, topics
+from contract import coded, compressed, sparkplug, topics
 from contract.sparkplug_b_pb2 import Payload
 
 
@@ -156,8 +156,8 @@ def _mine(batch: Batch, known: Known, message: Arrived) -> Placed | None:
         }
     if placed.gateway != topic.node:
         batch.dropped["device of another gateway"] += 1
-        detail = f"{topic.node} speaks for a device of {placed.gateway}; record a handover to allow it"
-        batch.events["foreign_gateway", topic.group, name, received_at // HOUR * HOUR] = detail
+        said = coded.Message("reason.handover", node=topic.node, gateway=placed.gateway)
+        batch.events["foreign_gateway", topic.group, name, received_at // HOUR * HOUR] = said.dumps()
         return None
     return placed
 

@@ -6,9 +6,8 @@ were refused, of which time they are, and how they come again: nothing is left o
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,7 +17,8 @@ from cloud.ingest.batch import Batch
 from cloud.platform.database import inserting
 from cloud.telemetry.base import MAX_MS, MAX_NAME, Refused
 from cloud.texts import printable
-from contract.clock import iso
+from contract.clock import iso, parse_time
+from contract.coded import Message, loads
 
 MOST_OF_DEVICE = 1000
 """Readings of a device, refused within a day, that are on record; the reason is the same in nearly all."""
@@ -98,14 +98,14 @@ def _note(connection: sa.Connection, key: Key, speaker: _Speaker, beyond: Sequen
     span = _Span(len(beyond), min(times), max(times), newest["point"], newest["at"])
     told = connection.execute(sa.select(event.detail).where(*today)).scalar_one_or_none()
     if told is not None:
-        before = _Span(**json.loads(told)["span"])
+        before = _Span.of(loads(told).params)
         span = before.joined(span)
         connection.execute(sa.delete(devices_tables.event).where(*today))
         placed = (row.grp == group, row.device == device, row.point == before.point, row.at == before.at)
         connection.execute(sa.delete(devices_tables.rejected_reading).where(*placed))
     _insert(connection, [newest])
-    detail = {"reason": span.text(speaker, newest["reason"]), "span": span._asdict()}
-    connection.execute(sa.insert(devices_tables.event).values(**mine, detail=json.dumps(detail, ensure_ascii=False), noted_at=now))
+    detail = span.said(speaker, _bounded(beyond[-1].reason)).dumps()
+    connection.execute(sa.insert(devices_tables.event).values(**mine, detail=detail, noted_at=now))
 
 
 class _Span(NamedTuple):
@@ -129,15 +129,31 @@ class _Span(NamedTuple):
         """Both together."""
         return later._replace(number=self.number + later.number, first=min(self.first, later.first), last=max(self.last, later.last))
 
-    def text(self, speaker: _Speaker, why: str) -> str:
-        """As a sentence; one who keeps what it sends may be asked for it again."""
-        begin, end = iso(self.first), iso(self.last + 1)
-        again = (
-            f"once that is mended: jieyue-cloud resend {speaker.node} --from {begin} --to {end}" if speaker.keeps else "nobody keeps them"
+    @staticmethod
+    def of(params: Mapping[str, Any]) -> _Span:
+        """What `said` was made of."""
+        return _Span(params["number"], parse_time(params["first"]), parse_time(params["last"]), params["point"], params["at"])
+
+    def said(self, speaker: _Speaker, why: Message) -> Message:
+        """As a message; one who keeps what it sends may be asked for it again."""
+        first, last, end = iso(self.first), iso(self.last), iso(self.last + 1)
+        return Message(
+            "reason.refused_again" if speaker.keeps else "reason.refused_gone",
+            number=self.number,
+            first=first,
+            last=last,
+            why=why,
+            node=speaker.node,
+            begin=first,
+            end=end,
+            point=self.point,
+            at=self.at,
         )
-        return (
-            f"readings that are not on record were refused {self.number} times, measured from {begin} to {iso(self.last)} ({why}); {again}"
-        )
+
+
+def _bounded(message: Message) -> Message:
+    """A message whose texts a screen shows and a table holds: they may be a name that a stranger gave, or a server's own words."""
+    return Message(message.code, **{name: printable(of, 2 * MAX_NAME) if isinstance(of, str) else of for name, of in message.items})
 
 
 def _row(refused: Refused, received_at: int) -> dict[str, Any]:
@@ -151,7 +167,7 @@ def _row(refused: Refused, received_at: int) -> dict[str, Any]:
         "at": min(line.reading.at, _BIGGEST),
         "value": line.reading.value,
         "quality": int(line.reading.quality),
-        "reason": printable(reason, 2 * MAX_NAME),
+        "reason": _bounded(reason).dumps(),
         "received_at": received_at,
     }
 

@@ -28,6 +28,7 @@ from cloud.ledger.seams import hourly, samples_of, seamed
 from cloud.ledger.standing import FOLLOWING, Evidence, expected_standing, held_until, is_suspected, stands_since
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS, Usual
 from cloud.telemetry.base import Aggregate, Telemetry
+from contract.coded import Message
 
 JOINED_WITHIN = 7 * DAY_MS
 """Touched hours nearer than this are read and counted as one range: cheaper than asking the store twice."""
@@ -61,7 +62,7 @@ class Counted:
     provisional: set[int] = field(default_factory=set)
     judgements: dict[tuple[int, str], Judgement] = field(default_factory=dict)
     placed: list[tuple[Record, int | None]] = field(default_factory=list)
-    unusable: dict[int, str] = field(default_factory=dict)
+    unusable: dict[int, Message] = field(default_factory=dict)
     resume: dict[int, int] = field(default_factory=dict)
 
     def drop(self, first: int, last: int) -> None:

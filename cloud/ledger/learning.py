@@ -18,6 +18,7 @@ from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.repository import hours, waiting
 from cloud.ledger.shapes import weights_of
 from cloud.telemetry.base import Aggregate, Telemetry
+from contract.coded import Message
 
 MARGIN = 3
 """A branch may draw so many times what it drew in the busiest hour of a month."""
@@ -66,7 +67,7 @@ def _smallest_step(counter: Counter, telemetry: Telemetry, energy: str, start: i
     names = (counter.group, counter.device_class, counter.device, counter.point)
     values = [value for _, value in telemetry.windows(*names, start, end, edges, Aggregate.LAST)]
     # Of one that does not fit is told where it is counted.
-    shown = [amount for amount in all_to_base(values, energy, counter.unit) if not isinstance(amount, str)]
+    shown = [amount for amount in all_to_base(values, energy, counter.unit) if not isinstance(amount, Message)]
     if len(set(shown)) < _LEAST_VALUES:
         return 0
     return math.gcd(*(b - a for a, b in pairwise(shown)))

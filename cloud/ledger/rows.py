@@ -5,7 +5,6 @@ A crash between the two repeats both.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from cloud.ledger.written import Change, write_back
 from cloud.platform.database import writing
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
+from contract.coded import Message
 
 UNUSABLE = "counter_unusable"
 """Kind of the event for a sample that does not fit the ledger."""
@@ -121,14 +121,14 @@ def _record(connection: sa.Connection, steps: Sequence[Step]) -> None:
 def _events(step: Step) -> list[dict[str, object]]:
     """What was judged, for alerts and reports."""
     meter, unit = step.meter, energy_of(step.meter.energy).base_unit
-    found: list[tuple[str, int, dict[str, Any]]] = [
+    found = [
         (
             f"counter_{one.kind}",
             one.at,
-            {"since": iso(one.since), "before": one.before, "after": one.after, "counted": one.amount, "unit": unit},
+            Message("reason.counter", since=iso(one.since), before=one.before, after=one.after, counted=one.amount, unit=unit),
         )
         for one in step.counted.judgements.values()
         if one.kind not in _UNTOLD
     ]
-    found += [(UNUSABLE, at, {"reason": why}) for at, why in step.counted.unusable.items()]
-    return [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": json.dumps(detail)} for k, at, detail in found]
+    found += [(UNUSABLE, at, why) for at, why in step.counted.unusable.items()]
+    return [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": said.dumps()} for k, at, said in found]

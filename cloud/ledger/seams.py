@@ -17,6 +17,7 @@ from cloud.ledger.limits import Sample
 from cloud.ledger.periods import HOUR_MS, floor
 from cloud.ledger.timed import Series, counter_samples
 from cloud.telemetry.base import Aggregate, Telemetry
+from contract.coded import Message
 
 
 def seamed(counter: Counter, telemetry: Telemetry) -> Counter:
@@ -39,7 +40,7 @@ def seamed(counter: Counter, telemetry: Telemetry) -> Counter:
     return replace(newest, earlier=tuple(earlier))
 
 
-def samples_of(counter: Counter, energy: str, telemetry: Telemetry, unusable: dict[int, str], start: int, end: int) -> list[Sample]:
+def samples_of(counter: Counter, energy: str, telemetry: Telemetry, unusable: dict[int, Message], start: int, end: int) -> list[Sample]:
     """The samples in [start, end) and their neighbours in base units; those that do not fit the ledger go to `unusable`."""
     usable: list[Sample] = []
     for since, one in counter.pieces():
@@ -47,7 +48,7 @@ def samples_of(counter: Counter, energy: str, telemetry: Telemetry, unusable: di
         inside = [sample for sample in _read(one, telemetry, low, high) if since <= sample[0] < one.until]
         amounts = all_to_base([value for _, value in inside], energy, one.unit)
         for (at, _), amount in zip(inside, amounts, strict=True):
-            if isinstance(amount, str):
+            if isinstance(amount, Message):
                 unusable[at] = amount
             else:
                 usable.append((at, amount))
@@ -68,7 +69,7 @@ def hourly(counter: Counter, energy: str, telemetry: Telemetry, start: int, end:
         shown = telemetry.windows(one.group, one.device_class, one.device, one.point, low, high, edges, Aggregate.LAST)
         amounts = all_to_base([value for _, value in shown], energy, one.unit)
         # Of one that does not fit is told where it is counted.
-        found += [(at, amount) for (at, _), amount in zip(shown, amounts, strict=True) if not isinstance(amount, str)]
+        found += [(at, amount) for (at, _), amount in zip(shown, amounts, strict=True) if not isinstance(amount, Message)]
     return found
 
 

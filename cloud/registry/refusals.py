@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from cloud.devices.repository import events
 from cloud.platform.database import writing
+from contract.coded import Message, loads
 
 REFUSED: Literal["broker_refused"] = "broker_refused"
 CONTESTED: Literal["broker_contested"] = "broker_contested"
+_TEXTS = "broker."
 OTHERS = "*"
 """Subject of all whose address is not known, and of all beyond `MOST`."""
 MOST = 50
@@ -44,7 +45,8 @@ class Told:
 
 def told_of(detail: str) -> Told:
     """What an event of these kinds says."""
-    return Told(**json.loads(detail))
+    said = loads(detail)
+    return Told(said.code.removeprefix(_TEXTS), **said.form()["params"])
 
 
 def record(engine: sa.Engine, group: str, found: Mapping[Key, Told], day: int, now: int) -> None:
@@ -67,7 +69,7 @@ def record(engine: sa.Engine, group: str, found: Mapping[Key, Told], day: int, n
             full = sum(kind == key.kind for kind, _ in known) >= MOST
             who = key.who if key in known or not full else OTHERS
             whole = Told(told.reason, told.detail, known.get((key.kind, who), 0) + told.number)
-            detail = json.dumps(asdict(whole), ensure_ascii=False)
+            detail = Message(f"{_TEXTS}{whole.reason}", detail=whole.detail, number=whole.number).dumps()
             row = {"kind": key.kind, "grp": group, "subject": who, "at": day, "detail": detail, "noted_at": now}
             events.put(connection, [row])
             known[key.kind, who] = whole.number

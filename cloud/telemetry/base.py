@@ -22,6 +22,8 @@ from itertools import groupby, pairwise
 from math import isfinite
 from typing import NamedTuple, Protocol
 
+from cloud.texts import in_words
+from contract.coded import Message
 from contract.reading import Quality, Reading
 
 MAX_MS = 9_223_372_036_854
@@ -110,10 +112,10 @@ def single(batch: Iterable[Line]) -> list[Stored]:
 
 
 class Refused(NamedTuple):
-    """A reading that the store will never take, and why, for a person."""
+    """A reading that the store will never take, and why."""
 
     line: Stored
-    reason: str
+    reason: Message
 
 
 class Figures(NamedTuple):
@@ -247,39 +249,39 @@ class Telemetry(Protocol):
         """Give back connections and files; further calls are an error of the caller."""
 
 
-def name_fault(name: str) -> str:
-    """Why `name` can be no group, device, class or point in any backend; empty if it can.
+def name_fault(name: str) -> Message | None:
+    """Why `name` can be no group, device, class or point in any backend; None if it can.
 
     Line protocol has no way to write a line break or a backslash before its own escapes, so no backend takes them.
     """
     if not name:
-        return "a name is empty"
+        return Message("reason.empty_name")
     if len(name) > MAX_NAME:
-        return f"{name[:40]!r}… is longer than {MAX_NAME} characters"
+        return Message("reason.long_name", name=f"{name[:40]!r}…", most=MAX_NAME)
     if "\\" in name or not name.isprintable():
-        return f"{name!r} holds a backslash, a line break or another unprintable character"
-    return ""
+        return Message("reason.unprintable", name=repr(name))
+    return None
 
 
-def series_fault(group: str, device_class: str, device: str, point: str) -> str:
-    """Why a series of these names cannot be stored; empty if it can."""
+def series_fault(group: str, device_class: str, device: str, point: str) -> Message | None:
+    """Why a series of these names cannot be stored; None if it can."""
     if point in {"time", "group", "device"} or point.endswith((QUALITY_SUFFIX, DOUBTFUL_SUFFIX)):
-        return f"{point!r} is a name of the store's own"
+        return Message("reason.own_name", name=repr(point))
     if device_class.startswith("#"):
-        return f"{device_class!r} would read as a comment"
-    return next(filter(None, map(name_fault, (group, device_class, device, point))), "")
+        return Message("reason.comment", name=repr(device_class))
+    return next(filter(None, map(name_fault, (group, device_class, device, point))), None)
 
 
-def value_fault(reading: Reading) -> str:
-    """Why this reading's value or time cannot be stored; empty if they can."""
+def value_fault(reading: Reading) -> Message | None:
+    """Why this reading's value or time cannot be stored; None if they can."""
     if reading.value is None:
         if reading.quality is Quality.GOOD:
-            return "good, but without a value"
+            return Message("reason.no_value")
     elif not isfinite(reading.value):
-        return f"{reading.value} is not a finite number"
+        return Message("reason.not_finite", value=str(reading.value))
     if not -MAX_MS <= reading.at <= MAX_MS:
-        return f"time {reading.at} ms is outside what can be stored"
-    return ""
+        return Message("reason.not_a_time", at=reading.at)
+    return None
 
 
 def figures_fault(measurement: str, row: Figures) -> str:
@@ -294,7 +296,8 @@ def figures_fault(measurement: str, row: Figures) -> str:
 @lru_cache(maxsize=1024)
 def _names_fault(names: tuple[str, ...]) -> str:
     """Why one of some names of figures cannot be stored; they are of our own and few, and their rows are many."""
-    return next(filter(None, map(name_fault, names)), "")
+    fault = next(filter(None, map(name_fault, names)), None)
+    return "" if fault is None else in_words(fault, "en")
 
 
 def check_figure(at: int) -> Figures:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cloud.telemetry.base import Stored, StoreDown
 from cloud.telemetry.influx import InfluxTelemetry
 from cloud.telemetry.influx_server import InfluxAddress
+from cloud.texts import in_words
 from contract.reading import Reading
 
 _GROUP, _CLASS, _DEVICE, _POINT = "jieyue", "jieyue_setup", "probe", "value"
@@ -36,7 +37,7 @@ class Probe:
                 refused = store.write([Stored(_GROUP, _CLASS, Reading(_DEVICE, _POINT, 1.0, self.at))])
             except StoreDown as error:
                 return f"it cannot write: {error}"
-            return f"it cannot write: {refused[0].reason}" if refused else self._read(store)
+            return f"it cannot write: {in_words(refused[0].reason, 'en')}" if refused else self._read(store)
 
     def read(self, token: str) -> str:
         """Read it with a token, as Grafana does; why that failed, or empty."""

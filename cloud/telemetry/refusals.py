@@ -17,6 +17,7 @@ from typing import NamedTuple
 import orjson
 
 from cloud.telemetry.base import DOUBTFUL_SUFFIX, QUALITY_SUFFIX, Refused, Stored
+from contract.coded import Message
 from contract.reading import Quality, Reading
 
 _CONFLICT = re.compile(r'input field "(?P<field>.+)" on measurement "(?P<measurement>.+)" is type ')
@@ -71,7 +72,8 @@ def sift(batch: Sequence[Stored], answer: Answer, send: Callable[[Sequence[Store
     while waiting:
         suspects, said = waiting.pop()
         if _concerns_all(suspects, said):
-            refused += [Refused(line, said.reason[:LONGEST_REASON]) for line in suspects]
+            why = Message("text", text=said.reason[:LONGEST_REASON])
+            refused += [Refused(line, why) for line in suspects]
             continue
         answers = [(part, send(part)) for part in _parts(suspects, said.reason)]
         waiting += [(part, again) for part, again in answers if again.reason]

@@ -1,7 +1,7 @@
 // The overview: one stream says what changes of readings and alerts; a page of devices is asked for every few seconds, the targets every
 // minute. All text is set as text, never as markup.
 
-import { KEY, local, number, percent, say } from "./texts.js";
+import { KEY, local, number, percent, say, tell } from "./texts.js";
 
 const PERIOD = 5000;
 const TARGETS = 60000; // they rest on complete days
@@ -33,7 +33,7 @@ function card(indicator) {
     element("p", `${say("change")} ${percent(indicator.change, 1, true)} · ${say("target")} ${percent(indicator.target_change, 1, true)}`),
     element("p", say(`status.${indicator.status}`), indicator.status),
   );
-  if (indicator.reason) made.append(element("p", indicator.reason, "quiet"));
+  if (indicator.code) made.append(element("p", tell(indicator), "quiet"));
   return made;
 }
 

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from starlette.exceptions import HTTPException
 
 from cloud.accounts.model import Principal, Role
 from cloud.api.auth import COOKIE, LOGOUT, WALL, logged_in, who
 from cloud.api.context import Here
-from cloud.api.problems import not_found
+from cloud.api.problems import ProblemError, not_found
 from cloud.texts import Language, catalogue
+from contract.coded import Message
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "jieyue_lang"
@@ -100,7 +100,7 @@ def _own_form(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = site in _OWN_SITE if site is not None else origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not own:
-        raise HTTPException(HTTPStatus.FORBIDDEN, "expected a form of this service's own pages; another site sent this one")
+        raise ProblemError(HTTPStatus.FORBIDDEN, Message("problem.own_form"))
 
 
 OwnForm = Depends(_own_form)
@@ -130,7 +130,7 @@ async def _token(request: Request) -> str:
     async for part in request.stream():
         body += part
         if len(body) > _FORM_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected a form of at most {_FORM_BYTES} bytes")
+            raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Message("problem.form", most=_FORM_BYTES))
     return parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
 
 

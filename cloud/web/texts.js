@@ -7,10 +7,21 @@ const NOTHING = "—";
 
 const messages = await (await fetch("/web/messages.json")).json();
 
-/** A text of the catalogue; {name} stands for a value. */
+/** A text of the catalogue; {name} stands for a value, {name:how} for one that is written in a way. */
 export function say(key, values = {}, otherwise = key) {
   const text = messages[key]?.[KEY] ?? otherwise;
-  return text.replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
+  return text.replace(/{(\w+)(?::([^}]+))?}/g, (whole, name, how) => written(values[name], how) ?? whole);
+}
+
+/** What the service has to tell: a code of the catalogue with parameters, said as `cloud/texts.py` says it. */
+export const tell = (message) => say(message.code, message.params);
+
+// `.1f` asks for decimals, `+` for a sign, `local` for a time as date and time of day; a message may be a parameter of another.
+function written(value, how = "") {
+  if (value?.code) return tell(value);
+  if (how === "local") return local(Date.parse(value), { dateStyle: "short", timeStyle: "short" }, "sv-SE");
+  const decimals = how.match(/\.(\d)f/);
+  return how ? `${how[0] === "+" && value >= 0 ? "+" : ""}${decimals ? value.toFixed(Number(decimals[1])) : value}` : value;
 }
 
 const minus = (text) => text.replace("-", "−");
@@ -30,7 +41,7 @@ export function percent(value, digits = 1, signed = false) {
 }
 
 /** Date and time parts in Shanghai, as Intl options ask for. */
-export const local = (ms, options) => new Intl.DateTimeFormat(LANG, { timeZone: ZONE, hourCycle: "h23", ...options }).format(ms);
+export const local = (ms, options, as = LANG) => new Intl.DateTimeFormat(as, { timeZone: ZONE, hourCycle: "h23", ...options }).format(ms);
 export const clock = (ms) => local(ms, { hour: "2-digit", minute: "2-digit" });
 export const date = (ms) => local(ms, { month: KEY === "zh" ? "long" : "short", day: "numeric" });
 export const day = (ms) => `${date(ms)} ${local(ms, { weekday: "short" })}`;

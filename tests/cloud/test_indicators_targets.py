@@ -12,7 +12,7 @@ from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import Definition, Side, Sides
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, month_start
-from cloud.texts import sentence
+from cloud.texts import in_words
 from contract.clock import parse_time
 
 FACTORS = factors.factors_on(date(2026, 1, 1))
@@ -190,9 +190,9 @@ def test_met_says_when_much_of_it_is_estimated(this: tuple[int, int], last: tupl
     assert (found.status, found.reason) == ("met", reason)
     (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0)
     assert row.fields["status"] == written.STATUS_NUMBERS["met_noted" if reason else "met"]
-    if reason:
-        assert sentence(reason, "en") == reason
-        assert "估算" in sentence(reason, "zh")
+    if found.message:
+        assert in_words(found.message, "en") == reason
+        assert "估算" in in_words(found.message, "zh")
 
 
 def side(water: int, heads: str | None = "10") -> Side:
@@ -260,7 +260,8 @@ def test_the_answer_has_the_names_of_the_interface() -> None:
     assert (data["year"], data["scope"], data["as_of"]) == (2026, "unit:a", "2026-05-19T16:00:00.000Z")
     first = data["indicators"][0]
     assert ",".join(first) == (
-        "id,unit,target_change,baseline,baseline_year,actual,change,forecast,status,reason,allowance,provenance,provisional,findings"
+        "id,unit,target_change,baseline,baseline_year,actual,change,forecast,status,reason,code,params,"
+        "allowance,provenance,provisional,findings"
     )
     assert [list(first[name]) for name in ("baseline", "baseline_year", "actual", "forecast", "allowance", "provenance")] == [
         ["value", "start", "end", "grain"],

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.ledger import base_units
+from cloud.texts import in_words
+from contract.coded import Message
 
 
 @pytest.mark.parametrize(
@@ -64,4 +66,5 @@ def test_many_values_are_each_what_one_is(values: list[float], counted: tuple[st
         except ValueError as error:
             return str(error)
 
-    assert base_units.all_to_base(values, *counted) == [alone(value) for value in values]
+    found = base_units.all_to_base(values, *counted)
+    assert [in_words(amount, "en") if isinstance(amount, Message) else amount for amount in found] == [alone(value) for value in values]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
@@ -10,6 +13,8 @@ from cloud.ledger.model import Learnt
 from cloud.ledger.repository import records
 from cloud.platform.database import MIGRATIONS, revisions, schema_fault, writing
 from cloud.platform.migrating import migrate
+from cloud.texts import in_words
+from contract.coded import Message, Param
 from tests.cloud import tables
 
 HOUR = 3_600_000
@@ -104,3 +109,93 @@ def test_hours_of_the_ledger_stay_when_their_table_is_written_anew(at_0009: sa.E
             made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'ledger_hour'").scalar_one()
             assert made.rstrip().endswith("WITHOUT ROWID")
     assert schema_fault(at_0009) is None
+
+
+REFUSED = "readings that are not on record were refused 4 times, measured from 2026-11-01T00:00:00.000Z to 2026-11-01T00:05:00.000Z "
+SPAN: dict[str, Any] = {"number": 4, "first": 1_793_491_200_000, "last": 1_793_491_500_000, "point": "power", "at": 1_793_491_500_000}
+OF_SPAN: dict[str, Param] = {name: SPAN[name] for name in ("number", "point", "at")} | {
+    "first": "2026-11-01T00:00:00.000Z", "last": "2026-11-01T00:05:00.000Z", "why": Message("reason.own_name", name="'time'"),
+}  # fmt: skip
+RESEND = {"node": "gw", "begin": "2026-11-01T00:00:00.000Z", "end": "2026-11-01T00:05:00.001Z"}
+COUNTED: dict[str, Param] = {"since": "2026-11-01T00:00:00.000Z", "before": 900, "after": 3, "counted": 3, "unit": "Wh"}
+UNSURE = "measured +7200 s off its receipt; no time service keeps the cloud's clock, so that may be the one that is off"
+EVENTS: list[tuple[str, Message]] = [
+    (json.dumps(COUNTED), Message("reason.counter", **COUNTED)),
+    (
+        json.dumps({"reason": "electricity: 1e+17 kWh does not fit the ledger (int64 of Wh)"}),
+        Message("reason.no_fit", energy="electricity", value=1e17, unit="kWh", base="Wh"),
+    ),
+    ("runs -31 s off", Message("reason.runs_off", off=-31)),
+    ("measured +130 s off its receipt", Message("reason.off_receipt", off=130)),
+    (UNSURE, Message("reason.off_receipt_unsure", off=7200)),
+    ("reported by gw", Message("reason.reported_by", node="gw")),
+    ("gw has more than 1000 points for it; 3 were left out", Message("reason.too_many_points", node="gw", most=1000, number=3)),
+    ("gw speaks for a device of other; record a handover to allow it", Message("reason.handover", node="gw", gateway="other")),
+    ("JT/T 808 alarm bit 0", Message("reason.emergency")),
+    (
+        json.dumps({
+            "reason": f"{REFUSED}('time' is a name of the store's own); once that is mended: "
+            "jieyue-cloud resend gw --from 2026-11-01T00:00:00.000Z --to 2026-11-01T00:05:00.001Z",
+            "span": SPAN,
+        }),
+        Message("reason.refused_again", **OF_SPAN, **RESEND),
+    ),
+    (
+        json.dumps({"reason": f"{REFUSED}('time' is a name of the store's own); nobody keeps them", "span": SPAN}),
+        Message("reason.refused_gone", **OF_SPAN),
+    ),
+    (
+        json.dumps({"reason": "not_authorised", "detail": "陌生人", "number": 12}),
+        Message("broker.not_authorised", detail="陌生人", number=12),
+    ),
+    ("what nobody foresaw", Message("text", text="what nobody foresaw")),
+    ('{"other": 1}', Message("text", text='{"other": 1}')),
+    ("", Message("text", text="")),
+]  # fmt: skip
+REASONS: list[tuple[str, Message]] = [
+    ("good, but without a value", Message("reason.no_value")),
+    ("nan is not a finite number", Message("reason.not_finite", value="nan")),
+    ("time 99999999999999999 ms is outside what can be stored", Message("reason.not_a_time", at=99_999_999_999_999_999)),
+    ("'a__q' is a name of the store's own", Message("reason.own_name", name="'a__q'")),
+    ("'#a' would read as a comment", Message("reason.comment", name="'#a'")),
+    ("a name is empty", Message("reason.empty_name")),
+    ("'xx'… is longer than 200 characters", Message("reason.long_name", name="'xx'…", most=200)),
+    (
+        r"'a\\b' holds a backslash, a line break or another unprintable character",
+        Message("reason.unprintable", name=r"'a\\b'"),
+    ),
+    ("partial write: field type conflict dropped=1", Message("text", text="partial write: field type conflict dropped=1")),
+]  # fmt: skip
+UNTOLD: list[tuple[str | None, Message | None]] = [
+    ("the receiver cannot be reached or refused it", Message("told.unreachable")),
+    ("its address is not understood", Message("told.not_understood")),
+    (
+        "the mail server cannot be reached or refused it (ConnectionRefusedError)",
+        Message("told.mail_server", error="ConnectionRefusedError"),
+    ),
+    ("a fault of the sender (RuntimeError)", Message("told.sender", error="RuntimeError")),
+    (None, None),
+]
+
+
+def test_sentences_become_messages_that_say_the_same(bare_database: sa.Engine) -> None:
+    """Each kind of event and refusal of before; the English text stays to the letter, and one that is not known is a text."""
+    migrate(bare_database, "0018")
+    insert(bare_database, "event", *(
+        {"kind": "k", "grp": "g", "subject": "s", "at": at, "detail": said} for at, (said, _) in enumerate(EVENTS)
+    ))  # fmt: skip
+    refused = {"grp": "g", "class": "c", "device": "d", "point": "p", "quality": 192, "received_at": 1}
+    insert(bare_database, "rejected_reading", *(refused | {"at": at, "reason": said} for at, (said, _) in enumerate(REASONS)))
+    texts = dict.fromkeys(("id", "grp", "rule", "severity", "state", "subject", "subject_name", "title", "detail", "unit"), "a")
+    insert(bare_database, "alert", texts | {"since": 1, "fired_at": 1})
+    message = {"alert": "a", "event": "fired", "channel": "c", "state": "failed", "made_at": 1, "tries": 1}
+    insert(bare_database, "notification", *(message | {"key": str(n), "reason": said} for n, (said, _) in enumerate(UNTOLD)))
+    migrate(bare_database)
+    event, rejected, told = tables.event.c, tables.rejected_reading.c, tables.notification.c
+    assert [text for _, text in rows(bare_database, event.at, event.detail)] == [message.dumps() for _, message in EVENTS]
+    assert [text for _, text in rows(bare_database, rejected.at, rejected.reason)] == [message.dumps() for _, message in REASONS]
+    assert [text for _, text in rows(bare_database, told.id, told.reason)] == [one and one.dumps() for _, one in UNTOLD]
+    for text, one in [*EVENTS, *REASONS, *UNTOLD]:
+        if one and text and not text.startswith("{"):
+            assert in_words(one, "en") == text
+    assert schema_fault(bare_database) is None

@@ -12,6 +12,7 @@ import pytest
 from cloud.telemetry.base import Figures, FiguresError, Line, Polled, Refused, Stored, StoreDown
 from cloud.telemetry.influx import InfluxTelemetry
 from cloud.telemetry.open import open_telemetry
+from cloud.texts import in_words
 from contract.reading import Quality, Reading
 from simulators.stack.influxd import Influxd
 from tests.cloud.influx2 import Influx2
@@ -117,7 +118,8 @@ def test_a_field_that_the_server_refuses_stands_alone(server: Server) -> None:
     batch[20] = polled(T0 + 20, "a", "b", "broken")
     refused = server.write(*batch)
     assert told(refused) == [("meter", "broken", T0 + 20)]
-    assert 'input field "broken" on measurement "meter" is type float, already exists as type integer' in refused[0].reason
+    said = 'input field "broken" on measurement "meter" is type float, already exists as type integer'
+    assert said in in_words(refused[0].reason, "en")
     assert server.count("b") == 50
 
 
@@ -175,7 +177,7 @@ def test_what_is_older_than_retention_is_found_by_its_time(server: Server) -> No
     batch = tuple(polled(T0 + n if n % 2 else OLDEST + HOUR + n, *(f"p{k}" for k in range(20))) for n in range(500))
     refused = server.write(*batch)
     assert told(refused) == sorted(key for k in range(20) for key in of(f"p{k}", batch) if key[2] < OLDEST)
-    assert "retention policy" in refused[0].reason
+    assert "retention policy" in in_words(refused[0].reason, "en")
     assert server.count("p7") == 250
     assert len(server.sent) <= 30
 
@@ -185,7 +187,7 @@ def test_a_line_that_cannot_be_parsed_takes_no_other_with_it(influx2: Influx2) -
     with closing(open_telemetry(influx2.store("parsed"))) as store:
         refused = store.write([polled(T0 + n, "unparsable" if n in {7, 8, 29} else "p") for n in range(30)])
         assert told(refused) == [("meter", "unparsable", T0 + n) for n in (7, 8, 29)]
-        assert "unable to parse" in refused[0].reason
+        assert "unable to parse" in in_words(refused[0].reason, "en")
         assert [key[3] - T0 for key in influx2.points] == [n for n in range(30) if n not in {7, 8, 29}]
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
+from cloud.texts import in_both
+from contract.coded import Message
 from contract.point import POINTS
 from contract.states import is_on
 from contract.units import Unit
@@ -21,7 +23,7 @@ Limit = Annotated[float, Field(ge=0, le=50)]
 """degC, as rooms can have it."""
 _TEMPERATURES = frozenset(name for name, point in POINTS.items() if point.unit is Unit.CELSIUS)
 _SWITCHES = frozenset({"on", "lights", "screen"})
-_SIDE = {"cooling": {"zh": "低于", "en": "below"}, "heating": {"zh": "高于", "en": "above"}}
+_SIDE = {"cooling": Message("side.below"), "heating": Message("side.above")}
 
 
 class SeasonLimits(Given):
@@ -56,7 +58,7 @@ def season_limit(rule: Rule, given: SeasonLimits, view: View, _memory: Mapping[s
             continue
         over = round((limit - found.value if season == "cooling" else found.value - limit) - given.tolerance, 6)
         by_weather = over > 0 and given.by_the_plant and not _agrees(view, device, "valve", "open")
-        yield Observation(device.id, None if by_weather else over, found.value, limit, {"side": _SIDE[season]})
+        yield Observation(device.id, None if by_weather else over, found.value, limit, {"side": in_both(_SIDE[season])})
 
 
 def _runs(view: View, device: Device, season: str) -> bool:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, Word, condition
-from cloud.texts import LANGUAGES, say
+from cloud.texts import LANGUAGES, in_both, say
+from contract.coded import Message
 from contract.point import POINTS
 from contract.states import is_on, meaning
 
@@ -69,16 +70,12 @@ def bus_silent(rule: Rule, given: Several, view: View, _memory: Mapping[str, Mem
 
 def _of_bus(bus: str, gateway: str, lost: Sequence[Device]) -> dict[str, Word]:
     """For the texts of an alert; only where there may be one, as there may be thousands of buses."""
-    return {"name": _in_both("bus.name", bus=bus), "gateway": gateway, "devices": _named(lost)}
+    return {"name": in_both(Message("bus.name", bus=bus)), "gateway": gateway, "devices": _named(lost)}
 
 
 def _says_nothing(device: Device, view: View) -> bool:
     silence = view.silence(device.id)
     return silence is None or silence > device.life.longest_silence
-
-
-def _in_both(key: str, **values: str) -> Word:
-    return {language: say(key, language, **values) for language in LANGUAGES}
 
 
 def _named(devices: Sequence[Device]) -> Word:

@@ -13,7 +13,8 @@ from cloud.alerts.view import EVENTS_OF
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.periods import DAY_MS
 from cloud.registry import refusals
-from cloud.texts import LANGUAGES, Language, event_sentence, say, sentence
+from cloud.texts import LANGUAGES, Language, in_both, say
+from contract.coded import Message, loads
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from cloud.ledger.findings import Finding
     from cloud.registry.refusals import Told
 
-_KINDS: dict[str, dict[str, str]] = {
-    "counter_reset": {"zh": "读数从头开始", "en": "the counter began anew"},
-    "counter_fall": {"zh": "读数倒退", "en": "the counter fell"},
-    "counter_jump": {"zh": "读数跳变过大", "en": "the counter rose more than it can"},
-    "counter_unusable": {"zh": "读数无法入账", "en": "the counter does not fit the ledger"},
-    "clock_fault": {"zh": "时间与接收时间不符", "en": "its time is off"},
-    "clock_drift": {"zh": "时钟有偏差", "en": "its clock drifts"},
-    "foreign_gateway": {"zh": "由其他网关上报", "en": "another gateway speaks for it"},
-    "too_many_points": {"zh": "测点数超过上限", "en": "it has more points than a device may have"},
-    "readings_refused": {"zh": "被拒读数超出留存上限", "en": "more readings are refused than are kept"},
-    "vehicle_sos": {"zh": "紧急报警", "en": "emergency call"},
-}
 Kind = Literal[
     "counter_reset",
     "counter_fall",
@@ -56,11 +45,6 @@ def _looked_at(given: int) -> int:
 Recent = Annotated[Duration, AfterValidator(_looked_at)]
 
 
-def _in_both(text: str) -> Word:
-    """An English sentence of the service in each language."""
-    return {language: sentence(text, language) for language in LANGUAGES}
-
-
 class Kinds(Given):
     """Which events, and how long one counts as happening."""
 
@@ -73,7 +57,8 @@ def recorded(_rule: Rule, given: Kinds, view: View, _memory: Mapping[str, Memory
     """An event of some kinds was noted; one that a record explains is withdrawn by the ledger, and with it the alert."""
     found = {event.subject: event for event in view.events if event.kind in given.kinds and view.now - event.at <= given.within}
     for subject, event in found.items():
-        yield Observation(subject, 1.0, words={"what": _KINDS[event.kind], "detail": _in_both(event_sentence(event.detail))})
+        words = {"what": in_both(Message(f"event.{event.kind}")), "detail": in_both(loads(event.detail))}
+        yield Observation(subject, 1.0, words=words)
 
 
 class RejectedWithin(Given):
@@ -87,7 +72,7 @@ def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[st
     """Readings that the time-series store will not take; they are kept in SQL and can be replayed."""
     for device, found in view.rejected.items():
         if view.now - found.at <= given.within:
-            yield Observation(device, 1.0, float(found.number), 0.0, {"why": _in_both(found.reason)})
+            yield Observation(device, 1.0, float(found.number), 0.0, {"why": in_both(found.reason)})
 
 
 class BrokerTold(Given):
@@ -105,7 +90,7 @@ def broker_told(_rule: Rule, given: BrokerTold, view: View, _memory: Mapping[str
             told = refusals.told_of(event.detail)
             words: dict[str, Word] = {"what": {language: _refused(told, language) for language in LANGUAGES}}
             if event.subject == refusals.OTHERS:
-                words["name"] = {language: say("broker.others", language) for language in LANGUAGES}
+                words["name"] = in_both(Message("broker.others"))
             yield Observation(event.subject, 1.0, float(told.number), words=words)
 
 
@@ -123,7 +108,7 @@ def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory
         by_meter[one.meter].append(one)
     for meter, asked in by_meter.items():
         worst = max(asked, key=lambda one: one.amount)
-        what: Word = {language: say(f"finding.{worst.kind}", language) for language in LANGUAGES}
+        what = in_both(Message(f"finding.{worst.kind}"))
         unit = energy_of(worst.energy).factor_unit
         amount = f"{to_factor_unit(worst.amount, worst.energy).normalize():f} {unit}"
         yield Observation(meter, float(len(asked)), words={"what": what, "amount": amount, "number": str(len(asked))})
@@ -134,7 +119,7 @@ def cloud_clock(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Me
     """The cloud's own clock is off: its gateways agree with each other and not with it, or it jumped while the service ran."""
     if view.cloud_clock:
         name = view.site.name
-        way: Word = {"zh": "偏快", "en": "ahead"} if view.cloud_clock > 0 else {"zh": "偏慢", "en": "behind"}
+        way = in_both(Message("clock.ahead") if view.cloud_clock > 0 else Message("clock.behind"))
         words: dict[str, Word] = {"name": {"zh": name.zh, "en": name.en}, "seconds": f"{abs(view.cloud_clock) / 1000:.0f}", "way": way}
         yield Observation(view.site.id, 1.0, view.cloud_clock / 1000, 0.0, words)
 

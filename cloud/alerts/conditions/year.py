@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
 from cloud.ledger.periods import local_date
+from cloud.texts import in_both
+from contract.coded import Message
 from contract.profile import Fault, located
 from contract.units import Unit
 
@@ -17,11 +19,6 @@ if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import View
 
-_NAMES = {
-    "energy_per_capita": {"zh": "人均综合能耗", "en": "energy per person"},
-    "energy_per_area": {"zh": "单位建筑面积能耗", "en": "energy per floor area"},
-    "water_per_capita": {"zh": "人均水耗", "en": "water per person"},
-}
 _JUDGED = frozenset({"ahead", "at_risk", "missed", "met"})
 
 
@@ -61,6 +58,5 @@ def _of_year(given: Statuses, view: View, year: int, *, judged: bool) -> Iterato
         limit = round(indicator.target_change * 100, 2)
         known = judged and indicator.status in _JUDGED
         excess = (1.0 if indicator.status in given.statuses else -1.0) if known else None
-        both = _NAMES[indicator.id]
-        name = {"zh": f"{year}年{both['zh']}", "en": f"{both['en']} in {year}"}
+        name = in_both(Message(f"target.{indicator.id}", year=year))
         yield Observation(f"{year}:{indicator.id}", excess, value, limit, {"name": name})

@@ -17,6 +17,7 @@ from cloud.alerts.repository import standing
 from cloud.alerts.ruleset import Severity
 from cloud.alerts.tables import alert, channel_brake, notification
 from cloud.platform.database import upsert, writing
+from contract import coded
 
 WAITING, SENT, FAILED = "waiting", "sent", "failed"
 LEASE = 30_000
@@ -148,7 +149,7 @@ def _claim(connection: sa.Connection, channel: Channel, now: int, spare: int) ->
     return Batch(key, lines, max(row.tries for row in lines)) if lines else None  # another service was quicker
 
 
-def settle(engine: sa.Engine, channel: Channel, batch: Batch, why_not: str | None, now: int) -> None:
+def settle(engine: sa.Engine, channel: Channel, batch: Batch, why_not: coded.Message | None, now: int) -> None:
     """Keep how a try ended; the alerts' histories say when somebody was told, and when for the first time nobody was.
 
     Lines that were not told may go with others next time: a receiver that was away for long gets one message, not one for each.
@@ -163,6 +164,6 @@ def settle(engine: sa.Engine, channel: Channel, batch: Batch, why_not: str | Non
             return
         old = sa.and_(line.event == Event.FIRED.value, line.made_at < now - GIVE_UP)
         again = sa.case((old, sa.null()), else_=now + pause(batch.tries))
-        connection.execute(mine.values(state=FAILED, at=now, reason=why_not, next_try=again, message=None))
+        connection.execute(mine.values(state=FAILED, at=now, reason=why_not.dumps(), next_try=again, message=None))
         said = [row for row in batch.lines if row.tries == 1 or (row.event == Event.FIRED.value and row.made_at < now - GIVE_UP)]
         standing.note(connection, [(row.alert, "not_told", channel.name) for row in said], now)

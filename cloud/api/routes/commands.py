@@ -18,6 +18,7 @@ from cloud.devices.queries import nodes
 from cloud.operations import commands
 from cloud.operations.model import SENT, Order
 from contract.clock import iso
+from contract.coded import Message
 
 router = APIRouter(prefix="/api/v1")
 
@@ -41,7 +42,7 @@ def order(here: HereOrThere, caller: Commander, device: Id, body: NewCommand) ->
     wanted = Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
     why_not = commands.refusal(here.engine, wanted, now)
     if why_not:
-        raise unprocessable(why_not)
+        raise unprocessable(Message("text", text=why_not))
     return CommandAccepted(id=commands.place(here.engine, wanted, now), state=SENT)
 
 

@@ -20,6 +20,7 @@ from cloud.reports.made import file_name
 from cloud.reports.period import MONTHS, QUARTERS, Period
 from cloud.reports.queue import Job
 from cloud.texts import Language
+from contract.coded import Message
 
 router = APIRouter(prefix="/api/v1/reports")
 _FILES: dict[int | str, dict[str, Any]] = {
@@ -37,7 +38,7 @@ def _wanted(
     kind: Annotated[Format, Query(alias="format")] = "pdf",
 ) -> Asked:
     if quarter is not None and month is not None:
-        raise unprocessable("month: expected a quarter or a month, not both")
+        raise unprocessable(Message("problem.quarter_or_month"))
     return Asked(Period(year, quarter, month), scope, lang, kind)
 
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cloud.devices.tables import event, rejected_reading
+from contract.coded import Message, loads
 
 
 class Noted(NamedTuple):
-    """Something that ingest or the ledger recorded; `at` is when it was noted, as far as that is known."""
+    """Something that ingest or the ledger recorded; `at` is when it was noted, as far as that is known, `detail` a message as JSON."""
 
     kind: str
     subject: str
@@ -20,7 +21,7 @@ class Noted(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened to a subject at a time (ms), by its own clock or by receipt."""
+    """Something that happened to a subject at a time (ms), by its own clock or by receipt; `detail` is a message as JSON."""
 
     kind: str
     subject: str
@@ -32,7 +33,7 @@ class Refusal(NamedTuple):
     """Readings of a device that the store refused for one reason: times of the first and the last (ms), and how many."""
 
     device: str
-    reason: str
+    reason: Message
     first: int
     last: int
     number: int
@@ -43,7 +44,7 @@ class Rejected(NamedTuple):
 
     number: int
     at: int
-    reason: str
+    reason: Message
 
 
 def noted(connection: sa.Connection, group: str, since: int) -> list[Noted]:
@@ -59,7 +60,7 @@ def rejected(connection: sa.Connection, group: str, since: int) -> dict[str, Rej
     column = rejected_reading.c
     query = sa.select(column.device, sa.func.count(), sa.func.max(column.received_at), sa.func.max(column.reason))
     recent = query.where(column.grp == group, column.received_at > since).group_by(column.device)
-    return {device: Rejected(count, at, reason) for device, count, at, reason in connection.execute(recent)}
+    return {device: Rejected(count, at, loads(reason)) for device, count, at, reason in connection.execute(recent)}
 
 
 def within(connection: sa.Connection, subjects: Collection[str], start: int, end: int) -> Sequence[Event]:
@@ -75,7 +76,8 @@ def rejected_within(connection: sa.Connection, devices: Collection[str], start: 
     column = rejected_reading.c
     of = sa.and_(column.device.in_(list(devices)), column.at >= start, column.at < end)
     columns = (column.device, column.reason, sa.func.min(column.at), sa.func.max(column.at), sa.func.count())
-    return [Refusal._make(row) for row in connection.execute(sa.select(*columns).where(of).group_by(column.device, column.reason))]
+    found = connection.execute(sa.select(*columns).where(of).group_by(column.device, column.reason))
+    return [Refusal(device, loads(reason), first, last, number) for device, reason, first, last, number in found]
 
 
 def number_rejected(connection: sa.Connection) -> int:

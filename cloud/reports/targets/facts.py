@@ -12,6 +12,7 @@ from cloud.indicators.spans import Span
 from cloud.ledger.counters import Provenance
 from cloud.reports.period import Period
 from cloud.texts import Language
+from contract.coded import Message
 
 Name = Mapping[Language, str]
 Shares = Mapping[str, float]
@@ -25,7 +26,7 @@ class Compared:
 
     this: Span | None
     last: Span | None
-    reason: str | None = None
+    reason: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class Fault:
         start: When it began, or was first seen, ms; None if the meter never counted.
         end: When it ended, or was last seen, ms.
         count: Hours of a gap, readings or events.
-        note: What else is known, an English sentence of the service.
+        note: What else is known.
     """
 
     kind: str
@@ -139,7 +140,7 @@ class Fault:
     start: int | None
     end: int
     count: int
-    note: str = ""
+    note: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

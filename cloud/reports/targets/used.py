@@ -16,6 +16,7 @@ from cloud.ledger import periods
 from cloud.ledger.base_units import ENERGIES, to_factor_unit
 from cloud.reports.period import Period
 from cloud.reports.targets.facts import Compared, Pair
+from contract.coded import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Used:
             return Compared(None, None, plan.silence or _not_yet(plan.actual.end))
         this = Span(self.period.start, plan.actual.end)
         last = None if plan.baseline is None else Span(*periods.same_span_last_year(this.start, this.end))
-        why = plan.silence if plan.baseline_reason is None else f"baseline: {plan.baseline_reason}"
+        why = plan.silence if plan.baseline_reason is None else Message("reason.baseline", why=plan.baseline_reason)
         return Compared(this, last, why)
 
 
@@ -82,8 +83,8 @@ def by_energy(meters: Sequence[CountedMeter]) -> dict[str, list[CountedMeter]]:
     return {energy: [meter for meter in meters if meter.energy == energy] for energy in order}
 
 
-def _not_yet(end: int) -> str:
-    return f"known up to {periods.local_date(end - 1)} only"
+def _not_yet(end: int) -> Message:
+    return Message("reason.known_up_to", day=periods.local_date(end - 1).isoformat())
 
 
 def counted(meters: Sequence[CountedMeter], span: Span) -> bool:

@@ -9,8 +9,9 @@ from cloud.indicators.figures import FactorRow
 from cloud.indicators.spans import Span
 from cloud.reports.printed import Dates, last_day
 from cloud.reports.targets.facts import SWING, Curve, Facts, Fault, MeterRow, Name
-from cloud.texts import Language, catalogue, say, sentence
+from cloud.texts import Language, catalogue, in_words, say
 from contract.clock import parse_time
+from contract.coded import Message
 
 FOOTNOTES = (
     "period",
@@ -49,10 +50,10 @@ class Words:
         """A name in the language."""
         return name[self.language]
 
-    def because(self, reason: str | None) -> str:
+    def because(self, reason: Message | None) -> str:
         """A reason of the service, with names in the place of ids; empty without one."""
         names = {of: self.name(name) for of, name in self.facts.names.items()}
-        return "" if reason is None else sentence(reason, self.language, names)
+        return "" if reason is None else in_words(reason, self.language, names)
 
     @property
     def title(self) -> str:
@@ -143,8 +144,8 @@ class Words:
         """Why figures are missing or end early, each once, with what it is about."""
         found: dict[str, None] = {}
         for indicator in self.facts.targets.indicators:
-            if indicator.reason:
-                found[self.say("about", what=self.any(f"indicator.{indicator.id}"), why=self.because(indicator.reason))] = None
+            if indicator.message:
+                found[self.say("about", what=self.any(f"indicator.{indicator.id}"), why=self.because(indicator.message))] = None
         for row in self.facts.energies:
             if row.spans.reason:
                 found[self.say("about", what=self.any(f"energy.{row.energy}"), why=self.because(row.spans.reason))] = None

@@ -22,6 +22,7 @@ from cloud.registry import own_clock
 from cloud.registry.clocks import State
 from cloud.registry.own_clock import OwnRow
 from contract.clock import parse_time
+from contract.coded import Message
 from contract.operation import Exemption, Operation, Text
 from simulators.faulty import FaultyWorld
 from tests.cloud import tables
@@ -377,7 +378,7 @@ def test_a_late_emergency_is_told_and_an_old_event_is_not(house: House) -> None:
     house.use("car-em-01")
     house.now = TUESDAY
     house.publish()
-    event = {"kind": "vehicle_sos", "grp": house.site.group, "subject": "car-em-01", "detail": ""}
+    event = {"kind": "vehicle_sos", "grp": house.site.group, "subject": "car-em-01", "detail": Message("reason.emergency").dumps()}
     rows = [
         event | {"at": TUESDAY - 900 * MINUTE, "noted_at": TUESDAY - 890 * MINUTE},
         event | {"at": TUESDAY - 60 * MINUTE, "noted_at": TUESDAY},
@@ -391,20 +392,20 @@ def test_a_late_emergency_is_told_and_an_old_event_is_not(house: House) -> None:
 
 
 def test_a_reason_is_said_in_the_language_of_the_alert(house: House) -> None:
-    """What ingest and stores note as English sentences stands in Chinese in the Chinese text; a counter's figures are a sentence too."""
+    """What ingest, stores and the ledger note stands in Chinese in the Chinese text; a counter's figures are a sentence too."""
     only(house, "clock_fault", "meter_reset", "rejected_readings")
     reset = house.evaluator.rules["meter_reset"]
     house.evaluator.rules = {**house.evaluator.rules, reset.id: reset.model_copy(update={"detail": Text(zh="{detail}", en="{detail}")})}
     house.use("c1-e-main", "car-em-01")
     house.now = TUESDAY
     event = {"grp": house.site.group, "at": TUESDAY, "noted_at": TUESDAY}
-    clock = {"kind": "clock_fault", "subject": "car-em-01", "detail": "measured -122 s off its receipt"}
-    figures = {"before": 9, "after": 2, "counted": 0, "unit": "kWh"}
-    counter = {"kind": "counter_fall", "subject": "c1-e-main", "detail": json.dumps(figures)}
+    clock = {"kind": "clock_fault", "subject": "car-em-01", "detail": Message("reason.off_receipt", off=-122).dumps()}
+    figures = Message("reason.counter", before=9, after=2, counted=0, unit="kWh")
+    counter = {"kind": "counter_fall", "subject": "c1-e-main", "detail": figures.dumps()}
     refused = {"grp": house.site.group, "class": "electricity", "device": "c1-e-main", "point": "power", "at": TUESDAY, "quality": 0}
     with house.engine.begin() as connection:
         connection.execute(tables.event.insert(), [event | clock, event | counter])
-        reason = {"reason": "nan is not a finite number", "received_at": TUESDAY}
+        reason = {"reason": Message("reason.not_finite", value="nan").dumps(), "received_at": TUESDAY}
         connection.execute(tables.rejected_reading.insert(), [refused | reason])
     house.evaluator.round(TUESDAY)
     said = {alert.rule: json.loads(alert.detail) for alert in house.alerts()}

@@ -20,6 +20,7 @@ from cloud.alerts.machine import Reason
 from cloud.alerts.repository import notifications, standing
 from cloud.alerts.ruleset import Severity
 from cloud.platform.database import writing
+from contract.coded import Message
 from tests.cloud import tables
 from tests.cloud.alerts.receivers import channel, deliver
 
@@ -202,7 +203,7 @@ class Storm:
             for name, event in lines:
                 self.heard[name].append(event)
         if self.chance.random() >= dies:
-            notifications.settle(self.engine, self.to, batch, "refused" if refused else None, self.now)
+            notifications.settle(self.engine, self.to, batch, Message("told.unreachable") if refused else None, self.now)
 
     def waits(self) -> bool:
         """Whether anything is still to be told."""
@@ -264,7 +265,7 @@ def test_a_channel_is_told_directly_without_a_database(tmp_path: Path, webhook: 
     assert [(body["title"], body["message"]) for _, body in webhook.got] == [("[严重] 数据未入库", "InfluxDB")] * 2
     assert len({key for key, _ in webhook.got}) == 2
     webhook.status = 500
-    assert Direct().tell(to, "x", "y") == "the receiver cannot be reached or refused it"
+    assert Direct().tell(to, "x", "y") == Message("told.unreachable")
 
 
 def test_markup_in_a_name_is_text_in_both_parts_of_a_mail(tmp_path: Path, mails: Mailbox) -> None:

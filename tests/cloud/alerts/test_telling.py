@@ -14,7 +14,9 @@ from apprise.plugins.custom_json import NotifyJSON
 from cloud.alerts import service
 from cloud.alerts.channels import Channel, load_channels
 from cloud.alerts.repository import notifications
+from cloud.texts import in_words
 from contract.clock import parse_time
+from contract.coded import loads
 from contract.yamlfile import ConfigError
 from simulators.stack.broker import free_port
 from tests.cloud import tables
@@ -42,7 +44,8 @@ def fire(house: House, *channels: Channel) -> str:
 def states(house: House) -> dict[str, tuple[str, int, str | None]]:
     table = tables.notification
     with house.engine.connect() as connection:
-        return {row.channel: (row.state, row.tries, row.reason) for row in connection.execute(sa.select(table).order_by(table.c.id.desc()))}
+        rows = connection.execute(sa.select(table).order_by(table.c.id.desc())).all()
+    return {row.channel: (row.state, row.tries, row.reason and in_words(loads(row.reason), "en")) for row in rows}
 
 
 @on_each_database

@@ -18,6 +18,7 @@ from cloud.api.context import Context
 from cloud.platform.database import writing
 from cloud.telemetry.base import Stored
 from contract.clock import Clock, parse_time
+from contract.coded import Message
 from contract.reading import Quality, Reading
 from contract.site import Site
 from tests.cloud import tables, unsynced
@@ -218,7 +219,7 @@ ROWS += [
         tables.notification,
         [
             message("a1", "duty", "sent", at=NOW - 59_000),
-            message("a1", "mail", "failed", at=NOW - 50_000, tries=2, reason="the receiver cannot be reached or refused it"),
+            message("a1", "mail", "failed", at=NOW - 50_000, tries=2, reason=Message("told.unreachable").dumps()),
             message("a2", "mail", "waiting"),
         ],
     ),

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloud.texts import in_words
+from contract.coded import of_form
+
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
 
@@ -61,6 +64,7 @@ async def test_a_wrong_parameter_is_refused_with_what_was_expected(path: str, pa
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
     assert said in answer.json()["detail"]
     assert answer.json()["status"] == 422
+    assert in_words(of_form(answer.json()), "en") == answer.json()["detail"]
 
 
 @pytest.mark.parametrize(("path", "params", "said"), MISSING)
@@ -68,7 +72,14 @@ async def test_what_does_not_exist_is_named(path: str, params: dict[str, str], s
     """404 as a problem that says what there is not, rather than an empty list."""
     answer = await served.get(f"/api/v1/{path}", params)
     assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
-    assert answer.json()["detail"] == said
+    assert answer.json()["detail"] == in_words(of_form(answer.json()), "en") == said
+
+
+async def test_a_problem_can_be_said_in_chinese(served: Served) -> None:
+    """By the code and the parameters beside the English text."""
+    missing = (await served.get("/api/v1/consumption", SPAN | {"meter": "nope", "every": "day"})).json()
+    assert (missing["code"], missing["params"]["name"]) == ("problem.none", "'nope'")
+    assert in_words(of_form(missing), "zh") == "没有计量点 'nope'"
 
 
 async def test_a_method_that_a_route_has_not_is_a_problem_too(served: Served) -> None:

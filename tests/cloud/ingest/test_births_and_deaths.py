@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_POINTS
 from contract import sparkplug
+from contract.coded import Message, loads
 from contract.sparkplug import DataType
 from contract.topics import Topic
 from simulators.foreign_node import metric, nbirth, payload
@@ -210,11 +212,12 @@ def test_deaths_of_a_device_within_a_minute_are_one_event(line: Line) -> None:
         (topic("DDEATH", "d1"), payload(at=NOW + 51, seq=53)), (topic("DDEATH", "d2"), payload(at=NOW + 52, seq=54)), at=begin + 59_999
     )
     line.feed((topic("DDEATH", "d1"), payload(at=NOW + 53, seq=55)), at=begin + 60_000)
-    found = [(e["subject"], e["at"], e["noted_at"], e["detail"]) for e in line.rows(tables.event, kind="device_death")]
-    assert sorted(found) == [
-        ("d1", NOW + 51, begin + 59_999, f"reported by {FOREIGN}"),
-        ("d1", NOW + 53, begin + 60_000, f"reported by {FOREIGN}"),
-        ("d2", NOW + 52, begin + 59_999, f"reported by {FOREIGN}"),
+    found = [(e["subject"], e["at"], e["noted_at"], loads(e["detail"])) for e in line.rows(tables.event, kind="device_death")]
+    said = Message("reason.reported_by", node=FOREIGN)
+    assert sorted(found, key=itemgetter(0, 1)) == [
+        ("d1", NOW + 51, begin + 59_999, said),
+        ("d1", NOW + 53, begin + 60_000, said),
+        ("d2", NOW + 52, begin + 59_999, said),
     ]
 
 
@@ -254,4 +257,5 @@ def test_invented_points_have_an_end(line: Line) -> None:
     assert line.values("d1", "p0001", "foreign")[-1] == (NOW + 2, 2.0)
     assert line.values("d1", "more", "foreign") == []
     (event,) = line.rows(tables.event, kind="too_many_points")
-    assert (event["subject"], event["detail"]) == ("d1", f"{FOREIGN} has more than 1000 points for it; 1 were left out")
+    said = Message("reason.too_many_points", node=FOREIGN, most=1000, number=1)
+    assert (event["subject"], loads(event["detail"])) == ("d1", said)

@@ -13,9 +13,10 @@ from cloud.ingest import refused as refused_module
 from cloud.ingest.known import MAX_POINTS
 from cloud.registry.forgetting import Forgotten, forget
 from cloud.telemetry.base import MAX_NAME
-from cloud.texts import event_sentence, sentence
+from cloud.texts import in_words
 from contract import sparkplug
 from contract.clock import iso
+from contract.coded import loads
 from contract.reading import Row
 from contract.sparkplug import DataType
 from simulators.foreign_node import metric, nbirth, payload
@@ -133,14 +134,14 @@ def test_what_is_refused_beyond_the_record_is_told_with_its_span(gateway: Line, 
     assert batch.acks
     (event,) = gateway.rows(tables.event, kind="readings_refused")
     assert (event["subject"], event["at"], event["noted_at"]) == ("em", NOW // DAY * DAY, NOW + 20)
-    why = gateway.rows(tables.rejected_reading)[0]["reason"]
-    assert event_sentence(event["detail"]) == (
+    why = in_words(loads(gateway.rows(tables.rejected_reading)[0]["reason"]), "en")
+    assert in_words(loads(event["detail"]), "en") == (
         f"readings that are not on record were refused 4 times, measured from {iso(NOW + 3)} to {iso(NOW + 11)} ({why}); "
         f"once that is mended: jieyue-cloud resend {NODE} --from {iso(NOW + 3)} --to {iso(NOW + 12)}"
     )
-    assert sentence(event_sentence(event["detail"]), "zh").startswith("另有未留存的读数被拒 4 次")
+    assert in_words(loads(event["detail"]), "zh").startswith("另有未留存的读数被拒 4 次")
     gateway.feed(refused("em", NOW + DAY, 4), at=NOW + DAY + 20)
-    assert [json.loads(row["detail"])["span"]["number"] for row in gateway.rows(tables.event, kind="readings_refused")] == [4, 1]
+    assert [loads(row["detail"]).params["number"] for row in gateway.rows(tables.event, kind="readings_refused")] == [4, 1]
 
 
 def test_all_devices_of_a_node_have_one_record_of_refused_readings(gateway: Line, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +154,7 @@ def test_all_devices_of_a_node_have_one_record_of_refused_readings(gateway: Line
     said = topic("DBIRTH", "f", "f1"), payload(foreign, at=NOW + 4, seq=1)
     batch = gateway.feed((topic("NBIRTH", node="f1"), nbirth(at=NOW)), said, at=NOW + 9)
     assert batch.dropped == {"too many rejected readings of a node": 1}
-    told = [event_sentence(row["detail"]) for row in gateway.rows(tables.event, kind="readings_refused")]
+    told = [in_words(loads(row["detail"]), "en") for row in gateway.rows(tables.event, kind="readings_refused")]
     assert [text.split(" times")[0][-1] for text in told] == ["1", "2", "1"]
     assert [text.split("; ")[-1] for text in told[1:]] == [
         f"once that is mended: jieyue-cloud resend {NODE} --from {iso(NOW + 4)} --to {iso(NOW + 6)}", "nobody keeps them",

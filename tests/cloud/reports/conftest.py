@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from datetime import date
@@ -15,6 +14,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.platform.database import writing
 from cloud.registry.entering import By, enter_site
 from contract.clock import parse_time
+from contract.coded import Message
 from contract.site import Site
 from tests.cloud import tables, unsynced
 
@@ -91,14 +91,19 @@ def _entries() -> list[dict[str, Any]]:
     ]  # the amounts stand in the ledger
 
 
+def _off(seconds: int) -> str:
+    return Message("reason.off_receipt", off=seconds).dumps()
+
+
 EVENTS = [
     {"kind": "counter_reset", "subject": "main", "at": RESET}
-    | {"detail": json.dumps({"since": "x", "before": 900, "after": 3, "counted": 3, "unit": "Wh"})},
-    {"kind": "clock_fault", "subject": "water", "at": RESET + HOUR_MS, "detail": "measured -3600 s off its receipt"},
-    {"kind": "clock_fault", "subject": "water", "at": RESET + 2 * HOUR_MS, "detail": "measured -3599 s off its receipt"},
-    {"kind": "clock_fault", "subject": "far", "at": parse_time("2026-02-01"), "detail": "measured +130 s off its receipt"},
+    | {"detail": Message("reason.counter", since="x", before=900, after=3, counted=3, unit="Wh").dumps()},
+    {"kind": "clock_fault", "subject": "water", "at": RESET + HOUR_MS, "detail": _off(-3600)},
+    {"kind": "clock_fault", "subject": "water", "at": RESET + 2 * HOUR_MS, "detail": _off(-3599)},
+    {"kind": "clock_fault", "subject": "far", "at": parse_time("2026-02-01"), "detail": _off(130)},
 ]
 REJECTED = {"grp": "510802", "class": "gas", "device": "gas", "point": "volume", "at": RESET, "value": 1.0, "quality": 192}
+REJECTED |= {"reason": Message("text", text="field type conflict").dumps(), "received_at": NOW}
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +117,7 @@ def _counted(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) ->
         connection.execute(tables.ledger_hour.insert(), list(_rows()))
         connection.execute(tables.entry.insert(), _entries())
         connection.execute(tables.event.insert(), [event | {"grp": "510802"} for event in EVENTS])
-        connection.execute(tables.rejected_reading.insert(), [REJECTED | {"reason": "field type conflict", "received_at": NOW}])
+        connection.execute(tables.rejected_reading.insert(), [REJECTED])
     made.dispose()
     return path
 

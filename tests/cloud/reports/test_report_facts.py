@@ -15,7 +15,9 @@ from cloud.reports.period import Period
 from cloud.reports.printed import MINUS, number, percent
 from cloud.reports.targets.gather import gather
 from cloud.reports.targets.ranking import falls, rises
+from cloud.texts import in_words
 from contract.clock import iso, parse_time
+from contract.coded import Message
 from tests.cloud import tables
 
 Q3 = Period(2026, quarter=3)
@@ -116,7 +118,7 @@ def test_fuel_that_is_not_entered_leaves_no_total(engine: sa.Engine, now: int) -
     """In October the cars' petrol is unknown: it has a reason, and neither a total nor a share stands in for it."""
     facts = gather(engine, Period(2026, month=10), "district", now)
     rows = {row.energy: row for row in facts.energies}
-    assert (rows["petrol"].amount.this, rows["petrol"].spans.reason) == (None, "known up to 2026-09-30 only")
+    assert (rows["petrol"].amount.this, rows["petrol"].spans.reason) == (None, Message("reason.known_up_to", day="2026-09-30"))
     assert (rows["electricity"].amount.this, rows["electricity"].share) == (Decimal("1901.312"), None)
     assert facts.total.this is None
     assert {"total", "petrol"}.isdisjoint(facts.total_shares)
@@ -143,12 +145,12 @@ def test_what_changed_most_is_ranked_by_coal(engine: sa.Engine, now: int) -> Non
 def test_faults_are_those_of_the_period_and_the_scope(engine: sa.Engine, now: int) -> None:
     """A gap as one line of its hours, a reset with its figures, clock faults of a day as one; none of another time or place."""
     found = gather(engine, Q3, "compound:c1", now).faults
-    assert [(fault.kind, fault.subject, fault.count, fault.note) for fault in found] == [
+    assert [(fault.kind, fault.subject, fault.count, fault.note and in_words(fault.note, "en")) for fault in found] == [
         ("clock_fault", "water", 2, "measured -3599 s off its receipt"),
         ("counter_reset", "main", 1, "from 900 to 3 Wh, 3 counted"),
-        ("estimated", "gas", 1, ""),
-        ("estimated", "gas", 1, ""),
-        ("gap", "main", 48, ""),
+        ("estimated", "gas", 1, None),
+        ("estimated", "gas", 1, None),
+        ("gap", "main", 48, None),
         ("rejected", "gas", 1, "field type conflict"),
     ]
     assert gather(engine, Q3, "compound:c2", now).faults == []
@@ -165,7 +167,7 @@ def test_a_silent_meter_is_a_fault_and_ends_the_span(engine: sa.Engine, now: int
     assert (fault.subject, fault.start, fault.end, fault.count) == ("far", silent, Q3.end, 11 * 24)
     (row,) = facts.energies
     assert row.spans.this is not None
-    assert (row.spans.this.end, row.spans.reason) == (silent, "far: nothing counted since 2026-09-20 00:00")
+    assert (row.spans.this.end, row.spans.reason) == (silent, Message("reason.silent", meter="far", since="2026-09-19T16:00:00.000Z"))
 
 
 @pytest.mark.parametrize(
