@@ -136,6 +136,17 @@ class Speaker(NamedTuple):
         return self.outbox is None and self.device_class in {FOREIGN_CLASS, GATEWAY_CLASS}
 
 
+class NewEvent(NamedTuple):
+    """An event to be put on record: when it happened (ms), and when it was noted (ms)."""
+
+    kind: str
+    group: str
+    subject: str
+    at: int
+    detail: str
+    noted_at: int
+
+
 def life_of(device_class: str, interval: float | None, dead_at: int | None) -> Life:
     """Online is who gave a good reading within three intervals, a vehicle within 180 s (the interface's rule)."""
     if device_class == VEHICLE:

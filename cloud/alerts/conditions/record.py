@@ -10,16 +10,15 @@ from pydantic import AfterValidator, Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Observation, Word, condition
 from cloud.alerts.view import EVENTS_OF
+from cloud.devices.broker_refusals import OTHERS, Told, told_of
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.periods import DAY_MS
-from cloud.registry import refusals
 from cloud.texts import LANGUAGES, Language, event_sentence, say, sentence
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import View
     from cloud.ledger.findings import Finding
-    from cloud.registry.refusals import Told
 
 _KINDS: dict[str, dict[str, str]] = {
     "counter_reset": {"zh": "读数从头开始", "en": "the counter began anew"},
@@ -102,9 +101,9 @@ def broker_told(_rule: Rule, given: BrokerTold, view: View, _memory: Mapping[str
     """The broker refused a client, or clients with one user throw each other off; by address, or by user."""
     for event in view.events:
         if event.kind == given.kind and view.now - event.at <= given.within:
-            told = refusals.told_of(event.detail)
+            told = told_of(event.detail)
             words: dict[str, Word] = {"what": {language: _refused(told, language) for language in LANGUAGES}}
-            if event.subject == refusals.OTHERS:
+            if event.subject == OTHERS:
                 words["name"] = {language: say("broker.others", language) for language in LANGUAGES}
             yield Observation(event.subject, 1.0, float(told.number), words=words)
 

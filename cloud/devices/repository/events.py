@@ -7,11 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from cloud.devices.model import NewEvent
 from cloud.devices.tables import event, rejected_reading
+from cloud.platform.database import inserting
 
 _KEY = ("kind", "grp", "subject", "at")
+_COLUMNS = (*_KEY, "detail", "noted_at")
 _FIRST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "end"))
 _OF, _GROUP = sa.bindparam("of", type_=sa.String), sa.bindparam("group", type_=sa.String)
 
@@ -20,9 +22,18 @@ def put(connection: sa.Connection, events: Sequence[Mapping[str, Any]]) -> None:
     """Keep events by kind, group (`grp`), subject and time (`at`); one that is there gets the other columns, which all must have."""
     if not events:
         return
-    insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(event)
+    insert = inserting(connection, event)
     new = {name: insert.excluded[name] for name in events[0] if name not in _KEY}
     connection.execute(insert.on_conflict_do_update(index_elements=_KEY, set_=new), events)
+
+
+def renew(connection: sa.Connection, one: NewEvent) -> None:
+    """Keep an event; one that is there says what this one says, and was noted then."""
+    put(connection, [_row(one)])
+
+
+def _row(one: NewEvent) -> dict[str, Any]:
+    return dict(zip(_COLUMNS, one, strict=True))
 
 
 def forget(connection: sa.Connection, kinds: Collection[str], spans: Sequence[Mapping[str, Any]]) -> None:
