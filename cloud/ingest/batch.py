@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
+from cloud.devices.own_clock import Moved, OwnRow
 from cloud.ingest.clocks import doubtful_times
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.known import MAX_POINTS, Known
 from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
-from cloud.registry.own_clock import Moved, OwnRow
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
 from contract import sparkplug
 from contract.jt808 import bits

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from cloud.devices import tables as devices_tables
+from cloud.devices.clocks import JUDGED, SET, ClockOffset, Offset, State
+from cloud.devices.own_clock import Moved
+from cloud.devices.queries.clocks import judged
+from cloud.devices.repository import clocks
 from cloud.ingest.batch import MINUTE, Batch
 from cloud.ingest.refused import record
-from cloud.ledger import tables as ledger_tables
+from cloud.ingest.taken_back import BringForward, nobody_waits, take_back
+from cloud.ledger.clock_offsets import count_anew
+from cloud.ledger.repository import waiting
 from cloud.operations.commands import recall
 from cloud.operations.model import Standing
 from cloud.operations.repository import answered
 from cloud.platform.database import inserting, upsert, writing
-from cloud.registry.clocks import JUDGED, SET, Offset, State, as_row, touch
-from cloud.registry.own_clock import Moved, keep, take_back
 from cloud.telemetry.base import Telemetry
 from contract.reading import Quality
 
@@ -40,8 +43,14 @@ _LATEST = {style: _LATEST_SQL.format(", ".join([sign] * 9)) for style, sign in (
 """By the driver's way to write a parameter. Every reading that comes passes here; a built statement costs more than the database."""
 
 
-def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
+def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry, bring_forward: BringForward = nobody_waits) -> None:
     """Store a batch; running it again changes nothing.
+
+    Args:
+        batch: What messages ask of the stores.
+        engine: The relational database.
+        telemetry: The time-series store, which is written first.
+        bring_forward: For those who wait for a moment, where the time that the cloud believes moves back.
 
     Raises:
         StoreDown: Telemetry cannot be reached.
@@ -56,26 +65,21 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
         upsert(connection, devices_tables.node, list(batch.nodes.values()))
         upsert(connection, devices_tables.device, list(batch.devices.values()))
         upsert(connection, devices_tables.device_state, list(batch.states.values()))
-        upsert(
-            connection,
-            ledger_tables.touched,
-            [{"meter": m, "hour": h, "generation": 1} for m, h in sorted(batch.touched)],
-            add="generation",
-        )
-        _take_back(connection, batch.moved)
+        waiting.touch(connection, sorted(batch.touched))
+        _take_back(connection, batch.moved, bring_forward)
         _clocks(connection, batch)
-        keep(connection, batch.own)
+        clocks.keep_own(connection, batch.own)
         _latest(connection, batch)
         _events(connection, batch)
         record(connection, batch, [*refused, *batch.rejected])
         _results(connection, batch)
 
 
-def _take_back(connection: sa.Connection, moves: Sequence[Moved]) -> None:
+def _take_back(connection: sa.Connection, moves: Sequence[Moved], bring_forward: BringForward) -> None:
     """What was judged by a time that is not believed any more; rows that were marked suspect for nothing are asked for again."""
     again: dict[tuple[str, str], tuple[int, int]] = {}
     for moved in moves:
-        for source, (first, last) in take_back(connection, moved).items():
+        for source, (first, last) in take_back(connection, moved, bring_forward).items():
             begin, end = again.get(source, (first, last))
             again[source] = min(begin, first), max(end, last)
     if again:
@@ -94,31 +98,18 @@ def _clocks(connection: sa.Connection, batch: Batch) -> None:
     Judged again after a crash, a judgement takes its own place. After another power cut the clock says the same times once more,
     with another offset: that is a judgement of its own.
     """
-    column = devices_tables.clock_offset.c
     for (group, name), (closed, source) in batch.clocks.items():
-        before = _judged(connection, group, name)
-        live = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.state != State.CLOSED)
-        connection.execute(sa.delete(devices_tables.clock_offset).where(live))
+        before = judged(connection, group, name)
+        clocks.forget_unfinished(connection, group, name)
         rows = [*closed, source.row] if source.row is not None and source.row.end >= source.row.start else closed
         found = []
         for row in rows:
             offset = Offset(row.start, row.end, row.offset_from, row.offset_to)
             if row.state is not State.UNDECIDED and (again := _shown_again(offset, before)):
-                touch(connection, group, name, again)
-            alike = column.offset_from_ms.between(row.offset_from - SET, row.offset_from + SET)
-            mine = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.valid_from == row.start)
-            connection.execute(sa.delete(devices_tables.clock_offset).where(mine, alike))
-            good = json.dumps({device: sorted(times) for device, times in row.good.items()})
-            found.append(as_row(group, name, offset, row.state, JUDGED, row.why, batch.received_at or source.noted_at, good))
-        upsert(connection, devices_tables.clock_offset, found)
-
-
-def _judged(connection: sa.Connection, group: str, name: str) -> list[Offset]:
-    """What is judged of a source so far."""
-    column = devices_tables.clock_offset.c
-    columns = (column.valid_from, column.valid_to, column.offset_from_ms, column.offset_to_ms)
-    mine = (column.grp == group, column.source == name, column.by == JUDGED, column.state != State.UNDECIDED)
-    return [Offset(*row) for row in connection.execute(sa.select(*columns).where(*mine))]
+                count_anew(connection, group, name, again)
+            clocks.forget_alike(connection, group, name, offset)
+            found.append(ClockOffset(group, name, offset, row.state, JUDGED, row.why, batch.received_at or source.noted_at, row.good))
+        clocks.put(connection, found)
 
 
 def _shown_again(now: Offset, before: Sequence[Offset]) -> list[Offset]:

@@ -13,13 +13,12 @@ import sqlalchemy as sa
 
 from cloud.devices import tables as devices_tables
 from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS
+from cloud.devices.queries.clocks import open_row, unfinished
 from cloud.ingest.awaited import Awaited
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.own import Own
 from cloud.ingest.sequence import Order
 from cloud.ledger import tables as ledger_tables
-from cloud.registry.clocks import JUDGED, State
-from cloud.registry.own_clock import OWN, open_row
 from cloud.telemetry.base import MAX_NAME
 from contract import sparkplug
 from contract.point import POINTS
@@ -222,13 +221,12 @@ def _counted() -> sa.CompoundSelect[Any]:
 
 def _clocks(connection: sa.Connection) -> dict[Key, Source]:
     """Judgements that are not closed; the measurements that led there are gone, so an undecided one begins anew."""
-    table = devices_tables.clock_offset
     found = {}
-    others = sa.select(table).where(table.c.state != State.CLOSED, table.c.by == JUDGED, table.c.source != OWN)
-    for row in connection.execute(others).mappings():
-        good = {device: set(times) for device, times in json.loads(row["good"]).items()}
-        span = (row["valid_from"], row["valid_to"], row["offset_from_ms"], row["offset_to_ms"])
-        found[row["grp"], row["source"]] = Source(Row(State(row["state"]), *span, good=good), noted_at=row["recorded_at"])
+    for one in unfinished(connection):
+        good = {device: set(times) for device, times in one.good.items()}
+        offset = one.offset
+        row = Row(one.state, offset.start, offset.end, offset.offset_from, offset.offset_to, good=good)
+        found[one.group, one.source] = Source(row, noted_at=one.recorded_at)
     return found
 
 

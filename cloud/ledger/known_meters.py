@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from cloud.devices.clocks import Offset
+from cloud.devices.queries.clocks import load_offsets, undecided
 from cloud.devices.queries.register import KINDS
 from cloud.ledger import tables
 from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
@@ -18,7 +20,6 @@ from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.recorded import Learnt, Recorded, load_recorded
 from cloud.ledger.shapes import LoadShape
-from cloud.registry.clocks import Offset, load_offsets, undecided
 from cloud.registry.stated import stated
 from cloud.telemetry.base import MAX_MS
 from contract.point import POINTS

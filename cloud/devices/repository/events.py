@@ -36,6 +36,19 @@ def _row(one: NewEvent) -> dict[str, Any]:
     return dict(zip(_COLUMNS, one, strict=True))
 
 
+def withdraw(
+    connection: sa.Connection, group: str, subject: str, kinds: Collection[str], since: int, spans: Collection[tuple[int, int]]
+) -> None:
+    """Forget events of some kinds of a subject: those that were noted from a time on, and those that are dated in spans (ms, included)."""
+    column = event.c
+    of_kind = sa.or_(*(column.kind == kind for kind in kinds))
+    mine = sa.delete(event).where(column.grp == group, column.subject == subject, of_kind)
+    connection.execute(mine.where(column.noted_at >= since))
+    # one by one, since an expression may be only so deep and there may be thousands of spans
+    within = mine.where(column.at.between(sa.bindparam("first"), sa.bindparam("last")))
+    connection.execute(within, [{"first": first, "last": last} for first, last in sorted(spans)])
+
+
 def forget(connection: sa.Connection, kinds: Collection[str], spans: Sequence[Mapping[str, Any]]) -> None:
     """Forget events of some kinds, in spans with `group`, `of` (the subject), `first` and `end`: after the first and until the end, ms."""
     connection.execute(_forget(tuple(kinds)), spans)

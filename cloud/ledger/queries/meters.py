@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Provenance
 from cloud.ledger.model import Meter
-from cloud.ledger.tables import entry, ledger_hour, meter, meter_unit
+from cloud.ledger.tables import earlier_counter, entry, ledger_hour, meter, meter_unit
 
 
 class Counted(NamedTuple):
@@ -54,6 +54,14 @@ def devices_of(connection: sa.Connection, meters: Collection[str]) -> set[str]:
     """The devices behind some meters."""
     query = sa.select(meter.c.device).where(meter.c.id.in_(list(meters)), meter.c.device.is_not(None))
     return set(connection.execute(query).scalars())
+
+
+def counted_by(connection: sa.Connection, group: str, devices: sa.Select[tuple[str]]) -> Sequence[str]:
+    """The meters of a group that some devices count, or counted before."""
+    earlier = earlier_counter.c
+    now = sa.select(meter.c.id).where(meter.c.grp == group, meter.c.device.in_(devices))
+    past = sa.select(earlier.meter).where(earlier.grp == group, earlier.device.in_(devices))
+    return connection.execute(sa.union(now, past)).scalars().all()
 
 
 def groups(connection: sa.Connection) -> list[str]:
