@@ -32,8 +32,35 @@ def renew(connection: sa.Connection, one: NewEvent) -> None:
     put(connection, [_row(one)])
 
 
+def note(connection: sa.Connection, events: Sequence[NewEvent]) -> None:
+    """Keep events; one that is there was noted again, and says what it said."""
+    if events:
+        insert = inserting(connection, event)
+        again = insert.on_conflict_do_update(index_elements=_KEY, set_={"noted_at": insert.excluded.noted_at})
+        connection.execute(again, [_row(one) for one in events])
+
+
+def add(connection: sa.Connection, one: NewEvent) -> None:
+    """Keep an event that is not there yet."""
+    connection.execute(sa.insert(event).values(_row(one)))
+
+
 def _row(one: NewEvent) -> dict[str, Any]:
     return dict(zip(_COLUMNS, one, strict=True))
+
+
+def remove(connection: sa.Connection, kind: str, group: str, subject: str, at: int) -> None:
+    """Forget one event by its kind, group, subject and time (ms)."""
+    mine = (event.c.kind == kind, event.c.grp == group, event.c.subject == subject, event.c.at == at)
+    connection.execute(sa.delete(event).where(*mine))
+
+
+def forget_noted(connection: sa.Connection, kind: str, spans: Sequence[Mapping[str, Any]]) -> None:
+    """Forget events of a kind that were noted in spans with `group`, `of` (the subject), `first` and `last`: both included, ms."""
+    if spans:
+        within = event.c.noted_at.between(sa.bindparam("first"), sa.bindparam("last"))
+        mine = (event.c.kind == kind, event.c.grp == sa.bindparam("group"), event.c.subject == sa.bindparam("of"), within)
+        connection.execute(sa.delete(event).where(*mine), spans)
 
 
 def withdraw(

@@ -29,6 +29,15 @@ class Counted(NamedTuple):
     last: int | None
 
 
+class Counting(NamedTuple):
+    """A point of a device, and the meter that counts by it."""
+
+    group: str
+    device: str
+    point: str
+    meter: str
+
+
 def meters(connection: sa.Connection, group: str, *, retired: bool = True) -> list[Meter]:
     """All meters of a group, by id; without those that the site no longer has unless they are asked for."""
     query: sa.Select[Any] = sa.select(*(meter.c[name] for name in Meter._fields)).where(meter.c.grp == group)
@@ -54,6 +63,14 @@ def devices_of(connection: sa.Connection, meters: Collection[str]) -> set[str]:
     """The devices behind some meters."""
     query = sa.select(meter.c.device).where(meter.c.id.in_(list(meters)), meter.c.device.is_not(None))
     return set(connection.execute(query).scalars())
+
+
+def counting(connection: sa.Connection) -> list[Counting]:
+    """What counts each meter, of all groups, and what counted it before: that may still have readings which come late."""
+    earlier = earlier_counter.c
+    now = sa.select(meter.c.grp, meter.c.device, meter.c.point, meter.c.id).where(meter.c.device.is_not(None))
+    past = sa.select(earlier.grp, earlier.device, earlier.point, earlier.meter)
+    return [Counting._make(row) for row in connection.execute(sa.union(now, past))]
 
 
 def counted_by(connection: sa.Connection, group: str, devices: sa.Select[tuple[str]]) -> Sequence[str]:
