@@ -20,6 +20,7 @@ from cloud.alerts import worker as alerting
 from cloud.alerts.channels import load_channels
 from cloud.alerts.evaluate import Evaluator
 from cloud.alerts.nothing_stored import NothingStored
+from cloud.alerts.repository import moments
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.connections import Room, bounded
@@ -125,7 +126,7 @@ class Service:
 
     def _storing_parts(self) -> list[Awaitable[None]]:
         """What runs where readings are stored, and once only."""
-        self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored, self.health)
+        self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored, moments.bring_forward, self.health)
         self.clock = self.host.clock
         work: list[Awaitable[None]] = [self.host.run()]
         if self.settings.mqtt_watch_user:

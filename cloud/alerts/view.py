@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from cloud.devices import model
 from cloud.devices.model import Device, Life, Reading
 from cloud.devices.queries import events, nodes, readings, register
+from cloud.devices.queries.clocks import open_row
 from cloud.devices.queries.events import Noted, Rejected
 from cloud.indicators.figures import targets_of
 from cloud.indicators.model import Targets
@@ -22,7 +23,6 @@ from cloud.ledger.model import Meter
 from cloud.ledger.periods import DAY_MS, local_date, local_time
 from cloud.ledger.queries import meters
 from cloud.ledger.queries.hours import Hourly, hourly
-from cloud.registry.own_clock import open_row
 from contract import states
 from contract.operation import Hours, Season
 from contract.reading import Quality

@@ -15,9 +15,9 @@ from cloud.alerts.queries import open_by_rule
 from cloud.api.context import Context
 from cloud.api.devices import all_devices
 from cloud.devices.queries import events, nodes
+from cloud.devices.queries.clocks import open_row
 from cloud.ledger.repository import waiting
 from cloud.operations.repository import unfinished
-from cloud.registry.own_clock import open_row
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 REQUESTS = prometheus_client.Counter("jieyue_http_requests", "Requests answered.", ["method", "route", "status"])

@@ -7,9 +7,12 @@ import json
 import sys
 
 from cloud.cli.shared import add, add_actions, add_by, at, database
+from cloud.devices.clocks import ClockOffset, State
+from cloud.devices.own_clock import OWN
+from cloud.devices.queries.clocks import groups_of, known_offsets, open_row
 from cloud.ingest.own import kept_by_service
-from cloud.registry.clocks import Recorded, groups_of, known_offsets, record_offset
-from cloud.registry.own_clock import OWN, open_row, taken_back
+from cloud.ingest.taken_back import taken_back
+from cloud.ledger.clock_offsets import Recorded, record_offset
 from cloud.settings import Settings
 from contract.clock import Clock, iso
 from contract.commandline import Commands, Parser, number
@@ -71,7 +74,9 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     offset_to = arguments.seconds if arguments.seconds_to is None else arguments.seconds_to
     known = Recorded(source, start, end, arguments.seconds, offset_to, arguments.all, arguments.reason)
     with database(settings) as engine:
-        group = _group(groups_of(engine, source), source, arguments.group)
+        with engine.connect() as connection:
+            groups = groups_of(connection, source)
+        group = _group(sorted(groups), source, arguments.group)
         hours = record_offset(engine, group, known, arguments.by, clock.now_ms())
     first, last = iso(start - arguments.seconds), iso(end - offset_to)
     sys.stdout.write(f"{source}: what it dated {iso(start)} to {iso(end)} was measured {first} to {last}; {hours} hours are counted anew\n")
@@ -80,18 +85,39 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
 
 def show(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
     """Print what is known of clocks, a line each."""
-    with database(settings) as engine:
-        found = known_offsets(engine)
+    with database(settings) as engine, engine.connect() as connection:
+        found = known_offsets(connection)
     if arguments.json:
-        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps([_fields(one) for one in found], indent=1, ensure_ascii=False) + "\n")
         return 0
-    for row in found:
-        seconds = f"{row['seconds']:+g} s" if row["seconds"] == row["seconds_to"] else f"{row['seconds']:+g} to {row['seconds_to']:+g} s"
-        what = "late" if row["state"] == "undecided" else seconds
-        why = f" ({row['why']})" if row["why"] else ""
-        whose = "the cloud's clock" if row["source"] == OWN else f"{row['group']} {row['source']}"
-        sys.stdout.write(f"{whose}: {row['from']} to {row['to']}: {what}, {row['state']}, {row['by']}{why}\n")
+    for one in found:
+        sys.stdout.write(_line(one) + "\n")
     return 0
+
+
+def _fields(one: ClockOffset) -> dict[str, object]:
+    """What is known of a clock, as JSON has it: offsets in seconds."""
+    return {
+        "group": one.group,
+        "source": one.source,
+        "from": iso(one.offset.start),
+        "to": iso(one.offset.end),
+        "seconds": one.offset.offset_from / 1000,
+        "seconds_to": one.offset.offset_to / 1000,
+        "state": one.state,
+        "by": one.by,
+        "why": one.why,
+        "recorded_at": iso(one.recorded_at),
+    }
+
+
+def _line(one: ClockOffset) -> str:
+    first, last = one.offset.offset_from / 1000, one.offset.offset_to / 1000
+    seconds = f"{first:+g} s" if first == last else f"{first:+g} to {last:+g} s"
+    what = "late" if one.state is State.UNDECIDED else seconds
+    why = f" ({one.why})" if one.why else ""
+    whose = "the cloud's clock" if one.source == OWN else f"{one.group} {one.source}"
+    return f"{whose}: {iso(one.offset.start)} to {iso(one.offset.end)}: {what}, {one.state}, {one.by}{why}"
 
 
 def show_own(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:

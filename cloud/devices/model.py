@@ -136,6 +136,88 @@ class Speaker(NamedTuple):
         return self.outbox is None and self.device_class in {FOREIGN_CLASS, GATEWAY_CLASS}
 
 
+class Placed(NamedTuple):
+    """What a device is, and the node that speaks for it."""
+
+    device_class: str
+    gateway: str
+
+
+class NewDevice(NamedTuple):
+    """A device that only a birth makes known; `name` is what people call it, in `zh` and `en`."""
+
+    group: str
+    id: str
+    device_class: str
+    name: dict[str, str]
+    gateway: str
+
+
+class KeptBirth(NamedTuple):
+    """A birth certificate, as it is kept.
+
+    Attributes:
+        group: Sparkplug group.
+        node: Sparkplug edge node id.
+        device: Whose it is; empty of the node's own.
+        at: When it was said, ms, by the node's clock.
+        bd_seq: Number of the node's session; None where its birth has none.
+        metrics: JSON: datatype and alias by name.
+    """
+
+    group: str
+    node: str
+    device: str
+    at: int
+    bd_seq: int | None
+    metrics: str
+
+
+class NodeState(NamedTuple):
+    """How a node stands: its outbox and session as its last birth said, and since when (ms) it is online or not."""
+
+    group: str
+    id: str
+    outbox: str | None
+    bd_seq: int | None
+    online: bool
+    changed_at: int
+
+
+class DeviceState(NamedTuple):
+    """Whether a device lives: when it died (ms; None while it is born), and when that was told (ms)."""
+
+    group: str
+    device: str
+    dead_at: int | None
+    changed_at: int
+
+
+class NewEvent(NamedTuple):
+    """An event to be put on record: when it happened (ms), and when it was noted (ms)."""
+
+    kind: str
+    group: str
+    subject: str
+    at: int
+    detail: str
+    noted_at: int
+
+
+class NewRejected(NamedTuple):
+    """A reading that was refused, to be put on record: when it was measured (ms), why it was refused, and when it came (ms)."""
+
+    group: str
+    device_class: str
+    device: str
+    point: str
+    at: int
+    value: float | None
+    quality: int
+    reason: str
+    received_at: int
+
+
 def life_of(device_class: str, interval: float | None, dead_at: int | None) -> Life:
     """Online is who gave a good reading within three intervals, a vehicle within 180 s (the interface's rule)."""
     if device_class == VEHICLE:

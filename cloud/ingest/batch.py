@@ -10,14 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from cloud.devices.model import DeviceState, KeptBirth, NewDevice, NodeState
+from cloud.devices.own_clock import Moved, OwnRow
 from cloud.ingest.clocks import doubtful_times
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.known import MAX_POINTS, Known
 from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
-from cloud.registry.own_clock import Moved, OwnRow
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
 from contract import coded, sparkplug
 from contract.jt808 import bits
@@ -56,12 +57,12 @@ class Batch:
     touched: set[tuple[str, int]] = field(default_factory=set)
     rejected: list[Refused] = field(default_factory=list)
     """Readings that no store can hold."""
-    births: dict[tuple[str, str, str, int], dict[str, Any]] = field(default_factory=dict)
+    births: dict[tuple[str, str, str, int], KeptBirth] = field(default_factory=dict)
     gone: set[tuple[str, str, str, int]] = field(default_factory=set)
     """Births that are no longer needed: (group, node, device, at)."""
-    nodes: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    states: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    nodes: dict[tuple[str, str], NodeState] = field(default_factory=dict)
+    devices: dict[tuple[str, str], NewDevice] = field(default_factory=dict)
+    states: dict[tuple[str, str], DeviceState] = field(default_factory=dict)
     events: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
     deaths: dict[tuple[str, str, int], tuple[int, int, str]] = field(default_factory=dict)
     """By (group, device, minute of receipt since 1970): when the device died (ms), when that was told last (ms), and by whom."""

@@ -13,11 +13,12 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
+from cloud.devices import broker_refusals
+from cloud.devices.broker_refusals import OTHERS, Key, Told
+from cloud.ingest import broker_record
 from cloud.ingest.broker_log import BrokerLog, Reason
 from cloud.ledger.periods import local_date, midnight
 from cloud.platform import database
-from cloud.registry import refusals
-from cloud.registry.refusals import MOST, OTHERS, Key, Told
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.lifecycle import heed_cancellation
@@ -102,12 +103,12 @@ class BrokerWatch:
         if self._seldom.news(attempt.reason):
             number = self._counted[attempt.reason]
             log.warning("the broker refused", reason=attempt.reason, who=attempt.who, detail=attempt.detail, count=number)
-        kind = refusals.CONTESTED if attempt.reason is Reason.CONTESTED else refusals.REFUSED
+        kind = broker_refusals.CONTESTED if attempt.reason is Reason.CONTESTED else broker_refusals.REFUSED
         self._add(Key(kind, attempt.who or OTHERS), Told(attempt.reason, attempt.detail))
 
     def _add(self, key: Key, told: Told) -> None:
         """Keep it until it is on record."""
-        if key not in self._found and len(self._found) >= MOST:
+        if key not in self._found and len(self._found) >= broker_record.MOST:
             key = Key(key.kind, OTHERS)
         before = self._found.get(key)
         self._found[key] = told if before is None else replace(told, number=before.number + told.number)
@@ -120,7 +121,7 @@ class BrokerWatch:
             found, self._found = self._found, {}
             try:
                 now = self._clock.now_ms()
-                await asyncio.to_thread(refusals.record, self._engine, self._group, found, midnight(local_date(now)), now)
+                await asyncio.to_thread(broker_record.record, self._engine, self._group, found, midnight(local_date(now)), now)
             except database.REFUSED as error:
                 if self._seldom.news("record"):
                     log.warning("refusals wait", reason=str(error).splitlines()[0])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cloud.devices.clocks import TOLERANCE, State
 from cloud.ingest.doubt import ENOUGH, weigh
 from cloud.ingest.judging import DRIFT, Row, Source
 from cloud.ingest.known import Known
-from cloud.registry.clocks import HOUR_MS, TOLERANCE, State
+from cloud.ledger.periods import HOUR_MS
 from cloud.telemetry.base import MAX_MS
 from contract import sparkplug
 from contract.clock import EARLIEST

@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.devices import tables as devices_tables
+from cloud.devices.clocks import JUDGED, SET, ClockOffset, Offset, State
+from cloud.devices.model import NewEvent
+from cloud.devices.own_clock import Moved
+from cloud.devices.queries.clocks import judged
+from cloud.devices.queries.events import number_noted
+from cloud.devices.repository import clocks, events, nodes, readings
 from cloud.ingest.batch import MINUTE, Batch
 from cloud.ingest.refused import record
-from cloud.ledger import tables as ledger_tables
+from cloud.ingest.taken_back import BringForward, nobody_waits, take_back
+from cloud.ledger.clock_offsets import count_anew
+from cloud.ledger.repository import waiting
 from cloud.operations.commands import recall
 from cloud.operations.model import Standing
 from cloud.operations.repository import answered
-from cloud.platform.database import inserting, upsert, writing
-from cloud.registry.clocks import JUDGED, SET, Offset, State, as_row, touch
-from cloud.registry.own_clock import Moved, keep, take_back
+from cloud.platform.database import writing
 from cloud.telemetry.base import Telemetry
 from contract.coded import Message
-from contract.reading import Quality
 
 MOST_DEATHS = 1000
 """Deaths of a node's devices within a day that are events of their own."""
 _DAY = 86_400_000
 _DEATH = "device_death"
-_GOOD = int(Quality.GOOD)
-_NEWER = f"(excluded.at > latest.at OR excluded.at = latest.at AND (excluded.quality = {_GOOD} OR latest.quality <> {_GOOD}))"
-_LATEST_SQL = (
-    "INSERT INTO latest (grp, device, point, at, value, quality, reason, received_at, good_at) VALUES ({}) "  # noqa: S608 (our own names)
-    "ON CONFLICT (grp, device, point) DO UPDATE SET "
-    + "".join(
-        f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE latest.{name} END, "
-        for name in ("at", "value", "quality", "reason", "received_at")
-    )
-    + "good_at = CASE WHEN latest.good_at IS NULL OR excluded.good_at > latest.good_at THEN excluded.good_at ELSE latest.good_at END"
-)
-_LATEST = {style: _LATEST_SQL.format(", ".join([sign] * 9)) for style, sign in (("qmark", "?"), ("pyformat", "%s"))}
-"""By the driver's way to write a parameter. Every reading that comes passes here; a built statement costs more than the database."""
 
 
-def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
+def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry, bring_forward: BringForward = nobody_waits) -> None:
     """Store a batch; running it again changes nothing.
+
+    Args:
+        batch: What messages ask of the stores.
+        engine: The relational database.
+        telemetry: The time-series store, which is written first.
+        bring_forward: For those who wait for a moment, where the time that the cloud believes moves back.
 
     Raises:
         StoreDown: Telemetry cannot be reached.
@@ -52,41 +47,30 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
     for (group, _, reading), _ in refused:
         batch.polls[group, reading.device].forget(reading.point, reading.at)
     with writing(engine).begin() as connection:
-        upsert(connection, devices_tables.birth, list(batch.births.values()))
-        _gone(connection, batch)
-        upsert(connection, devices_tables.node, list(batch.nodes.values()))
-        upsert(connection, devices_tables.device, list(batch.devices.values()))
-        upsert(connection, devices_tables.device_state, list(batch.states.values()))
-        upsert(
-            connection,
-            ledger_tables.touched,
-            [{"meter": m, "hour": h, "generation": 1} for m, h in sorted(batch.touched)],
-            add="generation",
-        )
-        _take_back(connection, batch.moved)
+        nodes.put_births(connection, batch.births.values())
+        nodes.forget_births(connection, batch.gone)
+        nodes.put_nodes(connection, batch.nodes.values())
+        nodes.put_devices(connection, batch.devices.values())
+        nodes.put_states(connection, batch.states.values())
+        waiting.touch(connection, sorted(batch.touched))
+        _take_back(connection, batch.moved, bring_forward)
         _clocks(connection, batch)
-        keep(connection, batch.own)
+        clocks.keep_own(connection, batch.own)
         _latest(connection, batch)
-        _events(connection, batch)
+        events.note(connection, [*_events(batch), *_deaths(connection, batch)])
         record(connection, batch, [*refused, *batch.rejected])
         _results(connection, batch)
 
 
-def _take_back(connection: sa.Connection, moves: Sequence[Moved]) -> None:
+def _take_back(connection: sa.Connection, moves: Sequence[Moved], bring_forward: BringForward) -> None:
     """What was judged by a time that is not believed any more; rows that were marked suspect for nothing are asked for again."""
     again: dict[tuple[str, str], tuple[int, int]] = {}
     for moved in moves:
-        for source, (first, last) in take_back(connection, moved).items():
+        for source, (first, last) in take_back(connection, moved, bring_forward).items():
             begin, end = again.get(source, (first, last))
             again[source] = min(begin, first), max(end, last)
     if again:
         recall(connection, again, JUDGED, moves[-1].moved_to)
-
-
-def _gone(connection: sa.Connection, batch: Batch) -> None:
-    table = devices_tables.birth
-    for group, node, device, at in batch.gone:
-        connection.execute(sa.delete(table).where(table.c.grp == group, table.c.node == node, table.c.device == device, table.c.at == at))
 
 
 def _clocks(connection: sa.Connection, batch: Batch) -> None:
@@ -95,31 +79,18 @@ def _clocks(connection: sa.Connection, batch: Batch) -> None:
     Judged again after a crash, a judgement takes its own place. After another power cut the clock says the same times once more,
     with another offset: that is a judgement of its own.
     """
-    column = devices_tables.clock_offset.c
     for (group, name), (closed, source) in batch.clocks.items():
-        before = _judged(connection, group, name)
-        live = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.state != State.CLOSED)
-        connection.execute(sa.delete(devices_tables.clock_offset).where(live))
+        before = judged(connection, group, name)
+        clocks.forget_unfinished(connection, group, name)
         rows = [*closed, source.row] if source.row is not None and source.row.end >= source.row.start else closed
         found = []
         for row in rows:
             offset = Offset(row.start, row.end, row.offset_from, row.offset_to)
             if row.state is not State.UNDECIDED and (again := _shown_again(offset, before)):
-                touch(connection, group, name, again)
-            alike = column.offset_from_ms.between(row.offset_from - SET, row.offset_from + SET)
-            mine = sa.and_(column.grp == group, column.source == name, column.by == JUDGED, column.valid_from == row.start)
-            connection.execute(sa.delete(devices_tables.clock_offset).where(mine, alike))
-            good = json.dumps({device: sorted(times) for device, times in row.good.items()})
-            found.append(as_row(group, name, offset, row.state, JUDGED, row.why, batch.received_at or source.noted_at, good))
-        upsert(connection, devices_tables.clock_offset, found)
-
-
-def _judged(connection: sa.Connection, group: str, name: str) -> list[Offset]:
-    """What is judged of a source so far."""
-    column = devices_tables.clock_offset.c
-    columns = (column.valid_from, column.valid_to, column.offset_from_ms, column.offset_to_ms)
-    mine = (column.grp == group, column.source == name, column.by == JUDGED, column.state != State.UNDECIDED)
-    return [Offset(*row) for row in connection.execute(sa.select(*columns).where(*mine))]
+                count_anew(connection, group, name, again)
+            clocks.forget_alike(connection, group, name, offset)
+            found.append(ClockOffset(group, name, offset, row.state, JUDGED, row.why, batch.received_at or source.noted_at, row.good))
+        clocks.put(connection, found)
 
 
 def _shown_again(now: Offset, before: Sequence[Offset]) -> list[Offset]:
@@ -133,55 +104,39 @@ def _shown_again(now: Offset, before: Sequence[Offset]) -> list[Offset]:
 
 
 def _latest(connection: sa.Connection, batch: Batch) -> None:
-    """The newest reading by time of measurement, however it came, of two of one time the good one; `good_at` grows on its own."""
-    rows = [
+    """The newest reading of each point of each device."""
+    rows: list[readings.Values] = [
         (group, device, point, *newest[:2], int(newest.quality), *newest[3:])
         for (group, device), polls in batch.polls.items()
         for point, newest in polls.newest().items()
     ]
-    if rows:
-        connection.exec_driver_sql(_LATEST[connection.dialect.paramstyle], rows)
+    readings.put_newest(connection, rows)
 
 
-def _events(connection: sa.Connection, batch: Batch) -> None:
-    noted = {"noted_at": batch.received_at}
-    rows = [{"kind": k, "grp": g, "subject": s, "at": at, "detail": d} | noted for (k, g, s, at), d in batch.events.items()]
-    rows += _deaths(connection, batch)
-    if rows:
-        insert = inserting(connection, devices_tables.event)
-        keys = ["kind", "grp", "subject", "at"]
-        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"noted_at": insert.excluded.noted_at}), rows)
+def _events(batch: Batch) -> list[NewEvent]:
+    return [NewEvent(*key, detail, batch.received_at) for key, detail in batch.events.items()]
 
 
-def _deaths(connection: sa.Connection, batch: Batch) -> list[dict[str, Any]]:
+def _deaths(connection: sa.Connection, batch: Batch) -> list[NewEvent]:
     """The events of devices' deaths; of those that were told within a minute the last one takes the place of the others.
 
     Where a node's devices died often within a day, it takes the place of all that were told in it: some may be invented.
     """
-    column = devices_tables.event.c
-    mine = (column.kind == _DEATH, column.grp == sa.bindparam("group"), column.subject == sa.bindparam("device"))
-    within = column.noted_at.between(sa.bindparam("begin"), sa.bindparam("end"))
     many = {key for key in {(group, node) for (group, _, _), (_, _, node) in batch.deaths.items()} if _died_often(connection, batch, *key)}
     last: dict[tuple[str, str, int], tuple[int, int, str]] = {}
     for (group, device, minute), death in batch.deaths.items():
         last[group, device, 0 if (group, death[2]) in many else minute] = death
     told = [
-        {"group": g, "device": d, "begin": m * MINUTE if m else told_at - _DAY, "end": told_at // MINUTE * MINUTE + MINUTE - 1}
+        {"group": g, "of": d, "first": m * MINUTE if m else told_at - _DAY, "last": told_at // MINUTE * MINUTE + MINUTE - 1}
         for (g, d, m), (_, told_at, _) in last.items()
     ]
-    if told:
-        connection.execute(sa.delete(devices_tables.event).where(*mine, within), told)
-    return [
-        {"kind": _DEATH, "grp": group, "subject": device, "at": at, "detail": _reported(node), "noted_at": told_at}
-        for (group, device, _), (at, told_at, node) in last.items()
-    ]
+    events.forget_noted(connection, _DEATH, told)
+    return [NewEvent(_DEATH, group, device, at, _reported(node), told_at) for (group, device, _), (at, told_at, node) in last.items()]
 
 
 def _died_often(connection: sa.Connection, batch: Batch, group: str, node: str) -> bool:
     """Whether the devices of a node have as many events of their deaths within a day as they may."""
-    column = devices_tables.event.c
-    its = (column.kind == _DEATH, column.grp == group, column.detail == _reported(node), column.noted_at > batch.received_at - _DAY)
-    return connection.execute(sa.select(sa.func.count()).where(*its)).scalar_one() >= MOST_DEATHS
+    return number_noted(connection, _DEATH, group, _reported(node), batch.received_at - _DAY) >= MOST_DEATHS
 
 
 def _reported(node: str) -> str:

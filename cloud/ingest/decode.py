@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS
+from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, KeptBirth, NewDevice, Placed
 from cloud.ingest.batch import HOUR, MAX_PAYLOAD_BYTES, MINUTE, Batch, Message, take_readings
 from cloud.ingest.clocks import decide_late
 from cloud.ingest.doubt import look_after
-from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, Placed, bd_seq, born
+from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, bd_seq, born
 from cloud.ingest.lives import doubt, ended, node_changed, state
 from cloud.ingest.sequence import Arrived, Trust, Turn
 from cloud.telemetry.base import MAX_MS, name_fault, single
@@ -123,7 +122,7 @@ def _birth(batch: Batch, known: Known, node: Node, message: Arrived, _trust: Tru
         batch.births.pop(old, None)
     new = (*key, topic.device, payload.timestamp)
     batch.gone.discard(new)
-    batch.births[new] = dict(zip(("grp", "node", "device", "at", "bd_seq", "metrics"), (*new, node.bd_seq, metrics), strict=True))
+    batch.births[new] = KeptBirth(*new, node.bd_seq, metrics)
     state(batch, topic.group, topic.device or topic.node, None, received_at)
     if not topic.device:
         node_changed(batch, key, node, received_at)
@@ -147,13 +146,7 @@ def _mine(batch: Batch, known: Known, message: Arrived) -> Placed | None:
             return None
         placed = Placed(FOREIGN_CLASS if topic.device else GATEWAY_CLASS, topic.node)
         known.place(topic.group, name, placed)
-        batch.devices[topic.group, name] = {
-            "grp": topic.group,
-            "id": name,
-            "class": placed.device_class,
-            "name": json.dumps({"zh": name, "en": name}, ensure_ascii=False),
-            "gateway": topic.node,
-        }
+        batch.devices[topic.group, name] = NewDevice(topic.group, name, placed.device_class, {"zh": name, "en": name}, topic.node)
     if placed.gateway != topic.node:
         batch.dropped["device of another gateway"] += 1
         said = coded.Message("reason.handover", node=topic.node, gateway=placed.gateway)

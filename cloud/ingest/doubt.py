@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from cloud.devices.clocks import OF_CLOCKS, SET, Offset, State
+from cloud.devices.own_clock import WHY, Moved, OwnRow
 from cloud.ingest.judging import DRIFT, STEADY, Row, Source
-from cloud.registry.clocks import SET, Offset, State
-from cloud.registry.own_clock import OF_CLOCKS, WHY, Moved, OwnRow
 from contract import sparkplug
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ from cloud.ingest.own import LEAP, own_clock
 from cloud.ingest.queue import FairQueue
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
+from cloud.ingest.taken_back import BringForward, leapt_at
 from cloud.ingest.trial import try_rows
 from cloud.platform import database
-from cloud.registry.own_clock import leapt_at
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract import compressed, sparkplug, topics
@@ -77,14 +77,25 @@ class Host:
         telemetry: Telemetry,
         clock: Clock,
         stored: Callable[[Batch], None],
+        bring_forward: BringForward,
         health: Health | None = None,
     ) -> None:
-        """`stored` is told of each batch after its commit, `health` of what a store takes and does not take."""
+        """Know what the stores know.
+
+        Args:
+            settings: Of the broker.
+            engine: The relational database.
+            telemetry: The time-series store.
+            clock: The machine's.
+            stored: Is told of each batch after its commit.
+            bring_forward: For those who wait for a moment, where the time that the cloud believes moves back.
+            health: Is told of what a store takes and does not take.
+        """
         self._settings, self._engine, self._telemetry = settings, engine, telemetry
         self.clock = own_clock(clock)
         """What the service takes for the time."""
         self.clock.own.leapt = leapt_at(engine, LEAP)
-        self._stored, self._health = stored, health or Health(engine, telemetry, clock)
+        self._stored, self._bring_forward, self._health = stored, bring_forward, health or Health(engine, telemetry, clock)
         self._known = Known(engine, self.clock.own)
         self._queue = FairQueue(MAX_QUEUE_BYTES)
         self._wake = asyncio.Event()
@@ -232,7 +243,7 @@ class Host:
         batch = await asyncio.to_thread(_measured, "decode", self._decode, messages)
         if not messages and batch == Batch():
             return
-        await self._patiently(_AWAY, _measured, "store", store, batch, self._engine, self._telemetry)
+        await self._patiently(_AWAY, _measured, "store", store, batch, self._engine, self._telemetry, self._bring_forward)
         if batch.asks_the_database():
             self._health.stored(self._health.database, *([self._health.telemetry] if batch.lines else []))
         STORED.inc(batch.readings())

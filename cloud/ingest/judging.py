@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cloud.registry.clocks import SET, TOLERANCE, Offset, State
+from cloud.devices.clocks import SET, TOLERANCE, Offset, State
 
 STEADY = 10_000
 """Lags of one wrong clock lie within this (ms) of each other."""

@@ -7,19 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.devices import tables as devices_tables
-from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS
+from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, Placed
+from cloud.devices.queries import nodes, register
+from cloud.devices.queries.clocks import open_row, unfinished
+from cloud.devices.queries.readings import points
 from cloud.ingest.awaited import Awaited
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.own import Own
 from cloud.ingest.sequence import Order
-from cloud.ledger import tables as ledger_tables
-from cloud.registry.clocks import JUDGED, State
-from cloud.registry.own_clock import OWN, open_row
+from cloud.ledger.queries.meters import counting
 from cloud.telemetry.base import MAX_NAME
 from contract import sparkplug
 from contract.point import POINTS
@@ -35,8 +34,6 @@ MAX_NODE_METRICS = 50_000
 MAX_POINTS = 1000
 """Points of one device: each is a series for ever, and whoever may publish could invent them without end."""
 _BIRTHS_KEPT = 8
-_BIRTHS_AT_A_TIME = 20
-"""Rows of the database; one may have megabytes."""
 _BIGGEST_BD_SEQ = 2**31 - 1
 
 Key = tuple[str, str]
@@ -118,14 +115,6 @@ class Node:
         return gone
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A device as the registry has it."""
-
-    device_class: str
-    gateway: str
-
-
 class Known:
     """Nodes, devices and metered points; loaded once, then kept in step with what is committed."""
 
@@ -146,22 +135,17 @@ class Known:
         self.waiting: set[Key] = set()
         """Nodes that have messages held."""
         with engine.connect() as connection:
-            for row in connection.execute(sa.select(devices_tables.device)).mappings():
-                self.place(row["grp"], row["id"], Placed(row["class"], row["gateway"]))
-            for row in connection.execute(_counted()).mappings():
-                self.meters[row["grp"], row["device"]].setdefault(row["point"], []).append(row["id"])
-            for group, device, point in connection.execute(
-                sa.select(devices_tables.latest.c.grp, devices_tables.latest.c.device, devices_tables.latest.c.point)
-            ):
+            for (group, device), placed in register.placed(connection).items():
+                self.place(group, device, placed)
+            for group, device, point, meter in counting(connection):
+                self.meters[group, device].setdefault(point, []).append(meter)
+            for group, device, point in points(connection):
                 self.points[group, device].add(point)
-            for row in connection.execute(sa.select(devices_tables.node)).mappings():
-                self.nodes[row["grp"], row["id"]] = Node(row["outbox"], row["bd_seq"], row["online"])
-            newest_first = (
-                sa.select(devices_tables.birth).order_by(devices_tables.birth.c.at.desc()).execution_options(yield_per=_BIRTHS_AT_A_TIME)
-            )
-            for row in connection.execute(newest_first).mappings():
-                node = self.nodes.setdefault((row["grp"], row["node"]), Node())
-                node.read(row["device"], _birth(row["at"], json.loads(row["metrics"])))
+            for state in nodes.states(connection):
+                self.nodes[state.group, state.id] = Node(state.outbox, state.bd_seq, state.online)
+            for kept in nodes.births(connection):
+                node = self.nodes.setdefault((kept.group, kept.node), Node())
+                node.read(kept.device, _birth(kept.at, json.loads(kept.metrics)))
             self.clocks = _clocks(connection)
             """What is being found out about clocks, by (group, source)."""
             self.own_row = open_row(connection)
@@ -213,22 +197,14 @@ class Known:
             node.heard(at)
 
 
-def _counted() -> sa.CompoundSelect[Any]:
-    """Group, device and point of each meter, and of what counted it before: that may still have readings which come late."""
-    meter, earlier = ledger_tables.meter.c, ledger_tables.earlier_counter.c
-    now = sa.select(meter.grp, meter.device, meter.point, meter.id).where(meter.device.is_not(None))
-    return sa.union(now, sa.select(earlier.grp, earlier.device, earlier.point, earlier.meter))
-
-
 def _clocks(connection: sa.Connection) -> dict[Key, Source]:
     """Judgements that are not closed; the measurements that led there are gone, so an undecided one begins anew."""
-    table = devices_tables.clock_offset
     found = {}
-    others = sa.select(table).where(table.c.state != State.CLOSED, table.c.by == JUDGED, table.c.source != OWN)
-    for row in connection.execute(others).mappings():
-        good = {device: set(times) for device, times in json.loads(row["good"]).items()}
-        span = (row["valid_from"], row["valid_to"], row["offset_from_ms"], row["offset_to_ms"])
-        found[row["grp"], row["source"]] = Source(Row(State(row["state"]), *span, good=good), noted_at=row["recorded_at"])
+    for one in unfinished(connection):
+        good = {device: set(times) for device, times in one.good.items()}
+        offset = one.offset
+        row = Row(one.state, offset.start, offset.end, offset.offset_from, offset.offset_to, good=good)
+        found[one.group, one.source] = Source(row, noted_at=one.recorded_at)
     return found
 
 

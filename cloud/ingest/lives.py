@@ -7,6 +7,7 @@ asked for its births: who lives answers.
 
 from __future__ import annotations
 
+from cloud.devices.model import DeviceState, NodeState
 from cloud.ingest.batch import Batch
 from cloud.ingest.known import Key, Known, Node
 
@@ -14,12 +15,12 @@ from cloud.ingest.known import Key, Known, Node
 def node_changed(batch: Batch, key: Key, node: Node, at: int) -> None:
     """Keep how a node stands since `at` (ms)."""
     group, name = key
-    batch.nodes[key] = {"grp": group, "id": name, "outbox": node.outbox, "bd_seq": node.bd_seq, "online": node.online, "changed_at": at}
+    batch.nodes[key] = NodeState(group, name, node.outbox, node.bd_seq, node.online, at)
 
 
 def state(batch: Batch, group: str, device: str, dead_at: int | None, at: int) -> None:
     """Keep that a device is born, or when it died (ms)."""
-    batch.states[group, device] = {"grp": group, "device": device, "dead_at": dead_at, "changed_at": at}
+    batch.states[group, device] = DeviceState(group, device, dead_at, at)
 
 
 def ended(batch: Batch, known: Known, key: Key, node: Node, at: int) -> None:

@@ -7,14 +7,16 @@ were refused, of which time they are, and how they come again: nothing is left o
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.devices import tables as devices_tables
+from cloud.devices.model import NewEvent, NewRejected
+from cloud.devices.queries.events import detail_of, on_record
+from cloud.devices.queries.nodes import speaker_of
+from cloud.devices.repository import events, rejected
 from cloud.ingest.batch import Batch
-from cloud.platform.database import inserting
 from cloud.telemetry.base import MAX_MS, MAX_NAME, Refused
 from cloud.texts import printable
 from contract.clock import iso, parse_time
@@ -54,7 +56,7 @@ def record(connection: sa.Connection, batch: Batch, refused: Sequence[Refused]) 
         least = min(rooms, key=rooms.__getitem__)
         kept, beyond = readings[: max(rooms[least], 0)], readings[max(rooms[least], 0) :]
         of_node[node] += len(kept)
-        _insert(connection, [_row(one, batch.received_at) for one in kept])
+        rejected.put(connection, [_row(one, batch.received_at) for one in kept])
         if beyond:
             dropped[f"too many rejected readings of a {least}"] += len(beyond)
             _note(connection, key, speakers[key], beyond, batch.received_at)
@@ -62,50 +64,38 @@ def record(connection: sa.Connection, batch: Batch, refused: Sequence[Refused]) 
         batch.dropped[reason] = number
 
 
-def _speakers(connection: sa.Connection, devices: defaultdict[Key, list[Refused]]) -> dict[Key, _Speaker]:
-    device, node = devices_tables.device.c, devices_tables.node.c
-    of_node = sa.and_(node.grp == device.grp, node.id == device.gateway)
-    query = sa.select(device.gateway, node.outbox).join_from(devices_tables.device, devices_tables.node, of_node, isouter=True)
+def _speakers(connection: sa.Connection, devices: Iterable[Key]) -> dict[Key, _Speaker]:
     found = {}
     for group, name in devices:
-        row = connection.execute(query.where(device.grp == group, device.id == name)).one_or_none()
-        found[group, name] = _Speaker("", keeps=False) if row is None else _Speaker(row.gateway, row.outbox is not None)
+        speaker = speaker_of(connection, group, name)
+        found[group, name] = _Speaker("", keeps=False) if speaker is None else _Speaker(speaker.gateway, speaker.outbox is not None)
     return found
 
 
 def _on_record(connection: sa.Connection, since: int) -> tuple[Counter[Key], Counter[Key]]:
     """How many readings are on record since a time (ms), by device and by node."""
-    row, device = devices_tables.rejected_reading.c, devices_tables.device.c
-    own = sa.and_(device.grp == row.grp, device.id == row.device)
-    query = sa.select(row.grp, row.device, device.gateway, sa.func.count()).join_from(
-        devices_tables.rejected_reading, devices_tables.device, own
-    )
     of_device, of_node = Counter[Key](), Counter[Key]()
-    for group, name, node, number in connection.execute(query.where(row.received_at > since).group_by(row.grp, row.device, device.gateway)):
-        of_device[group, name] += number
-        of_node[group, node] += number
+    for one in on_record(connection, since):
+        of_device[one.group, one.device] += one.number
+        of_node[one.group, one.node] += one.number
     return of_device, of_node
 
 
 def _note(connection: sa.Connection, key: Key, speaker: _Speaker, beyond: Sequence[Refused], now: int) -> None:
     """Add to the event of the device and day, and let the newest reading take the place of the one that it names."""
-    group, device = key
-    event, row = devices_tables.event.c, devices_tables.rejected_reading.c
-    mine = {"kind": REFUSED, "grp": group, "subject": device, "at": now // _DAY * _DAY}
-    today = [event[name] == value for name, value in mine.items()]
+    today = (REFUSED, *key, now // _DAY * _DAY)
     newest = _row(beyond[-1], now)
     times = [min(max(one.line.reading.at, 0), MAX_MS) for one in beyond]
-    span = _Span(len(beyond), min(times), max(times), newest["point"], newest["at"])
-    told = connection.execute(sa.select(event.detail).where(*today)).scalar_one_or_none()
+    span = _Span(len(beyond), min(times), max(times), newest.point, newest.at)
+    told = detail_of(connection, *today)
     if told is not None:
         before = _Span.of(loads(told).params)
         span = before.joined(span)
-        connection.execute(sa.delete(devices_tables.event).where(*today))
-        placed = (row.grp == group, row.device == device, row.point == before.point, row.at == before.at)
-        connection.execute(sa.delete(devices_tables.rejected_reading).where(*placed))
-    _insert(connection, [newest])
+        events.remove(connection, *today)
+        rejected.remove(connection, *key, before.point, before.at)
+    rejected.put(connection, [newest])
     detail = span.said(speaker, _bounded(beyond[-1].reason)).dumps()
-    connection.execute(sa.insert(devices_tables.event).values(**mine, detail=detail, noted_at=now))
+    events.add(connection, NewEvent(*today, detail, now))
 
 
 class _Span(NamedTuple):
@@ -156,23 +146,18 @@ def _bounded(message: Message) -> Message:
     return Message(message.code, **{name: printable(of, 2 * MAX_NAME) if isinstance(of, str) else of for name, of in message.items})
 
 
-def _row(refused: Refused, received_at: int) -> dict[str, Any]:
+def _row(refused: Refused, received_at: int) -> NewRejected:
     """A refused reading as far as the database can hold it: names may be what was wrong."""
     line, reason = refused
-    return {
-        "grp": line.group,
-        "class": line.device_class,
-        "device": line.reading.device,
-        "point": printable(line.reading.point, 2 * MAX_NAME),
-        "at": min(line.reading.at, _BIGGEST),
-        "value": line.reading.value,
-        "quality": int(line.reading.quality),
-        "reason": _bounded(reason).dumps(),
-        "received_at": received_at,
-    }
-
-
-def _insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        insert = inserting(connection, devices_tables.rejected_reading)
-        connection.execute(insert.on_conflict_do_nothing(index_elements=["grp", "device", "point", "at"]), rows)
+    reading = line.reading
+    return NewRejected(
+        line.group,
+        line.device_class,
+        reading.device,
+        printable(reading.point, 2 * MAX_NAME),
+        min(reading.at, _BIGGEST),
+        reading.value,
+        int(reading.quality),
+        _bounded(reason).dumps(),
+        received_at,
+    )

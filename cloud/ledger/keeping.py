@@ -16,7 +16,9 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
+from cloud.devices.clocks import Offset
 from cloud.devices.queries import register
+from cloud.devices.queries.clocks import load_offsets
 from cloud.devices.repository import events
 from cloud.ledger.base_units import to_base
 from cloud.ledger.counters import Provenance
@@ -31,7 +33,6 @@ from cloud.ledger.thinning import AROUND_MS, Quiet, Span, grid, restless, spans_
 from cloud.ledger.worker import in_thread
 from cloud.platform import database
 from cloud.platform.database import writing
-from cloud.registry.clocks import Offset, load_offsets
 from cloud.telemetry.base import MAX_MS, Sample, StoreDown, Telemetry
 from contract.clock import Clock
 from contract.point import POINTS, Kind

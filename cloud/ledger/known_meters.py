@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 import sqlalchemy as sa
 
+from cloud.devices.clocks import Offset
+from cloud.devices.queries.clocks import load_offsets, undecided
 from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
@@ -18,7 +20,6 @@ from cloud.ledger.queries import installed
 from cloud.ledger.queries.installed import Installed
 from cloud.ledger.repository import records
 from cloud.ledger.shapes import LoadShape
-from cloud.registry.clocks import Offset, load_offsets, undecided
 from cloud.registry.stated import stated
 from cloud.telemetry.base import MAX_MS
 from contract.point import POINTS

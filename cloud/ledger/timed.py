@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cloud.registry.clocks import HOUR_MS, Offset, corrected, good_corrected
+from cloud.devices.clocks import Offset, corrected, good_corrected
+from cloud.ledger.periods import HOUR_MS
 from cloud.telemetry.base import Sample, Telemetry
 
 _WIDER = 4
@@ -33,7 +34,7 @@ def counter_samples(telemetry: Telemetry, series: Series, start: int, end: int, 
         series: Whose they are.
         start: ms since 1970 in UTC, true time.
         end: ms, exclusive.
-        offsets: Of the device, from `cloud.registry.clocks.load_offsets`; mostly none.
+        offsets: Of the device, from `cloud.devices.queries.clocks.load_offsets`; mostly none.
 
     Raises:
         StoreDown: The samples cannot be read.

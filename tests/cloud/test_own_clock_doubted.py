@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
 
+from cloud.alerts.repository.moments import bring_forward
 from cloud.app import Service
+from cloud.devices.clocks import JUDGED, OF_CLOCKS, ClockOffset, Offset, State
+from cloud.devices.own_clock import Moved, OwnRow
+from cloud.devices.repository import clocks
+from cloud.ingest.batch import Batch
 from cloud.ingest.host import Host
 from cloud.ingest.own import Own
-from cloud.platform.database import open_database, upsert, writing
-from cloud.registry.clocks import JUDGED, Offset, State, as_row
-from cloud.registry.own_clock import OF_CLOCKS, Moved, OwnRow, keep, take_back
+from cloud.ingest.taken_back import take_back
+from cloud.platform.database import open_database, writing
 from cloud.settings import Settings
 from contract.clock import Clock, parse_time
 from tests.cloud import tables
@@ -35,7 +40,7 @@ def printed(data: Path, *arguments: str) -> str:
 def service(data: Path) -> Iterator[tuple[Service, Own]]:
     """A service with nothing to settle, and what it knows of its clock; nothing runs."""
     made = Service(Settings(data=data), Clock())
-    made.host = Host(made.settings, made.engine, made.telemetry, made.clock, lambda _: None)
+    made.host = Host(made.settings, made.engine, made.telemetry, made.clock, lambda _: None, bring_forward)
     yield made, made.host.clock.own
     made.close()
 
@@ -71,9 +76,25 @@ def test_a_service_that_starts_anew_still_waits(service: tuple[Service, Own], ms
     """The time that is believed moved by an hour a minute ago, before the start."""
     made, _ = service
     with writing(made.engine).begin() as connection:
-        take_back(connection, Moved(ms, 0, Clock().now_ms() - MINUTE - ms, {}, {}))
-    made.host = Host(made.settings, made.engine, made.telemetry, made.clock, lambda _: None)
+        take_back(connection, Moved(ms, 0, Clock().now_ms() - MINUTE - ms, {}, {}), bring_forward)
+    made.host = Host(made.settings, made.engine, made.telemetry, made.clock, lambda _: None, bring_forward)
     assert allowed(made) == (True, not waits, not waits)
+
+
+async def test_the_service_brings_forward_what_alerts_wait_for(service: tuple[Service, Own], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch that takes an hour back takes it from a rule too that would wait for a moment by the clock that was ahead."""
+    made, _ = service
+    for part in made._storing_parts():
+        cast("Coroutine[None, None, None]", part).close()
+    host = made.host
+    assert host is not None
+    waits = {"grp": "510802", "rule": "r", "subject": "em-1", "phase": "pending", "since": AT + 5 * HOUR, "seen": AT, "memory": "{}"}
+    with writing(made.engine).begin() as connection:
+        connection.execute(sa.insert(tables.alert_state).values(waits))
+    monkeypatch.setattr(host, "_decode", lambda _: Batch(moved=[Moved(-HOUR, AT, AT + 2 * HOUR, {}, {})]))
+    await host._batch([])
+    with made.engine.connect() as connection:
+        assert connection.execute(sa.select(tables.alert_state.c.since, tables.alert_state.c.seen)).all() == [(AT + 4 * HOUR, AT)]
 
 
 def test_the_command_says_how_far_the_cloud_is_off_and_what_was_taken_back(data: Path) -> None:
@@ -81,9 +102,10 @@ def test_the_command_says_how_far_the_cloud_is_off_and_what_was_taken_back(data:
     assert printed(data, "clock", "own") == "the cloud's clock: it is right, as far as its gateways say\nthis machine's clock: a trial's\n"
     engine = open_database(f"sqlite:///{data / 'registry.db'}")
     with writing(engine).begin() as connection:
-        keep(connection, [OwnRow(AT + HOUR, AT + 2 * HOUR, HOUR, State.OPEN)])
+        clocks.keep_own(connection, [OwnRow(AT + HOUR, AT + 2 * HOUR, HOUR, State.OPEN)])
         taken = {("510802", "gw-c1"): [Offset(AT, AT + HOUR, -HOUR, -HOUR)]}
-        assert take_back(connection, Moved(-HOUR, AT, AT + HOUR, taken, {})) == {("510802", "gw-c1"): (AT, AT + HOUR)}
+        moved = Moved(-HOUR, AT, AT + HOUR, taken, {})
+        assert take_back(connection, moved, bring_forward) == {("510802", "gw-c1"): (AT, AT + HOUR)}
     engine.dispose()
     off = "the cloud's clock: +3600 s off since 2026-03-01T00:00:00.000Z\nthis machine's clock: a trial's\n"
     back = "2026-03-01T00:00:00.000Z: judged by a clock that was +3600 s off, and taken back: 510802/gw-c1; "
@@ -104,8 +126,9 @@ def test_any_number_of_judgements_is_taken_back(database: sa.Engine) -> None:
     rows = [event | {"subject": "gw", "at": at, "noted_at": 0} for at in (*times, times[-1] + 9 * HOUR)]
     rows.append(event | {"subject": "other", "at": times[0], "noted_at": since})
     with writing(database).begin() as connection:
-        upsert(connection, tables.clock_offset, [as_row("g", "gw", row, State.CLOSED, JUDGED, "", since) for row in judged])
+        clocks.put(connection, [ClockOffset("g", "gw", row, State.CLOSED, JUDGED, "", since) for row in judged])
         connection.execute(sa.insert(tables.event), rows)
-        assert take_back(connection, Moved(HOUR, since, since + MINUTE, {}, {})) == {("g", "gw"): (judged[0].start, judged[-1].end)}
+        found = take_back(connection, Moved(HOUR, since, since + MINUTE, {}, {}), bring_forward)
+        assert found == {("g", "gw"): (judged[0].start, judged[-1].end)}
         left = connection.execute(sa.select(tables.event.c.subject, tables.event.c.at).order_by(tables.event.c.subject)).all()
     assert left == [("gw", times[-1] + 9 * HOUR), ("other", times[0])]

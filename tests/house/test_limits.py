@@ -9,9 +9,8 @@ import pytest
 
 from cloud import storing
 from cloud.api import alerts, availability, brake, connections, limits, params, readings, slots, streams
-from cloud.ingest import batch, commit, host, known, refused
+from cloud.ingest import batch, broker_record, commit, host, known, refused
 from cloud.ingest import queue as ingest_queue
-from cloud.registry import refusals
 from cloud.reports import queue as report_queue
 from cloud.settings import Settings
 from cloud.telemetry import sqlite
@@ -55,7 +54,7 @@ NUMBERS = {
     "ms of receipt in which the deaths of a device are one event": batch.MINUTE,
     "devices that a node's births make known": known.MAX_FOREIGN_DEVICES,
     "nodes that no site names": known.MAX_FOREIGN_NODES,
-    "addresses of a day that the broker refused, each on record": refusals.MOST,
+    "addresses of a day that the broker refused, each on record": broker_record.MOST,
     "ranges of acknowledgements that a gateway remembers until its disk takes them": marking.MOST_UNMARKED,
     "rows that stay of which a gateway knows while it thins others": keeping.MOST_FIRSTS,
     "seconds until a gateway's disk that does not answer counts as one that hangs": outbox.PATIENCE,

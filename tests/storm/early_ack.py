@@ -18,7 +18,7 @@ async def _acknowledge_first(self: Host, messages: list[Message]) -> None:
     batch = await asyncio.to_thread(decode, messages, self._known)
     await self._answer(batch)
     await asyncio.sleep(0.3)
-    await asyncio.to_thread(store, batch, self._engine, self._telemetry)
+    await asyncio.to_thread(store, batch, self._engine, self._telemetry, self._bring_forward)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from cloud.indicators.model import Targets
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book, findings
+from cloud.ledger.clock_offsets import Recorded, record_offset
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import RecordError
 from cloud.platform.migrating import migrate
-from cloud.registry import clocks
 from cloud.registry.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
@@ -116,8 +116,8 @@ class Product:
             self._exchanged(meter, known)
             return
         ends = known.start + known.off, known.end + known.off
-        row = clocks.Recorded(meter.name, *ends, known.off, known.off, whole=not known.suspect, why="a wrong clock")
-        clocks.record_offset(self.engine, files.GROUP, row, "truth", known.noted)
+        row = Recorded(meter.name, *ends, known.off, known.off, whole=not known.suspect, why="a wrong clock")
+        record_offset(self.engine, files.GROUP, row, "truth", known.noted)
 
     def _exchanged(self, meter: Meter, record: Record) -> None:
         last = meter.shown_at(record.happened) if record.absurd is None else record.absurd

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field
 
 from cloud.alerts.observe import Duration, Given, Memory, Observation, Word, condition
 from cloud.alerts.view import EVENTS_OF
+from cloud.devices.broker_refusals import OTHERS, Told, told_of
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.periods import DAY_MS
-from cloud.registry import refusals
 from cloud.texts import LANGUAGES, Language, in_both, say
 from contract.coded import Message, loads
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import View
     from cloud.ledger.findings import Finding
-    from cloud.registry.refusals import Told
 
 Kind = Literal[
     "counter_reset",
@@ -87,9 +86,9 @@ def broker_told(_rule: Rule, given: BrokerTold, view: View, _memory: Mapping[str
     """The broker refused a client, or clients with one user throw each other off; by address, or by user."""
     for event in view.events:
         if event.kind == given.kind and view.now - event.at <= given.within:
-            told = refusals.told_of(event.detail)
+            told = told_of(event.detail)
             words: dict[str, Word] = {"what": {language: _refused(told, language) for language in LANGUAGES}}
-            if event.subject == refusals.OTHERS:
+            if event.subject == OTHERS:
                 words["name"] = in_both(Message("broker.others"))
             yield Observation(event.subject, 1.0, float(told.number), words=words)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from cloud.devices.tables import event, rejected_reading
+from cloud.devices.tables import device, event, rejected_reading
 from contract.coded import Message, loads
 
 
@@ -36,6 +36,15 @@ class Refusal(NamedTuple):
     reason: Message
     first: int
     last: int
+    number: int
+
+
+class OnRecord(NamedTuple):
+    """How many readings of a device are on record as refused, and the node that speaks for it."""
+
+    group: str
+    device: str
+    node: str
     number: int
 
 
@@ -78,6 +87,27 @@ def rejected_within(connection: sa.Connection, devices: Collection[str], start: 
     columns = (column.device, column.reason, sa.func.min(column.at), sa.func.max(column.at), sa.func.count())
     found = connection.execute(sa.select(*columns).where(of).group_by(column.device, column.reason))
     return [Refusal(device, loads(reason), first, last, number) for device, reason, first, last, number in found]
+
+
+def on_record(connection: sa.Connection, since: int) -> list[OnRecord]:
+    """How many readings are on record that were refused after a moment (ms), by device, of all groups; of known devices only."""
+    column = rejected_reading.c
+    own = sa.and_(device.c.grp == column.grp, device.c.id == column.device)
+    query = sa.select(column.grp, column.device, device.c.gateway, sa.func.count()).join_from(rejected_reading, device, own)
+    recent = query.where(column.received_at > since).group_by(column.grp, column.device, device.c.gateway)
+    return [OnRecord._make(row) for row in connection.execute(recent)]
+
+
+def detail_of(connection: sa.Connection, kind: str, group: str, subject: str, at: int) -> str | None:
+    """What an event says; None where there is none such."""
+    mine = (event.c.kind == kind, event.c.grp == group, event.c.subject == subject, event.c.at == at)
+    return connection.execute(sa.select(event.c.detail).where(*mine)).scalar_one_or_none()
+
+
+def number_noted(connection: sa.Connection, kind: str, group: str, detail: str, since: int) -> int:
+    """Number of events of a kind that say this and were noted after a moment (ms)."""
+    mine = (event.c.kind == kind, event.c.grp == group, event.c.detail == detail, event.c.noted_at > since)
+    return connection.execute(sa.select(sa.func.count()).where(*mine)).scalar_one()
 
 
 def number_rejected(connection: sa.Connection) -> int:

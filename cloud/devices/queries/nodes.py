@@ -1,17 +1,20 @@
-"""Edge nodes, and what their newest birth certificates say, for whoever is not ingest."""
+"""Edge nodes, their birth certificates, and what the newest of them say."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 
-from cloud.devices.model import Node, Speaker
+from cloud.devices.model import KeptBirth, Node, NodeState, Speaker
 from cloud.devices.queries import register
 from cloud.devices.tables import birth, device, node
 from cloud.organisations.queries import GROUPS, groups
+
+_AT_A_TIME = 20
+"""Birth certificates that are read at once."""
 
 
 def nodes(engine: sa.Engine) -> list[Node]:
@@ -23,6 +26,17 @@ def nodes(engine: sa.Engine) -> list[Node]:
         Node(row.grp, row.id, row.online, row.changed_at, row.outbox is not None, row.grp in known, devices.get((row.grp, row.id), []))
         for row in rows
     ]
+
+
+def states(connection: sa.Connection) -> list[NodeState]:
+    """How every node stands that was ever born, of all groups."""
+    return [NodeState._make(row) for row in connection.execute(sa.select(node))]
+
+
+def births(connection: sa.Connection) -> Iterator[KeptBirth]:
+    """All birth certificates that are kept, the newest first; few are in memory at a time, since one may have megabytes."""
+    newest_first = sa.select(birth).order_by(birth.c.at.desc()).execution_options(yield_per=_AT_A_TIME)
+    return map(KeptBirth._make, connection.execute(newest_first))
 
 
 def node_exists(engine: sa.Engine, group: str, name: str) -> bool:

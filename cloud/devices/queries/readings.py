@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -14,6 +14,14 @@ from contract.reading import Quality
 
 _READING = tuple(latest.c[name] for name in Reading._fields)
 _TOLD = (*(latest.c[name] for name in Told._fields if name != "dead_at"), device_state.c.dead_at)
+
+
+class DevicePoint(NamedTuple):
+    """A point of a device."""
+
+    group: str
+    device: str
+    point: str
 
 
 def newest(connection: sa.Connection, group: str, devices: Sequence[str] | None = None) -> defaultdict[str, dict[str, Reading]]:
@@ -46,6 +54,11 @@ def told(connection: sa.Connection, group: str, device: str | None = None, *, re
     if received_from is not None:
         query = query.where(sa.or_(latest.c.received_at >= received_from, device_state.c.changed_at >= received_from))
     return [Told._make(row) for row in connection.execute(query.order_by(latest.c.device, latest.c.point)).all()]
+
+
+def points(connection: sa.Connection) -> Iterator[DevicePoint]:
+    """The points that ever had a reading, of all groups."""
+    return map(DevicePoint._make, connection.execute(sa.select(latest.c.grp, latest.c.device, latest.c.point)))
 
 
 def seen(connection: sa.Connection, group: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.devices.model import Device, life_of, profile_of
+from cloud.devices.model import Device, Placed, life_of, profile_of
 from cloud.devices.tables import device, device_state
 
 _COLUMNS = (*(device.c[name] for name in ("id", "class", "gateway", "name", "compound", "profile", "interval")), device_state.c.dead_at)
@@ -70,6 +70,12 @@ def everywhere(connection: sa.Connection) -> list[tuple[str, str, str]]:
     """Group, class and id of each device of all groups, by group and id."""
     query = sa.select(device.c.grp, device.c["class"], device.c.id).order_by(device.c.grp, device.c.id)
     return [(group, device_class, name) for group, device_class, name in connection.execute(query)]
+
+
+def placed(connection: sa.Connection) -> dict[tuple[str, str], Placed]:
+    """Each device of all groups by group and id, of those too that the site no longer has."""
+    columns = (device.c.grp, device.c.id, device.c["class"], device.c.gateway)
+    return {(group, name): Placed(device_class, gateway) for group, name, device_class, gateway in connection.execute(sa.select(*columns))}
 
 
 def by_node(connection: sa.Connection) -> dict[tuple[str, str], list[str]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Provenance
 from cloud.ledger.model import Meter, Registered
-from cloud.ledger.tables import ledger_hour, meter, meter_unit
+from cloud.ledger.tables import earlier_counter, ledger_hour, meter, meter_unit
 
 _REGISTERED = sa.select(meter.c.grp, meter.c.energy, meter.c.device, meter.c.point, meter.c.max_rate)
 
@@ -29,6 +29,15 @@ class Counted(NamedTuple):
     retired_on: str | None
     first: int | None
     last: int | None
+
+
+class Counting(NamedTuple):
+    """A point of a device, and the meter that counts by it."""
+
+    group: str
+    device: str
+    point: str
+    meter: str
 
 
 def meters(connection: sa.Connection, group: str, *, retired: bool = True) -> list[Meter]:
@@ -71,6 +80,22 @@ def devices_of(connection: sa.Connection, meters: Collection[str]) -> set[str]:
     """The devices behind some meters."""
     query = sa.select(meter.c.device).where(meter.c.id.in_(list(meters)), meter.c.device.is_not(None))
     return set(connection.execute(query).scalars())
+
+
+def counting(connection: sa.Connection) -> list[Counting]:
+    """What counts each meter, of all groups, and what counted it before: that may still have readings which come late."""
+    earlier = earlier_counter.c
+    now = sa.select(meter.c.grp, meter.c.device, meter.c.point, meter.c.id).where(meter.c.device.is_not(None))
+    past = sa.select(earlier.grp, earlier.device, earlier.point, earlier.meter)
+    return [Counting._make(row) for row in connection.execute(sa.union(now, past))]
+
+
+def counted_by(connection: sa.Connection, group: str, devices: sa.Select[tuple[str]]) -> Sequence[str]:
+    """The meters of a group that some devices count, or counted before."""
+    earlier = earlier_counter.c
+    now = sa.select(meter.c.id).where(meter.c.grp == group, meter.c.device.in_(devices))
+    past = sa.select(earlier.meter).where(earlier.grp == group, earlier.device.in_(devices))
+    return connection.execute(sa.union(now, past)).scalars().all()
 
 
 def groups(connection: sa.Connection) -> list[str]:

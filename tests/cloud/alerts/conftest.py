@@ -22,6 +22,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from cloud.alerts.deciding import Change
 from cloud.alerts.evaluate import Evaluator
+from cloud.alerts.repository import moments
 from cloud.alerts.ruleset import load_rules
 from cloud.indicators.figures import seed_factors
 from cloud.ingest.batch import Message
@@ -92,7 +93,7 @@ class House:
     def publish(self) -> None:
         """Every device that speaks is read once, and ingest stores what its gateway sends."""
         messages = [message for gateway in self.site.gateways if gateway.id not in self.silent for message in self._of_gateway(gateway.id)]
-        store(decode(messages, self.known), self.engine, self.telemetry)
+        store(decode(messages, self.known), self.engine, self.telemetry, moments.bring_forward)
 
     def _of_gateway(self, gateway: str) -> Iterator[Message]:
         at = self.now - DELAY + self.ahead

@@ -16,11 +16,11 @@ from cloud.alerts.machine import Event, Reason
 from cloud.alerts.repository import standing
 from cloud.alerts.ruleset import load_rules
 from cloud.alerts.view import load
+from cloud.devices.clocks import State
+from cloud.devices.own_clock import OwnRow
+from cloud.devices.repository.clocks import keep_own
 from cloud.ledger.periods import HOUR_MS
 from cloud.platform.database import writing
-from cloud.registry import own_clock
-from cloud.registry.clocks import State
-from cloud.registry.own_clock import OwnRow
 from contract.clock import parse_time
 from contract.coded import Message
 from contract.operation import Exemption, Operation, Text
@@ -335,7 +335,7 @@ def test_every_rule_is_looked_at_when_the_time_moves_back(house: House) -> None:
     assert house.evaluator.round(TUESDAY + 8 * HOUR_MS) == []
     house.set("c1-e-main", "silent")
     with writing(house.engine).begin() as connection:
-        own_clock.keep(connection, [OwnRow(house.now, house.now, 8 * HOUR_MS, State.OPEN)])
+        keep_own(connection, [OwnRow(house.now, house.now, 8 * HOUR_MS, State.OPEN)])
     assert {change.rule for change in house.run(TUESDAY + 10 * MINUTE)} == {"cloud_clock", "device_silent"}
 
 

@@ -11,6 +11,9 @@ import pytest
 
 from cloud.alerts.machine import Event
 from cloud.alerts.ruleset import load_rules
+from cloud.devices import broker_refusals as refusals
+from cloud.devices.broker_refusals import Key, Told
+from cloud.ingest import broker_record
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode
@@ -18,8 +21,6 @@ from cloud.ingest.doubt import keep_doubt
 from cloud.ingest.refused import MOST_OF_DEVICE
 from cloud.ledger import findings
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date, midnight
-from cloud.registry import refusals
-from cloud.registry.refusals import Key, Told
 from contract import sparkplug
 from contract.clock import parse_time
 from contract.reading import Row
@@ -170,7 +171,7 @@ def _broker_tells(kind: Literal["broker_refused", "broker_contested"], who: str,
 
     def change(house: House) -> None:
         told = {Key(kind, who): Told(reason, detail)}
-        refusals.record(house.engine, house.site.group, told, midnight(local_date(house.now)), house.now)
+        broker_record.record(house.engine, house.site.group, told, midnight(local_date(house.now)), house.now)
 
     return change
 

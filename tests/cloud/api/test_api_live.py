@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from cloud.api import events
 from cloud.api.context import Context
 from cloud.api.devices import one_device
+from cloud.devices.clocks import State
+from cloud.devices.own_clock import OwnRow
+from cloud.devices.repository.clocks import keep_own
 from cloud.platform.database import writing
-from cloud.registry.clocks import State
-from cloud.registry.own_clock import OwnRow, keep
 from tests.cloud import tables
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def test_metrics_say_how_far_the_cloud_s_clock_is_off(served: Served, cont
     """0 while it is right; ahead is above 0."""
     assert "jieyue_cloud_clock_offset_seconds 0.0" in (await served.get("/metrics")).text.splitlines()
     with writing(context.engine).begin() as connection:
-        keep(connection, [OwnRow(2_000, 3_000, 90_500, State.OPEN)])
+        keep_own(connection, [OwnRow(2_000, 3_000, 90_500, State.OPEN)])
     assert "jieyue_cloud_clock_offset_seconds 90.5" in (await served.get("/metrics")).text.splitlines()
 
 

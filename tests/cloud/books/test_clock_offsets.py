@@ -9,11 +9,14 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.devices.clocks import JUDGED, ClockOffset, Offset, State, corrected
+from cloud.devices.queries.clocks import load_offsets, undecided
+from cloud.devices.repository import clocks
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
+from cloud.ledger.clock_offsets import OffsetError, Recorded, record_offset
 from cloud.ledger.periods import HOUR_MS
 from cloud.platform.database import writing
-from cloud.registry.clocks import JUDGED, Offset, OffsetError, Recorded, State, as_row, corrected, load_offsets, record_offset, undecided
 from cloud.telemetry.base import Stored
 from contract.clock import parse_time
 from contract.reading import Quality, Reading
@@ -106,12 +109,10 @@ def test_single_good_readings_of_a_judged_clock_are_moved(books: Books) -> None:
     books.read("power", {START + n * QUARTER: 100.0 + n for n in range(49)})
     late = {START + 12 * HOUR_MS + n * QUARTER - AHEAD + 1: 148.0 + n for n in range(1, 5)}
     books.read("power", late)
-    row = as_row(
-        books.site.group, "power", Offset(min(late), max(late), -AHEAD, -AHEAD), State.CLOSED, JUDGED, "", NOW,
-        good=f'{{"power": {sorted(late)}}}',
-    )  # fmt: skip
+    offset = Offset(min(late), max(late), -AHEAD, -AHEAD)
+    judged = ClockOffset(books.site.group, "power", offset, State.CLOSED, JUDGED, "", NOW, {"power": late})
     with writing(books.engine).begin() as connection:
-        connection.execute(sa.insert(tables.clock_offset), [row])
+        clocks.put(connection, [judged])
     books.settle()
     found = hourly(books)
     assert {found[START + n * HOUR_MS] for n in range(12)} == {("measured", 4000)}
@@ -120,9 +121,9 @@ def test_single_good_readings_of_a_judged_clock_are_moved(books: Books) -> None:
 
 def test_an_undecided_clock_moves_nothing_and_says_which_span(books: Books) -> None:
     """Nothing is known yet, so nothing is corrected; the ledger is told which span to call provisional."""
-    row = as_row(books.site.group, "gw", Offset(START, START + HOUR_MS, 0, 0), State.UNDECIDED, JUDGED, "", NOW)
+    row = ClockOffset(books.site.group, "gw", Offset(START, START + HOUR_MS, 0, 0), State.UNDECIDED, JUDGED, "", NOW)
     with writing(books.engine).begin() as connection:
-        connection.execute(sa.insert(tables.clock_offset), [row])
+        clocks.put(connection, [row])
     with books.engine.connect() as connection:
         assert load_offsets(connection, books.site.group, ["power"]) == {}
         assert undecided(connection, books.site.group, ["power"]) == {"power": ((START, START + HOUR_MS),)}

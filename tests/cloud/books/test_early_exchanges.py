@@ -20,7 +20,7 @@ from tests.cloud.books.test_exchanged_counters import KWH, MINUTE, NOW, counting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloud.registry.clocks import Offset
+    from cloud.devices.clocks import Offset
     from cloud.telemetry.base import Telemetry
     from tests.cloud.books.conftest import Books
 

@@ -24,7 +24,7 @@ from tests.cloud.books.conftest import site_data
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloud.registry.clocks import Offset
+    from cloud.devices.clocks import Offset
     from cloud.telemetry.base import Telemetry
     from tests.cloud.books.conftest import Books
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cloud.devices.clocks import Offset, corrected, good_corrected
+from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.timed import Series, counter_samples
-from cloud.registry.clocks import HOUR_MS, Offset, corrected, good_corrected
 from cloud.telemetry.base import Sample, Stored
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.reading import Quality, Reading

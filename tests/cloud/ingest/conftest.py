@@ -15,6 +15,7 @@ import aiomqtt
 import pytest
 import sqlalchemy as sa
 
+from cloud.alerts.repository import moments
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
@@ -61,8 +62,12 @@ class Line:
         batch = decode([Message(str(topic), raw, at) for topic, raw in messages], self.known)
         overdue(batch, self.known, at, REORDER, ANSWER)
         quiet(batch, self.known, at, SILENCE, ANSWER)
-        store(batch, self.engine, self.telemetry)
+        self.store(batch)
         return batch
+
+    def store(self, batch: Batch) -> None:
+        """Commit a batch as the service does."""
+        store(batch, self.engine, self.telemetry, moments.bring_forward)
 
     def session(self, at: int) -> None:
         """The host connected anew."""
@@ -176,7 +181,7 @@ class Cloud:
             stored(batch)
             self.stored.set()
 
-        host = Host(settings, self.engine, self.telemetry, self.clock, told)
+        host = Host(settings, self.engine, self.telemetry, self.clock, told, moments.bring_forward)
         task = asyncio.create_task(host.run())
         try:
             async with asyncio.timeout(PATIENCE):

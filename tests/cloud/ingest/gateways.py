@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cloud.devices.own_clock import OWN
 from cloud.ledger import book
-from cloud.registry.own_clock import OWN
 from contract import sparkplug
 from contract.reading import Row
 from contract.sparkplug import Born, DataType

@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from cloud.ingest import broker_watch
+from cloud.devices import broker_refusals as refusals
+from cloud.devices.broker_refusals import OTHERS, Key, Told, told_of
+from cloud.ingest import broker_record, broker_watch
+from cloud.ingest.broker_record import MOST
 from cloud.ingest.broker_watch import REFUSED, BrokerWatch
-from cloud.registry import refusals
-from cloud.registry.refusals import MOST, OTHERS, Key, Told, told_of
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.rights import BROKER_LOG, WATCH_USER
@@ -131,26 +132,26 @@ def test_the_record_of_a_day_is_bounded(database: sa.Engine) -> None:
     day, now = 1_790_000_000_000, 1_790_000_500_000
     for _ in range(2):
         for number in range(100):
-            refusals.record(database, GROUP, {Key(refusals.REFUSED, f"10.0.0.{number}"): Told("not_authorised", "x", 3)}, day, now)
+            broker_record.record(database, GROUP, {Key(refusals.REFUSED, f"10.0.0.{number}"): Told("not_authorised", "x", 3)}, day, now)
     found = told(database)
     assert len(found) == MOST + 1
     assert found[refusals.REFUSED, "10.0.0.0"] == Told("not_authorised", "x", 6)
     assert found[refusals.REFUSED, OTHERS].number == 6 * 50
-    refusals.record(database, GROUP, {Key(refusals.REFUSED, "10.0.0.77"): Told("protocol", "")}, day + 86_400_000, now)
+    broker_record.record(database, GROUP, {Key(refusals.REFUSED, "10.0.0.77"): Told("protocol", "")}, day + 86_400_000, now)
     assert told(database)[refusals.REFUSED, "10.0.0.77"] == Told("protocol", "")
 
 
 async def test_a_database_that_is_away_loses_nothing(registry: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be written is written with what came meanwhile, said once a minute in one line."""
     monkeypatch.setattr(broker_watch, "WRITE_EVERY", 0.01)
-    refused, really = iter(range(3)), refusals.record
+    refused, really = iter(range(3)), broker_record.record
 
     def record(*given: object) -> None:
         if next(refused, None) is not None:
             raise sa.exc.OperationalError("INSERT", {}, Exception("the database is locked"))
         really(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(refusals, "record", record)
+    monkeypatch.setattr(broker_record, "record", record)
     watch = BrokerWatch(Settings(mqtt_watch_user=WATCH_USER), registry, GROUP, Clock())
     with capture_logs() as logs:
         task = asyncio.create_task(watch._records())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloud.devices.queries.clocks import load_offsets, undecided
 from cloud.ingest.batch import Batch
 from cloud.ledger import book
-from cloud.registry.clocks import load_offsets, undecided
 from contract import sparkplug
 from contract.clock import parse_time
 from contract.reading import Quality, Row

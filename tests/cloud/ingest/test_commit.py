@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cloud.devices.model import NodeState
 from cloud.ingest import host as host_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
@@ -104,7 +105,7 @@ def test_a_failing_transaction_leaves_nothing_half_done(gateway: Line) -> None:
     """Telemetry has the reading, SQL has none of the batch; stored again it is whole."""
     batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={("m", 0)})
     batch.polls[GROUP, DEVICE].take(NOW, NOW, {"energy_import": 1.0})
-    batch.nodes["x", "y"] = {"grp": "x", "id": None, "outbox": None, "bd_seq": 0, "online": True, "changed_at": 0}
+    batch.nodes["x", "y"] = NodeState("x", None, None, 0, online=True, changed_at=0)  # type: ignore[arg-type]
     with pytest.raises(sa.exc.IntegrityError):
         store(batch, gateway.engine, gateway.telemetry)
     assert (energy(gateway), generation(gateway), gateway.rows(tables.latest)) == ([(NOW, 1.0)], {}, [])

@@ -17,11 +17,13 @@ import sqlalchemy as sa
 from cloud import health as health_module
 from cloud import storing
 from cloud.app import Service
-from cloud.ingest import broker_watch, trial
+from cloud.devices.repository import trial
+from cloud.ingest import broker_watch
 from cloud.ingest import host as host_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.commit import store
+from cloud.ingest.taken_back import BringForward
 from cloud.ingest.trial import try_rows
 from cloud.platform import database as registry
 from cloud.registry.entering import By, enter_site
@@ -172,19 +174,20 @@ async def test_while_the_database_takes_nothing_no_message_is_at_fault(
 
 def test_a_trial_leaves_nothing(database: sa.Engine) -> None:
     """A row of each kind is taken, and taken back."""
+    written = (*trial._WRITTEN, tables.touched)
     try_rows(database)
     with database.connect() as connection:
-        assert [connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() for table in trial._WRITTEN] == [0] * 9
+        assert [connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() for table in written] == [0] * 9
 
 
 @on_sqlite
 async def test_what_the_database_refuses_alone_is_left_out(cloud: Cloud, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database takes a made-up row of each kind, which shows that the message is at fault."""
 
-    def fragile(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
+    def fragile(batch: Batch, engine: sa.Engine, telemetry: Telemetry, bring_forward: BringForward) -> None:
         if any(point == "boom" for polls in batch.polls.values() for point in polls.newest()):
             raise sa.exc.DataError("INSERT", {}, Exception("out of range"))
-        store(batch, engine, telemetry)
+        store(batch, engine, telemetry, bring_forward)
 
     monkeypatch.setattr(host_module, "store", fragile)
     monkeypatch.setattr(host_module, "_WAIT", 0.02)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloud.devices.clocks import TOLERANCE, State
 from cloud.ingest.judging import DRIFT, ENOUGH, OLDEST, STEADY, Source
-from cloud.registry.clocks import TOLERANCE, State
 
 NOW = 1_790_000_000_000
 MINUTE, HOUR = 60_000, 3_600_000

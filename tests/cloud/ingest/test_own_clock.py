@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloud.devices.clocks import JUDGED, ClockOffset, Offset, State
+from cloud.devices.own_clock import Moved
+from cloud.devices.repository import clocks
 from cloud.ingest.batch import Batch
-from cloud.ingest.commit import store
 from cloud.ingest.own import Own, OwnClock
 from cloud.operations import commands
-from cloud.registry.clocks import JUDGED, Offset, State, as_row
-from cloud.registry.own_clock import Moved
+from cloud.platform.database import writing
 from contract import sparkplug
 from contract.clock import Clock
 from contract.coded import loads
@@ -137,7 +138,8 @@ def test_a_gateway_that_shares_the_cloud_s_clock_keeps_no_blame_alive(site: Line
     """
     born(site, 3, wall=-HOUR)
     ended = Offset(BEGIN - 5 * MINUTE, BEGIN - MINUTE, HOUR, HOUR)
-    site.insert(tables.clock_offset, **as_row(GROUP, "gw-2", ended, State.CLOSED, JUDGED, "", BEGIN - HOUR + MINUTE))
+    with writing(site.engine).begin() as connection:
+        clocks.put(connection, [ClockOffset(GROUP, "gw-2", ended, State.CLOSED, JUDGED, "", BEGIN - HOUR + MINUTE)])
     spoken(site, 3, range(0, 185, 5), wall=-HOUR, off={1: -HOUR})
     assert (set(blamed(site)), faults(site), own(site)) == ({"gw-2", "gw-3"}, {"gw-2", "gw-3"}, [])
     born(site, 4, wall=-HOUR)
@@ -154,7 +156,7 @@ def test_events_of_a_judgement_go_whenever_the_time_was_right_last(site: Line) -
     judged = Offset(BEGIN + HOUR + MINUTE, BEGIN + 2 * HOUR + 10 * MINUTE, HOUR, HOUR)
     taken = {(GROUP, "gw-1"): [judged], (GROUP, "gw-2"): [replace(judged, offset_from=HOUR // 2, offset_to=HOUR // 2)]}
     now = BEGIN + 3 * HOUR
-    store(Batch(moved=[Moved(HOUR, now - MINUTE, now, taken, {})]), site.engine, site.telemetry)
+    site.store(Batch(moved=[Moved(HOUR, now - MINUTE, now, taken, {})]))
     assert [(row["subject"], row["at"]) for row in site.rows(tables.event)] == [("gw-2", BEGIN)]
 
 
@@ -183,7 +185,7 @@ def test_a_gateway_is_asked_once_for_all_its_devices(site: Line) -> None:
         spans = {(GROUP, f"own-{n}"): [Offset(begin + n * SECOND, begin + n * MINUTE, -HOUR, -HOUR)] for n in range(20)}
         spans[GROUP, "foreign"] = [Offset(0, begin, -HOUR, -HOUR)]
         moves.append(Moved(-HOUR, begin, begin + HOUR, spans, {}))
-    store(Batch(moved=moves), site.engine, site.telemetry)
+    site.store(Batch(moved=moves))
     assert asked(site) == {"gw-1": [{"from": BEGIN, "to": BEGIN + HOUR + 19 * MINUTE + 1}]}
     (command,) = site.rows(tables.command)
     assert (command["created_at"], command["expires_at"]) == (BEGIN, BEGIN + commands.RECALL_WITHIN)

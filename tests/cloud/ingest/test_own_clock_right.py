@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloud.devices.clocks import Offset
+from cloud.devices.own_clock import Moved
 from cloud.ingest.batch import Batch
-from cloud.ingest.commit import store
-from cloud.registry.clocks import Offset
-from cloud.registry.own_clock import Moved
 from contract.clock import iso
 from tests.cloud import tables
 from tests.cloud.ingest.gateways import BEGIN, GROUP, HOUR, MINUTE, POINT, asked, blamed, born, faults, own, spoken
@@ -116,7 +115,7 @@ def test_what_was_stored_is_not_taken_back_twice(site: Line) -> None:
     taken = {(GROUP, "em-1"): [Offset(BEGIN, BEGIN + HOUR, -HOUR, -HOUR)]}
     batch = Batch(moved=[Moved(-HOUR, BEGIN, BEGIN + 4 * HOUR, taken, {})])
     for _ in range(2):
-        store(batch, site.engine, site.telemetry)
+        site.store(batch)
         assert [row["received_at"] for row in site.rows(tables.latest)] == [BEGIN + 2 * HOUR]
         assert [row["since"] for row in site.rows(tables.alert_state)] == [BEGIN + 8 * HOUR]
         assert len(site.rows(tables.audit, action="clock_taken_back")) == 1

@@ -16,6 +16,7 @@ from cloud.ingest import host as host_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ingest.queue import OVERHEAD
+from cloud.ingest.taken_back import BringForward
 from cloud.telemetry.base import MAX_MS, Telemetry
 from contract import compressed as contract_compressed
 from contract import sparkplug
@@ -209,10 +210,10 @@ def test_no_bytes_stop_ingest(line: Line, said: list[Said], passed: int, number:
 async def test_what_no_check_foresaw_costs_its_own_message_only(cloud: Cloud, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that breaks the program is found among its neighbours and left out; they are stored, and the service goes on."""
 
-    def fragile(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> None:
+    def fragile(batch: Batch, engine: sa.Engine, telemetry: Telemetry, bring_forward: BringForward) -> None:
         if any(point == "boom" for polls in batch.polls.values() for point in polls.newest()):
             raise RuntimeError("no check foresaw this")
-        store(batch, engine, telemetry)
+        store(batch, engine, telemetry, bring_forward)
 
     monkeypatch.setattr(host_module, "store", fragile)
     async with cloud.running() as host, cloud.edge("gw-1") as edge:

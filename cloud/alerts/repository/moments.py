@@ -1,0 +1,20 @@
+"""Moments that messages and rules wait for, once the time that the cloud believes moves back."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from cloud.alerts.tables import alert_state, notification
+
+
+def bring_forward(connection: sa.Connection, now: int, ms: int) -> None:
+    """What waits for a moment by a clock that was ahead would wait too long: messages to people, and rules whose cause has to last.
+
+    Args:
+        connection: In the transaction that takes the time back.
+        now: As it is believed now, ms since 1970 in UTC.
+        ms: By how much the time moved, below 0; moments after `now` move as far.
+    """
+    state = alert_state.c
+    for column in (notification.c.next_try, state.since, state.clear_since, state.seen):
+        connection.execute(sa.update(column.table).where(column > now).values({column.name: column + ms}))
