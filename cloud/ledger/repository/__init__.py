@@ -1,1 +1,1 @@
-"""The ledger in SQL: what waits to be counted, and what stands there; each function works on the caller's connection."""
+"""The ledger in SQL: its meters, what waits to be counted, and what stands there; each function works on the caller's connection."""

@@ -84,6 +84,12 @@ def clear(connection: sa.Connection, counted: Mapping[str, Generations]) -> None
         connection.execute(_CLEAR, runs)
 
 
+def touch(connection: sa.Connection, hours: Iterable[tuple[str, int]]) -> None:
+    """Let hours (meter and begin, ms) be counted anew; whoever counts one just now leaves it on the list."""
+    rows = [{"meter": meter, "hour": hour, "generation": 1} for meter, hour in hours]
+    upsert(connection, tables.touched, rows, add="generation")
+
+
 def put_back(connection: sa.Connection, hours: Iterable[tuple[str, int]]) -> None:
     """Let hours (meter and begin, ms) be counted too; one that waits already stays as it is."""
     upsert(connection, tables.touched, [{"meter": meter, "hour": hour, "generation": 1} for meter, hour in hours], keep=True)
