@@ -18,8 +18,8 @@ from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.recorded import Learnt, Recorded, load_recorded
 from cloud.ledger.shapes import LoadShape
+from cloud.ledger.stated import stated
 from cloud.registry.clocks import Offset, load_offsets, undecided
-from cloud.registry.stated import stated
 from cloud.telemetry.base import MAX_MS
 from contract.point import POINTS
 

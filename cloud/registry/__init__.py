@@ -1,1 +1,1 @@
-"""Entering a site and what follows from it; clocks that were wrong; forgetting what nobody needs."""
+"""Clocks that were wrong, and what the broker refused."""

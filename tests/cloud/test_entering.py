@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.platform.database import writing
-from cloud.registry.dated import SITE_FILE
-from cloud.registry.entering import EntryRefused, entered
+from cloud.sites.dated import SITE_FILE
+from cloud.sites.entered import EntryRefused, entered
 from contract.site import Site
 from tests.cloud import tables
 from tests.cloud.entering import said, seed
