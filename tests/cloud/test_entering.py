@@ -256,6 +256,16 @@ def test_a_ratio_that_changes_is_recorded_by_itself(engine: sa.Engine, small: Ca
     assert [(t["meter"], t["hour"]) for t in rows(engine, tables.touched)] == [("m1", 7_200_000)]
 
 
+def test_a_strangers_device_of_the_same_id_hides_no_ratio(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """A node of another group that speaks for an `em` of its own: the site's one still has its model, and its ratio is recorded."""
+    stranger = {"grp": "z", "id": "em", "class": "foreign", "name": "{}", "gateway": "n"}
+    seed(engine, small())
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(tables.device), [stranger])
+    seed(engine, small(devices={"em": {"ct": 60}}), now=7_200_001)
+    assert [(row["meter"], row["factor"]) for row in rows(engine, tables.ratio_change)] == [("m1", "1.5")]
+
+
 def test_limits_that_change_touch_what_was_counted_by_them(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """CT 40 -> 60 changes what the branch can draw and the smallest step: counted and judged hours are touched, entered ones not."""
     seed(engine, small())
