@@ -96,6 +96,6 @@ def _named(connection: sa.Connection, group: str, node: str) -> bool:
 
 def _forget_points(connection: sa.Connection, group: str, device: str, counted: Collection[tuple[str, str]]) -> int:
     """Forget the points of a device that stays, but for the product's own and those that a meter counts by; returns how many."""
-    told = readings.points(connection, group, device)
+    told = readings.points_of(connection, group, device)
     invented = [point for point in told if point not in POINTS and (device, point) not in counted]
     return forget_readings(connection, group, [device], invented)

@@ -48,7 +48,7 @@ def told(connection: sa.Connection, group: str, device: str | None = None, *, re
     return [Told._make(row) for row in connection.execute(query.order_by(latest.c.device, latest.c.point)).all()]
 
 
-def points(connection: sa.Connection, group: str, device: str) -> list[str]:
+def points_of(connection: sa.Connection, group: str, device: str) -> list[str]:
     """The points that a device ever told."""
     return list(connection.execute(sa.select(latest.c.point).where(latest.c.grp == group, latest.c.device == device)).scalars())
 
