@@ -24,7 +24,7 @@ from cloud.ingest.commit import store
 from cloud.ledger import book
 from cloud.platform.database import open_database
 from cloud.platform.migrating import migrate
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.open import open_telemetry
 from contract.site import Site

@@ -22,7 +22,7 @@ from bench.catchup import site_of
 from cloud.ledger.periods import HOUR_MS, month_start
 from cloud.platform.database import open_database
 from cloud.platform.migrating import migrate
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from tests.cloud import tables
 
 METERS = 1000

@@ -31,7 +31,7 @@ from cloud.api.app import create_app
 from cloud.api.context import Context
 from cloud.platform.database import open_database, writing
 from cloud.platform.migrating import migrate
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.open import open_telemetry
 from contract.clock import Clock
 from contract.site import Site, load_site

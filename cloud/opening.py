@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from cloud.platform.database import open_database, schema_fault
-from cloud.registry.entering import document, entered
 from cloud.settings import Settings
+from cloud.sites.entered import document, entered
 from contract.site import Site, load_site, shipped_site, shipped_sites
 from contract.yamlfile import ConfigError
 

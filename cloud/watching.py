@@ -11,8 +11,8 @@ import structlog
 
 from cloud.opening import differs, folder_of
 from cloud.platform import database
-from cloud.registry.entering import entered
 from cloud.settings import Settings
+from cloud.sites.entered import entered
 from contract.site import Site
 from contract.yamlfile import ConfigError
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from cloud.indicators.figures import seed_factors
 from cloud.platform.database import open_database
 from cloud.platform.migrating import migrate
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from contract.site import Site, load_site, shipped_site
 from simulators.stack.broker import free_port
 from simulators.stack.influxd import Influxd, start_influxd

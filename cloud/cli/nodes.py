@@ -12,8 +12,8 @@ from cloud.cli.shared import add, add_by, database
 from cloud.devices.model import Node
 from cloud.devices.queries.nodes import nodes
 from cloud.opening import entered_site
-from cloud.registry.forgetting import forget
 from cloud.settings import Settings
+from cloud.sites.forgetting import forget
 from contract.clock import Clock, iso
 from contract.commandline import Commands, Parser
 

@@ -15,10 +15,11 @@ from cloud.indicators import scopes
 from cloud.ledger.periods import local_date
 from cloud.opening import folder_of, site_in
 from cloud.platform.database import writing
-from cloud.registry.changes import Change
-from cloud.registry.entering import By, Plan, enter, enter_site, entered
 from cloud.restated import Restated, figures, restated, years
 from cloud.settings import Settings, command_clock
+from cloud.sites.changes import Change
+from cloud.sites.entered import entered
+from cloud.sites.entering import By, Plan, enter, enter_site
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
 from contract.site import Site

@@ -63,6 +63,30 @@ class Device:
     interval: float | None = None
 
 
+class RegisteredDevice(NamedTuple):
+    """A row of the register.
+
+    Attributes:
+        group: Sparkplug group.
+        id: Unique in its group.
+        device_class: Such as `electricity`.
+        name: What people call it, in `zh` and `en`.
+        compound: Where it stands, if the site says so.
+        gateway: The node that speaks for it.
+        profile: Name of its profile; None for a device that only a birth made known.
+        interval: Seconds between two readings; None likewise.
+    """
+
+    group: str
+    id: str
+    device_class: str
+    name: dict[str, str]
+    compound: str | None
+    gateway: str
+    profile: str | None
+    interval: float | None
+
+
 class Reading(NamedTuple):
     """The newest reading of a point; `good_at` is the time (ms) of its newest good one, None if there never was one."""
 

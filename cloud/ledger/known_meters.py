@@ -20,7 +20,7 @@ from cloud.ledger.queries import installed
 from cloud.ledger.queries.installed import Installed
 from cloud.ledger.repository import records
 from cloud.ledger.shapes import LoadShape
-from cloud.registry.stated import stated
+from cloud.ledger.stated import stated
 from cloud.telemetry.base import MAX_MS
 from contract.point import POINTS
 

@@ -1,4 +1,4 @@
-"""The tables of all slices, for migrations, rights and the renaming of meters."""
+"""The tables of all slices, for migrations and rights."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from cloud.registry.entering import By, Plan, enter_site
+from cloud.sites.entering import By, Plan, enter_site
 from contract.site import Site
 
 

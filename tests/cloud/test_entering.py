@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.platform.database import writing
-from cloud.registry.dated import SITE_FILE
-from cloud.registry.entering import EntryRefused, entered
+from cloud.sites.dated import SITE_FILE
+from cloud.sites.entered import EntryRefused, entered
 from contract.site import Site
 from tests.cloud import tables
 from tests.cloud.entering import said, seed
@@ -254,6 +254,16 @@ def test_a_ratio_that_changes_is_recorded_by_itself(engine: sa.Engine, small: Ca
         "grp": "510802", "meter": "m1", "at": 7_200_001, "factor": "1.5", "recorded_by": "wang",
     }  # fmt: skip
     assert [(t["meter"], t["hour"]) for t in rows(engine, tables.touched)] == [("m1", 7_200_000)]
+
+
+def test_a_strangers_device_of_the_same_id_hides_no_ratio(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """A node of another group that speaks for an `em` of its own: the site's one still has its model, and its ratio is recorded."""
+    stranger = {"grp": "z", "id": "em", "class": "foreign", "name": "{}", "gateway": "n"}
+    seed(engine, small())
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(tables.device), [stranger])
+    seed(engine, small(devices={"em": {"ct": 60}}), now=7_200_001)
+    assert [(row["meter"], row["factor"]) for row in rows(engine, tables.ratio_change)] == [("m1", "1.5")]
 
 
 def test_limits_that_change_touch_what_was_counted_by_them(engine: sa.Engine, small: Callable[..., Site]) -> None:

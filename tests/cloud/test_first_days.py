@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from cloud.registry.entering import EntryRefused
+from cloud.sites.entered import EntryRefused
 from contract.site import Site
 from tests.cloud import tables
 from tests.cloud.entering import said, seed

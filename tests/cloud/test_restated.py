@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from cloud.cli import site as command
 from cloud.indicators.figures import seed_factors, targets_of
 from cloud.platform.database import writing
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from contract.clock import parse_time
 from contract.site import Site
 from tests.cloud import tables

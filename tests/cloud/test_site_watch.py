@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from cloud.registry.entering import By, enter_site
 from cloud.settings import Settings
+from cloud.sites.entering import By, enter_site
 from cloud.watching import SiteWatch
 from contract.site import Site
 from contract.yamlfile import ConfigError

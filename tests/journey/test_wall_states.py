@@ -23,7 +23,7 @@ from cloud.api.context import Context
 from cloud.api.wall.snapshot import Wall
 from cloud.platform.database import open_database, writing
 from cloud.platform.migrating import migrate
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import say
 from contract.clock import Clock, parse_time

@@ -20,7 +20,7 @@ from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import local_date
 from cloud.ledger.recorded import RecordError
 from cloud.platform.migrating import migrate
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled, Stored
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading

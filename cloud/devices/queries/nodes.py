@@ -42,7 +42,12 @@ def births(connection: sa.Connection) -> Iterator[KeptBirth]:
 def node_exists(engine: sa.Engine, group: str, name: str) -> bool:
     """Whether a node of this name was ever born in a group."""
     with engine.connect() as connection:
-        return connection.execute(sa.select(node.c.id).where(node.c.grp == group, node.c.id == name)).first() is not None
+        return is_born(connection, group, name)
+
+
+def is_born(connection: sa.Connection, group: str, name: str) -> bool:
+    """The same, in the caller's transaction."""
+    return connection.execute(sa.select(node.c.id).where(node.c.grp == group, node.c.id == name)).first() is not None
 
 
 def online(connection: sa.Connection, group: str) -> dict[str, bool]:

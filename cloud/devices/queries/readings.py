@@ -61,6 +61,11 @@ def points(connection: sa.Connection) -> Iterator[DevicePoint]:
     return map(DevicePoint._make, connection.execute(sa.select(latest.c.grp, latest.c.device, latest.c.point)))
 
 
+def points_of(connection: sa.Connection, group: str, device: str) -> list[str]:
+    """The points that a device ever told."""
+    return list(connection.execute(sa.select(latest.c.point).where(latest.c.grp == group, latest.c.device == device)).scalars())
+
+
 def seen(connection: sa.Connection, group: str) -> dict[str, int]:
     """Time (ms) of the newest good reading of each device that ever gave one.
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloud.devices.model import Device, Placed, life_of, profile_of
+from cloud.devices.model import Device, Placed, RegisteredDevice, life_of, profile_of
 from cloud.devices.tables import device, device_state
 
 _COLUMNS = (*(device.c[name] for name in ("id", "class", "gateway", "name", "compound", "profile", "interval")), device_state.c.dead_at)
-
-
+_REGISTERED = tuple(device.c[name] for name in ("grp", "id", "class", "name", "compound", "gateway", "profile", "interval"))
+"""As `RegisteredDevice` has them."""
 KINDS = sa.select(device.c.grp, device.c.id, device.c["class"], device.c.interval).subquery("kinds")
 """Asks for the class and the interval of each device; for a question that needs them inside."""
 GATEWAYS = sa.select(device.c.grp, device.c.id, device.c.gateway).subquery("gateways")
@@ -45,6 +45,18 @@ def one(connection: sa.Connection, group: str, name: str) -> Device | None:
     """A device by its id; None where there is none, or the site no longer has it."""
     row = connection.execute(_of(group).where(device.c.id == name)).one_or_none()
     return None if row is None else _made(row)
+
+
+def registered(connection: sa.Connection, group: str) -> list[RegisteredDevice]:
+    """The register's rows of a group, by id; those too that the site no longer has, or that only a birth made known."""
+    rows = connection.execute(sa.select(*_REGISTERED).where(device.c.grp == group).order_by(device.c.id))
+    return [RegisteredDevice._make(row)._replace(name=json.loads(row.name)) for row in rows]
+
+
+def spoken_for(connection: sa.Connection, group: str, node: str) -> list[tuple[str, str]]:
+    """Id and class of each device that a node speaks for, itself as one, by id."""
+    query = sa.select(device.c.id, device.c["class"]).where(device.c.grp == group, device.c.gateway == node)
+    return [(name, device_class) for name, device_class in connection.execute(query.order_by(device.c.id))]
 
 
 def names(connection: sa.Connection, group: str | None = None) -> dict[str, dict[str, str]]:

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 from cloud.devices.model import NewEvent
 from cloud.devices.tables import event, rejected_reading
 from cloud.platform.database import inserting
+from cloud.platform.histories import move
 
+_COUNTED = "counter_"
+"""How the kinds of events begin whose subject is a meter."""
 _KEY = ("kind", "grp", "subject", "at")
 _COLUMNS = (*_KEY, "detail", "noted_at")
 _FIRST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "end"))
@@ -88,6 +91,11 @@ def _forget(kinds: tuple[str, ...]) -> sa.Delete:
     of_kind = sa.or_(*(column.kind == kind for kind in kinds))
     mine = (of_kind, column.grp == _GROUP, column.subject == _OF, column.at > _FIRST, column.at <= _END)
     return sa.delete(event).where(*mine)
+
+
+def rename_meter(connection: sa.Connection, old: str, new: str) -> None:
+    """Let the events of a meter name its new id; those of a device of the same id stay."""
+    move(connection, event, "subject", old, new, where=event.c.kind.startswith(_COUNTED))
 
 
 def of_day(connection: sa.Connection, group: str, kinds: Collection[str], day: int) -> list[tuple[str, str, str]]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Provenance
-from cloud.ledger.tables import ledger_hour
+from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.tables import judgement, ledger_hour
 
 Hourly = Mapping[str, Mapping[int, Mapping[Provenance, int]]]
 """Base units by meter, hour and provenance."""
@@ -31,6 +32,17 @@ def hours_of(connection: sa.Connection, meters: Sequence[str], provenances: Sequ
     query = sa.select(column.meter, column.provenance, column.hour).where(within)
     for meter, provenance, hour in connection.execute(query.order_by(column.meter, column.provenance, column.hour)):
         yield Hour(meter, Provenance(provenance), hour)
+
+
+def counted(connection: sa.Connection, group: str, meter: str) -> set[int]:
+    """The hours (begin, ms) that were counted of a meter, or judged without a figure; not those that somebody entered."""
+    hour, judged = ledger_hour.c, judgement.c
+    query = sa.select(hour.hour).where(hour.meter == meter, hour.provenance != Provenance.MANUAL.value).distinct()
+    hours = set(connection.execute(query).scalars())
+    spans = sa.select(judged.since, judged.until).where(judged.grp == group, judged.meter == meter)
+    for since, until in connection.execute(spans):
+        hours.update(range(since // HOUR_MS * HOUR_MS, until + 1, HOUR_MS))
+    return hours
 
 
 def hourly(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> Hourly:

@@ -56,7 +56,7 @@ def newest(connection: sa.Connection, meters: Collection[str]) -> list[Installed
     joined = meter.outerjoin(KINDS, sa.and_(KINDS.c.grp == meter.c.grp, KINDS.c.id == meter.c.device))
     own = (meter.c.id, meter.c.grp, meter.c.energy, KINDS.c["class"], meter.c.device, meter.c.point, KINDS.c.interval)
     query = sa.select(*own, *(meter.c[name] for name in _STATED)).select_from(joined).where(meter.c.id.in_(list(meters)))
-    return [Installed(*row, until=INT64_MAX) for row in connection.execute(query)]
+    return [Installed._make((*row, INT64_MAX)) for row in connection.execute(query)]
 
 
 def earlier(connection: sa.Connection, meters: Collection[str]) -> defaultdict[str, list[Installed]]:

@@ -31,7 +31,7 @@ from cloud.ingest.decode import decode
 from cloud.ingest.known import Known
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract import sparkplug, topics
 from contract.reading import Row

@@ -17,7 +17,7 @@ from cloud.ledger import book
 from cloud.ledger.findings import Finding, listed
 from cloud.ledger.periods import HOUR_MS
 from cloud.platform.database import writing
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.site import Site

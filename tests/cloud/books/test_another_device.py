@@ -15,7 +15,7 @@ from cloud.ingest.known import Known
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.keeping import Keep, thin
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from contract.clock import parse_time
 from contract.site import Site

@@ -16,7 +16,7 @@ from cloud.ledger import book
 from cloud.ledger.entries import enter as enter_month
 from cloud.ledger.periods import HOUR_MS
 from cloud.platform.database import writing
-from cloud.registry.entering import By, enter, enter_site
+from cloud.sites.entering import By, enter, enter_site
 from contract.clock import parse_time
 from contract.site import Site
 from tests.cloud import tables

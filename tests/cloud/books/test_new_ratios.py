@@ -15,7 +15,7 @@ from cloud.ledger.findings import explain
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.timed import Series, counter_samples
 from cloud.platform.database import writing
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from contract.clock import parse_time
 from contract.site import Site
 from tests.cloud import tables

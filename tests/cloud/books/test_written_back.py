@@ -17,7 +17,7 @@ from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book, written
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Figures, FiguresError, Line, Polled, Telemetry
 from cloud.telemetry.open import open_telemetry
 from cloud.telemetry.sqlite import SqliteTelemetry

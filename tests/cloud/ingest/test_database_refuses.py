@@ -26,8 +26,8 @@ from cloud.ingest.commit import store
 from cloud.ingest.taken_back import BringForward
 from cloud.ingest.trial import try_rows
 from cloud.platform import database as registry
-from cloud.registry.entering import By, enter_site
 from cloud.settings import Settings
+from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
 from contract.site import load_site, shipped_site

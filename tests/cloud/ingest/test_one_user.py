@@ -11,7 +11,7 @@ from cloud.ingest import commit
 from cloud.ingest import known as known_module
 from cloud.ingest import refused as refused_module
 from cloud.ingest.known import MAX_POINTS
-from cloud.registry.forgetting import Forgotten, forget
+from cloud.sites.forgetting import Forgotten, forget
 from cloud.telemetry.base import MAX_NAME
 from cloud.texts import in_words
 from contract import sparkplug

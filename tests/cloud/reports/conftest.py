@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cloud.indicators.figures import seed_factors
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from cloud.platform.database import writing
-from cloud.registry.entering import By, enter_site
+from cloud.sites.entering import By, enter_site
 from contract.clock import parse_time
 from contract.coded import Message
 from contract.site import Site

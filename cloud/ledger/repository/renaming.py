@@ -1,0 +1,35 @@
+"""A meter or an institution gets another id: what the ledger keeps of it names the new one.
+
+Each function works on the caller's connection, in a transaction that writes.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from cloud.ledger import tables
+from cloud.platform.histories import copy, move
+from cloud.platform.tables import metadata
+
+
+def copy_meter(connection: sa.Connection, old: str, new: str) -> None:
+    """Begin to rename a meter: it is there under both ids, and every row that names a meter names the new one.
+
+    Only the ledger's tables have a column `meter`, most of them without a foreign key.
+    """
+    copy(connection, tables.meter, old, new)
+    for table in metadata.sorted_tables:
+        if "meter" in table.c:
+            # Of an hour there is one source, whatever its provenance.
+            move(connection, table, "meter", old, new, alike=["hour"] if table is tables.ledger_hour else ())
+
+
+def drop_meter(connection: sa.Connection, old: str, new: str) -> None:
+    """Delete a meter whose rows name a new id; the meters below it are below the new one."""
+    connection.execute(sa.update(tables.meter).where(tables.meter.c.parent == old).values(parent=new))
+    connection.execute(sa.delete(tables.meter).where(tables.meter.c.id == old))
+
+
+def rename_unit(connection: sa.Connection, old: str, new: str) -> None:
+    """Let the meters that serve an institution name its new id."""
+    move(connection, tables.meter_unit, "unit", old, new)

@@ -1,0 +1,64 @@
+"""Whom a site has, written: the site as it was entered, its compounds and institutions, and what these are divided by.
+
+Each function works on the caller's connection, in a transaction that writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from cloud.organisations.model import Compound, Site, Unit
+from cloud.organisations.tables import compound, denominator, entered_site, site, unit
+from cloud.platform.database import upsert
+from cloud.platform.histories import copy, enter_and_retire, move
+
+
+def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], units: Sequence[Unit], day: str) -> None:
+    """Enter a site, which is the only one then, with its compounds and institutions; other institutions are retired from a day (ISO) on."""
+    connection.execute(sa.delete(site).where(site.c.id != one.id))
+    upsert(connection, site, [{"id": one.id, "grp": one.group, "name": _text(one.name)}])
+    upsert(connection, compound, [{"id": c.id, "name": _text(c.name)} for c in compounds])
+    enter_and_retire(connection, unit, [{"id": u.id, "name": _text(u.name), "compound": u.compound} for u in units], day)
+
+
+def keep_document(connection: sa.Connection, group: str, text: str, by: str, now: int) -> None:
+    """Keep what a site's files said (JSON), who entered it, and when (ms)."""
+    upsert(connection, entered_site, [{"grp": group, "document": text, "entered_by": by, "entered_at": now}])
+
+
+def enter_denominators(
+    connection: sa.Connection, name: str, kind: str, values: Mapping[str, Decimal], gone: Collection[str], by: str
+) -> None:
+    """Enter the headcounts or the areas (m2) of an institution by the day (ISO) that they hold from, and delete those of other days.
+
+    Args:
+        connection: In a transaction that writes.
+        name: Id of the institution.
+        kind: `headcount` or `area`.
+        values: By day.
+        gone: Days whose values are deleted.
+        by: Who approved them.
+    """
+    column = denominator.c
+    connection.execute(sa.delete(denominator).where(column.unit == name, column.kind == kind, column.valid_from.in_(list(gone))))
+    row = {"unit": name, "kind": kind, "approved_by": by}
+    upsert(connection, denominator, [row | {"valid_from": day, "value": value} for day, value in values.items()])
+
+
+def copy_unit(connection: sa.Connection, old: str, new: str) -> None:
+    """Begin to rename an institution: it is there under both ids, and what it is divided by names the new one."""
+    copy(connection, unit, old, new)
+    move(connection, denominator, "unit", old, new)
+
+
+def drop_unit(connection: sa.Connection, old: str) -> None:
+    """Delete an institution whose rows name another id."""
+    connection.execute(sa.delete(unit).where(unit.c.id == old))
+
+
+def _text(name: Mapping[str, str]) -> str:
+    return json.dumps(name, ensure_ascii=False)

@@ -1,1 +1,0 @@
-"""Entering a site and what follows from it; clocks that were wrong; forgetting what nobody needs."""

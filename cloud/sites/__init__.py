@@ -1,0 +1,1 @@
+"""Entering a site and what follows from it; forgetting what no site knows."""

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from cloud.ledger import tables as ledger
+from cloud.platform.database import writing
+from cloud.platform.schema import SLICES
+from contract.site import Site
+from tests.cloud import tables
+from tests.cloud.entering import seed
+
+NAMING = [table for table in tables.metadata.sorted_tables if "meter" in table.c]
+
+
+def test_whatever_names_a_meter_names_its_new_id(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """A row of each table with a column `meter`, most of them without a foreign key: after a rename none names the old id."""
+    seed(engine, small(meters={"m1": {"units": ["u1"]}}))
+    with writing(engine).begin() as connection:
+        connection.execute(sa.delete(tables.meter_unit))
+        for table in NAMING:
+            row = {column.name: column.type.python_type(1) for column in table.c} | {"meter": "m1"}
+            connection.execute(sa.insert(table), [row | ({"unit": "u1"} if "unit" in table.c else {})])
+    seed(engine, small(meters={"m1": {"id": "main", "was": "m1", "units": ["u1"]}, "oil": {"units": ["u2"]}}))
+    with engine.connect() as connection:
+        found = {table.name: set(connection.execute(sa.select(table.c.meter)).scalars()) for table in NAMING}
+    assert found == {table.name: {"main"} for table in NAMING} | {"meter_unit": {"main", "oil"}}
+    assert len(NAMING) >= 13
+
+
+def test_only_the_ledger_names_meters() -> None:
+    """It renames what its own tables name; of an institution, so does the ledger in one table, and the organisations in another."""
+    owners = {id(table): module for module in SLICES for table in vars(module).values() if isinstance(table, sa.Table)}
+    assert {owners[id(table)] for table in NAMING} == {ledger}
+    units = [table.name for table in tables.metadata.sorted_tables if "unit" in table.c and table.c.unit.foreign_keys]
+    assert units == ["denominator", "meter_unit"]
