@@ -38,6 +38,14 @@ def test_quarters_of_a_year() -> None:
     assert cuts == ["2026-01-01", "2026-04-01", "2026-07-01", "2026-10-01", "2027-01-01"]
 
 
+def test_a_month_by_its_name() -> None:
+    """A month given as YYYY-MM ends where the next one begins, of the next year too; what is none is refused."""
+    assert periods.month_bounds("2026-02") == (at("2026-02-01T00:00"), at("2026-03-01T00:00"))
+    assert periods.month_bounds("2026-12") == (at("2026-12-01T00:00"), at("2027-01-01T00:00"))
+    with pytest.raises(ValueError, match="month must be in"):
+        periods.month_bounds("2026-14")
+
+
 def test_a_span_inside_periods_is_covered_by_their_edges() -> None:
     """Edges reach from the begin of the first period touched to the end of the last."""
     grid = periods.edges(at("2026-01-31T13:30"), at("2026-03-01T00:01"), "month")
