@@ -18,8 +18,9 @@ from cloud.ingest.commit import store
 from cloud.ingest.queue import OVERHEAD
 from cloud.ingest.taken_back import BringForward
 from cloud.telemetry.base import MAX_MS, Telemetry
+from contract import coded, sparkplug
 from contract import compressed as contract_compressed
-from contract import sparkplug
+from contract.coded import Message
 from contract.reading import Row
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric, Payload
@@ -139,7 +140,7 @@ def test_a_time_that_no_column_holds_is_kept_as_the_last_one_that_does(line: Lin
     batch = line.feed((topic("DDATA", "well", OURS), sparkplug.data(body, sent_at=NOW, seq=0, store_seq=1)))
     (kept,) = line.rows(tables.rejected_reading)
     assert (kept["at"], kept["value"], kept["point"]) == (2**63 - 1, 5.0, "power")
-    assert "outside what can be stored" in kept["reason"]
+    assert coded.loads(kept["reason"]) == Message("reason.not_a_time", at=2**64 - 1)
     assert batch.acks == {(GROUP, OURS, "box"): [1]}
 
 
