@@ -24,7 +24,7 @@ MADE: dict[str, Iterable[str]] = {
     "finding.{worst.kind}": [f"finding.{kind}" for kind in findings.KINDS],
     "target.{indicator.id}": [f"target.{name}" for name in get_args(IndicatorId)],
     "thing.{what}": [f"thing.{what}" for what in get_args(Thing)],
-    "{_TEXTS}{whole.reason}": [f"broker.{reason}" for reason in Reason],
+    "{_TEXTS}{told.reason}": [f"broker.{reason}" for reason in Reason],
 }
 """Codes that are put together, with all that stands behind them."""
 NOTHING = Message("reason.nothing_known", meter="m1", month="2026-02")
