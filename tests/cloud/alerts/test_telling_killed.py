@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from contract.clock import Clock, iso, parse_time
+from contract.coded import Message
 from tests.cloud import tables
 from tests.waiting import wait
 
@@ -43,7 +44,7 @@ def test_a_killed_service_tells_everything_and_nothing_twice(house: House, webho
             "grp": house.site.group,
             "subject": car,
             "at": clock.now_ms(),
-            "detail": "",
+            "detail": Message("reason.emergency").dumps(),
             "noted_at": clock.now_ms(),
         }
         with house.engine.begin() as connection:
