@@ -17,7 +17,6 @@ from contract.site import Bus, Device, Site
 from contract.sparkplug import COMMAND_RESULT, MetricValue
 from edge import health
 from edge.control.commands import Control
-from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
 from edge.notify import Systemd
 from edge.outbox import dating, keeping
 from edge.outbox.outbox import PATIENCE, HangsError, Outbox
@@ -28,6 +27,7 @@ from edge.poller import Poller
 from edge.settings import Settings, credentials, located
 from edge.timekeeping import CHECK_EVERY, GatewayClock, boot_id, how, kernel_offset
 from edge.uplink import Told, Uplink
+from protocols.base import Driver, Line, ListeningDriver, PollingDriver, driver_of
 
 log = structlog.get_logger()
 LONGEST_POLL = 600.0
@@ -58,18 +58,15 @@ class Gateway:
         self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, Told(self._command, self._refused))
         self._writer = Writer(self.outbox, self._committed, self._boot_of)
         self._newest: dict[str, int] = {}
-        known = drivers()
         asked: dict[str, PollingDriver] = {}
         self._buses: dict[str, Poller | ListeningDriver] = {}
         for bus in site.buses:
             if bus.gateway != settings.gateway:
                 continue
             on_bus = [d for d in devices if d.bus == bus.id]
-            if bus.protocol not in known:
-                raise ValueError(f"bus {bus.id}: no driver for {bus.protocol!r}; there are {', '.join(sorted(known))}")
             for name, together in _connections(bus, on_bus).items():
                 line = self._line(bus, together)
-                driver = known[bus.protocol](line)
+                driver = _driver(line)
                 if isinstance(driver, ListeningDriver):
                     self._buses[name] = driver
                 else:
@@ -229,6 +226,18 @@ class Gateway:
         task = asyncio.create_task(self._control.take(device, metrics), name="command")
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
+
+
+def _driver(line: Line) -> Driver:
+    """What speaks to the devices of a line.
+
+    Raises:
+        ValueError: The bus asks for a protocol that no driver knows.
+    """
+    try:
+        return driver_of(line.bus.protocol)(line)
+    except LookupError as error:
+        raise ValueError(f"bus {line.bus.id}: {error.args[0]}") from error
 
 
 def _connections(bus: Bus, devices: list[Device]) -> dict[str, list[Device]]:

@@ -15,9 +15,9 @@ from functools import partial
 from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
-from edge.drivers.base import DriverError, Line, PollingDriver
-from edge.drivers.patience import Patience
 from edge.outbox.outbox import PATIENCE
+from protocols.base import DriverError, Line, PollingDriver
+from protocols.patience import Patience
 
 DEAD_AFTER = 3
 """Failed polls in a row after which a device counts as dead and is probed more and more rarely."""

@@ -12,7 +12,7 @@ from contract.reading import Row
 from contract.site import Bus, Device
 from contract.units import Unit
 from contract.wiring import end_of
-from edge.drivers.base import DriverError, NoAnswerError, NoLineError, ScanningDriver
+from protocols.base import DriverError, NoAnswerError, NoLineError, ScanningDriver
 
 _ATTEMPTS = 2
 """How often a configured device is asked before it is called silent: the line may have been busy with a late answer."""

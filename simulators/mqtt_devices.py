@@ -14,16 +14,16 @@ import aiomqtt
 
 from contract import json_path, rights
 from contract.clock import iso
-from contract.jt808 import fix
-from contract.jt808 import location as loc
-from contract.jt808.bodies import Id
-from contract.jt808.location import Location
 from contract.lifecycle import heed_cancellation
 from contract.message import MessageTime, heard_at
 from contract.profile import PointMap, engineering
 from contract.profile import raw as raw_of
 from contract.secret import named_secret
 from contract.site import Bus, Device
+from protocols.jt808.codec import fix
+from protocols.jt808.codec import location as loc
+from protocols.jt808.codec.bodies import Id
+from protocols.jt808.codec.location import Location
 from protocols.mqtt_client import MqttClient
 from simulators.memory import Memory, Said, grid
 from simulators.stage import Address, Endpoints, Stage, beside

@@ -1,1 +1,1 @@
-"""JT/T 808, the protocol of Chinese vehicle terminals: bytes to messages and back, without any network."""
+"""What a site's file says of JT/T 808: phones, and what terminals may take of a gateway."""

@@ -12,9 +12,9 @@ from contract.commandline import FAILED, Commands, Parser, fail
 from contract.reading import Row
 from contract.site import Device, Site
 from edge.cli.shared import PROGRAM, add, driver
-from edge.drivers.base import DriverError, PollingDriver
-from edge.drivers.orders import hints
 from edge.settings import Settings, located
+from protocols.base import DriverError, PollingDriver
+from protocols.modbus.codec.orders import hints
 
 _ABOUT = "Read one device once and print its values as JSON; exit code 1 when it does not answer."
 

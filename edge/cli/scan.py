@@ -13,9 +13,9 @@ from contract.clock import Clock
 from contract.commandline import FAILED, Commands, Parser, fail, seconds, units
 from contract.site import Bus, Site
 from edge.cli.shared import PROGRAM, add, buses, driver
-from edge.drivers.base import ScanningDriver
 from edge.scan import Scanned, as_json, lines, scan
 from edge.settings import Settings
+from protocols.base import ScanningDriver
 
 _ABOUT = (
     "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "

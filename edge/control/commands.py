@@ -17,7 +17,7 @@ from contract.profile import PointMap
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import MetricValue
-from edge.drivers.base import Commit, DriverError, PollingDriver
+from protocols.base import Commit, DriverError, PollingDriver
 
 log = structlog.get_logger()
 _REMEMBERED = 1000

@@ -23,7 +23,7 @@ from simulators.world.site_world import SiteWorld
 from tests.sites import fields
 
 if TYPE_CHECKING:
-    from tests.edge.conftest import Slave
+    from tests.slave import Slave
 
 HVAC, METER = "hvac/beca-bac-002aln", "electricity/chint-dtsu666"
 NAME = {"zh": "试验", "en": "Trial"}

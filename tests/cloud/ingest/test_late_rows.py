@@ -118,7 +118,7 @@ def road(cloud: Cloud, tmp_path: Path) -> Road:
 
 async def test_positions_of_a_blind_area_are_good(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three minutes without a listener, then all in a 0x0704: each is stored with its time as good, and no clock is blamed."""
-    monkeypatch.setattr("edge.drivers.jt808.listener.RETRY", 0.1)
+    monkeypatch.setattr("protocols.jt808.driver.listener.RETRY", 0.1)
     with socket.socket() as nobody:  # has the port, but takes no call
         nobody.bind(("127.0.0.1", road.port))
         async with road.busy():

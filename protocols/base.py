@@ -1,0 +1,140 @@
+"""What every driver is, and how that of a protocol is found."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
+
+from contract.clock import Clock
+from contract.protocol import packages
+from contract.reading import Row
+from contract.site import Bus, Device
+
+
+class DriverError(Exception):
+    """A device or bus that did not answer as it should; the message is the reason stored with the bad reading."""
+
+
+class NoAnswerError(DriverError):
+    """Nothing came at all; asking the same device on would only make the others wait."""
+
+
+class NoLineError(NoAnswerError):
+    """The bus itself cannot be reached."""
+
+
+Commit = Callable[[Sequence[Row]], Awaitable[None]]
+"""Puts rows on disk; when it returns they are committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a driver gets: its bus, the devices on it, the clock, where rows go and where faults are counted."""
+
+    bus: Bus
+    devices: Sequence[Device]
+    clock: Clock
+    commit: Commit
+    count: Callable[[str], None]
+    """Counts a fault of this bus, with its reason; logged once a minute."""
+    user: str = ""
+    """Who the gateway is on this bus, where the bus asks."""
+    password: str | None = field(default=None, repr=False)
+    folder: Path | None = None
+    """Where a driver may keep what it must know after a restart."""
+    lost: Callable[[Row, str], Awaitable[None]] | None = None
+    """Told of a row that was polled and cannot be kept, with the reason; where there is nobody to tell, it is a fault of the bus."""
+    show: Callable[[Row], Awaitable[None]] | None = None
+    """Told of a row that still waits for a disk that does not answer."""
+
+
+QUIET = 60.0
+"""Seconds in which a fault of one source is counted once."""
+MOST_SOURCES = 4096
+
+
+class Sparing:
+    """Counts a fault once per source and minute, so that one mad sender does not hide the others."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
+        self._counted: dict[tuple[str, str], float] = {}
+
+    def __call__(self, source: str, reason: str) -> None:
+        """One more fault of `source`; `reason` is a fixed text, details go into the source."""
+        now = time.monotonic()
+        if now - self._counted.get((source, reason), -QUIET) < QUIET:
+            return
+        if len(self._counted) >= MOST_SOURCES:  # sources outside can invent names without end
+            self._counted.clear()
+        self._counted[source, reason] = now
+        self._count(f"{source}: {reason}")
+
+
+@runtime_checkable
+class PollingDriver(Protocol):
+    """A driver that asks; one instance owns one bus and has one request in flight."""
+
+    async def read(self, device: Device) -> Row:
+        """All points of a device; what could not be read is bad in the row.
+
+        Raises:
+            DriverError: Nothing could be read at all.
+        """
+        ...
+
+    async def write(self, device: Device, point: str, value: float) -> float:
+        """Write a point and return what the device reads back.
+
+        Raises:
+            DriverError: Refused, or no answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the bus."""
+        ...
+
+
+@runtime_checkable
+class ScanningDriver(PollingDriver, Protocol):
+    """A driver that can find out which addresses of its bus answer."""
+
+    async def answers(self, device: Device) -> bool:
+        """Whether anybody answers to a device's address, whatever the answer is.
+
+        Raises:
+            NoLineError: The bus cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
+class ListeningDriver(Protocol):
+    """A driver whose devices speak by themselves."""
+
+    async def run(self) -> None:
+        """Receive until cancelled, committing before acknowledging."""
+        ...
+
+
+Driver = PollingDriver | ListeningDriver
+Factory = Callable[[Line], Driver]
+
+
+def driver_of(protocol: str) -> Factory:
+    """What makes drivers of a protocol: `Driver` of its package's `driver`, which is imported only now.
+
+    So a protocol whose libraries are not installed stops no other.
+
+    Raises:
+        LookupError: No such protocol is installed.
+    """
+    package = packages().get(protocol)
+    if package is None:
+        raise LookupError(f"no driver for {protocol!r}; there are {', '.join(packages())}")
+    return cast("Factory", importlib.import_module(f"{package}.driver").Driver)
