@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -58,13 +58,13 @@ class Gateway:
         self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, Told(self._command, self._refused))
         self._writer = Writer(self.outbox, self._committed, self._boot_of)
         self._newest: dict[str, int] = {}
-        asked: dict[str, PollingDriver] = {}
+        asked: dict[str, PollingDriver[Any]] = {}
         self._buses: dict[str, Poller | ListeningDriver] = {}
         for bus in site.buses:
             if bus.gateway != settings.gateway:
                 continue
             on_bus = [d for d in devices if d.bus == bus.id]
-            for name, together in _connections(bus, on_bus).items():
+            for name, together in bus.shared_out(on_bus).items():
                 line = self._line(bus, together)
                 driver = _driver(line)
                 if isinstance(driver, ListeningDriver):
@@ -75,7 +75,7 @@ class Gateway:
         self._control = Control(asked, {d.id: d for d in devices}, clock, self._writer.put)
         self._orders: set[asyncio.Task[None]] = set()
 
-    def _line(self, bus: Bus, devices: Sequence[Device]) -> Line:
+    def _line(self, bus: Bus, devices: Sequence[Device]) -> Line[Bus, Device]:
         settings = self._settings
         user, password = credentials(bus, settings)
         count = partial(self.faults.count, bus.id)
@@ -228,7 +228,7 @@ class Gateway:
         task.add_done_callback(self._orders.discard)
 
 
-def _driver(line: Line) -> Driver:
+def _driver(line: Line[Bus, Device]) -> Driver:
     """What speaks to the devices of a line.
 
     Raises:
@@ -238,8 +238,3 @@ def _driver(line: Line) -> Driver:
         return driver_of(line.bus.protocol)(line)
     except LookupError as error:
         raise ValueError(f"bus {line.bus.id}: {error.args[0]}") from error
-
-
-def _connections(bus: Bus, devices: list[Device]) -> dict[str, list[Device]]:
-    """Which devices share a connection, by a name for it: all of a bus, or each by itself."""
-    return {bus.id: devices} if bus.connections == "one" else {f"{bus.id}/{d.id}": [d] for d in devices}

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from contract.operation import Text
 from contract.point import POINTS
-from contract.profile import PointMap, Profile, load_profile, profile_names
+from contract.profile import load_profile, profile_names
 from contract.reading import Row
-from contract.site import Bus, Device
+from contract.site import Bus
 from contract.units import Unit
-from contract.wiring import end_of
 from protocols.base import DriverError, NoAnswerError, NoLineError, ScanningDriver
+from protocols.modbus.model import Device, Point, Profile
 
 _ATTEMPTS = 2
 """How often a configured device is asked before it is called silent: the line may have been busy with a late answer."""
@@ -22,7 +22,7 @@ _SHOWN = 4
 
 
 _ANYTHING = Profile.model_validate(
-    {"maker": "", "model": "", "class": "electricity", "protocol": "modbus", "sources": [""], "points": {"status": PointMap(address=0)}}
+    {"maker": "", "model": "", "class": "electricity", "protocol": "modbus", "sources": [""], "points": {"status": Point(address=0)}}
 )
 
 
@@ -76,7 +76,7 @@ class Scanned:
 
 
 async def scan(
-    bus: Bus, devices: Sequence[Device], driver: ScanningDriver, units: Sequence[int], within: float, asked: Callable[[int], None]
+    bus: Bus, devices: Sequence[Device], driver: ScanningDriver[Device], units: Sequence[int], within: float, asked: Callable[[int], None]
 ) -> Scanned:
     """Ask one unit id after the other.
 
@@ -100,7 +100,7 @@ async def scan(
     return Scanned(bus, found)
 
 
-async def _configured(driver: ScanningDriver, device: Device) -> Found:
+async def _configured(driver: ScanningDriver[Device], device: Device) -> Found:
     unit, reason = device.unit_id or 0, ""
     for _ in range(_ATTEMPTS):
         try:
@@ -116,7 +116,7 @@ async def _configured(driver: ScanningDriver, device: Device) -> Found:
     return Found(unit, answers=False, device=device.id, profile=device.profile, reason=reason)
 
 
-async def _unknown(driver: ScanningDriver, bus: Bus, unit: int, within: float) -> Found:
+async def _unknown(driver: ScanningDriver[Device], bus: Bus, unit: int, within: float) -> Found:
     stranger = _Stranger(id=f"unit-{unit}", name=_NAMELESS, profile="", bus=bus.id, unit_id=unit, within=within)
     if not await driver.answers(stranger):
         return Found(unit, answers=False)
@@ -154,7 +154,7 @@ def _believable(model: Profile, row: Row) -> bool:
 def lines(scanned: Scanned) -> Iterator[str]:
     """A bus for a person to read."""
     bus = scanned.bus
-    yield f"{bus.id} ({bus.protocol})" if bus.protocol != "modbus" else f"{bus.id} ({bus.framing}, {end_of(bus)})"
+    yield f"{bus.id} ({bus.about()})"
     for found in scanned.found:
         if found.device or found.answers:
             yield f"  unit {found.unit}: {_about(found)}"

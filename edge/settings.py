@@ -17,12 +17,12 @@ from pydantic import BeforeValidator, Field, model_validator
 from contract import yamlfile
 from contract.certificates import authority, show
 from contract.host import Host
-from contract.jt808.limits import TerminalLimits
 from contract.secret import SecretError, read_secret
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
 from contract.topics import HostId
-from contract.wiring import end_of, place_of, shared
+from contract.wiring import place_of, shared
 from contract.yamlfile import Strict, nearest
+from protocols.jt808.model.limits import TerminalLimits
 
 _REFUSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV})
 """What a disk says that is full, broken, read-only or gone, or whose rights were lost; none of it is the file's fault."""
@@ -176,17 +176,17 @@ def load_settings(path: Path) -> tuple[Settings, Site]:
 
 def _in_site(site: Site, bus: Bus) -> tuple[str, int, str]:
     """The field of the site's file that says where a bus ends."""
-    return "buses", [b.id for b in site.buses].index(bus.id), place_of(bus)[0]
+    return "buses", [b.id for b in site.buses].index(bus.id), place_of(bus)
 
 
 def _line_faults(settings: Settings, site: Site) -> Iterator[tuple[Bus, str]]:
     """What is wrong with the lines of this gateway once its own file has said where they are."""
     buses = [located(bus, settings) for bus in site.buses if bus.gateway == settings.gateway]
     for bus in buses:
-        if not end_of(bus):
-            yield bus, f"expected a serial_port, since the framing of {bus.id} is rtu"
+        if missing := bus.unplaced():
+            yield bus, missing
     for bus, other in shared(buses, realpath):
-        yield bus, f"expected an end of its own for {bus.id}; {end_of(bus)} is the end of {other.id} too"
+        yield bus, f"expected an end of its own for {bus.id}; {bus.end()} is the end of {other.id} too"
 
 
 def check_files(settings: Settings, path: Path, *, disk: bool = True) -> None:
@@ -279,9 +279,9 @@ def shared_users(settings: Settings, site: Site) -> Iterator[tuple[str, str]]:
     taken = {(settings.broker.host, settings.broker.user)}
     for bus in site.buses:
         given = settings.buses.get(bus.id)
-        if bus.gateway != settings.gateway or bus.protocol != "mqtt" or given is None or not given.user:
+        if bus.gateway != settings.gateway or bus.broker is None or given is None or not given.user:
             continue
-        connection = (located(bus, settings).host, given.user)
+        connection = (located(bus, settings).broker or "", given.user)
         if connection in taken:
             yield bus.id, given.user
         taken.add(connection)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from contract.clock import Clock
 from contract.protocol import packages
@@ -27,16 +27,20 @@ class NoLineError(NoAnswerError):
     """The bus itself cannot be reached."""
 
 
+B = TypeVar("B", bound=Bus)
+D = TypeVar("D", bound=Device)
+D_contra = TypeVar("D_contra", bound=Device, contravariant=True)
+
 Commit = Callable[[Sequence[Row]], Awaitable[None]]
 """Puts rows on disk; when it returns they are committed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(Generic[B, D]):
     """What a driver gets: its bus, the devices on it, the clock, where rows go and where faults are counted."""
 
-    bus: Bus
-    devices: Sequence[Device]
+    bus: B
+    devices: Sequence[D]
     clock: Clock
     commit: Commit
     count: Callable[[str], None]
@@ -76,10 +80,10 @@ class Sparing:
 
 
 @runtime_checkable
-class PollingDriver(Protocol):
+class PollingDriver(Protocol[D_contra]):
     """A driver that asks; one instance owns one bus and has one request in flight."""
 
-    async def read(self, device: Device) -> Row:
+    async def read(self, device: D_contra) -> Row:
         """All points of a device; what could not be read is bad in the row.
 
         Raises:
@@ -87,7 +91,7 @@ class PollingDriver(Protocol):
         """
         ...
 
-    async def write(self, device: Device, point: str, value: float) -> float:
+    async def write(self, device: D_contra, point: str, value: float) -> float:
         """Write a point and return what the device reads back.
 
         Raises:
@@ -101,10 +105,10 @@ class PollingDriver(Protocol):
 
 
 @runtime_checkable
-class ScanningDriver(PollingDriver, Protocol):
+class ScanningDriver(PollingDriver[D_contra], Protocol[D_contra]):
     """A driver that can find out which addresses of its bus answer."""
 
-    async def answers(self, device: Device) -> bool:
+    async def answers(self, device: D_contra) -> bool:
         """Whether anybody answers to a device's address, whatever the answer is.
 
         Raises:
@@ -122,8 +126,9 @@ class ListeningDriver(Protocol):
         ...
 
 
-Driver = PollingDriver | ListeningDriver
-Factory = Callable[[Line], Driver]
+Driver = PollingDriver[Any] | ListeningDriver
+Factory = Callable[[Line[Any, Any]], Driver]
+"""Makes a driver; what a line holds is of the driver's own protocol, which only the site's loader can know."""
 
 
 def driver_of(protocol: str) -> Factory:

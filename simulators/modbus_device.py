@@ -16,9 +16,8 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from contract.clock import Clock
-from contract.profile import PointMap, Profile
-from contract.register import Table
-from contract.site import Bus, Device
+from protocols.modbus.model import Bus, Device, Point, Profile
+from protocols.modbus.model.registers import Table
 from simulators import registers as reg
 from simulators.faults import EXCEPTION, SILENT, SLOW, Faults
 
@@ -87,7 +86,7 @@ class _Served:
     clock: Clock
     journal: Journal
     faults: Faults
-    by_table: dict[Table, list[tuple[str, PointMap, int]]] = field(init=False)
+    by_table: dict[Table, list[tuple[str, Point, int]]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.by_table = {table: [] for table in Table}
@@ -144,7 +143,7 @@ class _Served:
 
     @staticmethod
     def _read_bits(
-        points: Sequence[tuple[str, PointMap, int]],
+        points: Sequence[tuple[str, Point, int]],
         start: int,
         address: int,
         count: int,
@@ -189,7 +188,7 @@ class _Served:
         return None
 
 
-def _allowed(value: float, mapped: PointMap) -> bool:
+def _allowed(value: float, mapped: Point) -> bool:
     if not math.isfinite(value):
         return False
     if mapped.values is not None and int(value) not in mapped.values:

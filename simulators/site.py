@@ -10,7 +10,8 @@ from pathlib import Path
 from contract.clock import Clock
 from contract.operation import Car, ElevatorGroup, Text, Window
 from contract.site import Building as House
-from contract.site import Bus, Compound, Device, Gateway, Site
+from contract.site import Compound, Gateway, Site
+from protocols.modbus.model import Bus, Device
 from simulators import control, mqtt_devices, terminals
 from simulators.faults import FILE, Faults
 from simulators.faulty import FaultyWorld
@@ -30,11 +31,11 @@ async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
     """Every Modbus bus at a port of its own; a serial bus is reached as by a serial server, with framing rtu_over_tcp."""
     async with AsyncExitStack() as stack:
         reached: list[dict[str, object]] = []
-        for number, bus in enumerate(b for b in stage.site.buses if b.protocol == "modbus"):
+        for number, bus in enumerate(b for b in stage.site.buses if isinstance(b, Bus)):
             framing = "tcp" if bus.framing == "tcp" else "rtu_over_tcp"
             wanted = stage.listens.port and stage.listens.port + number
             here = bus.model_copy(update={"host": stage.listens.host, "port": wanted, "framing": framing})
-            devices = [d for d in stage.site.devices if d.bus == bus.id]
+            devices = [d for d in stage.site.devices if isinstance(d, Device) and d.bus == bus.id]
             host, port = await stack.enter_async_context(serve_bus(here, devices, stage.world, stage.clock, stage.journal, stage.faults))
             reached += [
                 {

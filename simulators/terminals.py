@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from contract.clock import Clock
-from contract.jt808.phone import identity
-from contract.site import Device
 from protocols.jt808.codec import fix
 from protocols.jt808.codec import location as loc
 from protocols.jt808.codec.bodies import NO_ANSWER, Body, Heartbeat, decode_body, message
@@ -25,6 +23,8 @@ from protocols.jt808.codec.session_bodies import (
     ServerTime,
     TerminalResponse,
 )
+from protocols.jt808.model import Device
+from protocols.jt808.model.phone import identity
 from simulators.memory import Memory, Said, grid
 from simulators.stage import Address, Endpoints, Stage, beside
 
@@ -259,8 +259,7 @@ def registration(device: Device) -> Register:
 async def play(stage: Stage) -> AsyncIterator[Endpoints]:
     """Every JT/T 808 terminal of the site calls the listener until the block ends."""
     platform = stage.called.jt808
-    protocols = {b.id: b.protocol for b in stage.site.buses}
-    devices = [d for d in stage.site.devices if protocols[d.bus] == "jt808"]
+    devices = [d for d in stage.site.devices if isinstance(d, Device)]
     if platform is None or not devices:
         yield {}
         return

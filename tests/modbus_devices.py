@@ -11,10 +11,9 @@ import pytest
 
 from contract.clock import Clock
 from contract.operation import Text
-from contract.profile import Profile
-from contract.site import Bus, Device
 from protocols.base import Line
 from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Bus, Device, Profile
 
 if TYPE_CHECKING:
     from tests.slave import Slave

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pymodbus.framer import FramerRTU
 
-from contract.site import Bus
+from protocols.modbus.model import Bus
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from cloud.alerts.markup import for_mail, plain
 from cloud.alerts.observe import Duration
 from cloud.alerts.ruleset import Severity
 from contract import yamlfile
-from contract.profile import Fault, located
+from contract.fault import Fault, located
 from contract.secret import SecretError, read_secret
 
 KEY_HEADER = "Idempotency-Key"

@@ -44,7 +44,7 @@ def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namesp
     return 0
 
 
-async def _read_once(driver: PollingDriver, device: Device) -> Row:
+async def _read_once(driver: PollingDriver[Device], device: Device) -> Row:
     try:
         return await driver.read(device)
     finally:

@@ -16,6 +16,7 @@ from edge.cli.shared import PROGRAM, add, buses, driver
 from edge.scan import Scanned, as_json, lines, scan
 from edge.settings import Settings
 from protocols.base import ScanningDriver
+from protocols.modbus.model import Device
 
 _ABOUT = (
     "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
@@ -60,7 +61,7 @@ async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: a
     """All buses side by side, each with one request in flight."""
 
     async def one(bus: Bus) -> Scanned:
-        devices = [d for d in site.devices if d.bus == bus.id]
+        devices = [d for d in site.devices if isinstance(d, Device) and d.bus == bus.id]
         speaker = driver(bus, devices, clock)
         if not isinstance(speaker, ScanningDriver):
             return Scanned(bus, reason=f"cannot be scanned: devices on {bus.protocol} speak by themselves")

@@ -8,6 +8,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import structlog
 
@@ -77,7 +78,7 @@ def objection(order: Order, mapped: PointMap | None, now: int) -> Result | None:
 class Control:
     """Carries out commands for the devices of one gateway; an id that came before is not carried out twice."""
 
-    def __init__(self, drivers: Mapping[str, PollingDriver], devices: Mapping[str, Device], clock: Clock, commit: Commit) -> None:
+    def __init__(self, drivers: Mapping[str, PollingDriver[Any]], devices: Mapping[str, Device], clock: Clock, commit: Commit) -> None:
         """`drivers` by device id; devices that cannot be asked are left out."""
         self._drivers, self._devices, self._clock, self._commit = drivers, devices, clock, commit
         self._seen: OrderedDict[str, None] = OrderedDict()

@@ -17,6 +17,7 @@ from contract.reading import Row
 from protocols.base import QUIET, Line, Sparing
 from protocols.mqtt.codec import payloads
 from protocols.mqtt.codec.audience import Audience
+from protocols.mqtt.model import Bus, Device
 from protocols.mqtt_client import MqttClient
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ class Driver:
     back for ever. Delivered twice, it is the same reading at the same time, which the store upserts.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line[Bus, Device]) -> None:
         self._line = line
         self._audience = Audience(line.devices)
         self._sparing = Sparing(line.count)

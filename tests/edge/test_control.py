@@ -14,11 +14,11 @@ import pytest
 from contract.clock import Clock
 from contract.operation import Text
 from contract.reading import Row
-from contract.site import Device
 from contract.sparkplug import MetricValue
 from edge.control.commands import Control
 from protocols.base import Line
 from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Device
 from tests.modbus_devices import profile
 
 if TYPE_CHECKING:

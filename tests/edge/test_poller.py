@@ -13,10 +13,10 @@ import pytest
 
 from contract.clock import Clock
 from contract.reading import Row
-from contract.site import Bus, Device
 from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval
 from protocols.base import DriverError, Line, PollingDriver
 from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Bus, Device
 from tests.desk import Desk
 from tests.modbus_devices import device, profile
 

@@ -16,7 +16,7 @@ import yaml
 
 from contract.clock import Clock
 from contract.operation import Text
-from contract.site import Device
+from protocols.modbus.model import Device
 from simulators.modbus_device import serve_bus
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld

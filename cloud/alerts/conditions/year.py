@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
 from cloud.ledger.periods import local_date
-from contract.profile import Fault, located
+from contract.fault import Fault, located
 from contract.units import Unit
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from contract.jt808.phone import identity
 from protocols.jt808.codec.frame import Frame, Version
+from protocols.jt808.model.phone import identity
 
 KEEP_MS = 60_000
 MOST_BYTES = 16 << 20

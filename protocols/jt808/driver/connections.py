@@ -7,8 +7,8 @@ import resource
 from collections import Counter
 from dataclasses import dataclass
 
-from contract.jt808.limits import TerminalLimits
 from protocols.jt808.driver.session import Session
+from protocols.jt808.model.limits import TerminalLimits
 
 _FILES_LEFT = 128
 """Descriptors that the rest of the gateway needs."""

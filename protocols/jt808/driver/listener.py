@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from contract.jt808.phone import identity
 from protocols.base import Line, Sparing
 from protocols.jt808.codec.frame import Splitter
 from protocols.jt808.codec.reassembly import Incomplete, Reassembler
 from protocols.jt808.driver.codes import Codes
 from protocols.jt808.driver.connections import Connection, Connections
 from protocols.jt808.driver.session import Known, Outcome, Session, ticks
+from protocols.jt808.model import Bus, Device
+from protocols.jt808.model.phone import identity
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ TIDY_EVERY = 1.0
 class Listener:
     """Terminals of one bus; each message is answered after its rows are committed, and not at all if they cannot be."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line[Bus, Device]) -> None:
         """Learn the allow-list from the site; nothing listens yet."""
         self._line = line
         self._limits = limits = line.bus.terminals

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from contract.clock import Clock
-from contract.jt808.phone import identity
 from contract.reading import Row
-from contract.site import Device
 from protocols.jt808.codec import session_bodies as results
 from protocols.jt808.codec.bodies import NO_ANSWER, Body, Heartbeat, Id, Logout, TimeQuery, decode_body, message
 from protocols.jt808.codec.fields import BodyError
@@ -19,6 +17,8 @@ from protocols.jt808.codec.location import Batch, Location, LocationReply
 from protocols.jt808.codec.reassembly import Reassembler
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime
 from protocols.jt808.driver.codes import Codes
+from protocols.jt808.model import Device
+from protocols.jt808.model.phone import identity
 
 NO_SUCH_TERMINAL = 4
 """Result of 0x8100."""

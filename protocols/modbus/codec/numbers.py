@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from contract.profile import PointMap, raw
+from contract.profile import raw
 from contract.register import RegisterType
+from protocols.modbus.model import Point
 
 CODE = {
     RegisterType.UINT16: "H",
@@ -102,7 +103,7 @@ def ordered(data: bytes, order: str) -> bytes:
     return data
 
 
-def encode(value: float, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> list[int]:
+def encode(value: float, mapped: Point, point: str, ct: float = 1.0, pt: float = 1.0) -> list[int]:
     """The registers that make a device show `value`.
 
     Raises:

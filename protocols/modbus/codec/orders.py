@@ -5,17 +5,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from contract.profile import PointMap, decimal_scale, plausible, raw
+from contract.profile import decimal_scale, plausible, raw
 from contract.reading import Row
-from contract.site import Device
 from protocols.modbus.codec import numbers
+from protocols.modbus.model import Device, Point
 
 _ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
 _SMALL, _LARGE = 1e-3, 1e6
 """Between these lies nearly all that a device measures, in any unit; a number in a wrong order seldom does."""
 
 
-def hint(number: float, mapped: PointMap, scale: tuple[float, float], limits: tuple[float, float]) -> str:
+def hint(number: float, mapped: Point, scale: tuple[float, float], limits: tuple[float, float]) -> str:
     """Such as `with order CDAB it would be 230.1`; empty where no other order gives a usual and plausible value.
 
     Args:
@@ -46,7 +46,7 @@ def _usual(value: float) -> bool:
     return _SMALL <= abs(value) < _LARGE
 
 
-def _others(number: float, mapped: PointMap) -> Iterator[tuple[str, float]]:
+def _others(number: float, mapped: Point) -> Iterator[tuple[str, float]]:
     """(order, raw number) for each other order; none for a number that is made of parts."""
     if mapped.mask is not None or mapped.fraction is not None or mapped.scale_register is not None:
         return

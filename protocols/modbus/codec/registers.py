@@ -7,10 +7,12 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contract.profile import PointMap, Profile, decimal_scale, plausible
-from contract.register import Fraction, RegisterType, ScaleRegister, Table
+from contract.profile import decimal_scale, plausible
+from contract.register import RegisterType
 from protocols.modbus.codec import numbers, orders
 from protocols.modbus.codec.numbers import NoNumberError
+from protocols.modbus.model import Point, Profile
+from protocols.modbus.model.registers import Fraction, ScaleRegister, Table
 
 _BITS = frozenset({Table.COIL, Table.DISCRETE})
 
@@ -20,7 +22,7 @@ class Cell:
     """One point of a block: how its raw number becomes a reading."""
 
     name: str
-    mapped: PointMap
+    mapped: Point
     numerator: float
     divisor: float
     low: float

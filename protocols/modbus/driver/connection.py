@@ -13,8 +13,8 @@ from typing import cast
 
 import serial
 
-from contract.site import Bus
 from protocols.base import NoLineError
+from protocols.modbus.model import Bus
 from protocols.patience import Patience
 
 _KEPT = 1024

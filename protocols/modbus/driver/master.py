@@ -8,15 +8,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from contract.profile import PointMap
 from contract.reading import Row
-from contract.register import Table
-from contract.site import Device
 from protocols.base import DriverError, Line, NoAnswerError, NoLineError
 from protocols.modbus.codec.frames import Shape, shape_of_read
 from protocols.modbus.codec.numbers import encode
 from protocols.modbus.codec.registers import Block, halves, plan
 from protocols.modbus.driver.wire import RefusedError, Wire
+from protocols.modbus.model import Bus, Device, Point
+from protocols.modbus.model.registers import Table
 
 _FUNCTION = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
 _WRITE_ONE = 6
@@ -54,7 +53,7 @@ class Modbus:
     remembered, and nothing is asked whose answer could be taken for it (`protocols.modbus.driver.late`).
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line[Bus, Device]) -> None:
         self._line = line
         self._lock = asyncio.Lock()
         self._plans: dict[str, tuple[Block, ...]] = {}
@@ -205,7 +204,7 @@ class Modbus:
         used = {block.table for block in blocks}
         yield from ((_FUNCTION[table], blocks[0].address, 1) for table in Table if table not in used)
 
-    async def _put(self, device: Device, point: str, mapped: PointMap, value: float) -> None:
+    async def _put(self, device: Device, point: str, mapped: Point, value: float) -> None:
         unit, address = device.unit_id or 0, mapped.address or 0
         function = 5 if mapped.table is Table.COIL else mapped.write_function
         try:

@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from contract import lines
-from contract.site import Bus
 from protocols.base import DriverError, NoAnswerError
 from protocols.modbus.codec import frames
 from protocols.modbus.codec.frames import Frame, Shape
 from protocols.modbus.driver.connection import Connection, opened
 from protocols.modbus.driver.late import Late
+from protocols.modbus.model import Bus
 
 EXCEPTIONS = {
     1: "illegal function",
@@ -78,7 +77,7 @@ class Wire:
         self._late = Late(past)
         self._ids = bus.framing == "tcp" and bus.transaction_ids == "checked"
         self._units = bus.framing != "tcp" or bus.unit_ids == "checked"
-        self._guard, self._character = lines.guard(bus), lines.character(bus)
+        self._guard, self._character = bus.guard(), bus.character()
         self._connection: Connection | None = None
         self._given_up: deque[int] = deque(maxlen=_GIVEN_UP)
         self._tid = 0

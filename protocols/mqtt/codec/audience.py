@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from contract.message import filters, heard_at, overlap
-from contract.profile import PointMap, Profile
-from contract.site import Device
+from protocols.mqtt.model import Device, Point, Profile
+from protocols.mqtt.model.topics import heard_at, overlap
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Listeners:
     """
 
     profile: Profile
-    points: Mapping[str, PointMap]
+    points: Mapping[str, Point]
     devices: dict[str, Device] = field(default_factory=dict)
 
 
@@ -32,7 +31,7 @@ class Audience:
         """Lay out who hears what."""
         self._by_filter: dict[str, dict[str, Listeners]] = {}
         for device in devices:
-            for topic in filters(device.topic, device.model):
+            for topic in device.topics():
                 points = {name: m for name, m in device.model.points.items() if heard_at(device.topic, m.subtopic) == topic}
                 listeners = self._by_filter.setdefault(topic, {}).setdefault(device.profile, Listeners(device.model, points))
                 listeners.devices[device.key.strip()] = device

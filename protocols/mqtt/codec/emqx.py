@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from contract import json_path
-from contract.jt808.phone import identity
-from contract.site import Device
 from protocols.jt808.codec.bodies import Id
 from protocols.jt808.codec.fields import BodyError
 from protocols.jt808.codec.fix import from_emqx
 from protocols.jt808.codec.location import Location
+from protocols.jt808.model.phone import identity
+from protocols.mqtt import json_path
+from protocols.mqtt.model import Device
 
 
 @dataclass(frozen=True, slots=True)

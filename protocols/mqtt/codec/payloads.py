@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from contract import json_path
-from contract.message import MessageTime
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, engineering
+from contract.profile import engineering
 from contract.reading import Row
-from contract.site import Device
 from protocols import reported
 from protocols.jt808.codec.fields import time_of
 from protocols.jt808.codec.fix import position_row
+from protocols.mqtt import json_path
 from protocols.mqtt.codec import emqx, lenient_json
 from protocols.mqtt.codec.audience import Listeners
+from protocols.mqtt.model import Device, Point
+from protocols.mqtt.model.times import MessageTime
 
 MOST_BYTES = 262_144
 _MILLISECONDS_ABOVE = 1e11
@@ -138,7 +138,7 @@ def _record(result: Heard, listeners: Listeners, device: Device, found: tuple[ob
         result.faults.append((device.id, "none of the profile's points is in it", ""))
 
 
-def _points(points: Mapping[str, PointMap], device: Device, record: object, message: object) -> tuple[dict[str, float], dict[str, str]]:
+def _points(points: Mapping[str, Point], device: Device, record: object, message: object) -> tuple[dict[str, float], dict[str, str]]:
     """Values and reasons by point; a point that the message does not speak of is in neither."""
     values: dict[str, float] = {}
     bad: dict[str, str] = {}
@@ -157,12 +157,12 @@ def _points(points: Mapping[str, PointMap], device: Device, record: object, mess
     return values, bad
 
 
-def _quantity(point: str, mapped: PointMap) -> bool:
+def _quantity(point: str, mapped: Point) -> bool:
     """Whether a point is an amount; several makers write false where they have none."""
     return POINTS[point].kind is not Kind.STATE and mapped.values is None and mapped.mask is None
 
 
-def _number(found: object, mapped: PointMap) -> float | None:
+def _number(found: object, mapped: Point) -> float | None:
     """A JSON value as a raw number: a number, the text of one, a truth value, or the name of a state."""
     if isinstance(found, str):
         text = found.strip()

@@ -20,10 +20,11 @@ from contract.clock import Clock
 from contract.institution import Unit
 from contract.operation import Text
 from contract.reading import Quality
-from contract.site import Bus, Compound, Device, Site, Vehicle
+from contract.site import Compound, Site, Vehicle
 from contract.site import Gateway as GatewayId
 from edge.app import Gateway
 from edge.settings import Settings
+from protocols.jt808.model import Bus, Device
 from simulators.faults import CLOCK, FILE, Faults
 from simulators.site import simulate
 from simulators.stack.broker import free_port

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from contract.clock import Clock
-from contract.jt808.limits import TerminalLimits
 from contract.operation import Text
-from contract.site import Bus, Device
 from protocols.base import Line
 from protocols.jt808.codec.bodies import Body, decode_body, message
 from protocols.jt808.codec.frame import Frame, Splitter, Version, encode, split_message
 from protocols.jt808.codec.location import Batch, Item, Location
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse
 from protocols.jt808.driver.listener import Listener
+from protocols.jt808.model import Bus, Device
+from protocols.jt808.model.limits import TerminalLimits
 from tests.desk import Desk
 from tests.waiting import until
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.jt808.phone import identity
 from contract.operation import Text
-from contract.site import Device
 from protocols.jt808.codec.bodies import Heartbeat, Other, TimeQuery
 from protocols.jt808.codec.frame import Frame, Version, encode
 from protocols.jt808.codec.location import Batch
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse, ServerTime, TerminalResponse
+from protocols.jt808.model import Device
+from protocols.jt808.model.phone import identity
 
 if TYPE_CHECKING:
     from tests.protocols.jt808.conftest import Platform, Start

@@ -11,10 +11,10 @@ import uvloop
 from structlog.testing import capture_logs
 
 from contract.clock import Clock
-from contract.jt808.limits import TerminalLimits
 from protocols.jt808.codec.bodies import Heartbeat
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse
 from protocols.jt808.driver import listener
+from protocols.jt808.model.limits import TerminalLimits
 
 if TYPE_CHECKING:
     from tests.protocols.jt808.conftest import Platform, Start

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from contract import yamlfile
-from contract.jt808.limits import TerminalLimits
-from contract.site import Bus
 from edge.settings import Settings, located
 from protocols.jt808.driver.connections import Connections
+from protocols.jt808.model import Bus
+from protocols.jt808.model.limits import TerminalLimits
 
 BUS = Bus(id="cars", gateway="gw", protocol="jt808")
 HEAD = "gateway: gw\nsite: lizhou\ndata: ./outbox\n"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.jt808.limits import TerminalLimits
 from protocols.jt808.codec import reassembly
 from protocols.jt808.codec.bodies import Heartbeat
 from protocols.jt808.codec.frame import Frame, Version, encode, split_message
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, ResendRequest
 from protocols.jt808.driver import listener
+from protocols.jt808.model.limits import TerminalLimits
 
 if TYPE_CHECKING:
     from tests.protocols.jt808.conftest import Platform, Start

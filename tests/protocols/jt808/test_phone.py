@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import yamlfile
-from contract.jt808.phone import identity
 from contract.site import load_site
 from protocols.jt808.codec.frame import Frame, Version, decode, encode
+from protocols.jt808.model.phone import identity
 from tests.sites import whole
 
 CARS = whole("""\

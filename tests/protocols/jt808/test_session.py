@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from contract.clock import Clock
 from contract.operation import Text
-from contract.site import Device
 from protocols.jt808.codec.bodies import decode_body, message
 from protocols.jt808.codec.frame import Frame, FrameError, Splitter, encode
 from protocols.jt808.codec.location import Batch, Location
@@ -15,6 +14,7 @@ from protocols.jt808.codec.reassembly import Reassembler
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime
 from protocols.jt808.driver.codes import Codes
 from protocols.jt808.driver.session import Known, Session
+from protocols.jt808.model import Device
 
 NAME = Text(zh="车", en="Car")
 CAR = Device(id="car-1", name=NAME, profile="vehicle/jtt808-terminal", bus="cars", phone="0863012ABCDEF")

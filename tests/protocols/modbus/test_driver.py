@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.clock import Clock
-from contract.profile import PointMap, load_profile, profile_names
+from contract.profile import load_profile, profile_names
 from protocols.base import DriverError, Line, NoAnswerError
 from protocols.modbus.codec.registers import plan
 from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Point
 from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld
@@ -511,7 +512,7 @@ async def test_a_late_refusal_of_a_write_refuses_no_other(framing: str, make_sla
 
 async def test_a_value_that_does_not_fit_the_register_is_not_sent(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be written is refused before anything is on the wire."""
-    mapped = PointMap.model_validate({"address": 7, "scale": 0.0001, "unit": "degC", "writable": True, "limits": {"min": 0, "max": 50}})
+    mapped = Point.model_validate({"address": 7, "scale": 0.0001, "unit": "degC", "writable": True, "limits": {"min": 0, "max": 50}})
     slave = make_slave("tcp")
     async with driven(monkeypatch, slave, profile({"setpoint": mapped.model_dump()})) as driver:
         with pytest.raises(DriverError, match="does not fit uint16"):

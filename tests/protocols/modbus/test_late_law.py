@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.clock import Clock
-from contract.site import Bus
 from protocols.base import DriverError, Line
 from protocols.modbus.codec import frames
 from protocols.modbus.driver.connection import Connection
 from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Bus
 from tests.modbus_devices import device, profile
 
 POINTS = {"lock": {"address": 0}, "fan": {"address": 100}, "mode": {"address": 200}, "valve": {"address": 201}}

@@ -17,15 +17,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contract import lines
 from contract.clock import Clock
-from contract.site import Bus, Site
+from contract.site import Site
 from edge.app import Gateway
 from edge.settings import Settings
 from protocols.base import DriverError, Line, NoAnswerError
 from protocols.modbus.codec import frames
 from protocols.modbus.codec.frames import Frame
 from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Bus
 from tests import modbus_devices as devices
 from tests.modbus_devices import device, nothing_kept, profile
 from tests.sites import fields
@@ -73,7 +73,7 @@ def test_without_a_setting_the_silence_is_what_the_framing_needs() -> None:
     bus = {"id": "b", "gateway": "g", "protocol": "modbus"}
 
     def silence(**more: object) -> float:
-        return lines.guard(Bus.model_validate(bus | more))
+        return Bus.model_validate(bus | more).guard()
 
     assert silence(framing="rtu", baud=9600) == pytest.approx(3.5 * 10 / 9600)
     assert silence(framing="rtu", baud=2400, parity="E") == pytest.approx(3.5 * 11 / 2400)

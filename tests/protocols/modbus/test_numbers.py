@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.profile import PointMap, load_profile
+from contract.profile import load_profile
 from contract.register import RegisterType
 from protocols.modbus.codec.numbers import encode
 from protocols.modbus.codec.registers import halves, plan
+from protocols.modbus.model import Point
 from simulators.registers import from_registers, to_registers
 from tests.modbus_devices import packed, profile
 
@@ -105,7 +106,7 @@ def test_what_is_written_in_any_form_and_order_is_what_the_device_understands(ki
     order = data.draw(st.sampled_from(["ABCD", "CDAB", "BADC", "DCBA"]))
     most = (1 << 24) if kind.floating else min(kind.numbers // (1 + kind.signed) - 1, 10**9)
     value = float(data.draw(st.integers(-most if kind.signed else 0, most)))
-    mapped = PointMap.model_validate({"type": kind, "order": order, "address": 0})
+    mapped = Point.model_validate({"type": kind, "order": order, "address": 0})
     registers = encode(value, mapped, "status")
     assert from_registers(registers, mapped, "status") == value
     assert to_registers(value, mapped, "status") == registers
@@ -116,7 +117,7 @@ def test_what_is_written_in_any_form_and_order_is_what_the_device_understands(ki
 @pytest.mark.parametrize("kind", ["bcd16", "mod10k32", "uint48"])
 def test_what_does_not_fit_a_form_is_not_written(kind: str) -> None:
     """A number too many, and a negative one."""
-    mapped = PointMap.model_validate({"type": kind, "address": 0})
+    mapped = Point.model_validate({"type": kind, "address": 0})
     for value in (float(RegisterType(kind).numbers), -1.0):
         with pytest.raises(ValueError, match=f"does not fit {kind}"):
             encode(value, mapped, "status")

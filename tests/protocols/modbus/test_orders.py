@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.operation import Text
-from contract.profile import PointMap, Profile, decimal_scale, plausible
+from contract.profile import decimal_scale, plausible
 from contract.reading import Row
 from contract.register import RegisterType
-from contract.site import Device
 from contract.units import Unit
 from protocols.modbus.codec import orders
 from protocols.modbus.codec.numbers import encode
 from protocols.modbus.codec.registers import plan
+from protocols.modbus.model import Device, Point, Profile
 from tests.modbus_devices import packed, profile
 
 ORDERS = ["ABCD", "CDAB", "BADC", "DCBA"]
@@ -37,14 +37,14 @@ def told(model: Profile) -> Told:
     return Told(id="d", name=Text(zh="", en=""), profile="", bus="b", given=model)
 
 
-def asked(point: str, mapped: PointMap, order: str, value: float) -> tuple[dict[str, float], dict[str, str]]:
+def asked(point: str, mapped: Point, order: str, value: float) -> tuple[dict[str, float], dict[str, str]]:
     """What a device that has another order says to a profile."""
     registers = encode(value, mapped.model_copy(update={"order": order}), point)
     (block,) = plan(profile({point: mapped}))
     return block.decode(packed(registers))
 
 
-VOLTAGE = PointMap(address=0, type=RegisterType.INT32, scale=Decimal("0.1"), unit=Unit.VOLT)
+VOLTAGE = Point(address=0, type=RegisterType.INT32, scale=Decimal("0.1"), unit=Unit.VOLT)
 
 
 @pytest.mark.parametrize(("said", "has"), [(a, b) for a in ORDERS for b in ORDERS if a != b])
@@ -58,7 +58,7 @@ def test_a_value_that_is_not_plausible_names_the_order(said: str, has: str) -> N
 
 def test_a_register_with_its_bytes_swapped() -> None:
     """One register has two orders."""
-    mapped = PointMap(address=0, scale=Decimal("0.1"), unit=Unit.VOLT)
+    mapped = Point(address=0, scale=Decimal("0.1"), unit=Unit.VOLT)
     assert asked("voltage_a", mapped, "BADC", 230.1)[1] == {"voltage_a": "not plausible: 6477.6; with order BADC it would be 230.1"}
 
 
@@ -70,15 +70,15 @@ def test_no_order_makes_sense_of_some_numbers() -> None:
 @pytest.mark.parametrize(
     ("mapped", "value", "said"),
     [
-        (PointMap(address=0, type=RegisterType.FLOAT32, unit=Unit.KILOWATT_HOUR), 230.1, "with order CDAB it would be 230.1"),
+        (Point(address=0, type=RegisterType.FLOAT32, unit=Unit.KILOWATT_HOUR), 230.1, "with order CDAB it would be 230.1"),
         (
-            PointMap(address=0, type=RegisterType.UINT32, scale=Decimal("0.01"), unit=Unit.KILOWATT_HOUR),
+            Point(address=0, type=RegisterType.UINT32, scale=Decimal("0.01"), unit=Unit.KILOWATT_HOUR),
             229.0,
             "with order CDAB it would be 229",
         ),
     ],
 )
-def test_a_plausible_value_in_a_wrong_order_is_doubted(mapped: PointMap, value: float, said: str) -> None:
+def test_a_plausible_value_in_a_wrong_order_is_doubted(mapped: Point, value: float, said: str) -> None:
     """What a technician reads: 1.5e+07 kWh, or 1e-20, where the words are swapped."""
     values, bad = asked("energy_import", mapped, "CDAB", value)
     assert bad == {}
@@ -90,7 +90,7 @@ def test_a_plausible_value_in_a_wrong_order_is_doubted(mapped: PointMap, value: 
 @given(st.floats(0.0078125, 999_999, width=32), st.sampled_from(ORDERS))
 def test_what_is_usual_is_never_doubted(value: float, order: str) -> None:
     """Whatever the order, a good value of usual size gets no hint."""
-    mapped = PointMap(address=0, type=RegisterType.FLOAT32, order=order, unit=Unit.KILOWATT_HOUR)
+    mapped = Point(address=0, type=RegisterType.FLOAT32, order=order, unit=Unit.KILOWATT_HOUR)
     values, _ = asked("energy_import", mapped, order, value)
     assert orders.hints(told(profile({"energy_import": mapped})), Row("d", 1, values, {})) == {}
 
@@ -98,7 +98,7 @@ def test_what_is_usual_is_never_doubted(value: float, order: str) -> None:
 @given(st.binary(min_size=4, max_size=4), st.sampled_from([t for t in RegisterType if t.registers == 2]), st.sampled_from(ORDERS))
 def test_any_registers_are_looked_at_without_a_fault(data: bytes, kind: RegisterType, order: str) -> None:
     """A hint names another order and a plausible value, whatever stands in the registers."""
-    mapped = PointMap(address=0, type=kind, order=order, unit=Unit.VOLT)
+    mapped = Point(address=0, type=kind, order=order, unit=Unit.VOLT)
     (block,) = plan(profile({"voltage_a": mapped}))
     values, bad = block.decode(data)
     assert set(values) | set(bad) == {"voltage_a"}

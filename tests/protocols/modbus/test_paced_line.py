@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from contract.clock import Clock
-from contract.site import Bus
 from protocols.base import DriverError, Line
 from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Bus
 from simulators.paced_line import PacedLine
 from tests.modbus_devices import device, nothing_kept, profile
 

@@ -18,10 +18,11 @@ from contract.clock import Clock, iso
 from contract.operation import Text
 from contract.reading import Row
 from contract.rights import bus_user, source_user
-from contract.site import Bus, Device, Gateway, Site
+from contract.site import Gateway, Site
 from protocols.base import Line
 from protocols.mqtt import driver as mqtt
 from protocols.mqtt.driver import Driver as Mqtt
+from protocols.mqtt.model import Bus, Device
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
 from tests.desk import Desk

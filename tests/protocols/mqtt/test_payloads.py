@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from contract.clock import Clock, iso
 from contract.operation import Text
-from contract.profile import Profile
 from contract.reading import Row
-from contract.site import Device
 from protocols.jt808.codec.fields import digits_of
 from protocols.mqtt.codec import lenient_json
 from protocols.mqtt.codec.audience import Audience, Listeners
 from protocols.mqtt.codec.payloads import MOST_BYTES, Heard, PayloadError, heard
+from protocols.mqtt.model import Device, Profile
 
 NAME = Text(zh="设备", en="Device")
 METER = Device(id="em", name=NAME, profile="electricity/jieyue-mqtt-meter", bus="pub", topic="meters/1")

@@ -8,10 +8,10 @@ from datetime import UTC, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
+from contract.json_path import Each
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from contract import json_path
-from contract.json_path import Each
 from contract.topics import sendable
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract import json_path
-from contract.json_path import parse, placed, records, value
+from protocols.mqtt import json_path
+from protocols.mqtt.json_path import parse, placed, records, value
 
 METERS: list[object] = [
     {"sn": "A17", "d": [{"m": "Ua", "v": 229.9}, {"m": "kWh", "v": 1234.5}], "phases": [1.5, 2.5], "energy.import": 3},
