@@ -13,7 +13,7 @@ Files stay flat: a bus and a profile name their protocol, and a device is of the
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
@@ -88,10 +88,10 @@ class Spoken(Strict):
         """Of a part that all protocols have: any of theirs."""
         if protocol_of(cls) is not None:
             return handler(core_schema)
-        models = [model for name in packages() if (model := _model(name, cls.part)) is not None]
-        for model in models:
+        every = list(models(cls.part))
+        for model in every:
             model.model_rebuild()
-        return {"anyOf": [handler(model.__pydantic_core_schema__) for model in models], "description": cls.__doc__ or ""}
+        return {"anyOf": [handler(model.__pydantic_core_schema__) for model in every], "description": cls.__doc__ or ""}
 
 
 class OfBus:
@@ -108,6 +108,11 @@ def _model(protocol: object, part: str) -> type[Spoken] | None:
     """The model of a protocol for a part; None for a protocol that is not installed."""
     package = packages().get(protocol) if isinstance(protocol, str) else None
     return None if package is None else cast("type[Spoken]", getattr(importlib.import_module(f"{package}.model"), part))
+
+
+def models(part: str) -> Iterator[type[Spoken]]:
+    """The model of each protocol for a part."""
+    yield from (model for name in packages() if (model := _model(name, part)) is not None)
 
 
 @cache
@@ -157,10 +162,10 @@ def _passed(cls: type[Spoken], given: dict[str, Any]) -> dict[str, Any]:
 
 def _said(cls: type[Spoken], field: str, given: object) -> list[tuple[str, object]]:
     """What each protocol that has a field says of it where another speaks."""
-    models = [model for name in packages() if (model := _model(name, cls.part)) is not None and field in model.model_fields]
-    usual = [given == model.model_fields[field].get_default(call_default_factory=True) for model in models]
+    owners = [model for model in models(cls.part) if field in model.model_fields]
+    usual = [given == model.model_fields[field].get_default(call_default_factory=True) for model in owners]
     speaks = protocol_of(cls) or ""
-    return [("", given) if same else model.elsewhere(field, given, speaks) for model, same in zip(models, usual, strict=True)]
+    return [("", given) if same else model.elsewhere(field, given, speaks) for model, same in zip(owners, usual, strict=True)]
 
 
 def _one_of(names: Mapping[str, str]) -> str:

@@ -76,7 +76,12 @@ class Bus(Spoken):
 
     part = "Bus"
     places: ClassVar[frozenset[str]] = frozenset()
-    """Fields that say where it ends; a gateway's own file may say them instead."""
+    """Fields that say where it ends."""
+    local: ClassVar[frozenset[str]] = frozenset()
+    """Fields that a gateway's own file may say otherwise: what only whoever stands before it knows."""
+
+    takes_turns: ClassVar[bool] = False
+    """Whether its driver leaves a serial port to others between two requests, so that several protocols may be spoken there."""
 
     id: Id
     gateway: Id

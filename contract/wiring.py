@@ -83,8 +83,14 @@ def unlike_settings(site: Site) -> Iterator[Unlike]:
 def shared(buses: Sequence[Bus], real: RealName) -> Iterator[tuple[Bus, Bus]]:
     """Buses of one gateway that would ask or listen at one place: (the later one, the earlier one)."""
     for number, bus in enumerate(buses):
-        others = (other for other in buses[:number] if other.gateway == bus.gateway and _meet(_end(bus, real), _end(other, real)))
+        mine = (other for other in buses[:number] if other.gateway == bus.gateway and not _in_turn(bus, other))
+        others = (other for other in mine if _meet(_end(bus, real), _end(other, real)))
         yield from [(bus, other) for other in others][:1]
+
+
+def _in_turn(bus: Bus, other: Bus) -> bool:
+    """Whether two protocols may be spoken on one serial port."""
+    return bus.own_port and other.own_port and bus.takes_turns and other.takes_turns and bus.protocol != other.protocol
 
 
 def place_of(bus: Bus) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -54,6 +55,8 @@ class Line(Generic[B, D]):
     """Told of a row that was polled and cannot be kept, with the reason; where there is nobody to tell, it is a fault of the bus."""
     show: Callable[[Row], Awaitable[None]] | None = None
     """Told of a row that still waits for a disk that does not answer."""
+    turn: asyncio.Lock | None = None
+    """Held while something is on the line, where buses of other protocols end at the same serial port; who lets go of it has closed it."""
 
 
 QUIET = 60.0
@@ -81,7 +84,7 @@ class Sparing:
 
 @runtime_checkable
 class PollingDriver(Protocol[D_contra]):
-    """A driver that asks; one instance owns one bus and has one request in flight."""
+    """A driver that asks; one instance owns one line and has one request in flight."""
 
     async def read(self, device: D_contra) -> Row:
         """All points of a device; what could not be read is bad in the row.
@@ -91,28 +94,20 @@ class PollingDriver(Protocol[D_contra]):
         """
         ...
 
+    async def close(self) -> None:
+        """Let go of the line."""
+        ...
+
+
+@runtime_checkable
+class WritingDriver(Protocol[D_contra]):
+    """A driver that carries out commands."""
+
     async def write(self, device: D_contra, point: str, value: float) -> float:
         """Write a point and return what the device reads back.
 
         Raises:
             DriverError: Refused, or no answer.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Let go of the bus."""
-        ...
-
-
-@runtime_checkable
-class ScanningDriver(PollingDriver[D_contra], Protocol[D_contra]):
-    """A driver that can find out which addresses of its bus answer."""
-
-    async def answers(self, device: D_contra) -> bool:
-        """Whether anybody answers to a device's address, whatever the answer is.
-
-        Raises:
-            NoLineError: The bus cannot be reached.
         """
         ...
 
@@ -126,7 +121,41 @@ class ListeningDriver(Protocol):
         ...
 
 
-Driver = PollingDriver[Any] | ListeningDriver
+@runtime_checkable
+class ScanningDriver(PollingDriver[D_contra], Protocol[D_contra]):
+    """A driver that can find out which addresses of its line answer."""
+
+    called: tuple[str, str]
+    """What people call an address, and several of them, such as unit and unit ids."""
+
+    def addresses(self) -> Sequence[int | str]:
+        """Which are asked where nobody says which."""
+        ...
+
+    def stranger(self, address: int | str, profile: str) -> Device:
+        """A device of a profile at an address, as `read` takes it; the site knows nothing of it."""
+        ...
+
+    async def answers(self, address: int | str, within: float) -> bool:
+        """Whether anybody answers to an address within so many seconds, whatever the answer is.
+
+        Raises:
+            NoLineError: The line cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
+class DoubtingDriver(Protocol[D_contra]):
+    """A driver that knows of values how else they could be meant."""
+
+    def doubts(self, device: D_contra, row: Row) -> dict[str, str]:
+        """By point, for a person who tries a profile: which value makes little sense, and what would make more."""
+        ...
+
+
+Driver = PollingDriver[Any] | WritingDriver[Any] | ListeningDriver
+"""Any mix of them: what a driver can is what it has the methods for."""
 Factory = Callable[[Line[Any, Any]], Driver]
 """Makes a driver; what a line holds is of the driver's own protocol, which only the site's loader can know."""
 

@@ -21,6 +21,7 @@ class Networked(Bus):
     """A bus whose far end, or whose listener, has a host and a port."""
 
     places: ClassVar[frozenset[str]] = frozenset({"host", "port"})
+    local: ClassVar[frozenset[str]] = places
 
     host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 502
@@ -44,6 +45,7 @@ class SerialBus(Networked):
     """A bus that is a serial port of the gateway, or is reached through a serial server or the network."""
 
     places: ClassVar[frozenset[str]] = frozenset({"host", "port", "serial_port"})
+    local: ClassVar[frozenset[str]] = places
 
     serial_port: str = ""
     baud: Annotated[int, Field(gt=0)] = 9600

@@ -7,7 +7,6 @@ import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
@@ -18,6 +17,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from contract.clock import Clock
 from protocols.modbus.model import Bus, Device, Point, Profile
 from protocols.modbus.model.registers import Table
+from protocols.stage import World
 from simulators import registers as reg
 from simulators.faults import EXCEPTION, SILENT, SLOW, Faults
 
@@ -34,18 +34,6 @@ _TABLE = {
 _BITS = frozenset({Table.COIL, Table.DISCRETE})
 _READS = frozenset({1, 2, 3, 4})
 _LAST_ADDRESS = 0xFFFF
-
-
-class World(Protocol):
-    """What stands behind the registers."""
-
-    def values(self, device_id: str, at_ms: int) -> dict[str, float | None]:
-        """Every point of a device at a time (ms since 1970), in the point's unit; None where there is no value."""
-        ...
-
-    def write(self, device_id: str, point: str, value: float, at_ms: int) -> None:
-        """A value that was written to a device, in the point's unit."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ from protocols.mqtt.model import Bus, Device, Point
 from protocols.mqtt.model.times import MessageTime
 from protocols.mqtt.model.topics import heard_at
 from protocols.mqtt_client import MqttClient
+from protocols.stage import Endpoints
 from simulators.memory import Memory, Said, grid
-from simulators.stage import Address, Endpoints, Stage, beside
+from simulators.stage import Address, Stage, beside
 from simulators.terminals import position
 
 Messages = tuple[tuple[str, bytes], ...]

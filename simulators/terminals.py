@@ -25,8 +25,9 @@ from protocols.jt808.codec.session_bodies import (
 )
 from protocols.jt808.model import Device
 from protocols.jt808.model.phone import identity
+from protocols.stage import Endpoints
 from simulators.memory import Memory, Said, grid
-from simulators.stage import Address, Endpoints, Stage, beside
+from simulators.stage import Address, Stage, beside
 
 HEARTBEAT = 60.0
 FIRST_WAIT = 5.0

@@ -13,8 +13,7 @@ from contract.reading import Row
 from contract.site import Device, Site
 from edge.cli.shared import PROGRAM, add, driver
 from edge.settings import Settings, located
-from protocols.base import DriverError, PollingDriver
-from protocols.modbus.codec.orders import hints
+from protocols.base import DoubtingDriver, DriverError, PollingDriver
 
 _ABOUT = "Read one device once and print its values as JSON; exit code 1 when it does not answer."
 
@@ -38,7 +37,7 @@ def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namesp
     except DriverError as error:
         return fail(PROGRAM, f"{device.id}: {error}", FAILED)
     shown = {"device": row.device, "at": iso(row.at), "values": row.values, "bad": row.bad}
-    if doubtful := hints(device, row):
+    if isinstance(speaker, DoubtingDriver) and (doubtful := speaker.doubts(device, row)):
         shown["doubtful"] = doubtful
     sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
     return 0

@@ -18,6 +18,8 @@ from protocols.jt808.model.phone import PHONE_PATTERN, identity
 class Bus(Networked):
     """A listener that terminals call."""
 
+    local: ClassVar[frozenset[str]] = Networked.local | {"terminals"}
+
     protocol: Literal["jt808"]
     terminals: TerminalLimits = TerminalLimits()
     """What its terminals may take of the gateway."""

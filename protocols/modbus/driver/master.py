@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from contract.reading import Row
 from protocols.base import DriverError, Line, NoAnswerError, NoLineError
 from protocols.modbus.codec.frames import Shape, shape_of_read
 from protocols.modbus.codec.numbers import encode
+from protocols.modbus.codec.orders import hints
 from protocols.modbus.codec.registers import Block, halves, plan
+from protocols.modbus.driver.strangers import nobody_known, stranger
 from protocols.modbus.driver.wire import RefusedError, Wire
 from protocols.modbus.model import Bus, Device, Point
+from protocols.modbus.model.device import LAST_SLAVE
 from protocols.modbus.model.registers import Table
 
 _FUNCTION = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
@@ -28,6 +32,20 @@ SHORTEST_WAIT = 0.3
 _PAST = 10.0
 """Time-outs after which a late answer is no longer believed to come, at least as many seconds as `_PAST_AT_LEAST`."""
 _PAST_AT_LEAST = 5.0
+
+
+class Turn:
+    """A line that is ours from one moment to the next: whoever comes after may set it otherwise."""
+
+    def __init__(self, lock: asyncio.Lock, wire: Wire) -> None:
+        self._lock, self._wire = lock, wire
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._wire.close()
+        self._lock.release()
 
 
 @dataclass(slots=True)
@@ -53,14 +71,16 @@ class Modbus:
     remembered, and nothing is asked whose answer could be taken for it (`protocols.modbus.driver.late`).
     """
 
+    called = ("unit", "unit ids")
+
     def __init__(self, line: Line[Bus, Device]) -> None:
         self._line = line
-        self._lock = asyncio.Lock()
         self._plans: dict[str, tuple[Block, ...]] = {}
         self._whole: set[tuple[str, Table, int, int]] = set()
         """Blocks that are refused in parts as well."""
         longest = max((self._timeout(d) for d in line.devices), default=1.0)
         self._wire = Wire(line.bus, max(_PAST * longest, _PAST_AT_LEAST), 2 * longest, line.count)
+        self._lock = asyncio.Lock() if line.turn is None else Turn(line.turn, self._wire)
         self._last: tuple[Device, Block] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -104,15 +124,28 @@ class Modbus:
             raise DriverError(f"written, but not read back: {faulty[point]}")
         return good[point]
 
-    async def answers(self, device: Device) -> bool:
-        """Whether anybody answers to a device's unit id: one register is asked for, and an exception is an answer too.
+    def addresses(self) -> Sequence[int]:
+        """Unit ids of a serial line; on TCP a site may have others."""
+        return range(1, LAST_SLAVE + 1)
+
+    def stranger(self, address: int | str, profile: str) -> Device:
+        """A unit id that the site does not have, read as a model would be."""
+        return stranger(self._line.bus, int(address), profile)
+
+    def doubts(self, device: Device, row: Row) -> dict[str, str]:
+        """Values that would make sense in another order of words."""
+        return hints(device, row)
+
+    async def answers(self, address: int | str, within: float) -> bool:
+        """Whether anybody answers to a unit id: one register is asked for, and an exception is an answer too.
 
         Raises:
             NoLineError: The bus cannot be reached.
         """
+        anybody = nobody_known(self._line.bus, int(address), within)
         async with self._lock:
             try:
-                await self._ask(device, Table.HOLDING, 0, 1)
+                await self._ask(anybody, Table.HOLDING, 0, 1)
             except NoLineError:
                 raise
             except NoAnswerError:

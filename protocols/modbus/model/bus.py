@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ _MODBUS_ALONE = frozenset({"pause_after_connect_ms", "keep_alive", "echo", "tran
 
 class Bus(SerialBus):
     """A line that one master owns: one request at a time."""
+
+    takes_turns: ClassVar[bool] = True
+    local: ClassVar[frozenset[str]] = SerialBus.local | {"framing", "echo"}
 
     protocol: Literal["modbus"]
     framing: Literal["tcp", "rtu_over_tcp", "rtu"] = "tcp"

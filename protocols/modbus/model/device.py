@@ -14,7 +14,7 @@ from protocols.buses import SerialBus
 if TYPE_CHECKING:
     from protocols.modbus.model.profile import Profile
 
-_LAST_SLAVE = 247
+LAST_SLAVE = 247
 """248 to 255 are reserved on a serial line (MODBUS over Serial Line V1.02); on TCP a device may be called so."""
 
 
@@ -44,7 +44,7 @@ class Device(site.Device):
 
     def misuses(self, bus: site.Bus) -> Iterator[tuple[str, str]]:
         """A unit id that a serial line does not know."""
-        if _serial(bus) and (self.unit_id or 0) > _LAST_SLAVE:
+        if _serial(bus) and (self.unit_id or 0) > LAST_SLAVE:
             yield "unit_id", f"expected 1 to 247, since {bus.id} is a serial line"
 
 
