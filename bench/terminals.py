@@ -14,9 +14,9 @@ from pathlib import Path
 from bench import figures, site
 from contract import descriptors
 from contract.clock import Clock
-from contract.jt808.location import Location
-from contract.jt808.session import OK, Auth, PlatformResponse, RegisterResponse
-from contract.site import Device
+from protocols.jt808.codec.location import Location
+from protocols.jt808.codec.session_bodies import OK, Auth, PlatformResponse, RegisterResponse
+from protocols.jt808.model import Device
 from simulators.stack.stack import Stack
 from simulators.terminals import Link, registration
 

@@ -52,7 +52,7 @@ def resolution(site: Site, meter: Meter) -> tuple[float | None, bool]:
         return None, False
     device = site.device_by_id[meter.device]
     mapped = device.model.points[meter.point]
-    if mapped.path is not None or mapped.type is RegisterType.FLOAT64:
+    if mapped.written or mapped.type is RegisterType.FLOAT64:
         return None, False
     if mapped.type is RegisterType.FLOAT32:
         return None, True

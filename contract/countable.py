@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from contract.capacity import RATED_MARGIN
 from contract.energies import ENERGIES, INT64_MAX
+from contract.fault import Fault
 from contract.point import POINTS, Kind
-from contract.profile import Fault
 
 if TYPE_CHECKING:
     from contract.meter import Meter

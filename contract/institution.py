@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from contract.day import Day
+from contract.fault import Fault, Place
 from contract.operation import Id, Text
-from contract.profile import Fault, Place
 from contract.yamlfile import Strict
 
 ALWAYS = date(2020, 1, 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from contract.fault import Fault
 from contract.point import POINTS, Kind
-from contract.profile import Fault
 from contract.yamlfile import nearest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from contract.day import Day
-from contract.profile import Fault, located
+from contract.fault import Fault, located
 from contract.workdays import Workdays
 from contract.yamlfile import Strict
 

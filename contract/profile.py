@@ -1,22 +1,22 @@
-"""The register map of a device model: schema and loader of firmware_configs/profiles."""
+"""A device model: what every protocol's profile has, and the loader of firmware_configs/profiles."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, Field, model_validator
 
 from contract import units, yamlfile
-from contract.message import MessageTime, unreadable
+from contract.fault import Fault, located
 from contract.point import POINTS, Kind
-from contract.register import LAST_ADDRESS, Address, Exact, Fraction, Mask, RegisterType, ScaleRegister, Table
+from contract.protocol import Spoken
+from contract.register import Exact, RegisterType
 from contract.units import Unit
 from contract.yamlfile import Strict as _Strict
 
@@ -26,14 +26,6 @@ FIRMWARE_CONFIGS = Path(__file__).resolve().parent.parent / "firmware_configs"
 
 Interval = Annotated[float, Field(ge=0.001, le=86_400)]
 """Seconds between two requests, at most a day; readings are dated to the millisecond."""
-
-
-class SerialSettings(_Strict):
-    """How a device is set when it leaves its maker; what is absent, nobody knows."""
-
-    baud: Annotated[int, Field(gt=0)] | None = None
-    parity: Literal["N", "E", "O"] | None = None
-    stop: Literal[1, 2] | None = None
 
 
 class Limits(_Strict):
@@ -49,15 +41,18 @@ class Limits(_Strict):
         return self
 
 
-class PointMap(_Strict):
-    """Where one point of a device stands and how its raw value becomes a reading."""
+Misfit = tuple[str, str, object]
+"""Something that cannot be: the field, what was expected, what stands there."""
 
-    table: Table = Table.HOLDING
-    address: Address | None = None
+
+class PointMap(Spoken):
+    """How the raw value of a point becomes a reading; where it stands in a device is said in its protocol's own terms."""
+
+    part = "Point"
+    written: ClassVar[bool] = False
+    """Whether devices write their numbers as decimals, so that `type` says nothing of their steps."""
+
     type: RegisterType = RegisterType.UINT16
-    order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
-    mask: Mask | None = None
-    """Only these bits of a 16-bit register, shifted down."""
     scale: Exact = Decimal(1)
     unit: Unit = Unit.NONE
     kind: Kind | None = None
@@ -65,30 +60,23 @@ class PointMap(_Strict):
     """The device gives the secondary side: multiply with these settings of the site."""
     values: dict[int, str] | None = None
     """Names of a state's raw numbers, such as {0: cool, 1: heat}."""
-    fraction: Fraction | None = None
-    """What stands behind the decimal point, where it has registers of its own."""
-    scale_register: ScaleRegister | None = None
-    """Where the device says how large its numbers are; `scale` holds beside it."""
     invalid: list[int | float] = []
     """Raw values that mean "no value", such as 32767 for a broken sensor, or -999.9 in a float."""
     limits: Limits | None = None
     writable: bool = False
-    write_function: Literal[5, 6, 16] = 6
     counter: Literal["rising", "net"] = "rising"
     """`net`: it also runs backwards (what is fed in is taken off), so no main meter counts by it."""
     modulus: Annotated[float, Field(gt=0)] | None = None
     """A counter rolls over to 0 here; in the point's unit. With a ratio it depends on the site and stands at the site's meter."""
-    path: str | None = None
-    """For JSON devices: where the value stands in a record, as keys joined by dots (`contract/json_path.py`); `$` is a bare number."""
-    subtopic: str | None = None
-    """For JSON devices that publish each value below a topic of its own: the levels below the device's topic."""
 
     @property
-    def span(self) -> tuple[int, int]:
-        """First register (or bit) and the one after the last, of all places that make the value; they are read together."""
-        places = [(self.address or 0, self.type.registers)]
-        places += [(other.address, other.type.registers) for other in (self.fraction, self.scale_register) if other is not None]
-        return min(first for first, _ in places), max(first + size for first, size in places)
+    def smallest_step(self) -> float:
+        """By how much its raw number rises at least, where it is made of whole numbers."""
+        return 1.0
+
+    def misfits(self) -> Iterator[Misfit]:
+        """What its protocol cannot read or write."""
+        yield from ()
 
 
 DEVICE_CLASSES = ("electricity", "water", "gas", "heat", "hvac", "fresh_air", "meeting_room", "elevator", "vehicle")
@@ -101,8 +89,12 @@ def _known_class(name: str) -> str:
     return name
 
 
-class Profile(_Strict):
+class Profile(Spoken):
     """All that is known of one device model."""
+
+    part = "Profile"
+    dates_itself: ClassVar[bool] = False
+    """Whether devices may say by themselves when they measured."""
 
     maker: str
     model: str
@@ -112,80 +104,37 @@ class Profile(_Strict):
     notes: str = ""
     interval: Interval = 15.0
     """Seconds between two polls unless the site says otherwise."""
-    serial: SerialSettings = SerialSettings()
-    max_registers: Annotated[int, Field(ge=1, le=125)] = 120
-    """The longest read the device answers."""
-    max_hole: Annotated[int, Field(ge=0, le=120)] = 8
-    """Unwanted registers that may be read to merge two reads into one."""
     timeout: Annotated[float, Field(gt=0, le=3600)] = 1.0
     """Seconds, at most an hour; above the slowest answer of the device."""
-    time: MessageTime | None = None
-    """For JSON devices: absent, a message is as old as its receipt."""
     arrives: Literal["live", "batch"] = "live"
     """`batch`: a device that hands over what it measured long ago as a rule, so its lateness says nothing of its clock."""
-    records: str | None = None
-    """For JSON devices: where a message holds its records, `*` being each of several; absent, the message is the record."""
-    identity: str | None = None
-    """For JSON devices: where a record says whose it is, for a topic of many meters; `*` is the key or place of the record itself."""
-    points: dict[str, PointMap] = Field(min_length=1)
+    points: Mapping[str, PointMap] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _points_are_known(self) -> Self:
         faults = [
             Fault(("points", name, field) if field else ("points", name), text, given)
             for name, mapped in self.points.items()
-            for field, text, given in _faults(self.protocol, name, mapped)
+            for field, text, given in _faults(name, mapped)
         ]
-        faults += [
-            Fault(("points", name, "address"), f"expected registers that one read of {self.max_registers} can hold", mapped.address)
-            for name, mapped in self.points.items()
-            if mapped.span[1] - mapped.span[0] > self.max_registers
-        ]
-        faults += [
-            Fault(("points", name, field), f"expected a place that no other point has; {other} stands there", given)
-            for name, field, other, given in _overlaps(self.protocol, self.points)
-        ]
-        faults += [Fault(*one) for one in unreadable(self)]
+        faults += self.misfits()
         if faults:
             raise located(faults)
         return self
 
-
-Place = tuple[str | int, ...]
-"""Where a field stands: keys and list positions from the top of the file."""
-
-
-class Fault(NamedTuple):
-    """Something that only the whole model shows.
-
-    Attributes:
-        place: Where it stands.
-        message: What was expected.
-        given: What stands there.
-    """
-
-    place: Place
-    message: str
-    given: object
+    def misfits(self) -> Iterator[Fault]:
+        """What its protocol cannot read, or not tell apart."""
+        yield from ()
 
 
-def located(faults: Sequence[Fault]) -> ValidationError:
-    """The faults, each at its own field, so that a person is sent to the right line."""
-    details = [
-        InitErrorDetails(type=PydanticCustomError("config", "{message}", {"message": f.message}), loc=f.place, input=f.given)
-        for f in faults
-    ]
-    return ValidationError.from_exception_data("config", details)
-
-
-def _kind_faults(mapped: PointMap, kind: Kind) -> Iterator[tuple[str, str, object]]:
+def _kind_faults(mapped: PointMap, kind: Kind) -> Iterator[Misfit]:
     if mapped.kind not in {None, kind}:
         yield "kind", f"expected {kind}", str(mapped.kind)
     if mapped.counter == "net" and kind is not Kind.COUNTER:
         yield "counter", "expected a counter; this point is none", mapped.counter
 
 
-def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, str, object]]:
+def _faults(name: str, mapped: PointMap) -> Iterator[Misfit]:
     """(field of the point, what was expected, what stands there)."""
     known = POINTS.get(name)
     if known is None:
@@ -198,88 +147,27 @@ def _faults(protocol: str, name: str, mapped: PointMap) -> Iterator[tuple[str, s
     yield from _kind_faults(mapped, known.kind)
     if not mapped.scale:
         yield "scale", "expected a number other than 0", float(mapped.scale)
-    if protocol == "modbus":
-        yield from _register_faults(mapped)
-    if protocol == "mqtt" and not mapped.path:
-        yield "path", "expected a path into the JSON object, or $ for a bare number", mapped.path
+    yield from mapped.misfits()
     if mapped.writable and mapped.limits is None and mapped.values is None:
         yield "writable", "expected limits or values, since the point can be written", None
-    if mapped.writable and mapped.table in {Table.INPUT, Table.DISCRETE}:
-        yield "table", "expected holding or coil, since the point can be written", mapped.table.value
     if mapped.modulus is not None and mapped.ratio is not None:
         yield "modulus", "expected it at the site's meter, since it depends on the ratio", mapped.modulus
 
 
-def _overlaps(protocol: str, points: Mapping[str, PointMap]) -> Iterator[tuple[str, str, str, object]]:
-    """(point, field, the point that stands there already, what stands in the field).
+def overlaps(points: Mapping[str, PointMap], field: str, places: Mapping[str, Iterable[tuple[object, ...]]]) -> Iterator[Fault]:
+    """Points that stand where another one stands.
 
-    A point may take bits of a register that another point takes whole, and other bits than a third.
+    Args:
+        points: Of a profile.
+        field: Of a point, which says where it stands.
+        places: What each point takes; a point without any stands nowhere.
     """
-    field = {"modbus": "address", "mqtt": "path"}.get(protocol, "")
     taken: dict[tuple[object, ...], str] = {}
     for name, mapped in points.items():
-        given = getattr(mapped, field, None)
-        places = [(mapped.subtopic, given)] if field == "path" else [(mapped.table, (given or 0) + i) for i in range(mapped.type.registers)]
-        others = {taken.setdefault((place, mapped.mask), name) for place in places if given is not None} - {name}
+        others = {taken.setdefault(place, name) for place in places[name]} - {name}
         if others:
-            yield name, field, min(others), given
-
-
-def _register_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
-    """The same for what a Modbus driver could only guess at."""
-    bits = mapped.table in {Table.COIL, Table.DISCRETE}
-    whole = {RegisterType.UINT16, RegisterType.INT16}
-    if mapped.address is None:
-        yield "address", "expected an address", None
-    if bits and mapped.type not in {RegisterType.BOOL, RegisterType.UINT16}:
-        yield "type", "expected bool, since the table holds bits", mapped.type.value
-    if not bits and mapped.type is RegisterType.BOOL:
-        yield "type", "expected a number; one bit of a register is read with a mask", mapped.type.value
-    if mapped.mask is not None and (bits or mapped.type not in whole):
-        yield "mask", "expected none, since it takes bits of one 16-bit register", mapped.mask
-    yield from _places_faults(mapped)
-    yield from _combined_faults(mapped)
-    if mapped.writable and mapped.mask is not None:
-        yield "writable", "expected a point without mask: a write would clear the other bits of its register", None
-    if mapped.writable and bits != (mapped.write_function == 5):  # noqa: PLR2004 (function code 05, write single coil)
-        yield "write_function", "expected 5 for a coil and 6 or 16 for registers", mapped.write_function
-    if mapped.writable and mapped.write_function == 6 and mapped.type.registers > 1:  # noqa: PLR2004 (function code 06)
-        yield "write_function", "expected 16, since the point has more than one register", mapped.write_function
-
-
-def _places_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
-    """The same for places that reach beyond the last register there is."""
-    places = [("address", mapped.address, mapped.type)]
-    places += [
-        (field, part.address, part.type)
-        for field, part in (("fraction", mapped.fraction), ("scale_register", mapped.scale_register))
-        if part is not None
-    ]
-    for field, first, kind in places:
-        if first is not None and first + kind.registers - 1 > LAST_ADDRESS:
-            yield field, f"expected at most {LAST_ADDRESS + 1 - kind.registers}, since {kind} takes {kind.registers} registers", first
-
-
-def _combined_faults(mapped: PointMap) -> Iterator[tuple[str, str, object]]:
-    """The same for a number that is made of two places."""
-    both = {"fraction": mapped.fraction, "scale_register": mapped.scale_register}
-    given = {field: part for field, part in both.items() if part is not None}
-    for field, part in given.items():
-        if mapped.table in {Table.COIL, Table.DISCRETE}:
-            yield field, "expected none, since the table holds bits", mapped.table.value
-        if len(given) > 1:
-            yield field, "expected a fraction or a scale register, not both", part.address
-        if mapped.writable:
-            yield "writable", f"expected a point without {field}: one write cannot set both places", None
-        if part.type is RegisterType.BOOL:
-            yield field, "expected a type of whole registers", part.type.value
-    if mapped.fraction is not None and (mapped.type.signed or mapped.fraction.type.signed or mapped.mask is not None):
-        yield "fraction", "expected whole numbers without sign and without mask on both sides of the decimal point", mapped.type.value
-    scaled = mapped.scale_register
-    if scaled is not None and scaled.holds == "exponent" and scaled.type.floating:
-        yield "scale_register", "expected a whole number, since the register holds an exponent", scaled.type.value
-    if scaled is not None and scaled.mask is not None and scaled.type not in {RegisterType.UINT16, RegisterType.INT16}:
-        yield "scale_register", "expected a 16-bit type, since the mask takes bits of one register", scaled.type.value
+            text = f"expected a place that no other point has; {min(others)} stands there"
+            yield Fault(("points", name, field), text, getattr(mapped, field))
 
 
 _RATIO_OF = {Unit.VOLT: "pt", Unit.AMPERE: "ct", Unit.WATT: "ct_pt", Unit.VAR: "ct_pt", Unit.KILOWATT_HOUR: "ct_pt"}

@@ -1,18 +1,15 @@
-"""How numbers stand in Modbus registers: tables, types, and numbers that are made of more than one place."""
+"""What the raw number of a point is, as its device gives it."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from contract.yamlfile import Strict
-
-LAST_ADDRESS = 0xFFFF
-Address = Annotated[int, Field(ge=0, le=LAST_ADDRESS)]
 Mask = Annotated[int, Field(ge=1, le=0xFFFF)]
+"""Bits of a number."""
 
 
 def _plain(given: object) -> object:
@@ -24,15 +21,6 @@ def _plain(given: object) -> object:
 
 Exact = Annotated[Decimal, BeforeValidator(_plain)]
 """A decimal as it is written."""
-
-
-class Table(StrEnum):
-    """The four Modbus tables and the function codes that read them: 03, 04, 01, 02."""
-
-    HOLDING = "holding"
-    INPUT = "input"
-    COIL = "coil"
-    DISCRETE = "discrete"
 
 
 class RegisterType(StrEnum):
@@ -83,23 +71,3 @@ class RegisterType(StrEnum):
         if self.value.startswith(("bcd", "mod10k")):
             return int(10 ** (4 * self.registers))
         return 1 << 16 * self.registers
-
-
-class Fraction(Strict):
-    """What stands behind the decimal point, in registers of its own; it is added to the whole number before the point's `scale`."""
-
-    address: Address
-    type: RegisterType = RegisterType.UINT16
-    scale: Annotated[Exact, Field(gt=0, lt=1)]
-    """What one step of it is worth, such as 0.001 where litres stand behind cubic metres."""
-
-
-class ScaleRegister(Strict):
-    """A register in which the device says how large its numbers are at this moment."""
-
-    address: Address
-    type: RegisterType = RegisterType.INT16
-    mask: Mask | None = None
-    """Only these bits of it, shifted down."""
-    holds: Literal["exponent", "factor"] = "exponent"
-    """`exponent`: the number is multiplied with 10 to the power of it; `factor`: with the register itself."""

@@ -16,9 +16,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from contract import topics
-from contract.message import filters, literal
 from contract.secret import named_secret
-from contract.site import Bus, Device, Site
+from contract.site import Bus, Site
 from contract.topics import NodeId
 
 CLOUD_USER = "cloud"
@@ -89,7 +88,7 @@ def rights(site: Site, host_id: str, nodes: Collection[NodeId] = ()) -> Rights:
 def _rights(site: Site, host_id: str, nodes: Collection[NodeId]) -> Iterator[tuple[str, list[str]]]:
     yield CLOUD_USER, _host(host_id)
     yield WATCH_USER, [f"topic read {BROKER_LOG}"]
-    buses = [bus for bus in site.buses if bus.protocol == "mqtt"]
+    buses = [bus for bus in site.buses if bus.broker is not None]
     for gateway in site.gateways:
         own = [topic for bus in buses if bus.gateway == gateway.id for topic in source_topics(site, bus.id)]
         # gateways of earlier versions read their buses by this user, and what it may not read they would lose during an upgrade
@@ -99,15 +98,10 @@ def _rights(site: Site, host_id: str, nodes: Collection[NodeId]) -> Iterator[tup
         yield bus_user(bus), [f"topic read {topic}" for topic in heard]
         yield source_user(bus.id), [f"topic write {topic}" for topic in heard]
         for device in site.devices:
-            if device.bus == bus.id and _publishes(device):
-                yield device_user(device.id), [f"topic write {topic}" for topic in filters(device.topic, device.model)]
+            if device.bus == bus.id and device.publishes():
+                yield device_user(device.id), [f"topic write {topic}" for topic in device.topics()]
     for node in nodes:
         yield node_user(node), _node(node, host_id)
-
-
-def _publishes(device: Device) -> bool:
-    """Whether a device publishes by itself: a terminal calls EMQX, and a topic with wildcards is that of every meter it may be behind."""
-    return bool(device.topic) and not device.phone and literal(device.topic)
 
 
 def _host(host_id: str) -> list[str]:
@@ -140,7 +134,7 @@ def acl(found: Mapping[str, Sequence[str]]) -> str:
 
 def source_topics(site: Site, bus: str) -> list[str]:
     """The topics that devices of an MQTT bus publish to, each once, in the order of the file."""
-    return list(dict.fromkeys(topic for d in site.devices if d.bus == bus and d.topic for topic in filters(d.topic, d.model)))
+    return list(dict.fromkeys(topic for d in site.devices if d.bus == bus for topic in d.topics()))
 
 
 def secret_file(path: Path, text: str) -> Path:

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from contract import topics, yamlfile
-from contract.addressing import address, overheard
+from contract.addressing import Address, End
 from contract.countable import uncountable
-from contract.host import Host
+from contract.fault import Fault, Place, located
 from contract.institution import Area, Unit, undated
-from contract.jt808.limits import TerminalLimits
-from contract.jt808.phone import PHONE_PATTERN
-from contract.lines import LineSettings, misuses
 from contract.meter import Meter
 from contract.metering import miscounted, misdated, unread
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
-from contract.profile import FIRMWARE_CONFIGS, Fault, Interval, Place, Profile, load_profile, located
+from contract.profile import FIRMWARE_CONFIGS, Interval, Profile, load_profile
+from contract.protocol import OfBus, Spoken
 from contract.wiring import misplaced, miswired
 from contract.yamlfile import Strict, nearest
 
@@ -52,21 +50,87 @@ class Gateway(Strict):
     compound: Id | None = None
 
 
-class Bus(LineSettings):
-    """A line that one driver instance owns: one request at a time."""
+class Unlike(NamedTuple):
+    """A device whose profile names another serial setting than its bus has; as text, what the profile says.
+
+    Attributes:
+        bus: The serial line.
+        field: Of the bus.
+        asked: What the bus has.
+        device: The first one of the bus that differs.
+        said: What its profile says.
+    """
+
+    bus: Bus
+    field: str
+    asked: object
+    device: Device
+    said: object
+
+    def __str__(self) -> str:
+        return f"{self.said}, as the profile of {self.device.id} says"
+
+
+class Bus(Spoken):
+    """A line that one driver instance owns; each protocol has a model of its own with the settings that it needs."""
+
+    part = "Bus"
+    places: ClassVar[frozenset[str]] = frozenset()
+    """Fields that say where it ends."""
+    local: ClassVar[frozenset[str]] = frozenset()
+    """Fields that a gateway's own file may say otherwise: what only whoever stands before it knows."""
+
+    takes_turns: ClassVar[bool] = False
+    """Whether its driver leaves a serial port to others between two requests, so that several protocols may be spoken there."""
 
     id: Id
     gateway: Id
-    protocol: Literal["modbus", "mqtt", "jt808"]
-    framing: Literal["tcp", "rtu_over_tcp", "rtu"] = "tcp"
-    host: Host = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 502
-    serial_port: str = ""
-    baud: Annotated[int, Field(gt=0)] = 9600
-    parity: Literal["N", "E", "O"] = "N"
-    stop_bits: Literal[1, 2] = 1
-    terminals: TerminalLimits = TerminalLimits()
-    """What the terminals of a JT/T 808 bus may take of the gateway."""
+    protocol: str
+
+    @property
+    def own_port(self) -> bool:
+        """Whether it is a serial port of the gateway itself, which the gateway sets."""
+        return False
+
+    @property
+    def serial_line(self) -> bool:
+        """Whether its devices hang on a serial line, of the gateway or of a server."""
+        return False
+
+    @property
+    def broker(self) -> str | None:
+        """Host of the MQTT broker that the gateway is a client of on this bus; None where there is none."""
+        return None
+
+    def about(self) -> str:
+        """What a person wants to know of it beside its id."""
+        return self.protocol
+
+    def end(self) -> End | None:
+        """Where it ends; None where there is room for many."""
+        return None
+
+    def unplaced(self) -> str:
+        """What the file must say of where it ends, and does not; empty where it does."""
+        return ""
+
+    def misuses(self) -> Iterator[tuple[str, str]]:
+        """(field, what was expected) of settings that do not go together."""
+        yield from ()
+
+    def mistaken(self, devices: Sequence[Device]) -> Iterator[tuple[Device, str, str]]:
+        """(device, its field, the other's id) of devices of this bus that could be taken for each other though their addresses differ."""
+        del devices
+        yield from ()
+
+    def unlike(self, devices: Sequence[Device]) -> Iterator[Unlike]:
+        """Serial settings that differ from a device's profile."""
+        del devices
+        yield from ()
+
+    def shared_out(self, devices: Sequence[Device]) -> dict[str, Sequence[Device]]:
+        """Which of its devices share a connection, by a name for it."""
+        return {self.id: devices}
 
 
 Ratio = Annotated[float, Field(ge=1e-6, le=1e6)]
@@ -83,21 +147,15 @@ class Vehicle(Strict):
     protocol_year: Literal[2013, 2019] = 2019
 
 
-class Device(Strict):
-    """One device on a bus."""
+class Device(Spoken):
+    """One device on a bus; the model of the bus's protocol has the address by which it is found."""
+
+    part = "Device"
 
     id: Id
     name: Text
     profile: str
     bus: Id
-    unit_id: Annotated[int, Field(ge=0, le=255)] | None = None
-    """Modbus unit id; on tcp 0 and 255 mean the device that was connected to, whatever it calls itself."""
-    topic: str = ""
-    """MQTT topic that the device publishes to; with + and # where its messages name it (`identity` in its profile)."""
-    key: str = ""
-    """What stands in this device's messages where its profile's `identity` points."""
-    phone: Annotated[str, Field(pattern=PHONE_PATTERN)] = ""
-    """The identity that a JT/T 808 terminal sends: up to 20 digits, which may be hexadecimal; zeros in front do not count."""
     compound: Id | None = None
     building: Id | None = None
     floor: int | None = None
@@ -116,6 +174,24 @@ class Device(Strict):
         """Seconds between two polls."""
         return self.interval or self.model.interval
 
+    def address(self, bus: Bus) -> Address:
+        """The address that the bus's protocol goes by; its id, where the protocol has no other."""
+        del bus
+        return Address("id", self.id, self.id)
+
+    def misuses(self, bus: Bus) -> Iterator[tuple[str, str]]:
+        """(field, what was expected) of what its bus does not know."""
+        del bus
+        yield from ()
+
+    def topics(self) -> list[str]:
+        """MQTT topics that it publishes to, of a bus with a broker."""
+        return []
+
+    def publishes(self) -> bool:
+        """Whether it is a client of that broker by itself."""
+        return False
+
 
 class Site(Strict):
     """Everything that is fixed about a site."""
@@ -129,8 +205,8 @@ class Site(Strict):
     compounds: list[Compound]
     units: list[Unit]
     gateways: list[Gateway]
-    buses: list[Bus]
-    devices: list[Device]
+    buses: list[SerializeAsAny[Bus]]
+    devices: list[SerializeAsAny[Device]]
     meters: list[Meter] = []
     zones: list[Zone] = []
     elevator_groups: list[ElevatorGroup] = []
@@ -156,6 +232,17 @@ class Site(Strict):
         if meter.modulus is not None or meter.device is None or meter.point is None:
             return meter.modulus
         return self.device_by_id[meter.device].model.points[meter.point].modulus
+
+    @model_validator(mode="before")
+    @classmethod
+    def _devices_speak(cls, given: Any) -> Any:  # noqa: ANN401 (YAML is anything)
+        """Each device is of the protocol of its bus."""
+        if not isinstance(given, dict) or not isinstance(given.get("devices"), list):
+            return given
+        buses = given.get("buses")
+        spoken = dict(_spoken(bus) for bus in (buses if isinstance(buses, list) else ()))
+        of_bus = [OfBus(d, spoken.get(str(d.get("bus")))) if isinstance(d, dict) else d for d in given["devices"]]
+        return given | {"devices": of_bus}
 
     @model_validator(mode="after")
     def _references_hold(self) -> Self:
@@ -225,7 +312,7 @@ class _Wired(Site):
         unloadable = list(_unloadable(self))
         faults = unloadable or [
             *_unreachable(self),
-            *misuses(self),
+            *_misused(self),
             *unread(self),
             *miscounted(self),
             *misdated(self),
@@ -272,12 +359,14 @@ def _unloadable(site: Site) -> Iterator[Fault]:
 def _unreachable(site: Site) -> Iterator[Fault]:
     """Devices on a bus of another protocol, without an address, or with the address of another."""
     taken: dict[tuple[str, int | str | None], tuple[str, int | str | None]] = {}
+    heard: dict[str, list[tuple[int, Device]]] = {bus.id: [] for bus in site.buses}
     for i, device in enumerate(site.devices):
         bus = site.bus_by_id[device.bus]
         if device.model.protocol != bus.protocol:
             yield Fault(("devices", i, "bus"), f"expected a bus of {device.model.protocol}; this one speaks {bus.protocol}", bus.id)
             continue
-        found = address(bus, device)
+        heard[bus.id].append((i, device))
+        found = device.address(bus)
         place = ("devices", i, found.field)
         other, theirs = taken.setdefault((bus.id, found.meaning), (device.id, found.given))
         if found.meaning is None:
@@ -286,11 +375,27 @@ def _unreachable(site: Site) -> Iterator[Fault]:
             yield Fault(place, found.fault, found.given)
         elif other != device.id:
             yield Fault(place, f"expected a {found.field} that no other device of {bus.id} has; {other} has {theirs!r}", found.given)
-    for i, field, twice in overheard(site):
-        device = site.devices[i]
-        yield Fault(
-            ("devices", i, field), f"expected a {field} that no other device of {device.bus} has; {twice} takes it", getattr(device, field)
-        )
+    for bus in site.buses:
+        places = {device.id: i for i, device in heard[bus.id]}
+        for device, field, twice in bus.mistaken([device for _, device in heard[bus.id]]):
+            said = f"expected a {field} that no other device of {bus.id} has; {twice} takes it"
+            yield Fault(("devices", places[device.id], field), said, getattr(device, field))
+
+
+def _misused(site: Site) -> Iterator[Fault]:
+    """Settings that a bus cannot have, and devices that it does not know."""
+    for i, bus in enumerate(site.buses):
+        yield from (Fault(("buses", i, field), text, getattr(bus, field)) for field, text in bus.misuses())
+    for i, device in enumerate(site.devices):
+        wrong = device.misuses(site.bus_by_id[device.bus])
+        yield from (Fault(("devices", i, field), text, getattr(device, field)) for field, text in wrong)
+
+
+def _spoken(bus: object) -> tuple[str, object]:
+    """A bus's id and protocol, of one that was checked or not."""
+    if isinstance(bus, Bus):
+        return bus.id, bus.protocol
+    return (str(bus.get("id")), bus.get("protocol")) if isinstance(bus, dict) else ("", None)
 
 
 def shipped_site(name: str) -> Path:

@@ -8,34 +8,29 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from os.path import normpath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from contract.profile import Fault
+from contract.fault import Fault
 
 if TYPE_CHECKING:
-    from contract.site import Bus, Device, Site
+    from contract.site import Bus, Site, Unlike
 
 RealName = Callable[[str], str]
 """The one name of a serial port; only the machine that has the port can follow its links."""
 _ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104 (compared with, not bound to)
 _THIS_MACHINE = {"localhost", "::1"}
-_SETTINGS = {"baud": "baud", "parity": "parity", "stop": "stop_bits"}
-"""Of a profile's `serial`: each key and the bus's field for it."""
 _ROOM = ("on", "setpoint", "room_temperature")
 
 
 def miswired(site: Site) -> Iterator[Fault]:
     """Lines that two buses would ask, or that are asked in another way than their devices speak, though nobody said so."""
-    stated = [bus for bus in site.buses if bus.model_fields_set & {"host", "port", "serial_port"}]  # a gateway's file may give the others
+    stated = [bus for bus in site.buses if bus.model_fields_set & bus.places]  # a gateway's file may give the others
     for bus, other in shared(stated, normpath):
-        place, given = place_of(bus)
-        yield Fault(
-            ("buses", site.buses.index(bus), place),
-            f"expected a {place} that no other bus of {bus.gateway} has; {other.id} is there",
-            given,
-        )
+        place = place_of(bus)
+        said = f"expected a {place} that no other bus of {bus.gateway} has; {other.id} is there"
+        yield Fault(("buses", site.buses.index(bus), place), said, getattr(bus, place))
     for unlike in unlike_settings(site):
-        if unlike.field not in unlike.bus.model_fields_set and unlike.bus.framing == "rtu":
+        if unlike.field not in unlike.bus.model_fields_set and unlike.bus.own_port:
             where = ("buses", site.buses.index(unlike.bus), unlike.field)
             yield Fault(where, f"expected {unlike}, or what the devices are set to; got none, which is {unlike.asked}", None)
 
@@ -76,66 +71,40 @@ def _unhoused(site: Site) -> Iterator[Fault]:
                 yield Fault(("elevator_groups", i, *place), f"expected at most {floors}, as many as {group.building} has", max(asked))
 
 
-class Unlike(NamedTuple):
-    """A device whose profile names another serial setting than its bus has; as text, what the profile says.
-
-    Attributes:
-        bus: The serial line.
-        field: Of the bus.
-        asked: What the bus has.
-        device: The first one of the bus that differs.
-        said: What its profile says.
-    """
-
-    bus: Bus
-    field: str
-    asked: object
-    device: Device
-    said: object
-
-    def __str__(self) -> str:
-        return f"{self.said}, as the profile of {self.device.id} says"
-
-
 def unlike_settings(site: Site) -> Iterator[Unlike]:
     """Settings of serial lines that differ from a profile of theirs, each once.
 
     A line whose settings are stated may be right: whoever wires several models to it sets them all alike.
     """
     for bus in site.buses:
-        if bus.protocol != "modbus" or bus.framing == "tcp":
-            continue
-        devices = [device for device in site.devices if device.bus == bus.id]
-        for key, field in _SETTINGS.items():
-            asked = getattr(bus, field)
-            said = ((device, getattr(device.model.serial, key)) for device in devices)
-            yield from [Unlike(bus, field, asked, device, value) for device, value in said if value not in {None, asked}][:1]
+        yield from bus.unlike([device for device in site.devices if device.bus == bus.id])
 
 
 def shared(buses: Sequence[Bus], real: RealName) -> Iterator[tuple[Bus, Bus]]:
     """Buses of one gateway that would ask or listen at one place: (the later one, the earlier one)."""
     for number, bus in enumerate(buses):
-        others = (other for other in buses[:number] if other.gateway == bus.gateway and _meet(_end(bus, real), _end(other, real)))
+        mine = (other for other in buses[:number] if other.gateway == bus.gateway and not _in_turn(bus, other))
+        others = (other for other in mine if _meet(_end(bus, real), _end(other, real)))
         yield from [(bus, other) for other in others][:1]
 
 
-def end_of(bus: Bus) -> str:
-    """Where a bus ends, for a person."""
-    return bus.serial_port if bus.protocol == "modbus" and bus.framing == "rtu" else f"{bus.host}:{bus.port}"
+def _in_turn(bus: Bus, other: Bus) -> bool:
+    """Whether two protocols may be spoken on one serial port."""
+    return bus.own_port and other.own_port and bus.takes_turns and other.takes_turns and bus.protocol != other.protocol
 
 
-def place_of(bus: Bus) -> tuple[str, object]:
-    """The field that says where a bus ends, and what stands there."""
-    return ("serial_port", bus.serial_port) if bus.protocol == "modbus" and bus.framing == "rtu" else ("port", bus.port)
+def place_of(bus: Bus) -> str:
+    """The field that says where a bus ends."""
+    end = bus.end()
+    return "port" if end is None else end.field
 
 
 def _end(bus: Bus, real: RealName) -> tuple[str, str, int] | None:
-    """Where a line ends that can have one master; None for a broker, which has room for many clients, and for any free port."""
-    if bus.protocol == "modbus" and bus.framing == "rtu":
-        return ("serial", real(bus.serial_port), 0) if bus.serial_port else None
-    if bus.protocol == "mqtt" or bus.port == 0:
+    """Where a line ends that can have one master; None where there is room for many, for any free port, and where nothing is said yet."""
+    end = bus.end()
+    if end is None or not end.known:
         return None
-    return ("listen" if bus.protocol == "jt808" else "connect", _host(bus.host), bus.port)
+    return (end.kind, real(end.place) if end.kind == "serial" else _host(end.place), end.port)
 
 
 def _meet(one: tuple[str, str, int] | None, other: tuple[str, str, int] | None) -> bool:

@@ -306,11 +306,12 @@ def validate(model: type[M], data: Any, documents: Mapping[str, Document]) -> M:
                 lines.append(document.unshown(where, fault["msg"], stranger=fault["type"] in _STRANGERS))
             else:
                 given = fault.get("input")
-                lines.append(document.fault(where, _words(fault["msg"], given, document.written(where, given))))
+                lines.append(document.fault(where, worded(fault["msg"], given, document.written(where, given))))
         raise ConfigError("\n".join(lines)) from error
 
 
-def _words(message: str, given: object, written: str) -> str:
+def worded(message: str, given: object, written: str = "") -> str:
+    """What was expected, and what stands there as far as it is short; `written`: as which text, where YAML took it for something else."""
     text = message.removeprefix(OWN_WORDS)
     shown = repr(given)
     if len(shown) <= _SHOWN and "got" not in text:

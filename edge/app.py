@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from os.path import realpath
+from typing import Any, TypeVar
 
 import structlog
 
@@ -17,7 +19,6 @@ from contract.site import Bus, Device, Site
 from contract.sparkplug import COMMAND_RESULT, MetricValue
 from edge import health
 from edge.control.commands import Control
-from edge.drivers.base import Line, ListeningDriver, PollingDriver, drivers
 from edge.notify import Systemd
 from edge.outbox import dating, keeping
 from edge.outbox.outbox import PATIENCE, HangsError, Outbox
@@ -28,6 +29,7 @@ from edge.poller import Poller
 from edge.settings import Settings, credentials, located
 from edge.timekeeping import CHECK_EVERY, GatewayClock, boot_id, how, kernel_offset
 from edge.uplink import Told, Uplink
+from protocols.base import Driver, Line, ListeningDriver, PollingDriver, WritingDriver, driver_of
 
 log = structlog.get_logger()
 LONGEST_POLL = 600.0
@@ -58,32 +60,38 @@ class Gateway:
         self.uplink = Uplink(settings, site.group, devices, self.outbox, clock, Told(self._command, self._refused))
         self._writer = Writer(self.outbox, self._committed, self._boot_of)
         self._newest: dict[str, int] = {}
-        known = drivers()
-        asked: dict[str, PollingDriver] = {}
+        written: dict[str, WritingDriver[Any]] = {}
         self._buses: dict[str, Poller | ListeningDriver] = {}
+        turns = self._turns([bus for bus in site.buses if bus.gateway == settings.gateway])
         for bus in site.buses:
             if bus.gateway != settings.gateway:
                 continue
             on_bus = [d for d in devices if d.bus == bus.id]
-            if bus.protocol not in known:
-                raise ValueError(f"bus {bus.id}: no driver for {bus.protocol!r}; there are {', '.join(sorted(known))}")
-            for name, together in _connections(bus, on_bus).items():
-                line = self._line(bus, together)
-                driver = known[bus.protocol](line)
+            for name, together in bus.shared_out(on_bus).items():
+                line = self._line(bus, together, turns.get(bus.id))
+                driver = _driver(line)
                 if isinstance(driver, ListeningDriver):
                     self._buses[name] = driver
-                else:
-                    asked |= dict.fromkeys((d.id for d in together), driver)
-                    self._buses[name] = Poller(line, driver, self._alive)
-        self._control = Control(asked, {d.id: d for d in devices}, clock, self._writer.put)
+                if isinstance(driver, PollingDriver):
+                    self._buses[f"{name}/polled" if name in self._buses else name] = Poller(line, driver, self._alive)
+                if isinstance(driver, WritingDriver):
+                    written |= dict.fromkeys((d.id for d in together), driver)
+        self._control = Control(written, {d.id: d for d in devices}, clock, self._writer.put)
         self._orders: set[asyncio.Task[None]] = set()
 
-    def _line(self, bus: Bus, devices: Sequence[Device]) -> Line:
+    def _turns(self, buses: Sequence[Bus]) -> dict[str, asyncio.Lock]:
+        """A lock for buses that end at one serial port: their drivers take turns there."""
+        ends = {bus.id: located(bus, self._settings).end() for bus in buses}
+        ports = {name: realpath(end.place) for name, end in ends.items() if end is not None and end.kind == "serial" and end.known}
+        locks = {port: asyncio.Lock() for port, times in Counter(ports.values()).items() if times > 1}
+        return {name: locks[port] for name, port in ports.items() if port in locks}
+
+    def _line(self, bus: Bus, devices: Sequence[Device], turn: asyncio.Lock | None) -> Line[Bus, Device]:
         settings = self._settings
         user, password = credentials(bus, settings)
         count = partial(self.faults.count, bus.id)
         there = located(bus, settings)
-        return Line(there, devices, self._clock, self._writer.put, count, user, password, settings.data, self._lost, self._show)
+        return Line(there, devices, self._clock, self._writer.put, count, user, password, settings.data, self._lost, self._show, turn)
 
     async def _lost(self, row: Row, reason: str) -> None:
         """A poll that is not kept is counted, and shown to the cloud as long as a session is up."""
@@ -231,6 +239,13 @@ class Gateway:
         task.add_done_callback(self._orders.discard)
 
 
-def _connections(bus: Bus, devices: list[Device]) -> dict[str, list[Device]]:
-    """Which devices share a connection, by a name for it: all of a bus, or each by itself."""
-    return {bus.id: devices} if bus.connections == "one" else {f"{bus.id}/{d.id}": [d] for d in devices}
+def _driver(line: Line[Bus, Device]) -> Driver:
+    """What speaks to the devices of a line.
+
+    Raises:
+        ValueError: The bus asks for a protocol that no driver knows.
+    """
+    try:
+        return driver_of(line.bus.protocol)(line)
+    except LookupError as error:
+        raise ValueError(f"bus {line.bus.id}: {error.args[0]}") from error

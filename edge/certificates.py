@@ -21,9 +21,6 @@ HEALTH_POINTS = (
     "bus_faults",
 )
 
-_DATE_THEMSELVES = frozenset({"jt808", "mqtt"})
-"""Protocols whose messages may carry the device's own time."""
-
 
 def node(
     bd_seq: int, outbox: str, last_seq: int, health: Row | None, former: Mapping[str, DataType], *, synchronised: bool = False
@@ -62,7 +59,7 @@ def device(what: Device | None, latest: Row | None, former: Mapping[str, DataTyp
     points = what.model.points if what else {}
     born = [Born(p, DataType.DOUBLE, values.get(p), at if p in values else None) for p in points]
     born.append(Born(sparkplug.STORE_SEQ, DataType.UINT64))
-    if what is None or what.model.protocol in _DATE_THEMSELVES:
+    if what is None or what.model.dates_itself:
         born.append(Born(sparkplug.STORE_TAKEN, DataType.UINT64))
     if any(m.writable for m in points.values()):
         born += [Born(sparkplug.COMMAND_ID, DataType.STRING), Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME)]

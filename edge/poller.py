@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from contract.lifecycle import heed_cancellation
 from contract.reading import Row
-from contract.site import Device
-from edge.drivers.base import DriverError, Line, PollingDriver
-from edge.drivers.patience import Patience
+from contract.site import Bus, Device
 from edge.outbox.outbox import PATIENCE
+from protocols.base import DriverError, Line, PollingDriver
+from protocols.patience import Patience
 
 DEAD_AFTER = 3
 """Failed polls in a row after which a device counts as dead and is probed more and more rarely."""
@@ -66,7 +67,7 @@ class Poller:
     A poll is committed while the next device is asked, so that the line does not stand still for the disk.
     """
 
-    def __init__(self, line: Line, driver: PollingDriver, on_alive: OnAlive) -> None:
+    def __init__(self, line: Line[Bus, Device], driver: PollingDriver[Any], on_alive: OnAlive) -> None:
         """`on_alive` is told when a device dies or comes back."""
         self._line, self._driver, self._on_alive = line, driver, on_alive
         self._keeping: deque[_Keeping] = deque()

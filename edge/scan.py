@@ -1,57 +1,42 @@
-"""Which unit ids of a bus answer, and what they are: what a technician wants to know who wires a gateway."""
+"""Which addresses of a bus answer, and what they are: what a technician wants to know who wires a gateway."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from contract.operation import Text
 from contract.point import POINTS
-from contract.profile import PointMap, Profile, load_profile, profile_names
+from contract.profile import Profile, load_profile, profile_names
 from contract.reading import Row
 from contract.site import Bus, Device
 from contract.units import Unit
-from contract.wiring import end_of
-from edge.drivers.base import DriverError, NoAnswerError, NoLineError, ScanningDriver
+from protocols.base import DriverError, NoAnswerError, NoLineError, PollingDriver, ScanningDriver
 
 _ATTEMPTS = 2
 """How often a configured device is asked before it is called silent: the line may have been busy with a late answer."""
 _MOST_GUESSES = 3
 _SHOWN = 4
 """Values in a line of text."""
-
-
-_ANYTHING = Profile.model_validate(
-    {"maker": "", "model": "", "class": "electricity", "protocol": "modbus", "sources": [""], "points": {"status": PointMap(address=0)}}
-)
-
-
-class _Stranger(Device):
-    """A unit id of which nothing is known but how long it may take to answer."""
-
-    within: float
-
-    @property
-    def model(self) -> Profile:
-        return _ANYTHING.model_copy(update={"timeout": self.within})
+Address = int | str
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a scan knows about one unit id.
+    """What a scan knows about one address.
 
     Attributes:
-        unit: Modbus unit id.
+        address: Such as a Modbus unit id.
         answers: Whether anybody answered, be it with an exception.
         device: The device that the site has there.
         profile: Of that device.
         values: Good values of the device, or of the best guess; in the points' units.
         bad: Why the other points are bad.
         reason: Why nothing at all could be read.
-        looks_like: Profiles whose every point reads plausibly, of a unit id that the site does not have; best first.
+        looks_like: Profiles whose every point reads plausibly, of an address that the site does not have; best first.
     """
 
-    unit: int
+    address: Address
     answers: bool
     device: str | None = None
     profile: str | None = None
@@ -63,11 +48,21 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan knows about one bus; `reason` says why it could not be scanned."""
+    """What a scan knows about one bus.
+
+    Attributes:
+        bus: The bus.
+        called: What its addresses are called, one and several.
+        found: By address, in the order in which they were asked.
+        reason: Why it could not be scanned.
+        askable: Whether anything can be asked there at all.
+    """
 
     bus: Bus
+    called: tuple[str, str] = ("device", "devices")
     found: list[Found] = field(default_factory=list)
     reason: str = ""
+    askable: bool = True
 
     @property
     def complete(self) -> bool:
@@ -75,33 +70,51 @@ class Scanned:
         return not self.reason and all(f.values for f in self.found if f.device)
 
 
+def planned(bus: Bus, devices: Sequence[Device], driver: PollingDriver[Any], asked: Sequence[Address] | None) -> list[Address]:
+    """Which addresses to ask: the numbers that were named, else those that a driver knows and those of the site.
+
+    A driver that cannot look for strangers asks the devices of the site.
+    """
+    known = [address for d in devices if (address := d.address(bus).meaning) is not None]
+    if not isinstance(driver, ScanningDriver):
+        return known
+    usual = driver.addresses()
+    if asked and all(isinstance(address, int) for address in usual):
+        return list(asked)
+    return sorted({*usual, *known}, key=lambda address: (isinstance(address, str), address))
+
+
 async def scan(
-    bus: Bus, devices: Sequence[Device], driver: ScanningDriver, units: Sequence[int], within: float, asked: Callable[[int], None]
+    bus: Bus, devices: Sequence[Device], driver: PollingDriver[Any], addresses: Sequence[Address], within: float, asked: Callable[[], None]
 ) -> Scanned:
-    """Ask one unit id after the other.
+    """Ask one address after the other.
 
     Args:
         bus: The bus.
         devices: What the site has on it.
         driver: Of the bus; one request is in flight.
-        units: Which ids to ask.
-        within: Seconds that an id may take of which the site knows nothing; a configured device has its profile's time.
-        asked: Told of each id that was asked.
+        addresses: Which to ask.
+        within: Seconds that an address may take of which the site knows nothing; a configured device has its profile's time.
+        asked: Told of each address that was asked.
     """
-    placed = {d.unit_id: d for d in devices}
+    placed = {d.address(bus).meaning: d for d in devices}
+    called = driver.called if isinstance(driver, ScanningDriver) else ("device", "devices")
     found: list[Found] = []
     try:
-        for unit in units:
-            device = placed.get(unit)
-            found.append(await (_configured(driver, device) if device else _unknown(driver, bus, unit, within)))
-            asked(unit)
+        for address in addresses:
+            device = placed.get(address)
+            if device is not None:
+                found.append(await _configured(driver, device, address))
+            elif isinstance(driver, ScanningDriver):
+                found.append(await _unknown(driver, bus, address, within))
+            asked()
     except NoLineError as error:
-        return Scanned(bus, found, str(error))
-    return Scanned(bus, found)
+        return Scanned(bus, called, found, str(error))
+    return Scanned(bus, called, found)
 
 
-async def _configured(driver: ScanningDriver, device: Device) -> Found:
-    unit, reason = device.unit_id or 0, ""
+async def _configured(driver: PollingDriver[Any], device: Device, address: Address) -> Found:
+    reason = ""
     for _ in range(_ATTEMPTS):
         try:
             row = await driver.read(device)
@@ -110,19 +123,20 @@ async def _configured(driver: ScanningDriver, device: Device) -> Found:
         except NoAnswerError as error:
             reason = str(error)
         except DriverError as error:
-            return Found(unit, answers=True, device=device.id, profile=device.profile, reason=str(error))
+            return Found(address, answers=True, device=device.id, profile=device.profile, reason=str(error))
         else:
-            return Found(unit, answers=True, device=device.id, profile=device.profile, values=row.values, bad=row.bad)
-    return Found(unit, answers=False, device=device.id, profile=device.profile, reason=reason)
+            return Found(address, answers=True, device=device.id, profile=device.profile, values=row.values, bad=row.bad)
+    return Found(address, answers=False, device=device.id, profile=device.profile, reason=reason)
 
 
-async def _unknown(driver: ScanningDriver, bus: Bus, unit: int, within: float) -> Found:
-    stranger = _Stranger(id=f"unit-{unit}", name=_NAMELESS, profile="", bus=bus.id, unit_id=unit, within=within)
-    if not await driver.answers(stranger):
-        return Found(unit, answers=False)
+async def _unknown(driver: ScanningDriver[Any], bus: Bus, address: Address, within: float) -> Found:
+    if not await driver.answers(address, within):
+        return Found(address, answers=False)
     fitting: list[tuple[str, Row]] = []
-    for name in _modbus_profiles():
-        candidate = Device(id=f"unit-{unit}.{name.replace('/', '.')}"[:64], name=_NAMELESS, profile=name, bus=bus.id, unit_id=unit)
+    for name in profile_names():
+        if load_profile(name).protocol != bus.protocol:
+            continue
+        candidate = driver.stranger(address, name)
         try:
             row = await driver.read(candidate)
         except NoLineError:
@@ -133,14 +147,7 @@ async def _unknown(driver: ScanningDriver, bus: Bus, unit: int, within: float) -
             fitting.append((name, row))
     fitting.sort(key=lambda pair: -len(pair[1].values))
     values = fitting[0][1].values if fitting else {}
-    return Found(unit, answers=True, values=values, looks_like=[name for name, _ in fitting[:_MOST_GUESSES]])
-
-
-_NAMELESS = Text(zh="未配置", en="not in the site")
-
-
-def _modbus_profiles() -> list[str]:
-    return [name for name in profile_names() if load_profile(name).protocol == "modbus"]
+    return Found(address, answers=True, values=values, looks_like=[name for name, _ in fitting[:_MOST_GUESSES]])
 
 
 def _believable(model: Profile, row: Row) -> bool:
@@ -154,16 +161,17 @@ def _believable(model: Profile, row: Row) -> bool:
 def lines(scanned: Scanned) -> Iterator[str]:
     """A bus for a person to read."""
     bus = scanned.bus
-    yield f"{bus.id} ({bus.protocol})" if bus.protocol != "modbus" else f"{bus.id} ({bus.framing}, {end_of(bus)})"
+    yield f"{bus.id} ({bus.about()})"
     for found in scanned.found:
         if found.device or found.answers:
-            yield f"  unit {found.unit}: {_about(found)}"
+            yield f"  {scanned.called[0]} {found.address}: {_about(found)}"
     if scanned.reason:
         yield f"  {scanned.reason}"
         return
     configured = [f for f in scanned.found if f.device]
     answering, strangers = sum(f.answers for f in configured), sum(f.answers for f in scanned.found if not f.device)
-    yield f"  asked {len(scanned.found)} unit ids: {answering} of {len(configured)} configured devices answer, {strangers} others answer"
+    asked = f"asked {len(scanned.found)} {scanned.called[1]}"
+    yield f"  {asked}: {answering} of {len(configured)} configured devices answer, {strangers} others answer"
 
 
 def _about(found: Found) -> str:
@@ -199,7 +207,7 @@ def as_json(scanned: Scanned) -> dict[str, object]:
         "asked": len(scanned.found),
         "units": [
             {
-                "unit": f.unit,
+                "unit": f.address,
                 "answers": f.answers,
                 "device": f.device,
                 "profile": f.profile,

@@ -12,16 +12,17 @@ from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from contract import yamlfile
 from contract.certificates import authority, show
+from contract.fault import Place
 from contract.host import Host
-from contract.jt808.limits import TerminalLimits
+from contract.protocol import models
 from contract.secret import SecretError, read_secret
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
 from contract.topics import HostId
-from contract.wiring import end_of, place_of, shared
+from contract.wiring import place_of, shared
 from contract.yamlfile import Strict, nearest
 
 _REFUSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV})
@@ -105,17 +106,20 @@ def _folder(given: object) -> object:
 
 
 class BusAddress(Strict):
-    """Where a bus really is, when it is not where the site file says."""
+    """Where a bus really is, when it is not where the site file says, and who the gateway is there.
 
-    host: Host | None = None
-    port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    framing: Literal["tcp", "rtu_over_tcp", "rtu"] | None = None
-    serial_port: str | None = None
-    echo: bool | None = None
-    """Whether this gateway's adapter hears its own requests."""
+    What else may stand here, such as a host, a port or a serial port, is said by the bus's protocol (`Bus.local`).
+    """
+
+    model_config = ConfigDict(extra="allow")
+
     user: str | None = None
     password_file: Path | None = None
-    terminals: TerminalLimits | None = None
+
+    @property
+    def stated(self) -> dict[str, object]:
+        """What stands there for the bus's protocol."""
+        return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
 
 
 class Settings(Strict):
@@ -164,6 +168,9 @@ def load_settings(path: Path) -> tuple[Settings, Site]:
         if name not in site.bus_by_id:
             hint = nearest(name, site.bus_by_id)
             raise yamlfile.ConfigError(document.fault(["buses", name], f"the site {site.id} has no such bus{hint}"))
+    misplaced = [document.fault(("buses", *place), text) for place, text in _address_faults(settings, site)]
+    if misplaced:
+        raise yamlfile.ConfigError("\n".join(misplaced))
     faults = list(_line_faults(settings, site))
     if faults:
         documents = site_documents(folder)
@@ -176,17 +183,30 @@ def load_settings(path: Path) -> tuple[Settings, Site]:
 
 def _in_site(site: Site, bus: Bus) -> tuple[str, int, str]:
     """The field of the site's file that says where a bus ends."""
-    return "buses", [b.id for b in site.buses].index(bus.id), place_of(bus)[0]
+    return "buses", [b.id for b in site.buses].index(bus.id), place_of(bus)
+
+
+def _address_faults(settings: Settings, site: Site) -> Iterator[tuple[Place, str]]:
+    """(place below `buses`, what was expected) of fields that a bus of its protocol has not, or not so."""
+    for name, given in settings.buses.items():
+        bus = site.bus_by_id[name]
+        for field in given.stated.keys() - {field for kind in models("Bus") for field in kind.local}:
+            yield (name, field), yamlfile.worded("Extra inputs are not permitted", given.stated[field])
+        try:
+            located(bus, settings)
+        except ValidationError as error:
+            for fault in error.errors():
+                yield (name, *fault["loc"]), yamlfile.worded(fault["msg"], fault["input"])
 
 
 def _line_faults(settings: Settings, site: Site) -> Iterator[tuple[Bus, str]]:
     """What is wrong with the lines of this gateway once its own file has said where they are."""
     buses = [located(bus, settings) for bus in site.buses if bus.gateway == settings.gateway]
     for bus in buses:
-        if not end_of(bus):
-            yield bus, f"expected a serial_port, since the framing of {bus.id} is rtu"
+        if missing := bus.unplaced():
+            yield bus, missing
     for bus, other in shared(buses, realpath):
-        yield bus, f"expected an end of its own for {bus.id}; {end_of(bus)} is the end of {other.id} too"
+        yield bus, f"expected an end of its own for {bus.id}; {bus.end()} is the end of {other.id} too"
 
 
 def check_files(settings: Settings, path: Path, *, disk: bool = True) -> None:
@@ -253,12 +273,17 @@ def _try_outbox(file: Path) -> None:
 
 
 def located(bus: Bus, settings: Settings) -> Bus:
-    """The bus with the address that this gateway's configuration gives it."""
+    """The bus with the address that this gateway's configuration gives it; a field that it has not is passed over.
+
+    Raises:
+        ValidationError: A field cannot be so.
+    """
     given = settings.buses.get(bus.id)
-    if given is None:
+    stated = {} if given is None else {name: value for name, value in given.stated.items() if name in bus.local}
+    if not stated:
         return bus
-    said = {name: getattr(given, name) for name in type(given).model_fields if name in type(bus).model_fields}
-    return bus.model_copy(update={name: value for name, value in said.items() if value is not None})
+    checked = type(bus).model_validate(bus.model_dump() | stated)
+    return bus.model_copy(update={name: getattr(checked, name) for name in stated})
 
 
 def credentials(bus: Bus, settings: Settings) -> tuple[str, str | None]:
@@ -279,9 +304,9 @@ def shared_users(settings: Settings, site: Site) -> Iterator[tuple[str, str]]:
     taken = {(settings.broker.host, settings.broker.user)}
     for bus in site.buses:
         given = settings.buses.get(bus.id)
-        if bus.gateway != settings.gateway or bus.protocol != "mqtt" or given is None or not given.user:
+        if bus.gateway != settings.gateway or bus.broker is None or given is None or not given.user:
             continue
-        connection = (located(bus, settings).host, given.user)
+        connection = (located(bus, settings).broker or "", given.user)
         if connection in taken:
             yield bus.id, given.user
         taken.add(connection)

@@ -1,1 +1,1 @@
-"""What speaks a protocol and is needed on more than one side; the sides import it, and it imports only `contract`."""
+"""A folder a protocol, and what the drivers of all have in common; the sides import it, and it imports only `contract`."""

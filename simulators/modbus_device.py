@@ -7,7 +7,6 @@ import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
@@ -16,9 +15,9 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from contract.clock import Clock
-from contract.profile import PointMap, Profile
-from contract.register import Table
-from contract.site import Bus, Device
+from protocols.modbus.model import Bus, Device, Point, Profile
+from protocols.modbus.model.registers import Table
+from protocols.stage import World
 from simulators import registers as reg
 from simulators.faults import EXCEPTION, SILENT, SLOW, Faults
 
@@ -35,18 +34,6 @@ _TABLE = {
 _BITS = frozenset({Table.COIL, Table.DISCRETE})
 _READS = frozenset({1, 2, 3, 4})
 _LAST_ADDRESS = 0xFFFF
-
-
-class World(Protocol):
-    """What stands behind the registers."""
-
-    def values(self, device_id: str, at_ms: int) -> dict[str, float | None]:
-        """Every point of a device at a time (ms since 1970), in the point's unit; None where there is no value."""
-        ...
-
-    def write(self, device_id: str, point: str, value: float, at_ms: int) -> None:
-        """A value that was written to a device, in the point's unit."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,7 @@ class _Served:
     clock: Clock
     journal: Journal
     faults: Faults
-    by_table: dict[Table, list[tuple[str, PointMap, int]]] = field(init=False)
+    by_table: dict[Table, list[tuple[str, Point, int]]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.by_table = {table: [] for table in Table}
@@ -144,7 +131,7 @@ class _Served:
 
     @staticmethod
     def _read_bits(
-        points: Sequence[tuple[str, PointMap, int]],
+        points: Sequence[tuple[str, Point, int]],
         start: int,
         address: int,
         count: int,
@@ -189,7 +176,7 @@ class _Served:
         return None
 
 
-def _allowed(value: float, mapped: PointMap) -> bool:
+def _allowed(value: float, mapped: Point) -> bool:
     if not math.isfinite(value):
         return False
     if mapped.values is not None and int(value) not in mapped.values:

@@ -12,21 +12,24 @@ from datetime import UTC, datetime
 
 import aiomqtt
 
-from contract import json_path, rights
+from contract import rights
 from contract.clock import iso
-from contract.jt808 import fix
-from contract.jt808 import location as loc
-from contract.jt808.bodies import Id
-from contract.jt808.location import Location
 from contract.lifecycle import heed_cancellation
-from contract.message import MessageTime, heard_at
-from contract.profile import PointMap, engineering
+from contract.profile import engineering
 from contract.profile import raw as raw_of
 from contract.secret import named_secret
-from contract.site import Bus, Device
+from protocols.jt808.codec import fix
+from protocols.jt808.codec import location as loc
+from protocols.jt808.codec.bodies import Id
+from protocols.jt808.codec.location import Location
+from protocols.mqtt import json_path
+from protocols.mqtt.model import Bus, Device, Point
+from protocols.mqtt.model.times import MessageTime
+from protocols.mqtt.model.topics import heard_at
 from protocols.mqtt_client import MqttClient
+from protocols.stage import Endpoints
 from simulators.memory import Memory, Said, grid
-from simulators.stage import Address, Endpoints, Stage, beside
+from simulators.stage import Address, Stage, beside
 from simulators.terminals import position
 
 Messages = tuple[tuple[str, bytes], ...]
@@ -52,7 +55,7 @@ class Publisher:
         """Measure and publish until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for device in self._stage.site.devices:
-                if device.bus == self._bus.id:
+                if isinstance(device, Device) and device.bus == self._bus.id:
                     tasks.create_task(self._measure(device))
             tasks.create_task(self._publish())
 
@@ -128,7 +131,7 @@ def _headed(device: Device, message: object, at: int) -> object:
     return message
 
 
-def _number(device: Device, point: str, mapped: PointMap, value: float) -> float:
+def _number(device: Device, point: str, mapped: Point, value: float) -> float:
     """As a meter would print it: six decimals are more than any has."""
     return round(raw_of(value, mapped, point, device.ct, device.pt), 6)
 
@@ -175,7 +178,7 @@ async def play(stage: Stage) -> AsyncIterator[Endpoints]:
         OSError: A password file is missing.
     """
     broker = stage.called.mqtt
-    buses = [b for b in stage.site.buses if b.protocol == "mqtt"]
+    buses = [b for b in stage.site.buses if isinstance(b, Bus)]
     if broker is None or not buses:
         yield {}
         return

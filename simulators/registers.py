@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from contract import units
 from contract.point import POINTS, Kind
-from contract.profile import PointMap
-from contract.register import Fraction, RegisterType, ScaleRegister
+from contract.register import RegisterType
+from protocols.modbus.model import Point
+from protocols.modbus.model.registers import Fraction, ScaleRegister
 
 _CODE = {
     RegisterType.UINT16: "H",
@@ -31,7 +32,7 @@ _FACTOR = 10
 """What a simulated device's scale register holds; one that cannot be negative holds 1 as exponent."""
 
 
-def placed(value: float | None, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> dict[int, int] | None:
+def placed(value: float | None, mapped: Point, point: str, ct: float = 1.0, pt: float = 1.0) -> dict[int, int] | None:
     """Every register that shows `value` (in the point's unit), by address; None where the device has no way to say "no value".
 
     A counter rolls over as the device's does; anything else stops at the end of its register.
@@ -59,7 +60,7 @@ def placed(value: float | None, mapped: PointMap, point: str, ct: float = 1.0, p
     return found | _at(mapped.address or 0, pack(number, mapped))
 
 
-def to_registers(value: float | None, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> list[int] | None:
+def to_registers(value: float | None, mapped: Point, point: str, ct: float = 1.0, pt: float = 1.0) -> list[int] | None:
     """The same of a point that stands in one place, as its registers in their order."""
     found = placed(value, mapped, point, ct, pt)
     return None if found is None else [word for _, word in sorted(found.items())]
@@ -86,7 +87,7 @@ def _worth(register: ScaleRegister) -> float:
     return float(_FACTOR) if register.holds == "factor" else 10.0 ** _held(register)
 
 
-def shown(counters: NDArray[np.float64], mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> NDArray[np.float64]:
+def shown(counters: NDArray[np.float64], mapped: Point, point: str, ct: float = 1.0, pt: float = 1.0) -> NDArray[np.float64]:
     """Counters as their registers show them, for long stretches at once: to_registers and from_registers in one."""
     numerator, divisor = _scale(mapped, point, ct, pt)
     numbers = (counters % mapped.modulus if mapped.modulus is not None else counters) * divisor / numerator
@@ -101,7 +102,7 @@ def shown(counters: NDArray[np.float64], mapped: PointMap, point: str, ct: float
     return np.asarray(numbers * worth * numerator / divisor, dtype=np.float64)
 
 
-def _fit(number: int, mapped: PointMap, kind: Kind) -> int:
+def _fit(number: int, mapped: Point, kind: Kind) -> int:
     if mapped.type is RegisterType.BOOL:
         return int(number != 0)
     count = 1 << mapped.mask.bit_count() if mapped.mask else mapped.type.numbers
@@ -111,7 +112,7 @@ def _fit(number: int, mapped: PointMap, kind: Kind) -> int:
     return min(max(number, low), low + count - 1)
 
 
-def pack(number: float, mapped: PointMap) -> list[int]:
+def pack(number: float, mapped: Point) -> list[int]:
     """A raw number as registers in the device's order; only the bits of the mask are set.
 
     Raises:
@@ -163,7 +164,7 @@ def _number(data: bytes, kind: RegisterType) -> float:
     return float(int.from_bytes(data, "big", signed=kind.signed))
 
 
-def from_registers(registers: Sequence[int], mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> float:
+def from_registers(registers: Sequence[int], mapped: Point, point: str, ct: float = 1.0, pt: float = 1.0) -> float:
     """What a write of `registers` means, in the point's unit."""
     data = reorder(struct.pack(f">{len(registers)}H", *registers), mapped.order)
     number = _number(data, mapped.type)
@@ -173,7 +174,7 @@ def from_registers(registers: Sequence[int], mapped: PointMap, point: str, ct: f
     return number * numerator / divisor
 
 
-def _scale(mapped: PointMap, point: str, ct: float, pt: float) -> tuple[float, float]:
+def _scale(mapped: Point, point: str, ct: float, pt: float) -> tuple[float, float]:
     """(numerator, divisor) from raw to reading; by its own arithmetic, so that a fault of the reading side shows in tests."""
     ratio = {"ct": ct, "pt": pt, "ct_pt": ct * pt, None: 1.0}[mapped.ratio]
     exact = mapped.scale * units.factor(mapped.unit, POINTS[point].unit) * Decimal(str(ratio))

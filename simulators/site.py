@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from contract.clock import Clock
 from contract.operation import Car, ElevatorGroup, Text, Window
+from contract.protocol import packages
 from contract.site import Building as House
-from contract.site import Bus, Compound, Device, Gateway, Site
+from contract.site import Compound, Gateway, Site
+from protocols.modbus.model import Bus, Device
+from protocols.stage import Endpoints
 from simulators import control, mqtt_devices, terminals
 from simulators.faults import FILE, Faults
 from simulators.faulty import FaultyWorld
 from simulators.files import replace_file
 from simulators.journal import Journal
 from simulators.modbus_device import serve_bus
-from simulators.stage import FREE_PORTS, Address, Called, Endpoints, Stage
+from simulators.stage import FREE_PORTS, Address, Called, Stage
 from simulators.world.counting import CountingWorld
 from simulators.world.site_world import SiteWorld
 from simulators.world.written import Written
-
-Player = Callable[[Stage], AbstractAsyncContextManager[Endpoints]]
 
 
 @asynccontextmanager
@@ -30,11 +33,11 @@ async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
     """Every Modbus bus at a port of its own; a serial bus is reached as by a serial server, with framing rtu_over_tcp."""
     async with AsyncExitStack() as stack:
         reached: list[dict[str, object]] = []
-        for number, bus in enumerate(b for b in stage.site.buses if b.protocol == "modbus"):
+        for number, bus in enumerate(b for b in stage.site.buses if isinstance(b, Bus)):
             framing = "tcp" if bus.framing == "tcp" else "rtu_over_tcp"
             wanted = stage.listens.port and stage.listens.port + number
             here = bus.model_copy(update={"host": stage.listens.host, "port": wanted, "framing": framing})
-            devices = [d for d in stage.site.devices if d.bus == bus.id]
+            devices = [d for d in stage.site.devices if isinstance(d, Device) and d.bus == bus.id]
             host, port = await stack.enter_async_context(serve_bus(here, devices, stage.world, stage.clock, stage.journal, stage.faults))
             reached += [
                 {
@@ -43,6 +46,7 @@ async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
                     "host": host,
                     "port": port,
                     "framing": framing,
+                    "echo": False,
                     "unit": d.unit_id or 1,
                     "profile": d.profile,
                 }
@@ -51,8 +55,20 @@ async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
         yield {"modbus": reached}
 
 
-PLAYERS: list[Player] = [modbus, mqtt_devices.play, terminals.play]
-"""One a protocol."""
+OWN: dict[str, Callable[[Stage], AbstractAsyncContextManager[Endpoints]]] = {
+    "modbus": modbus,
+    "mqtt": mqtt_devices.play,
+    "jt808": terminals.play,
+}
+"""Protocols whose simulated devices need more of the stage than others."""
+
+
+def players() -> Iterator[Callable[[Stage], AbstractAsyncContextManager[Endpoints]]]:
+    """What plays the devices of each protocol: ours, and `play` of the `device` of each other protocol that has one."""
+    yield from OWN.values()
+    for name, package in packages().items():
+        if name not in OWN and find_spec(f"{package}.device") is not None:
+            yield import_module(f"{package}.device").play
 
 
 @asynccontextmanager
@@ -89,7 +105,7 @@ async def simulate(
         stage = Stage(played, world, clock, journal, said, called or Called(), listens, faults)
         control.remember(data, played, clock)
         endpoints: Endpoints = {}
-        for player in PLAYERS:
+        for player in players():
             endpoints |= await stack.enter_async_context(player(stage))
         write_endpoints(data / "endpoints.json", endpoints)
         yield endpoints

@@ -11,12 +11,9 @@ from typing import Any
 
 from contract.clock import Clock
 from contract.site import Site
+from protocols.stage import World
 from simulators.faults import CLOCK, SILENT, Faults
 from simulators.journal import Journal
-from simulators.modbus_device import World
-
-Endpoints = dict[str, object]
-"""As in endpoints.json: by protocol, where its devices are reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from contract.clock import Clock
-from contract.jt808 import fix
-from contract.jt808 import location as loc
-from contract.jt808.bodies import NO_ANSWER, Body, Heartbeat, decode_body, message
-from contract.jt808.frame import Frame, Jt808Error, Splitter, Version, encode, split_message
-from contract.jt808.location import Batch, Item, Location
-from contract.jt808.phone import identity
-from contract.jt808.session import OK, Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime, TerminalResponse
-from contract.site import Device
+from protocols.jt808.codec import fix
+from protocols.jt808.codec import location as loc
+from protocols.jt808.codec.bodies import NO_ANSWER, Body, Heartbeat, decode_body, message
+from protocols.jt808.codec.frame import Frame, Jt808Error, Splitter, Version, encode, split_message
+from protocols.jt808.codec.location import Batch, Item, Location
+from protocols.jt808.codec.session_bodies import (
+    OK,
+    Auth,
+    PlatformResponse,
+    Register,
+    RegisterResponse,
+    ResendRequest,
+    ServerTime,
+    TerminalResponse,
+)
+from protocols.jt808.model import Device
+from protocols.jt808.model.phone import identity
+from protocols.stage import Endpoints
 from simulators.memory import Memory, Said, grid
-from simulators.stage import Address, Endpoints, Stage, beside
+from simulators.stage import Address, Stage, beside
 
 HEARTBEAT = 60.0
 FIRST_WAIT = 5.0
@@ -250,8 +260,7 @@ def registration(device: Device) -> Register:
 async def play(stage: Stage) -> AsyncIterator[Endpoints]:
     """Every JT/T 808 terminal of the site calls the listener until the block ends."""
     platform = stage.called.jt808
-    protocols = {b.id: b.protocol for b in stage.site.buses}
-    devices = [d for d in stage.site.devices if protocols[d.bus] == "jt808"]
+    devices = [d for d in stage.site.devices if isinstance(d, Device)]
     if platform is None or not devices:
         yield {}
         return

@@ -25,6 +25,7 @@ from simulators.stack.broker import free_port
 from simulators.stack.influxd import Influxd, start_influxd
 from simulators.stack.postgres import Postgres, find_postgres, start_postgres
 from simulators.stack.processes import Processes
+from tests.slave import Slave
 from tests.waiting import listens
 
 # How fast a machine is decides no test: what hypothesis holds against slow ones is switched off, here as it does by itself in CI.
@@ -197,3 +198,9 @@ def eventually() -> Callable[..., Any]:
         raise AssertionError(f"not within {seconds:g} s")
 
     return wait
+
+
+@pytest.fixture
+def make_slave() -> type[Slave]:
+    """Slaves that say byte by byte what a test tells them."""
+    return Slave

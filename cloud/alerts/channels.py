@@ -27,7 +27,7 @@ from cloud.alerts.ruleset import Severity
 from cloud.texts import in_words
 from contract import yamlfile
 from contract.coded import Message
-from contract.profile import Fault, located
+from contract.fault import Fault, located
 from contract.secret import SecretError, read_secret
 
 KEY_HEADER = "Idempotency-Key"

@@ -16,9 +16,10 @@ from cloud.alerts import conditions
 from cloud.alerts.machine import Timing
 from cloud.alerts.observe import Condition, Duration, Given, Needs
 from contract import yamlfile
+from contract.fault import Fault, located
 from contract.operation import Text
 from contract.point import POINTS
-from contract.profile import Fault, Profile, load_profile, located, profile_names
+from contract.profile import Profile, load_profile, profile_names
 from contract.site import Site
 from contract.units import Unit
 

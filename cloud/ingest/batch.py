@@ -21,10 +21,10 @@ from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
 from contract import coded, sparkplug
-from contract.jt808 import bits
 from contract.reading import Quality, Reading
 from contract.sparkplug_b_pb2 import Payload
 from contract.topics import Topic
+from protocols.jt808.codec import bits
 
 HOUR = 3_600_000
 MINUTE = 60_000

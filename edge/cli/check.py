@@ -32,7 +32,7 @@ def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namesp
     devices = site.gateway_devices(settings.gateway)
     points = sum(len(d.model.points) for d in devices)
     sys.stdout.write(f"{settings.gateway}: {len(devices)} devices, {points} points, no fault found\n")
-    mine = {bus.id for bus in buses(settings, site) if bus.protocol == "modbus" and bus.framing != "tcp"}
+    mine = {bus.id for bus in buses(settings, site) if bus.serial_line}
     for unlike in unlike_settings(site):
         if unlike.bus.id in mine:
             sys.stdout.write(f"{unlike.bus.id}: {unlike.field} is {unlike.asked}, not {unlike}; right if the devices are set to it\n")

@@ -12,9 +12,8 @@ from contract.commandline import FAILED, Commands, Parser, fail
 from contract.reading import Row
 from contract.site import Device, Site
 from edge.cli.shared import PROGRAM, add, driver
-from edge.drivers.base import DriverError, PollingDriver
-from edge.drivers.orders import hints
 from edge.settings import Settings, located
+from protocols.base import DoubtingDriver, DriverError, PollingDriver
 
 _ABOUT = "Read one device once and print its values as JSON; exit code 1 when it does not answer."
 
@@ -38,13 +37,13 @@ def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namesp
     except DriverError as error:
         return fail(PROGRAM, f"{device.id}: {error}", FAILED)
     shown = {"device": row.device, "at": iso(row.at), "values": row.values, "bad": row.bad}
-    if doubtful := hints(device, row):
+    if isinstance(speaker, DoubtingDriver) and (doubtful := speaker.doubts(device, row)):
         shown["doubtful"] = doubtful
     sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
     return 0
 
 
-async def _read_once(driver: PollingDriver, device: Device) -> Row:
+async def _read_once(driver: PollingDriver[Device], device: Device) -> Row:
     try:
         return await driver.read(device)
     finally:

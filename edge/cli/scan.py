@@ -13,18 +13,16 @@ from contract.clock import Clock
 from contract.commandline import FAILED, Commands, Parser, fail, seconds, units
 from contract.site import Bus, Site
 from edge.cli.shared import PROGRAM, add, buses, driver
-from edge.drivers.base import ScanningDriver
-from edge.scan import Scanned, as_json, lines, scan
+from edge.scan import Scanned, as_json, lines, planned, scan
 from edge.settings import Settings
+from protocols.base import PollingDriver, ScanningDriver
 
 _ABOUT = (
-    "Ask which Modbus unit ids of the gateway's buses answer, and what they look like. Stop the gateway first: a line has one "
-    "master. Exit code 1 when a configured device does not answer."
+    "Ask which addresses of the gateway's buses answer, such as Modbus unit ids, and what they look like. Stop the gateway first: "
+    "a line has one master. Exit code 1 when a configured device does not answer."
 )
 _TELL_EVERY = 50
-"""Unit ids between two lines of progress."""
-_SLAVES = range(1, 248)
-"""Unit ids of a serial line; on TCP a site may have others."""
+"""Addresses between two lines of progress."""
 
 
 def add_parser(commands: Commands[Parser]) -> None:
@@ -53,7 +51,7 @@ def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namesp
         sys.stdout.write(json.dumps([as_json(s) for s in scanned], ensure_ascii=False, indent=2) + "\n")
     else:
         sys.stdout.writelines(line + "\n" for s in scanned for line in lines(s))
-    return 0 if all(s.complete for s in scanned if s.bus.protocol == "modbus") else FAILED
+    return 0 if all(s.complete for s in scanned if s.askable) else FAILED
 
 
 async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: argparse.Namespace) -> list[Scanned]:
@@ -62,20 +60,22 @@ async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: a
     async def one(bus: Bus) -> Scanned:
         devices = [d for d in site.devices if d.bus == bus.id]
         speaker = driver(bus, devices, clock)
-        if not isinstance(speaker, ScanningDriver):
-            return Scanned(bus, reason=f"cannot be scanned: devices on {bus.protocol} speak by themselves")
-        ids = arguments.units or sorted({*_SLAVES, *(d.unit_id for d in devices if d.unit_id is not None)})
-        longest = len(ids) * arguments.wait
-        sys.stderr.write(f"{bus.id}: asking {len(ids)} unit ids, at most about {longest:.0f} s for the silent ones\n")
+        if not isinstance(speaker, PollingDriver):
+            return Scanned(bus, reason=f"cannot be scanned: devices on {bus.protocol} speak by themselves", askable=False)
+        addresses = planned(bus, devices, speaker, arguments.units)
+        if isinstance(speaker, ScanningDriver):
+            longest = len(addresses) * arguments.wait
+            asking = f"{len(addresses)} {speaker.called[1]}, at most about {longest:.0f} s for the silent ones"
+            sys.stderr.write(f"{bus.id}: asking {asking}\n")
         counted = count(1)
 
-        def asked(_unit: int) -> None:
+        def asked() -> None:
             number = next(counted)
             if number % _TELL_EVERY == 0:
-                sys.stderr.write(f"{bus.id}: {number} of {len(ids)}\n")
+                sys.stderr.write(f"{bus.id}: {number} of {len(addresses)}\n")
 
         try:
-            return await scan(bus, devices, speaker, ids, arguments.wait, asked)
+            return await scan(bus, devices, speaker, addresses, arguments.wait, asked)
         finally:
             await speaker.close()
 

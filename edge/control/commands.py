@@ -8,6 +8,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import structlog
 
@@ -17,7 +18,7 @@ from contract.profile import PointMap
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import MetricValue
-from edge.drivers.base import Commit, DriverError, PollingDriver
+from protocols.base import Commit, DriverError, WritingDriver
 
 log = structlog.get_logger()
 _REMEMBERED = 1000
@@ -77,8 +78,8 @@ def objection(order: Order, mapped: PointMap | None, now: int) -> Result | None:
 class Control:
     """Carries out commands for the devices of one gateway; an id that came before is not carried out twice."""
 
-    def __init__(self, drivers: Mapping[str, PollingDriver], devices: Mapping[str, Device], clock: Clock, commit: Commit) -> None:
-        """`drivers` by device id; devices that cannot be asked are left out."""
+    def __init__(self, drivers: Mapping[str, WritingDriver[Any]], devices: Mapping[str, Device], clock: Clock, commit: Commit) -> None:
+        """`drivers` by device id; devices that cannot be written to are left out."""
         self._drivers, self._devices, self._clock, self._commit = drivers, devices, clock, commit
         self._seen: OrderedDict[str, None] = OrderedDict()
 

@@ -121,9 +121,9 @@ class Stack:
 
     def _addresses(self, gateway: str, endpoints: dict[str, Any]) -> dict[str, dict[str, object]]:
         mine = {b.id: b for b in self.site.buses if b.gateway == gateway}
-        served = {e["bus"]: e for e in endpoints.get("modbus", [])}
+        served = {e["bus"]: e for there in endpoints.values() if isinstance(there, list) for e in there}
         found: dict[str, dict[str, object]] = {
-            bus: {"host": e["host"], "port": e["port"], "framing": e["framing"], "echo": False} for bus, e in served.items() if bus in mine
+            bus: {field: e[field] for field in mine[bus].local if field in e} for bus, e in served.items() if bus in mine
         }
         for bus in mine.values():
             if bus.protocol == "mqtt":
@@ -139,8 +139,11 @@ def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The endpoints of several processes as one: lists joined, addresses taken from whoever has one."""
     found: dict[str, Any] = {"modbus": []}
     for part in parts:
-        found["modbus"] += part.get("modbus", [])
-        found |= {key: value for key, value in part.items() if key != "modbus" and value}
+        for key, value in part.items():
+            if isinstance(value, list):
+                found[key] = [*found.get(key, []), *value]
+            elif value:
+                found[key] = value
     return found
 
 

@@ -11,6 +11,7 @@ from contract.operation import Car, ElevatorGroup, Window
 from contract.point import POINTS, Kind
 from contract.profile import Profile
 from contract.site import Device, Site
+from protocols.modbus.model import Point
 from simulators.registers import shown
 from simulators.world import hvac, meters, rooms, states
 from simulators.world.calendar import HOUR_MS, ZONE_MS
@@ -78,8 +79,9 @@ class SiteWorld:
         first = (start_ms + ZONE_MS) // HOUR_MS
         counters = self.meters.node(device, energy).full_hours(np.arange(first, first + count, dtype=np.int64))
         placed = self.site.device_by_id[device]
-        if placed.model.protocol == "modbus":
-            counters = shown(counters, placed.model.points[point], point, placed.ct, placed.pt)
+        mapped = placed.model.points[point]
+        if isinstance(mapped, Point):
+            counters = shown(counters, mapped, point, placed.ct, placed.pt)
         return [float(value) for value in counters]
 
     def _other(self, device_id: str, profile: Profile, point: str, at_ms: int) -> float:

@@ -40,7 +40,7 @@ def test_a_line_may_have_what_its_framing_knows(bus: dict[str, Any], unit: int, 
     """Each setting where it means something, and ids above 247 on TCP."""
     found = load(tmp_path, bus, unit)
     assert {name: getattr(found.buses[0], name) for name in bus} == bus
-    assert found.devices[0].unit_id == unit
+    assert found.devices[0].model_dump()["unit_id"] == unit
 
 
 @pytest.mark.parametrize(

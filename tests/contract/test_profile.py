@@ -28,6 +28,7 @@ from contract.profile import (
 )
 from contract.register import RegisterType
 from contract.units import Unit
+from protocols.modbus import model as modbus
 
 GOOD = """\
 maker: M
@@ -41,6 +42,11 @@ points:
 """
 INTEGERS = {RegisterType.UINT16: (0, 0xFFFF), RegisterType.INT16: (-0x8000, 0x7FFF), RegisterType.INT32: (-(2**31), 2**31 - 1)}
 TENTH = PointMap(scale=Decimal("0.1"), unit=Unit.CELSIUS)
+
+
+def registers(profile: Profile) -> modbus.Profile:
+    assert isinstance(profile, modbus.Profile)
+    return profile
 
 
 def load(folder: Path, text: str) -> Profile:
@@ -62,6 +68,8 @@ def test_no_two_points_share_bits(name: str) -> None:
     """Each bit of each table belongs to at most one point, so a slip in an address cannot read a neighbour."""
     taken: dict[tuple[str, int], str] = {}
     for point, mapped in load_profile(name).points.items():
+        if not isinstance(mapped, modbus.Point):
+            continue
         bits = [b for b in range(16) if mapped.mask is None or mapped.mask >> b & 1]
         for register in range(mapped.type.registers if mapped.address is not None else 0):
             for bit in bits:
@@ -97,7 +105,7 @@ def test_the_shipped_profiles_are_those_of_the_first_site() -> None:
 
 def test_the_air_conditioning_switch_matches_its_published_map() -> None:
     """BAC-002ALN: on 0, fan 1, mode 2, set-point 3 in tenths from 5 to 35, room 8; only on, fan and set-point can be written."""
-    profile = load_profile("hvac/beca-bac-002aln")
+    profile = registers(load_profile("hvac/beca-bac-002aln"))
     assert {n: profile.points[n].address for n in ("on", "fan", "mode", "setpoint", "room_temperature")} == {
         "on": 0, "fan": 1, "mode": 2, "setpoint": 3, "room_temperature": 8,
     }  # fmt: skip
@@ -144,7 +152,7 @@ def test_a_reading_is_the_double_nearest_to_the_decimal(number: int, places: int
 
 def test_a_good_profile_loads(tmp_path: Path) -> None:
     """The text that the next test spoils is right as it stands."""
-    assert load(tmp_path, GOOD).points["setpoint"].address == 3
+    assert registers(load(tmp_path, GOOD)).points["setpoint"].address == 3
 
 
 @pytest.mark.parametrize(
@@ -207,7 +215,8 @@ def test_a_fault_in_a_profile_names_file_line_and_field(tmp_path: Path, before: 
 def test_points_may_share_a_register_by_its_bits(tmp_path: Path) -> None:
     """One bit each, and the whole of it; the same bits twice are refused, and so is one path of a JSON object."""
     bits = GOOD + "  fault: {address: 9, mask: 1}\n  lock: {address: 9, mask: 2}\n"
-    assert load(tmp_path, bits.replace("type: int32", "type: int16").replace("address: 8", "address: 9")).points["lock"].mask == 2
+    shared = bits.replace("type: int32", "type: int16").replace("address: 8", "address: 9")
+    assert registers(load(tmp_path, shared)).points["lock"].mask == 2
     with pytest.raises(
         yamlfile.ConfigError, match=r":10: points.lock.address: expected a place that no other point has; fault stands there"
     ):
@@ -256,7 +265,8 @@ def test_what_no_device_can_be_is_refused_at_its_line(tmp_path: Path, before: st
     assert str(caught.value).startswith(f"{tmp_path}/device.yaml:{fault}")
     assert "\n" not in str(caught.value)
     good = "interval: 86400\ntimeout: 3600\nserial: {parity: E}\npoints:"
-    profile = load(tmp_path, GOOD.replace("address: 8", "address: 65534").replace("scale: 0.1", 'scale: "0.01"').replace("points:", good))
+    mended = GOOD.replace("address: 8", "address: 65534").replace("scale: 0.1", 'scale: "0.01"').replace("points:", good)
+    profile = registers(load(tmp_path, mended))
     assert (profile.points["power"].span, profile.points["setpoint"].scale) == ((65534, 65536), Decimal("0.01"))
     assert (profile.interval, profile.timeout, profile.serial.parity, profile.serial.baud) == (86400, 3600, "E", None)
 

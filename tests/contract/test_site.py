@@ -11,6 +11,9 @@ import pytest
 from contract import yamlfile
 from contract.profile import FIRMWARE_CONFIGS
 from contract.site import Device, Site, load_site, shipped_site
+from protocols.jt808 import model as jt808
+from protocols.modbus import model as modbus
+from protocols.mqtt import model as mqtt
 
 SITE = load_site(shipped_site("lizhou"))
 GOOD = {
@@ -88,8 +91,9 @@ def test_every_device_belongs_to_one_gateway() -> None:
 def test_the_11_switches_share_one_line() -> None:
     """The switches are unit ids 1 to 11 on one RTU line behind a serial server, polled every 5 s, each with a named zone."""
     bus = SITE.bus_by_id["c3-hvac"]
+    assert isinstance(bus, modbus.Bus)
     assert (bus.protocol, bus.framing, bus.gateway) == ("modbus", "rtu_over_tcp", "gw-c3")
-    assert [d.unit_id for d in SITE.devices if d.bus == bus.id] == list(range(1, 12))
+    assert [d.unit_id for d in SITE.devices if isinstance(d, modbus.Device) and d.bus == bus.id] == list(range(1, 12))
     assert {(d.profile, d.poll_interval) for d in of_class("hvac")} == {("hvac/beca-bac-002aln", 5)}
     assert [z.device for z in SITE.zones] == [d.id for d in of_class("hvac")]
     assert len({z.name.zh for z in SITE.zones}) == 11
@@ -118,19 +122,22 @@ def test_the_fleet_is_the_one_of_the_report() -> None:
     kinds = Counter(d.vehicle.kind for d in cars if d.vehicle)
     assert kinds == {"sedan": 24, "off_road": 42, "minibus": 3, "township": 12, "law_enforcement": 24}
     assert Counter(d.model.protocol for d in cars) == {"jt808": 81, "mqtt": 24}
-    assert SITE.bus_by_id["jt808"].port == 6808
+    listener = SITE.bus_by_id["jt808"]
+    assert isinstance(listener, jt808.Bus)
+    assert listener.port == 6808
     assert {d.poll_interval for d in cars} == {10}
 
 
 def test_phones_and_plates_are_synthetic_and_single() -> None:
     """A phone has the 12 or 20 digits of its edition and starts with no real prefix; phones, plates and topics are single."""
-    cars = [(d, d.vehicle) for d in of_class("vehicle") if d.vehicle]
+    cars = [(d, d.vehicle) for d in of_class("vehicle") if d.vehicle and isinstance(d, jt808.Device | mqtt.Device)]
+    assert len(cars) == len(of_class("vehicle"))
     assert Counter(len(d.phone) for d, _ in cars) == {12: 35, 20: 70}
     for device, vehicle in cars:
         assert len(device.phone) == {2013: 12, 2019: 20}[vehicle.protocol_year]
         assert device.phone.lstrip("0").startswith("10")
         assert vehicle.plate.startswith("川H")
-        if device.topic:
+        if isinstance(device, mqtt.Device):
             assert device.topic.split("/") == ["jt808", device.id, device.phone, "up"]
     assert len({d.phone for d, _ in cars}) == len({v.plate for _, v in cars}) == 105
     assert Counter(v.protocol_year for d, v in cars if d.bus == "jt808") == {2013: 27, 2019: 54}
@@ -206,7 +213,7 @@ def test_a_good_small_site_loads(tmp_path: Path) -> None:
     [
         ("site.yaml", "id: b, gateway: g", "id: b, gateway: x", ":8: buses.0.gateway: expected the id of a gateway, got 'x'"),
         ("site.yaml", "compound: c", "compound: x", ":6: gateways.0.compound: expected the id of a compound, got 'x'"),
-        ("site.yaml", "protocol: mqtt", "protocol: mqqt", ":9: buses.1.protocol: Input should be 'modbus', 'mqtt' or 'jt808', got 'mqqt'"),
+        ("site.yaml", "protocol: mqtt", "protocol: mqqt", ":9: buses.1.protocol: Input should be 'jt808', 'modbus' or 'mqtt', got 'mqqt'"),
         ("site.yaml", "latitude: 32.4", "latitude: north", ":4: latitude: Input should be a valid number"),
         ("site.yaml", "longitude: 105.8", "elevation: 500", ":5: elevation: Extra inputs are not permitted, got 500"),
         (
@@ -261,7 +268,9 @@ def test_a_serial_line_has_no_unit_0(tmp_path: Path) -> None:
     """Unit id 0 is a broadcast there: nobody answers, and an answer of anybody would be taken."""
     serial = GOOD["site.yaml"].replace("protocol: modbus", "protocol: modbus, framing: rtu_over_tcp")
     things = GOOD["things.yaml"].replace("unit_id: 2", "unit_id: 0")
-    assert load_site(write(tmp_path, GOOD | {"things.yaml": things})).devices[1].unit_id == 0
+    second = load_site(write(tmp_path, GOOD | {"things.yaml": things})).devices[1]
+    assert isinstance(second, modbus.Device)
+    assert second.unit_id == 0
     with pytest.raises(yamlfile.ConfigError, match=r"things.yaml:7: devices.1.unit_id: expected 1 to 247"):
         load_site(write(tmp_path, {"site.yaml": serial, "things.yaml": things}))
 

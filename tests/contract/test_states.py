@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, Profile, load_profile, profile_names
+from contract.profile import load_profile, profile_names
 from contract.states import is_on, is_wrong, meaning
+from protocols.modbus.model import Point, Profile
 
 NAMES = st.dictionaries(st.integers(0, 0xFFFF), st.sampled_from(["off", "on", "standby", "none", "fan"]), min_size=1)
 
 
 def profile(values: dict[int, str] | None) -> Profile:
-    on, ignition = (PointMap(address=number, values=values) for number in range(2))
+    on, ignition = (Point(address=number, values=values) for number in range(2))
     return Profile(**{"class": "hvac"}, maker="a", model="b", protocol="modbus", sources=["c"], points={"on": on, "ignition": ignition})
 
 

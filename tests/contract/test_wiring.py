@@ -94,6 +94,15 @@ def test_a_broker_has_room_for_many_and_a_listener_has_not() -> None:
     assert pairs(bus(1, protocol="jt808", port=6808), bus(2, port=6808)) == []
 
 
+def test_two_protocols_may_be_spoken_on_one_serial_port() -> None:
+    """Where both drivers take turns; two buses of one protocol have one master, and a server in the network is nobody's to share."""
+    one, two = (bus(n, framing="rtu", serial_port="/dev/ttyS1") for n in (1, 2))
+    assert pairs(one, two) == [("b2", "b1")]
+    assert pairs(one, two.model_copy(update={"protocol": "other"})) == []
+    far, other = (bus(n, framing="rtu_over_tcp", port=4001) for n in (1, 2))
+    assert pairs(far, other.model_copy(update={"protocol": "other"})) == [("b2", "b1")]
+
+
 @given(st.lists(st.tuples(st.sampled_from(["localhost", "127.0.0.1", "::1", "a", "A", "10.0.0.1"]), st.integers(1, 2)), max_size=8))
 def test_each_place_has_one_bus_that_is_not_told(ends: list[tuple[str, int]]) -> None:
     """However often a place is named, the first bus there stands and every later one is told, with the first as the reason."""

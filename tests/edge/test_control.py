@@ -14,15 +14,15 @@ import pytest
 from contract.clock import Clock
 from contract.operation import Text
 from contract.reading import Row
-from contract.site import Device
 from contract.sparkplug import MetricValue
 from edge.control.commands import Control
-from edge.drivers.base import Line
-from edge.drivers.modbus import Modbus
-from tests.edge.devices import profile
+from protocols.base import Line
+from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Device
+from tests.modbus_devices import profile
 
 if TYPE_CHECKING:
-    from tests.edge.conftest import Slave
+    from tests.slave import Slave
 
 NOW = 1_790_000_000_000
 POINTS = {

@@ -13,15 +13,15 @@ import pytest
 
 from contract.clock import Clock
 from contract.reading import Row
-from contract.site import Bus, Device
-from edge.drivers.base import DriverError, Line, PollingDriver
-from edge.drivers.modbus import Modbus
 from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval
-from tests.edge.desk import Desk
-from tests.edge.devices import device, profile
+from protocols.base import DriverError, Line, PollingDriver
+from protocols.modbus.driver.master import Modbus
+from protocols.modbus.model import Bus, Device
+from tests.desk import Desk
+from tests.modbus_devices import device, profile
 
 if TYPE_CHECKING:
-    from tests.edge.conftest import Asked, Slave
+    from tests.slave import Asked, Slave
 
 PROFILE = profile({"voltage_a": {"address": 0, "unit": "V"}, "voltage_b": {"address": 50, "unit": "V"}})
 

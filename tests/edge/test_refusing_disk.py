@@ -26,11 +26,12 @@ from edge.outbox import dating, keeping
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
 from edge.settings import Settings
-from tests.edge.devices import device, profile
+from tests.modbus_devices import device, profile
 from tests.sites import fields
 
 if TYPE_CHECKING:
-    from tests.edge.conftest import Slave, SmallDisk
+    from tests.edge.conftest import SmallDisk
+    from tests.slave import Slave
 
 AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
 PROFILE = profile({"voltage_a": {"address": 0, "unit": "V"}})

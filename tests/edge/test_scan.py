@@ -16,14 +16,14 @@ import yaml
 
 from contract.clock import Clock
 from contract.operation import Text
-from contract.site import Device
+from protocols.modbus.model import Device
 from simulators.modbus_device import serve_bus
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld
 from tests.sites import fields
 
 if TYPE_CHECKING:
-    from tests.edge.conftest import Slave
+    from tests.slave import Slave
 
 HVAC, METER = "hvac/beca-bac-002aln", "electricity/chint-dtsu666"
 NAME = {"zh": "试验", "en": "Trial"}

@@ -12,14 +12,14 @@ from structlog.testing import capture_logs
 
 from contract.clock import Clock
 from contract.reading import Row
-from contract.site import Bus
 from contract.sparkplug import MetricValue
-from edge.drivers.base import Line, NoLineError
-from edge.drivers.connection import opened
-from edge.drivers.mqtt import Mqtt
 from edge.outbox.outbox import Outbox
 from edge.settings import Settings
 from edge.uplink import Told, Uplink
+from protocols.base import Line, NoLineError
+from protocols.modbus.driver.connection import opened
+from protocols.mqtt.driver import Driver as Mqtt
+from protocols.mqtt.model import Bus
 
 HOST = "a" * 64 + ".local"
 BUS = Bus(id="pub", gateway="gw", protocol="mqtt").model_copy(update={"host": HOST, "port": 1883})

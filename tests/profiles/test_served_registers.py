@@ -13,8 +13,10 @@ from pymodbus.client import AsyncModbusTcpClient
 from contract import units
 from contract.clock import Clock
 from contract.point import POINTS, Kind
-from contract.profile import PointMap, Profile, load_profile, profile_names
-from contract.register import RegisterType, Table
+from contract.profile import load_profile, profile_names
+from contract.register import RegisterType
+from protocols.modbus.model import Point, Profile
+from protocols.modbus.model.registers import Table
 from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device
 
@@ -24,7 +26,7 @@ NAMES = [name for name in profile_names() if load_profile(name).protocol == "mod
 START = 1_780_000_000_000
 
 
-def chosen(index: int, name: str, mapped: PointMap) -> float:
+def chosen(index: int, name: str, mapped: Point) -> float:
     """A value that the register can hold exactly or nearly, different for each point."""
     if mapped.values:
         names = sorted(mapped.values)
@@ -84,7 +86,7 @@ def number(registers: Sequence[int], kind: RegisterType, order: str, mask: int |
     return Decimal((found & mask) // (mask & -mask)) if mask else Decimal(found)
 
 
-def decoded(registers: Sequence[int], mapped: PointMap, name: str) -> float:
+def decoded(registers: Sequence[int], mapped: Point, name: str) -> float:
     """Registers as a reading: whole and fraction, scale register, scale, unit."""
     start = mapped.span[0]
 
@@ -100,7 +102,7 @@ def decoded(registers: Sequence[int], mapped: PointMap, name: str) -> float:
     return float(raw * mapped.scale * units.factor(mapped.unit, POINTS[name].unit))
 
 
-async def read(client: AsyncModbusTcpClient, mapped: PointMap, name: str) -> float:
+async def read(client: AsyncModbusTcpClient, mapped: Point, name: str) -> float:
     where, count = mapped.span[0], mapped.span[1] - mapped.span[0]
     if mapped.table is Table.COIL:
         return float((await client.read_coils(where, count=1, device_id=1)).bits[0])

@@ -17,10 +17,11 @@ import yaml
 
 from contract.clock import Clock, parse_time
 from contract.reading import Row
-from contract.site import Bus, Device, Site, load_site
-from edge.drivers.base import DriverError, Line, NoAnswerError
-from edge.drivers.jt808 import Listener
-from edge.drivers.modbus import Modbus
+from contract.site import Device, Site, load_site
+from protocols.base import DriverError, Line, NoAnswerError
+from protocols.jt808.driver.listener import Listener
+from protocols.jt808.model import Bus
+from protocols.modbus.driver.master import Modbus
 from simulators.__main__ import main
 from simulators.site import simulate
 from simulators.stack.broker import free_port

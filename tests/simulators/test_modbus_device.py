@@ -16,9 +16,8 @@ from pymodbus.exceptions import ModbusIOException
 
 from contract.clock import Clock
 from contract.operation import Text
-from contract.profile import PointMap, Profile
-from contract.register import Table
-from contract.site import Bus, Device
+from protocols.modbus.model import Bus, Device, Point, Profile
+from protocols.modbus.model.registers import Table
 from simulators import modbus_device
 from simulators.modbus_device import Answer, serve_bus
 
@@ -185,7 +184,7 @@ async def test_a_serial_line_speaks_rtu(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_holes_a_profile_allows_can_be_read_through() -> None:
     """Registers between two points are answered as long as the hole is not longer than max_hole."""
-    points = {"voltage_a": PointMap(address=10), "voltage_b": PointMap(address=15), "voltage_c": PointMap(address=40)}
+    points = {"voltage_a": Point(address=10), "voltage_b": Point(address=15), "voltage_c": Point(address=40)}
     profile = PROFILE.model_copy(update={"points": points, "max_hole": 8})
     blocks = modbus_device._blocks(profile, Table.HOLDING)
     assert [(b.address, len(b.values)) for b in blocks if isinstance(b.values, list)] == [(10, 6), (40, 1)]

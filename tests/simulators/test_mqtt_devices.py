@@ -13,11 +13,12 @@ from contract.clock import Clock
 from contract.operation import Text
 from contract.reading import Row
 from contract.rights import bus_user, source_user
-from contract.site import Bus, Device, Gateway, Site
-from edge.drivers.audience import Audience
-from edge.drivers.base import Line
-from edge.drivers.mqtt import Mqtt
-from edge.drivers.payloads import heard
+from contract.site import Gateway, Site
+from protocols.base import Line
+from protocols.mqtt.codec.audience import Audience
+from protocols.mqtt.codec.payloads import heard
+from protocols.mqtt.driver import Driver as Mqtt
+from protocols.mqtt.model import Bus, Device
 from simulators.mqtt_devices import said
 from simulators.site import simulate
 from simulators.stack.broker import prepare

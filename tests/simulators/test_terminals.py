@@ -12,16 +12,17 @@ import pytest
 
 from contract.clock import Clock
 from contract.institution import Unit
-from contract.jt808.bodies import message
-from contract.jt808.frame import Frame, Splitter, decode, encode
-from contract.jt808.location import Batch, Location
-from contract.jt808.phone import identity
-from contract.jt808.session import PlatformResponse, ResendRequest
 from contract.operation import Text
 from contract.reading import Row
-from contract.site import Bus, Compound, Device, Gateway, Site, Vehicle
-from edge.drivers.base import Line
-from edge.drivers.jt808 import Listener
+from contract.site import Compound, Gateway, Site, Vehicle
+from protocols.base import Line
+from protocols.jt808.codec.bodies import message
+from protocols.jt808.codec.frame import Frame, Splitter, decode, encode
+from protocols.jt808.codec.location import Batch, Location
+from protocols.jt808.codec.session_bodies import PlatformResponse, ResendRequest
+from protocols.jt808.driver.listener import Listener
+from protocols.jt808.model import Bus, Device
+from protocols.jt808.model.phone import identity
 from simulators.site import simulate
 from simulators.stack.broker import free_port
 from simulators.stage import Address, Called

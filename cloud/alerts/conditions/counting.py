@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
-from contract.profile import Fault, decimal_scale, located
+from contract.fault import Fault, located
+from contract.profile import decimal_scale
 from contract.register import RegisterType
 from contract.units import Unit
 
@@ -80,7 +81,7 @@ def _smallest_step(view: View, device: Device, point: str, value: float) -> floa
     if mapped.type is RegisterType.FLOAT32:
         return abs(value) * _FLOAT32_STEP + 0.001
     numerator, divisor = decimal_scale(mapped, point, placed.ct, placed.pt)
-    return numerator / divisor * (float(mapped.fraction.scale) if mapped.fraction is not None else 1.0)
+    return numerator / divisor * mapped.smallest_step
 
 
 class Night(Given):

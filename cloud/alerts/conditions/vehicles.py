@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
-from contract.jt808.bits import ALARMS
+from protocols.jt808.codec.bits import ALARMS
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule

@@ -12,7 +12,7 @@ from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
 from cloud.ledger.periods import local_date
 from cloud.texts import in_both
 from contract.coded import Message
-from contract.profile import Fault, located
+from contract.fault import Fault, located
 from contract.units import Unit
 
 if TYPE_CHECKING:

@@ -20,10 +20,11 @@ from contract.clock import Clock
 from contract.institution import Unit
 from contract.operation import Text
 from contract.reading import Quality
-from contract.site import Bus, Compound, Device, Site, Vehicle
+from contract.site import Compound, Site, Vehicle
 from contract.site import Gateway as GatewayId
 from edge.app import Gateway
 from edge.settings import Settings
+from protocols.jt808.model import Bus, Device
 from simulators.faults import CLOCK, FILE, Faults
 from simulators.site import simulate
 from simulators.stack.broker import free_port
@@ -118,7 +119,7 @@ def road(cloud: Cloud, tmp_path: Path) -> Road:
 
 async def test_positions_of_a_blind_area_are_good(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three minutes without a listener, then all in a 0x0704: each is stored with its time as good, and no clock is blamed."""
-    monkeypatch.setattr("edge.drivers.jt808.listener.RETRY", 0.1)
+    monkeypatch.setattr("protocols.jt808.driver.listener.RETRY", 0.1)
     with socket.socket() as nobody:  # has the port, but takes no call
         nobody.bind(("127.0.0.1", road.port))
         async with road.busy():

@@ -16,8 +16,8 @@ import pytest
 from contract import sparkplug, topics
 from contract.clock import Clock
 from contract.operation import Text
-from contract.site import Bus, Device, Site
 from contract.site import Gateway as GatewayId
+from contract.site import Site
 from contract.sparkplug import Born
 from contract.sparkplug_b_pb2 import Payload
 from contract.store import Ack, ranges
@@ -25,6 +25,7 @@ from contract.topics import Topic
 from edge import health, uplink
 from edge.app import Gateway
 from edge.settings import Broker, BusAddress, Settings
+from protocols.modbus.model import Bus, Device
 from simulators.modbus_device import Answer, serve_bus
 from simulators.stack.broker import free_port
 from tests.waiting import until

@@ -1,1 +1,0 @@
-"""JT/T 808, the protocol of Chinese vehicle terminals: bytes to messages and back, without any network."""

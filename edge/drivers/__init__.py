@@ -1,1 +1,0 @@
-"""Drivers: one file or folder a protocol; each registers itself by name."""

@@ -1,0 +1,1 @@
+"""Bytes to messages of JT/T 808 and back, and positions to readings; without any network."""

@@ -1,0 +1,142 @@
+"""Devices that publish JSON to a broker (MQTT 3.1.1), acknowledged once their readings are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import time
+
+import aiomqtt
+import structlog
+
+from contract.lifecycle import heed_cancellation
+from contract.logs import Seldom
+from contract.reaching import Takeovers, why
+from contract.reading import Row
+from protocols.base import QUIET, Line, Sparing
+from protocols.mqtt.codec import payloads
+from protocols.mqtt.codec.audience import Audience
+from protocols.mqtt.model import Bus, Device
+from protocols.mqtt_client import MqttClient
+
+log = structlog.get_logger()
+
+_QOS = 1
+_MOST_TOGETHER = 100
+"""Messages in one commit; below the 500 that our broker leaves unacknowledged."""
+_FIRST_WAIT = 0.2
+_LONGEST_WAIT = 30.0
+
+
+class ManualAck:
+    """Acknowledges messages when the caller says so, which aiomqtt offers no public way to do (its issue 345).
+
+    aiomqtt wraps one paho client in `_client`; paho's own `manual_ack_set` and `ack` are public. The switch must be thrown
+    before connecting: a persistent session delivers what it kept together with its CONNACK.
+    """
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._paho = client._client  # noqa: SLF001 (see above)
+        self._paho.manual_ack_set(on=True)
+
+    def __call__(self, message: aiomqtt.Message) -> None:
+        """Tell the broker that a message need not come again."""
+        self._paho.ack(message.mid, message.qos)
+
+
+class Driver:
+    """One bus: one session at its broker, which keeps what comes while we are away.
+
+    A message is acknowledged after the commit of its rows; one that cannot be read is acknowledged too, or it would come
+    back for ever. Delivered twice, it is the same reading at the same time, which the store upserts.
+    """
+
+    def __init__(self, line: Line[Bus, Device]) -> None:
+        self._line = line
+        self._audience = Audience(line.devices)
+        self._sparing = Sparing(line.count)
+        self._client_id = f"{line.bus.gateway}-{line.bus.id}"
+        self._takeovers, self._accepted = Takeovers(self._client_id), False
+        self._seldom = Seldom(QUIET)
+
+    async def run(self) -> None:
+        """Hold sessions until cancelled; wait a little longer after each failure."""
+        wait = _FIRST_WAIT
+        while True:
+            started = time.monotonic()
+            self._accepted = False
+            try:
+                await self._session()
+            except (aiomqtt.MqttError, OSError, UnicodeError) as error:
+                self._lost(error, time.monotonic() - started)
+            except sqlite3.Error as error:
+                # Nothing was acknowledged, so the next session brings it again.
+                self._sparing("outbox", "refused the rows")
+                if self._seldom.news("not committed"):
+                    log.warning("not committed", bus=self._line.bus.id, reason=str(error))
+            heed_cancellation()
+            wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
+            await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
+
+    def _lost(self, error: Exception, seconds: float) -> None:
+        """Say why a session ended or never began; the same reason once a minute."""
+        self._sparing("broker", "no session")
+        bus = self._line.bus
+        reason = why(error, bus.host, bus.port, taken=self._accepted) + self._takeovers.ended(seconds, accepted=self._accepted)
+        if self._seldom.news(reason):
+            log.warning("bus lost", bus=bus.id, reason=reason)
+
+    async def _session(self) -> None:
+        bus = self._line.bus
+        client = MqttClient(
+            bus.host,
+            bus.port,
+            username=self._line.user or None,
+            password=self._line.password,
+            identifier=self._client_id,
+            clean_session=False,
+            keepalive=15,
+            timeout=10,
+        )
+        acknowledge = ManualAck(client)
+        async with client:
+            self._accepted = True
+            if self._audience.filters:
+                await client.subscribe([(topic, _QOS) for topic in self._audience.filters])
+            log.info("bus online", bus=bus.id, topics=len(self._audience.filters))
+            waiting: list[aiomqtt.Message] = []
+            async for message in client.messages:
+                waiting.append(message)
+                if len(client.messages) and len(waiting) < _MOST_TOGETHER:
+                    continue
+                await self._store(waiting)
+                for each in waiting:
+                    acknowledge(each)
+                waiting.clear()
+                heed_cancellation()
+
+    async def _store(self, messages: list[aiomqtt.Message]) -> None:
+        rows = [row for message in messages for row in self._rows(message)]
+        if rows:
+            await self._line.commit(rows)
+
+    def _rows(self, message: aiomqtt.Message) -> list[Row]:
+        topic = str(message.topic)
+        listeners = self._audience.of(topic)
+        if not listeners:
+            # An older configuration subscribed to it, and the session remembers.
+            self._sparing(topic, "unknown topic")
+            return []
+        raw = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+        try:
+            heard = payloads.heard(listeners, raw, self._line.clock.now_ms(), retained=bool(message.retain))
+        except payloads.PayloadError as error:
+            devices = [device.id for each in listeners for device in each.devices.values()]
+            self._sparing(devices[0] if len(devices) == 1 else topic, "wrong payload")
+            log.debug("payload dropped", topic=topic, reason=str(error))
+            return []
+        for who, what, detail in heard.faults:
+            self._sparing(f"{topic}, {who}", what)
+            log.debug("payload dropped", topic=topic, device=who, reason=f"{what} {detail}".strip())
+        return heard.rows

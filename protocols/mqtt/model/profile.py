@@ -1,0 +1,106 @@
+"""A model of devices that publish JSON: where its points, its time and its identity stand in a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from contract import profile as common
+from contract.fault import Fault, Place
+from contract.profile import Misfit, overlaps
+from contract.register import Mask
+from contract.topics import sendable
+from protocols.mqtt import json_path
+from protocols.mqtt.json_path import Each
+from protocols.mqtt.model.times import MessageTime
+from protocols.mqtt.model.topics import literal
+
+_ONLY_HERE = "expected none, since only devices of mqtt send messages"
+
+
+class Point(common.PointMap):
+    """Where one point of a device stands in its messages and how its raw value becomes a reading."""
+
+    written: ClassVar[bool] = True
+
+    path: str | None = None
+    """Where the value stands in a record, as keys joined by dots (`protocols/mqtt/json_path.py`); `$` is a bare number."""
+    subtopic: str | None = None
+    """For devices that publish each value below a topic of its own: the levels below the device's topic."""
+    mask: Mask | None = None
+    """Only these bits of a whole number, shifted down."""
+
+    @classmethod
+    def elsewhere(cls, field: str, given: object, protocol: str) -> tuple[str, object]:
+        """A topic of its own is told; a path may stand beside a register."""
+        del protocol
+        return _ONLY_HERE if field == "subtopic" else "", given
+
+    def misfits(self) -> Iterator[Misfit]:
+        """A point without a place."""
+        if not self.path:
+            yield "path", "expected a path into the JSON object, or $ for a bare number", self.path
+
+
+class Profile(common.Profile):
+    """All that is known of one model of devices that publish."""
+
+    dates_itself: ClassVar[bool] = True
+
+    protocol: Literal["mqtt"]
+    time: MessageTime | None = None
+    """Absent, a message is as old as its receipt."""
+    records: str | None = None
+    """Where a message holds its records, `*` being each of several; absent, the message is the record."""
+    identity: str | None = None
+    """Where a record says whose it is, for a topic of many meters; `*` is the key or place of the record itself."""
+    points: Mapping[str, Point] = Field(min_length=1)
+
+    @classmethod
+    def elsewhere(cls, field: str, given: object, protocol: str) -> tuple[str, object]:
+        """Other devices send no messages in which anything could stand."""
+        del protocol
+        shown = given.get("path") if field == "time" and isinstance(given, dict) else given
+        return _ONLY_HERE, shown
+
+    def misfits(self) -> Iterator[Fault]:
+        """Points at one place, and paths that lead nowhere."""
+        places = {
+            name: [(mapped.subtopic, mapped.path, mapped.mask)] if mapped.path is not None else [] for name, mapped in self.points.items()
+        }
+        yield from overlaps(self.points, "path", places)
+        yield from _unreadable(self)
+
+
+def _unreadable(profile: Profile) -> Iterator[Fault]:
+    """Paths that lead nowhere."""
+    for place, path in _paths(profile):
+        try:
+            steps = json_path.parse(path).steps
+        except ValueError as error:
+            yield Fault(place, str(error), path)
+            continue
+        if Each() in steps and place != ("records",):
+            yield Fault(place, "expected no *, which only records may have", path)
+    if profile.identity == "*" and "*" not in (profile.records or ""):
+        yield Fault(("identity",), "expected records with a *, whose key or place it would be", profile.identity)
+    for name, mapped in profile.points.items():
+        if mapped.subtopic is not None and not (mapped.subtopic and literal(mapped.subtopic) and sendable(mapped.subtopic)):
+            said = "expected levels below the device's topic, without + and #, line breaks, tabs and other control characters"
+            yield Fault(("points", name, "subtopic"), said, mapped.subtopic)
+    if profile.time and profile.time.format == "epoch" and profile.time.zone:
+        yield Fault(("time", "zone"), "expected none: seconds since 1970 have no zone", profile.time.zone)
+
+
+def _paths(profile: Profile) -> Iterator[tuple[Place, str]]:
+    if profile.records is not None:
+        yield ("records",), profile.records
+    if profile.identity not in {None, "*"}:
+        yield ("identity",), profile.identity or ""
+    if profile.time is not None:
+        yield ("time", "path"), profile.time.path
+    for name, mapped in profile.points.items():
+        if mapped.path is not None:
+            yield ("points", name, "path"), mapped.path
