@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from os.path import realpath
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -25,6 +25,7 @@ from contract.topics import HostId
 from contract.wiring import place_of, shared
 from contract.yamlfile import Strict, nearest
 
+B = TypeVar("B", bound=Bus)
 _REFUSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV})
 """What a disk says that is full, broken, read-only or gone, or whose rights were lost; none of it is the file's fault."""
 
@@ -188,9 +189,10 @@ def _in_site(site: Site, bus: Bus) -> tuple[str, int, str]:
 
 def _address_faults(settings: Settings, site: Site) -> Iterator[tuple[Place, str]]:
     """(place below `buses`, what was expected) of fields that a bus of its protocol has not, or not so."""
+    known = {field for bus in models(Bus) for field in bus.local}
     for name, given in settings.buses.items():
         bus = site.bus_by_id[name]
-        for field in given.stated.keys() - {field for kind in models("Bus") for field in kind.local}:
+        for field in sorted(given.stated.keys() - known):
             yield (name, field), yamlfile.worded("Extra inputs are not permitted", given.stated[field])
         try:
             located(bus, settings)
@@ -272,7 +274,7 @@ def _try_outbox(file: Path) -> None:
         raise PermissionError(errno.EACCES, "cannot be written by this user, or on this file system", str(file))
 
 
-def located(bus: Bus, settings: Settings) -> Bus:
+def located(bus: B, settings: Settings) -> B:
     """The bus with the address that this gateway's configuration gives it; a field that it has not is passed over.
 
     Raises:
