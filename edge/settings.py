@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 
 from contract import yamlfile
 from contract.certificates import authority, show
-from contract.fault import Place
+from contract.fault import Fault
 from contract.host import Host
 from contract.protocol import models
 from contract.secret import SecretError, read_secret
@@ -169,9 +169,10 @@ def load_settings(path: Path) -> tuple[Settings, Site]:
         if name not in site.bus_by_id:
             hint = nearest(name, site.bus_by_id)
             raise yamlfile.ConfigError(document.fault(["buses", name], f"the site {site.id} has no such bus{hint}"))
-    misplaced = [document.fault(("buses", *place), text) for place, text in _address_faults(settings, site)]
+    misplaced = list(_address_faults(settings, site))
     if misplaced:
-        raise yamlfile.ConfigError("\n".join(misplaced))
+        lines = [document.fault(place, yamlfile.worded(text, given, document.written(place, given))) for place, text, given in misplaced]
+        raise yamlfile.ConfigError("\n".join(lines))
     faults = list(_line_faults(settings, site))
     if faults:
         documents = site_documents(folder)
@@ -187,18 +188,18 @@ def _in_site(site: Site, bus: Bus) -> tuple[str, int, str]:
     return "buses", [b.id for b in site.buses].index(bus.id), place_of(bus)
 
 
-def _address_faults(settings: Settings, site: Site) -> Iterator[tuple[Place, str]]:
-    """(place below `buses`, what was expected) of fields that a bus of its protocol has not, or not so."""
+def _address_faults(settings: Settings, site: Site) -> Iterator[Fault]:
+    """Fields that a bus of its protocol has not, or not so."""
     known = {field for bus in models(Bus) for field in bus.local}
     for name, given in settings.buses.items():
         bus = site.bus_by_id[name]
         for field in sorted(given.stated.keys() - known):
-            yield (name, field), yamlfile.worded("Extra inputs are not permitted", given.stated[field])
+            yield Fault(("buses", name, field), "Extra inputs are not permitted", given.stated[field])
         try:
             located(bus, settings)
         except ValidationError as error:
             for fault in error.errors():
-                yield (name, *fault["loc"]), yamlfile.worded(fault["msg"], fault["input"])
+                yield Fault(("buses", name, *fault["loc"]), fault["msg"], fault["input"])
 
 
 def _line_faults(settings: Settings, site: Site) -> Iterator[tuple[Bus, str]]:

@@ -107,7 +107,7 @@ def test_polls_stay_on_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a delay the next poll is at a time at which it would have been anyway; whole intervals that went by are left out."""
     now = [100.0]
     monkeypatch.setattr("edge.poller.time.monotonic", lambda: now[0])
-    line = Line[Bus, Device](Bus(id="b", gateway="g", protocol="modbus"), [], Clock(), Kept().commit, lambda _: None)
+    line: Line[Bus, Device] = Line(Bus(id="b", gateway="g", protocol="modbus"), [], Clock(), Kept().commit, lambda _: None)
     poller = Poller(line, Modbus(line), Kept().on_alive)
     polled = _Polled(device(1, 5.0))
     due = 100.0
