@@ -13,6 +13,7 @@ from contract import sparkplug
 from contract.clock import Clock
 from contract.profile import load_profile
 from contract.reading import Reading
+from protocols.modbus.model import Point
 from simulators.paced_line import BITS, Asked, PacedLine
 from simulators.stack.stack import Stack
 
@@ -112,5 +113,5 @@ def _wrong(unit: int, readings: Sequence[Reading], every: Sequence[Asked]) -> in
     last = max((a for a in every if a.unit == unit and a.at <= at), key=lambda a: a.number)
     held = registers(unit, last.number, 99)
     model = load_profile(PROFILE)
-    right = {p: held[m.address or 0] * float(m.scale) for p, m in model.points.items()}
+    right = {p: held[m.address or 0] * float(m.scale) for p, m in model.points.items() if isinstance(m, Point)}
     return sum(r.value is not None and abs(r.value - right[r.point]) > 1e-6 for r in readings)  # noqa: PLR2004 (a tenth divided by ten)

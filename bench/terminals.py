@@ -16,9 +16,9 @@ from contract import descriptors
 from contract.clock import Clock
 from protocols.jt808.codec.location import Location
 from protocols.jt808.codec.session_bodies import OK, Auth, PlatformResponse, RegisterResponse
+from protocols.jt808.device import Link, registration
 from protocols.jt808.model import Device
 from simulators.stack.stack import Stack
-from simulators.terminals import Link, registration
 
 NUMBERS = "1000,5000,10000"
 EVERY, SECONDS = 10.0, 60.0
@@ -53,7 +53,7 @@ def _one(folder: Path, number: int) -> None:
         stack.start_broker()
         stack.start_edge("gw", {})
         pid = stack.processes.pid("gw")
-        took, used = asyncio.run(_reports(stack.jt808_port, stack.site.devices, pid))
+        took, used = asyncio.run(_reports(stack.jt808_port, [d for d in stack.site.devices if isinstance(d, Device)], pid))
     finally:
         stack.processes.stop()
     what = f"{number} terminals, a report each {EVERY:g} s for {SECONDS:g} s, from the report to its answer; {len(took)} reports"

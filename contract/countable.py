@@ -26,7 +26,7 @@ def uncountable(site: Site) -> Iterator[Fault]:
     """Meters of an energy that their device cannot count, or with amounts that are nothing or too much in the ledger's numbers."""
     for i, meter in enumerate(site.meters):
         model = None if meter.device is None else site.device_by_id[meter.device].model
-        if model is None or meter.point not in model.points or POINTS[meter.point].kind is not Kind.COUNTER:
+        if model is None or meter.point is None or meter.point not in model.points or POINTS[meter.point].kind is not Kind.COUNTER:
             continue
         kind, unit = model.device_class, POINTS[meter.point].unit.value
         able = _BY_CLASS.get(kind, tuple(ENERGIES))

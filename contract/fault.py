@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import LiteralString, NamedTuple, cast
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -39,5 +39,5 @@ def absent(field: str, given: object) -> ValidationError:
 
 
 def _told(kind: str, message: str, place: Place, given: object) -> InitErrorDetails:
-    error = PydanticCustomError(cast("LiteralString", kind), "{message}", {"message": message})
+    error = PydanticCustomError(kind, "{message}", {"message": message})
     return InitErrorDetails(type=error, loc=place, input=given)

@@ -88,7 +88,7 @@ class Spoken(Strict):
         """Of a part that all protocols have: any of theirs."""
         if protocol_of(cls) is not None:
             return handler(core_schema)
-        every = list(models(cls.part))
+        every = list(models(cls))
         for model in every:
             model.model_rebuild()
         return {"anyOf": [handler(model.__pydantic_core_schema__) for model in every], "description": cls.__doc__ or ""}
@@ -110,11 +110,6 @@ def _model(protocol: object, part: str) -> type[Spoken] | None:
     return None if package is None else cast("type[Spoken]", getattr(importlib.import_module(f"{package}.model"), part))
 
 
-def models(part: str) -> Iterator[type[Spoken]]:
-    """The model of each protocol for a part."""
-    yield from (model for name in packages() if (model := _model(name, part)) is not None)
-
-
 @cache
 def protocol_of(cls: type[Spoken]) -> str | None:
     """The protocol whose model a class is, or is derived from; None for one that all have."""
@@ -131,6 +126,11 @@ def _names(cls: type[Spoken]) -> frozenset[str]:
 
 
 S = TypeVar("S", bound=Spoken)
+
+
+def models(common: type[S]) -> Iterator[type[S]]:
+    """The model of each protocol for a part, from the one that all have."""
+    yield from (cast("type[S]", model) for name in packages() if (model := _model(name, common.part)) is not None)
 
 
 def _checked(cls: type[S], given: dict[str, Any], validate: ModelWrapValidatorHandler[S]) -> S:
@@ -162,7 +162,7 @@ def _passed(cls: type[Spoken], given: dict[str, Any]) -> dict[str, Any]:
 
 def _said(cls: type[Spoken], field: str, given: object) -> list[tuple[str, object]]:
     """What each protocol that has a field says of it where another speaks."""
-    owners = [model for model in models(cls.part) if field in model.model_fields]
+    owners = [model for model in models(cls) if field in model.model_fields]
     usual = [given == model.model_fields[field].get_default(call_default_factory=True) for model in owners]
     speaks = protocol_of(cls) or ""
     return [("", given) if same else model.elsewhere(field, given, speaks) for model, same in zip(owners, usual, strict=True)]

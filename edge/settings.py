@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from os.path import realpath
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from contract import yamlfile
 from contract.certificates import authority, show
-from contract.fault import Place
+from contract.fault import Fault
 from contract.host import Host
 from contract.protocol import models
 from contract.secret import SecretError, read_secret
@@ -25,6 +25,7 @@ from contract.topics import HostId
 from contract.wiring import place_of, shared
 from contract.yamlfile import Strict, nearest
 
+B = TypeVar("B", bound=Bus)
 _REFUSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV})
 """What a disk says that is full, broken, read-only or gone, or whose rights were lost; none of it is the file's fault."""
 
@@ -168,9 +169,10 @@ def load_settings(path: Path) -> tuple[Settings, Site]:
         if name not in site.bus_by_id:
             hint = nearest(name, site.bus_by_id)
             raise yamlfile.ConfigError(document.fault(["buses", name], f"the site {site.id} has no such bus{hint}"))
-    misplaced = [document.fault(("buses", *place), text) for place, text in _address_faults(settings, site)]
+    misplaced = list(_address_faults(settings, site))
     if misplaced:
-        raise yamlfile.ConfigError("\n".join(misplaced))
+        lines = [document.fault(place, yamlfile.worded(text, given, document.written(place, given))) for place, text, given in misplaced]
+        raise yamlfile.ConfigError("\n".join(lines))
     faults = list(_line_faults(settings, site))
     if faults:
         documents = site_documents(folder)
@@ -186,17 +188,18 @@ def _in_site(site: Site, bus: Bus) -> tuple[str, int, str]:
     return "buses", [b.id for b in site.buses].index(bus.id), place_of(bus)
 
 
-def _address_faults(settings: Settings, site: Site) -> Iterator[tuple[Place, str]]:
-    """(place below `buses`, what was expected) of fields that a bus of its protocol has not, or not so."""
+def _address_faults(settings: Settings, site: Site) -> Iterator[Fault]:
+    """Fields that a bus of its protocol has not, or not so."""
+    known = {field for bus in models(Bus) for field in bus.local}
     for name, given in settings.buses.items():
         bus = site.bus_by_id[name]
-        for field in given.stated.keys() - {field for kind in models("Bus") for field in kind.local}:
-            yield (name, field), yamlfile.worded("Extra inputs are not permitted", given.stated[field])
+        for field in sorted(given.stated.keys() - known):
+            yield Fault(("buses", name, field), "Extra inputs are not permitted", given.stated[field])
         try:
             located(bus, settings)
         except ValidationError as error:
             for fault in error.errors():
-                yield (name, *fault["loc"]), yamlfile.worded(fault["msg"], fault["input"])
+                yield Fault(("buses", name, *fault["loc"]), fault["msg"], fault["input"])
 
 
 def _line_faults(settings: Settings, site: Site) -> Iterator[tuple[Bus, str]]:
@@ -272,7 +275,7 @@ def _try_outbox(file: Path) -> None:
         raise PermissionError(errno.EACCES, "cannot be written by this user, or on this file system", str(file))
 
 
-def located(bus: Bus, settings: Settings) -> Bus:
+def located(bus: B, settings: Settings) -> B:
     """The bus with the address that this gateway's configuration gives it; a field that it has not is passed over.
 
     Raises:

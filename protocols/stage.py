@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 from contract.clock import Clock
 from contract.site import Site
@@ -26,6 +29,49 @@ class World(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Where devices that speak by themselves find the product; without an address they are silent.
+
+    Attributes:
+        jt808: The listener of vehicle terminals.
+        mqtt: The broker of devices that publish.
+        passwords: A file for each user of the broker, named like it.
+    """
+
+    jt808: Address | None = None
+    mqtt: Address | None = None
+    passwords: Path | None = None
+
+
+SILENT, CLOCK = "silent", "clock"
+"""Faults that devices of every protocol, and all that date what they say, may have."""
+
+
+class Faults(Protocol):
+    """What is wrong with devices."""
+
+    def active(self, device: str, fault: str, at: int) -> float | None:
+        """The value of a fault that is there at a time (ms since 1970); None without it."""
+        ...
+
+
+class Sayings(Protocol):
+    """Takes what devices say by themselves."""
+
+    def said(self, device: str, at: int, values: Mapping[str, float], acknowledged: int | None) -> None:
+        """A message: when it was measured, and once more when it was acknowledged; times in ms since 1970."""
+        ...
+
+
 class Stage(Protocol):
     """A site that is played."""
 
@@ -44,10 +90,51 @@ class Stage(Protocol):
         """The time of all parts."""
         ...
 
+    @property
+    def journal(self) -> Callable[[Any], None]:
+        """Takes every answer to a request, before it is sent."""
+        ...
+
+    @property
+    def said(self) -> Sayings:
+        """Takes what devices say by themselves."""
+        ...
+
+    @property
+    def called(self) -> Called:
+        """Where they say it."""
+        ...
+
+    @property
+    def listens(self) -> Address:
+        """Where the first bus of devices that are asked listens, each further one a port higher; with port 0 each at a free one."""
+        ...
+
+    @property
+    def faults(self) -> Faults:
+        """What is wrong with devices."""
+        ...
+
     def speaks(self, device: str, at: int) -> bool:
         """Whether a device says anything at a time (ms since 1970), or is silent by a fault."""
+        ...
+
+    def dated(self, device: str, at: int) -> int:
+        """The time that a device's own clock gives a moment, both in ms since 1970."""
         ...
 
 
 Player = Callable[[Stage], AbstractAsyncContextManager[Endpoints]]
 """Plays all devices of a protocol until the block ends."""
+
+
+@asynccontextmanager
+async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run work until the block ends; a part that fails ends all."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(each) for each in work]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()

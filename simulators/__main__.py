@@ -18,12 +18,13 @@ from contract.clock import Clock, clock_from_environment
 from contract.commandline import FAILED, Parser, ended, fail, port, unit
 from contract.profile import load_profile
 from contract.site import load_site, shipped_site
+from protocols.modbus.device.server import Answer, serve_bus
+from protocols.modbus.model import Bus, Device
+from protocols.stage import Address, Called
 from simulators.control import Controls
 from simulators.faults import parsed
 from simulators.history import Access, HistoryError, expected, send, write_fuel
-from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device, simulate
-from simulators.stage import Address, Called
 from simulators.world.site_world import SiteWorld
 
 PROGRAM = "jieyue-sim"
@@ -146,7 +147,9 @@ async def _device(args: argparse.Namespace, clock: Clock) -> None:
     site = lone_device(args.profile, port=args.port, unit=args.unit, framing=args.framing, host=args.host)
     world = SiteWorld(site, args.seed)
     world.warm(clock.now_ms())
-    async with serve_bus(site.buses[0], site.devices, world, clock, _ignore) as (host, port):
+    (bus,) = (b for b in site.buses if isinstance(b, Bus))
+    devices = [d for d in site.devices if isinstance(d, Device)]
+    async with serve_bus(bus, devices, world, clock, _ignore) as (host, port):
         sys.stdout.write(f"{profile.maker} {profile.model} at {host}:{port}, {args.framing}, unit {args.unit}\n")
         sys.stdout.flush()
         await _stopped()

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from contract.decimals import decimal
 from contract.site import Device
+from protocols.modbus.device.server import EXCEPTION, SLOW
+from protocols.stage import CLOCK, SILENT
 from simulators.world import calendar, states
 from simulators.world.calendar import HOUR_MS
 
-SILENT, SLOW, EXCEPTION, CLOCK = "silent", "slow", "exception", "clock"
 STUCK, RESET = "stuck", "reset"
 METERS = frozenset({"electricity", "water", "gas"})
 COUNTING = METERS | {"elevator", "vehicle"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contract.point import POINTS, Kind
 from contract.site import Site
+from protocols.stage import World
 from simulators.faults import CATALOGUE, RESET, STUCK, Faults, Scene, Span, Values
-from simulators.modbus_device import World
 
 
 class FaultyWorld:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from simulators.modbus_device import Answer
+from protocols.modbus.device.server import Answer
 
 _LIMIT = 64_000_000
 _BUFFER = 1 << 16

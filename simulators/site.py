@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,59 +15,22 @@ from contract.protocol import packages
 from contract.site import Building as House
 from contract.site import Compound, Gateway, Site
 from protocols.modbus.model import Bus, Device
-from protocols.stage import Endpoints
-from simulators import control, mqtt_devices, terminals
+from protocols.stage import Address, Called, Endpoints, Player
+from simulators import control
 from simulators.faults import FILE, Faults
 from simulators.faulty import FaultyWorld
 from simulators.files import replace_file
 from simulators.journal import Journal
-from simulators.modbus_device import serve_bus
-from simulators.stage import FREE_PORTS, Address, Called, Stage
+from simulators.stage import FREE_PORTS, Stage
 from simulators.world.counting import CountingWorld
 from simulators.world.site_world import SiteWorld
 from simulators.world.written import Written
 
 
-@asynccontextmanager
-async def modbus(stage: Stage) -> AsyncIterator[Endpoints]:
-    """Every Modbus bus at a port of its own; a serial bus is reached as by a serial server, with framing rtu_over_tcp."""
-    async with AsyncExitStack() as stack:
-        reached: list[dict[str, object]] = []
-        for number, bus in enumerate(b for b in stage.site.buses if isinstance(b, Bus)):
-            framing = "tcp" if bus.framing == "tcp" else "rtu_over_tcp"
-            wanted = stage.listens.port and stage.listens.port + number
-            here = bus.model_copy(update={"host": stage.listens.host, "port": wanted, "framing": framing})
-            devices = [d for d in stage.site.devices if isinstance(d, Device) and d.bus == bus.id]
-            host, port = await stack.enter_async_context(serve_bus(here, devices, stage.world, stage.clock, stage.journal, stage.faults))
-            reached += [
-                {
-                    "device": d.id,
-                    "bus": bus.id,
-                    "host": host,
-                    "port": port,
-                    "framing": framing,
-                    "echo": False,
-                    "unit": d.unit_id or 1,
-                    "profile": d.profile,
-                }
-                for d in devices
-            ]
-        yield {"modbus": reached}
-
-
-OWN: dict[str, Callable[[Stage], AbstractAsyncContextManager[Endpoints]]] = {
-    "modbus": modbus,
-    "mqtt": mqtt_devices.play,
-    "jt808": terminals.play,
-}
-"""Protocols whose simulated devices need more of the stage than others."""
-
-
-def players() -> Iterator[Callable[[Stage], AbstractAsyncContextManager[Endpoints]]]:
-    """What plays the devices of each protocol: ours, and `play` of the `device` of each other protocol that has one."""
-    yield from OWN.values()
-    for name, package in packages().items():
-        if name not in OWN and find_spec(f"{package}.device") is not None:
+def players() -> Iterator[Player]:
+    """What plays the devices of each protocol: `play` of its package's `device`, where it has one."""
+    for package in packages().values():
+        if find_spec(f"{package}.device") is not None:
             yield import_module(f"{package}.device").play
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from contract import rights
 from contract.site import load_site, shipped_site
+from protocols.modbus.model import Bus
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = re.compile(r"\$\{(\w+)([^}]*)\}")
@@ -168,7 +169,7 @@ def test_the_gateways_configurations_are_of_the_site(folder: str) -> None:
             assert known.gateway == name
             if known.protocol == "mqtt":
                 assert (address["user"], address["password_file"]) == (rights.bus_user(known), f"{secret}-{bus}")
-            if known.protocol == "modbus":
+            if isinstance(known, Bus):
                 assert address == {"host": "simulators", "port": ports[bus], "framing": known.framing}
         mine = {b.id for b in site.buses if b.gateway == name}
         assert folder == "deploy/edge" or set(settings["buses"]) == mine

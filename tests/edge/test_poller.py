@@ -107,7 +107,7 @@ def test_polls_stay_on_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a delay the next poll is at a time at which it would have been anyway; whole intervals that went by are left out."""
     now = [100.0]
     monkeypatch.setattr("edge.poller.time.monotonic", lambda: now[0])
-    line = Line(Bus(id="b", gateway="g", protocol="modbus"), [], Clock(), Kept().commit, lambda _: None)
+    line: Line[Bus, Device] = Line(Bus(id="b", gateway="g", protocol="modbus"), [], Clock(), Kept().commit, lambda _: None)
     poller = Poller(line, Modbus(line), Kept().on_alive)
     polled = _Polled(device(1, 5.0))
     due = 100.0
@@ -164,12 +164,12 @@ class Read:
         return Row(of.id, self.polls, {"voltage_a": 1.0})
 
 
-def polling(driver: Read, line: Line, on_alive: Callable[[str, bool], Awaitable[None]] | None = None) -> asyncio.Task[None]:
+def polling(driver: Read, line: Line[Bus, Device], on_alive: Callable[[str, bool], Awaitable[None]] | None = None) -> asyncio.Task[None]:
     """A poller of a driver that is none of Modbus."""
-    return asyncio.create_task(Poller(line, cast("PollingDriver", driver), on_alive or Kept().on_alive).run())
+    return asyncio.create_task(Poller(line, cast("PollingDriver[Device]", driver), on_alive or Kept().on_alive).run())
 
 
-def line_of(commit: Callable[[Sequence[Row]], Awaitable[None]], lost: Callable[[Row, str], Awaitable[None]]) -> Line:
+def line_of(commit: Callable[[Sequence[Row]], Awaitable[None]], lost: Callable[[Row, str], Awaitable[None]]) -> Line[Bus, Device]:
     """A line with one device, polled a hundred times a second."""
     bus = Bus(id="bus", gateway="g", protocol="modbus", port=1)
     return Line(bus, [device(1, 0.01)], Clock(), commit, lambda _: None, lost=lost)

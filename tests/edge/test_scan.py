@@ -16,10 +16,11 @@ import yaml
 
 from contract.clock import Clock
 from contract.operation import Text
-from protocols.modbus.model import Device
-from simulators.modbus_device import serve_bus
+from protocols.modbus.device.server import serve_bus
+from protocols.modbus.model import Bus, Device
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld
+from tests.models import one
 from tests.sites import fields
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def line(framing: str, folder: Path, configured: list[dict[str, Any]]) -> 
     world = SiteWorld(lone.model_copy(update={"devices": devices}), 1)
     (folder / "site").mkdir()
     (folder / "site" / "site.yaml").write_text(yaml.safe_dump(site(configured)), encoding="utf-8")
-    async with serve_bus(lone.buses[0], devices, world, Clock(), lambda _: None) as (_, port):
+    async with serve_bus(one(Bus, lone.buses[0]), devices, world, Clock(), lambda _: None) as (_, port):
         settings = {"gateway": "gw", "site": "./site", "data": "data", "buses": {"line": {"port": port, "framing": framing}}}
         config = folder / "gw.yaml"
         config.write_text(yaml.safe_dump(settings), encoding="utf-8")

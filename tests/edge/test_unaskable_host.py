@@ -17,12 +17,14 @@ from edge.outbox.outbox import Outbox
 from edge.settings import Settings
 from edge.uplink import Told, Uplink
 from protocols.base import Line, NoLineError
+from protocols.modbus import model as modbus
 from protocols.modbus.driver.connection import opened
 from protocols.mqtt.driver import Driver as Mqtt
 from protocols.mqtt.model import Bus
 
 HOST = "a" * 64 + ".local"
 BUS = Bus(id="pub", gateway="gw", protocol="mqtt").model_copy(update={"host": HOST, "port": 1883})
+LINE = modbus.Bus(id="line", gateway="gw", protocol="modbus").model_copy(update={"host": HOST, "port": 1883})
 
 
 async def _nothing(rows: Sequence[Row]) -> None:
@@ -52,7 +54,7 @@ async def _warned(running: asyncio.Task[None], event: str) -> str:
 async def test_a_modbus_line_says_that_it_has_no_connection() -> None:
     """The poller takes it as it takes a server that is not there."""
     with pytest.raises(NoLineError, match=f"^no connection to {HOST}:1883: unknown host$"):
-        await opened(BUS, 1.0)
+        await opened(LINE, 1.0)
 
 
 async def test_an_mqtt_bus_and_the_uplink_go_on_trying(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_number_that_means_two_things_has_no_word(monkeypatch: pytest.MonkeyPa
     known = load_profile("elevator/jieyue-group-controller")
 
     def numbered(values: dict[int, str]) -> Profile:
-        return known.model_copy(update={"points": known.points | {"fault": known.points["fault"].model_copy(update={"values": values})}})
+        return known.model_copy(update={"points": {**known.points, "fault": known.points["fault"].model_copy(update={"values": values})}})
 
     models = {"one": numbered({0: "none", 1: "door", 2: "drive"}), "other": numbered({7: "none", 1: "drive", 2: "drive"})}
     devices = [

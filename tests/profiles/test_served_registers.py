@@ -15,10 +15,11 @@ from contract.clock import Clock
 from contract.point import POINTS, Kind
 from contract.profile import load_profile, profile_names
 from contract.register import RegisterType
-from protocols.modbus.model import Point, Profile
+from protocols.modbus.device.server import Answer, serve_bus
+from protocols.modbus.model import Bus, Device, Point, Profile
 from protocols.modbus.model.registers import Table
-from simulators.modbus_device import Answer, serve_bus
 from simulators.site import lone_device
+from tests.models import each, one
 
 CODE = {"uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q", "float32": "f", "float64": "d", "bool": "H"}
 FORMS = sorted(str(path.with_suffix("")) for path in (Path(__file__).parent / "forms").glob("*.yaml"))
@@ -120,9 +121,9 @@ async def read(client: AsyncModbusTcpClient, mapped: Point, name: str) -> float:
 async def test_each_register_reads_back_what_was_put_in(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Address, table, type, order, scale and mask of every point lead from the value to the wire and back."""
     monkeypatch.setattr(Clock, "now_ms", lambda _: START)
-    profile, site = load_profile(name), lone_device(name, port=0)
+    profile, site = one(Profile, load_profile(name)), lone_device(name, port=0)
     shelf, journal = Shelf(profile), list[Answer]()
-    async with serve_bus(site.buses[0], site.devices, shelf, Clock(), journal.append) as (host, port):
+    async with serve_bus(one(Bus, site.buses[0]), each(Device, site.devices), shelf, Clock(), journal.append) as (host, port):
         client = AsyncModbusTcpClient(host, port=port, timeout=2, retries=0)
         assert await client.connect()
         try:

@@ -17,15 +17,17 @@ import yaml
 
 from contract.clock import Clock, parse_time
 from contract.reading import Row
-from contract.site import Device, Site, load_site
+from contract.site import Site, load_site
 from protocols.base import DriverError, Line, NoAnswerError
+from protocols.jt808 import model as jt808
 from protocols.jt808.driver.listener import Listener
-from protocols.jt808.model import Bus
+from protocols.modbus import model as modbus
 from protocols.modbus.driver.master import Modbus
+from protocols.stage import Address, Called
 from simulators.__main__ import main
 from simulators.site import simulate
 from simulators.stack.broker import free_port
-from simulators.stage import Address, Called
+from tests.models import one
 from tests.simulators.conftest import journal
 
 NIGHT = parse_time("2026-03-11T02:00:00+08:00")
@@ -74,15 +76,23 @@ class Gateway:
 
     def __init__(self, site: Site, port: int, clock: Clock) -> None:
         self.site, self.clock = site, clock
-        self.bus = site.buses[0].model_copy(update={"port": port})
-        self.driver = Modbus(Line(self.bus, [d for d in site.devices if d.bus == "line"], clock, self._nothing, lambda _: None))
+        self.bus = one(modbus.Bus, site.buses[0]).model_copy(update={"port": port})
+        self.driver = Modbus(
+            Line(
+                self.bus,
+                [d for d in site.devices if isinstance(d, modbus.Device) and d.bus == "line"],
+                clock,
+                self._nothing,
+                lambda _: None,
+            )
+        )
 
     async def _nothing(self, _rows: Sequence[Row]) -> None:
         """Nothing is kept."""
 
     async def read(self, device: str) -> Row:
         """Every point now."""
-        return await self.driver.read(self.site.device_by_id[device])
+        return await self.driver.read(one(modbus.Device, self.site.device_by_id[device]))
 
 
 @asynccontextmanager
@@ -211,8 +221,8 @@ async def test_a_car_with_faults_says_so_to_the_platform(folder: Path, tmp_path:
     """Over JT/T 808: too fast, a call for help, a wrong clock, and silence."""
     port, platform = free_port(), Platform()
     async with running(folder, tmp_path, speed=50.0, jt808=port) as at:
-        bus = Bus(id="cars", gateway="gw", protocol="jt808", host="127.0.0.1", port=port)
-        devices: list[Device] = [at.site.device_by_id["car"]]
+        bus = jt808.Bus(id="cars", gateway="gw", protocol="jt808", host="127.0.0.1", port=port)
+        devices = [one(jt808.Device, at.site.device_by_id["car"])]
         listener = Listener(Line(bus, devices, at.clock, platform.commit, lambda _: None, folder=tmp_path))
         task = asyncio.create_task(listener.run())
         try:

@@ -26,8 +26,9 @@ from contract.site import load_site, shipped_site
 from contract.sparkplug import Born, DataType
 from contract.store import RESEND_AFTER, Ack
 from contract.topics import Topic
+from protocols.modbus.device.registers import from_registers, to_registers
+from protocols.modbus.model import Point
 from simulators.history import HOUR, Access, Predecessor, expected, meters_of, packed, span
-from simulators.registers import from_registers, to_registers
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
 from simulators.stack.stack import _open
@@ -50,7 +51,7 @@ def test_history_agrees_with_what_the_registers_would_have_shown() -> None:
             for number, value in enumerate(told):
                 live = world.values(device.id, end + (number - 3) * HOUR)[point]
                 assert live is not None
-                if device.model.protocol == "modbus":
+                if isinstance(mapped, Point):
                     registers = to_registers(live, mapped, point, device.ct, device.pt)
                     assert registers is not None
                     live = from_registers(registers, mapped, point, device.ct, device.pt)

@@ -12,9 +12,9 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from contract.clock import Clock
+from protocols.modbus.device.server import Answer
 from simulators.__main__ import main
 from simulators.journal import Journal
-from simulators.modbus_device import Answer
 from simulators.site import lone_device, simulate
 
 METER = "electricity/chint-dtsu666"

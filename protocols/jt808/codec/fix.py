@@ -142,6 +142,34 @@ def _number(body: dict[str, object], name: str, size: int, where: str = "body") 
     return value
 
 
+_MEASURED = (
+    ("odometer", loc.MILEAGE, 10, 4),
+    ("fuel_level", loc.FUEL, 10, 2),
+    ("signal", loc.SIGNAL, 1, 1),
+    ("satellites", loc.SATELLITES, 1, 1),
+)
+"""Points that a terminal sends as items: the item, what the value is multiplied with, and its bytes."""
+
+
+def measured(values: dict[str, float | None], at: int) -> Location:
+    """A fix as a terminal measures it, from the world's values."""
+    known = {point: value for point, value in values.items() if value is not None}
+    items = [Item(number, round(known[point] * scale).to_bytes(size, "big")) for point, number, scale, size in _MEASURED if point in known]
+    ignition = loc.ACC if known.get("ignition") else 0
+    located = loc.LOCATED if known.get("located", 1.0) else 0
+    return Location.of(
+        at,
+        known["latitude"],
+        known["longitude"],
+        speed=known.get("speed", 0.0),
+        course=round(known.get("course", 0.0)) % 360,
+        altitude=round(known.get("altitude", 0.0)),
+        status=int(known.get("status", 0.0)) & ~(loc.ACC | loc.LOCATED) | ignition | located,
+        alarm=int(known.get("alarms", 0.0)),
+        items=tuple(items),
+    )
+
+
 def position_row(device: Device, location: Location, received: int) -> Row | None:
     """A vehicle's fix at its own time, whatever that is worth; None without a date, since nobody knows when it was measured.
 

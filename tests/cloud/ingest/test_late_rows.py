@@ -25,10 +25,10 @@ from contract.site import Gateway as GatewayId
 from edge.app import Gateway
 from edge.settings import Settings
 from protocols.jt808.model import Bus, Device
-from simulators.faults import CLOCK, FILE, Faults
+from protocols.stage import CLOCK, Address, Called
+from simulators.faults import FILE, Faults
 from simulators.site import simulate
 from simulators.stack.broker import free_port
-from simulators.stage import Address, Called
 from tests.cloud import tables
 
 if TYPE_CHECKING:

@@ -25,9 +25,10 @@ from contract.topics import Topic
 from edge import health, uplink
 from edge.app import Gateway
 from edge.settings import Broker, BusAddress, Settings
+from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.model import Bus, Device
-from simulators.modbus_device import Answer, serve_bus
 from simulators.stack.broker import free_port
+from tests.models import each, one
 from tests.waiting import until
 
 GROUP, NODE, HOST = "510802", "gw-1", "scada"
@@ -255,7 +256,7 @@ def _at_rest(device: Device) -> dict[str, float | None]:
 class World:
     """The registers behind the devices; a point that is None answers with an exception."""
 
-    points: dict[str, dict[str, float | None]] = field(default_factory=lambda: {d.id: _at_rest(d) for d in SITE.devices})
+    points: dict[str, dict[str, float | None]] = field(default_factory=lambda: {d.id: _at_rest(d) for d in each(Device, SITE.devices)})
 
     def values(self, device_id: str, at_ms: int) -> dict[str, float | None]:
         """As they are now."""
@@ -331,8 +332,8 @@ class Bench:
     async def plug(self, bus: str) -> None:
         """Connect the devices of a bus."""
         stack = self._buses[bus] = contextlib.AsyncExitStack()
-        at = SITE.bus_by_id[bus].model_copy(update={"port": self.ports.get(bus, 0)})
-        devices = [d for d in SITE.devices if d.bus == bus]
+        at = one(Bus, SITE.bus_by_id[bus]).model_copy(update={"port": self.ports.get(bus, 0)})
+        devices = [d for d in each(Device, SITE.devices) if d.bus == bus]
         answers: list[Answer] = []
         _, self.ports[bus] = await stack.enter_async_context(serve_bus(at, devices, self.world, Clock(), answers.append))
 

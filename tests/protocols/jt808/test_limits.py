@@ -6,21 +6,25 @@ import resource
 from pathlib import Path
 
 import pytest
+import yaml
 
 from contract import yamlfile
-from edge.settings import Settings, located
+from edge.settings import Settings, load_settings, located
 from protocols.jt808.driver.connections import Connections
 from protocols.jt808.model import Bus
 from protocols.jt808.model.limits import TerminalLimits
+from tests.sites import fields
 
 BUS = Bus(id="cars", gateway="gw", protocol="jt808")
-HEAD = "gateway: gw\nsite: lizhou\ndata: ./outbox\n"
+HEAD = "gateway: gw\nsite: ./site\ndata: ./outbox\n"
 
 
 def settings(folder: Path, terminals: str) -> Settings:
+    (folder / "site").mkdir()
+    (folder / "site" / "site.yaml").write_text(yaml.safe_dump(fields(buses=[BUS.model_dump()], devices=[])), encoding="utf-8")
     path = folder / "gateway.yaml"
     path.write_text(f"{HEAD}buses:\n  cars:\n    port: 6809\n    terminals: {terminals}\n", encoding="utf-8")
-    return yamlfile.load(Settings, path)
+    return load_settings(path)[0]
 
 
 def test_a_gateway_s_file_changes_the_limits_of_its_machine(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from contract import yamlfile
 from contract.site import load_site
 from protocols.jt808.codec.frame import Frame, Version, decode, encode
+from protocols.jt808.model import Device
 from protocols.jt808.model.phone import identity
+from tests.models import one
 from tests.sites import whole
 
 CARS = whole("""\
@@ -51,7 +53,7 @@ def test_two_identities_are_two_numbers(one: str, other: str) -> None:
 )
 def test_letters_and_twenty_digits_are_phones(tmp_path: Path, phone: str) -> None:
     """Terminals put IMEIs and serial numbers into the field; the edition 2019 has twenty digits."""
-    assert load_site(site(tmp_path, phone)).devices[0].phone == phone.strip('"')
+    assert one(Device, load_site(site(tmp_path, phone)).devices[0]).phone == phone.strip('"')
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,13 @@ from contract.clock import Clock
 from contract.profile import load_profile, profile_names
 from protocols.base import DriverError, Line, NoAnswerError
 from protocols.modbus.codec.registers import plan
+from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.driver.master import Modbus
-from protocols.modbus.model import Point
-from simulators.modbus_device import Answer, serve_bus
+from protocols.modbus.model import Bus, Device, Point, Profile
 from simulators.site import lone_device
 from simulators.world.site_world import SiteWorld
 from tests.modbus_devices import device, driven, nothing_kept, profile
+from tests.models import one
 
 if TYPE_CHECKING:
     from tests.slave import Asked, Slave
@@ -65,7 +66,7 @@ async def test_points_are_read_with_the_fewest_requests(make_slave: type[Slave],
 @pytest.mark.parametrize("name", WALKED)
 def test_no_plan_of_a_shipped_profile_can_be_shorter(name: str) -> None:
     """The number of requests is the least that covers all points of each table within the profile's limits."""
-    model = load_profile(name)
+    model = one(Profile, load_profile(name))
     blocks = plan(model)
     least = 0
     for table in {m.table for m in model.points.values()}:
@@ -89,19 +90,20 @@ async def test_the_driver_reads_of_each_profile_what_its_device_serves(name: str
     """Simulator and driver, each with its own arithmetic, agree on every point of every shipped profile."""
     site = lone_device(name, port=0, framing=framing)
     world, journal = SiteWorld(site, 1), list[Answer]()
-    async with serve_bus(site.buses[0], site.devices, world, Clock(), journal.append) as (host, port):
-        bus = site.buses[0].model_copy(update={"host": host, "port": port})
-        driver = Modbus(Line(bus, site.devices, Clock(), nothing_kept, lambda _: None))
-        row = await driver.read(site.devices[0])
+    bus, placed = one(Bus, site.buses[0]), one(Device, site.devices[0])
+    async with serve_bus(bus, [placed], world, Clock(), journal.append) as (host, port):
+        there = bus.model_copy(update={"host": host, "port": port})
+        driver = Modbus(Line(there, [placed], Clock(), nothing_kept, lambda _: None))
+        row = await driver.read(placed)
         await driver.close()
     assert row.bad == {}
     held = world.values("device", journal[-1].requested_ms)
     assert row.values.keys() == held.keys()
     for point, value in held.items():
-        mapped = site.devices[0].model.points[point]
+        mapped = placed.model.points[point]
         step = float(mapped.scale) * 1000.0 + abs(value or 0.0) * 1e-3  # the world goes on between two requests
         assert row.values[point] == pytest.approx(value, abs=step)
-    assert len(journal) == len(plan(site.devices[0].model))
+    assert len(journal) == len(plan(placed.model))
 
 
 @FRAMINGS
@@ -425,11 +427,11 @@ def null_modem() -> Iterator[tuple[str, str]]:
 async def test_a_serial_line_with_a_real_server_is_read() -> None:
     """Over a null modem the driver reads a pymodbus serial server with three unit ids, and an absent fourth is silent."""
     site = lone_device("gas/jieyue-gas-meter", port=0)
-    devices = [site.devices[0].model_copy(update={"id": f"device-{unit}", "unit_id": unit}) for unit in (1, 2, 3, 4)]
+    devices = [one(Device, site.devices[0]).model_copy(update={"id": f"device-{unit}", "unit_id": unit}) for unit in (1, 2, 3, 4)]
     world = SiteWorld(site.model_copy(update={"devices": devices}), 1)
     clock = Clock(1_790_000_000_000, time.time(), 1e-9)  # the world stands still
     with null_modem() as (there, here):
-        bus = site.buses[0].model_copy(update={"framing": "rtu", "serial_port": there})
+        bus = one(Bus, site.buses[0]).model_copy(update={"framing": "rtu", "serial_port": there})
         async with serve_bus(bus, devices[:3], world, clock, lambda _: None):
             line = Line(bus.model_copy(update={"serial_port": here}), devices, Clock(), nothing_kept, lambda _: None)
             driver = Modbus(line)

@@ -273,7 +273,7 @@ async def test_a_gateway_that_answers_for_an_absent_slave_is_its_silence(make_sl
             with pytest.raises(NoAnswerError, match=f"the gateway before it says that it does not answer: Modbus exception {code}"):
                 await driver.read(device(1))
             assert len(slave.asked) == 1
-            assert not await driver.answers(device(1))
+            assert not await driver.answers(1, 0.3)
             assert (await driver.read(device(2))).bad == {}
         assert slave.connections == 1
 

@@ -14,9 +14,10 @@ from contract.profile import load_profile
 from contract.register import RegisterType
 from protocols.modbus.codec.numbers import encode
 from protocols.modbus.codec.registers import halves, plan
-from protocols.modbus.model import Point
-from simulators.registers import from_registers, to_registers
+from protocols.modbus.device.registers import from_registers, to_registers
+from protocols.modbus.model import Point, Profile
 from tests.modbus_devices import packed, profile
+from tests.models import one
 
 
 def decoded(points: dict[str, Any], registers: list[int], ct: float = 1.0, pt: float = 1.0) -> tuple[dict[str, float], dict[str, str]]:
@@ -125,7 +126,7 @@ def test_what_does_not_fit_a_form_is_not_written(kind: str) -> None:
 
 def test_plausible_ranges_follow_the_transformers() -> None:
     """An ADL400 behind PT 100 and CT 40 that reads 100.0 V on its side is at 10 000 V; 1 100 V without transformers stay impossible."""
-    model = load_profile("electricity/acrel-adl400")
+    model = one(Profile, load_profile("electricity/acrel-adl400"))
     block = next(b for b in plan(model, 40.0, 100.0) if any(c.name == "voltage_a" for c in b.cells))
     registers = [0] * block.count
     registers[0x61 - block.address] = 1000

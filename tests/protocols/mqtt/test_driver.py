@@ -26,6 +26,7 @@ from protocols.mqtt.model import Bus, Device
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
 from tests.desk import Desk
+from tests.models import each, one
 from tests.waiting import listens, until
 
 NAME = Text(zh="设备", en="Device")
@@ -68,8 +69,10 @@ class Place:
     @asynccontextmanager
     async def driver(self, desk: Desk) -> AsyncIterator[None]:
         """A driver that runs until the block ends."""
-        bus = self.site.buses[0].model_copy(update={"host": "127.0.0.1", "port": self.broker.port})
-        line = Line(bus, self.site.devices, Clock(), desk.commit, desk.counted.append, bus_user(bus), self.password(bus_user(bus)))
+        bus = one(Bus, self.site.buses[0]).model_copy(update={"host": "127.0.0.1", "port": self.broker.port})
+        line = Line(
+            bus, each(Device, self.site.devices), Clock(), desk.commit, desk.counted.append, bus_user(bus), self.password(bus_user(bus))
+        )
         task = asyncio.create_task(Mqtt(line).run())
         try:
             yield
@@ -274,7 +277,7 @@ async def test_a_broker_that_ends_a_subscription_is_told_as_that(monkeypatch: py
     monkeypatch.setattr(mqtt, "_FIRST_WAIT", 0.01)
     desk = Told()
     with capture_logs() as logs:
-        running = asyncio.create_task(Mqtt(Line(SITE.buses[0], [], Clock(), desk.commit, desk.counted.append)).run())
+        running = asyncio.create_task(Mqtt(Line(one(Bus, SITE.buses[0]), [], Clock(), desk.commit, desk.counted.append)).run())
         async with asyncio.timeout(10):
             await until(lambda: len(logs) > 1)
         running.cancel()
@@ -300,7 +303,7 @@ async def test_a_stop_that_the_client_swallowed_is_heard(monkeypatch: pytest.Mon
         """Nothing comes."""
 
     monkeypatch.setattr(Mqtt, "_session", deaf)
-    running = asyncio.create_task(Mqtt(Line(SITE.buses[0], SITE.devices, Clock(), commit, lambda _: None)).run())
+    running = asyncio.create_task(Mqtt(Line(one(Bus, SITE.buses[0]), each(Device, SITE.devices), Clock(), commit, lambda _: None)).run())
     await begun.wait()
     running.cancel()
     await asyncio.wait({running}, timeout=5)

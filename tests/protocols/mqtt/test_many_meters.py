@@ -16,7 +16,9 @@ from contract.rights import acl, rights
 from contract.site import Site, load_site
 from protocols.mqtt.codec.audience import Audience
 from protocols.mqtt.codec.payloads import Heard, heard
-from simulators.mqtt_devices import said
+from protocols.mqtt.device import said
+from protocols.mqtt.model import Device
+from tests.models import each, one
 from tests.sites import whole
 
 NOW = Clock().now_ms()
@@ -60,7 +62,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
 
 def hear(site: Site, topic: str, document: Any, **more: bool) -> Heard:  # noqa: ANN401 (any JSON)
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return heard(Audience(site.devices).of(topic), raw, NOW, **more)
+    return heard(Audience(each(Device, site.devices)).of(topic), raw, NOW, **more)
 
 
 ONE = "profile: electricity/m, topic: meters, key: "
@@ -91,7 +93,7 @@ SHAPES: dict[str, tuple[str, list[str]]] = {
 def test_what_the_simulator_writes_is_read_back_for_the_right_device(load: Loader, form: str, devices: list[str]) -> None:
     """Values and time come back, and no other device hears them."""
     site = load(devices, m=form + POINTS)
-    for device in site.devices:
+    for device in each(Device, site.devices):
         made = said(device, VALUES, SECOND)
         for topic, raw in made.message:
             found = hear(site, topic, raw)
@@ -106,7 +108,7 @@ def test_each_value_below_its_own_topic_as_a_bare_number(load: Loader) -> None:
     points += "  energy_import: {path: $, subtopic: energy/total, unit: kWh, kind: counter}\n"
     points += "  'on': {path: $, subtopic: relay, values: {0: 'OFF', 1: 'ON'}}\n"
     site = load(["profile: electricity/m, topic: home/em"], m=points)
-    assert Audience(site.devices).filters == ["home/em/power", "home/em/energy/total", "home/em/relay"]
+    assert Audience(each(Device, site.devices)).filters == ["home/em/power", "home/em/energy/total", "home/em/relay"]
     for topic, raw, values, bad in (
         ("home/em/power", b"23.5", {"power": 23.5}, {}),
         ("home/em/power", b" 23.5\n\x00", {"power": 23.5}, {}),
@@ -118,7 +120,7 @@ def test_each_value_below_its_own_topic_as_a_bare_number(load: Loader) -> None:
         (row,) = hear(site, topic, raw).rows
         assert (row.device, row.at, row.values, row.bad) == ("d0", NOW, values, bad)
     assert hear(site, "home/em/power", b"23.5", retained=True).rows == []
-    made = said(site.devices[0], {"power": 23.5, "on": 1.0}, NOW)
+    made = said(one(Device, site.devices[0]), {"power": 23.5, "on": 1.0}, NOW)
     assert made.message == (("home/em/power", b"23.5"), ("home/em/relay", b"1.0"))
 
 
@@ -266,7 +268,7 @@ def test_a_subtopic_that_mqtt_does_not_carry_is_refused_at_load(load: Loader) ->
     with pytest.raises(ValueError, match=r"m\.yaml:6: points\.energy_import\.subtopic: expected levels below the device's topic, without"):
         load(["profile: electricity/m, topic: a"], m=points % "total\\t")
     site = load(["profile: electricity/m, topic: 一楼/电 表"], m=points % "总 \U0001f50c")
-    assert Audience(site.devices).filters == ["一楼/电 表/总 \U0001f50c"]
+    assert Audience(each(Device, site.devices)).filters == ["一楼/电 表/总 \U0001f50c"]
 
 
 def test_the_same_key_at_topics_that_never_meet_is_two_meters(load: Loader) -> None:
@@ -292,10 +294,10 @@ def test_the_documents_examples_are_read_as_they_say(load: Loader) -> None:
     assert said is not None
     text = "".join(line + "\n" for line in profile.splitlines() if not line.startswith(("maker", "model", "class", "protocol", "sources")))
     site = load([f"profile: electricity/m, topic: collector/1, key: {key}" for key in ("A17", "B02")], m=text)
-    for device in site.devices:
+    for device in each(Device, site.devices):
         assert f"topic: {device.topic}, key: {device.key}}}" in devices
     found = hear(site, "collector/1", said[1].replace(", …", "").encode())
     assert [(r.device, r.at, r.values) for r in found.rows] == [("d0", 1_790_000_000_000, {"energy_import": 1234.5})]
     home = load(["profile: electricity/m, topic: home/em"], m=below)
-    assert Audience(home.devices).filters == ["home/em/power", "home/em/energy/total"]
+    assert Audience(each(Device, home.devices)).filters == ["home/em/power", "home/em/energy/total"]
     assert [r.values for r in hear(home, "home/em/power", b"23.5").rows] == [{"power": 23.5}]

@@ -15,11 +15,10 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from contract.clock import Clock
+from protocols.modbus.device import registers as reg
 from protocols.modbus.model import Bus, Device, Point, Profile
 from protocols.modbus.model.registers import Table
-from protocols.stage import World
-from simulators import registers as reg
-from simulators.faults import EXCEPTION, SILENT, SLOW, Faults
+from protocols.stage import SILENT, Faults, World
 
 _TABLE = {
     1: Table.COIL,
@@ -34,6 +33,8 @@ _TABLE = {
 _BITS = frozenset({Table.COIL, Table.DISCRETE})
 _READS = frozenset({1, 2, 3, 4})
 _LAST_ADDRESS = 0xFFFF
+SLOW, EXCEPTION = "slow", "exception"
+"""Faults that only devices which are asked by Modbus may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ class Answer:
 
 
 Journal = Callable[[Answer], None]
+
+
+class _Sound:
+    """Nothing is wrong with any device."""
+
+    def active(self, device: str, fault: str, at: int) -> float | None:
+        """None of them."""
+        del device, fault, at
+        return None
 
 
 @dataclass
@@ -229,7 +239,7 @@ async def serve_bus(
     Raises:
         OSError: The port cannot be opened.
     """
-    line = _line(devices, world, clock, journal, faults or Faults())
+    line = _line(devices, world, clock, journal, faults or _Sound())
     server: ModbusTcpServer | ModbusSerialServer
     if bus.framing == "rtu":
         server = ModbusSerialServer(

@@ -22,15 +22,13 @@ from protocols.jt808.codec import fix
 from protocols.jt808.codec import location as loc
 from protocols.jt808.codec.bodies import Id
 from protocols.jt808.codec.location import Location
+from protocols.memory import Memory, Said, grid
 from protocols.mqtt import json_path
 from protocols.mqtt.model import Bus, Device, Point
 from protocols.mqtt.model.times import MessageTime
 from protocols.mqtt.model.topics import heard_at
 from protocols.mqtt_client import MqttClient
-from protocols.stage import Endpoints
-from simulators.memory import Memory, Said, grid
-from simulators.stage import Address, Stage, beside
-from simulators.terminals import position
+from protocols.stage import Address, Endpoints, Stage, beside
 
 Messages = tuple[tuple[str, bytes], ...]
 """Topics and payloads of one measurement."""
@@ -96,7 +94,7 @@ class Publisher:
 def said(device: Device, values: dict[str, float | None], at: int) -> Said[Messages]:
     """What a device publishes about a moment."""
     if device.model.maker == "EMQX":
-        location = position(values, at)
+        location = fix.measured(values, at)
         return Said(device.id, at, fix.readings_of(location), ((device.topic, emqx(device, location)),))
     understood: dict[str, float] = {}
     messages: dict[str, object] = {}

@@ -17,16 +17,18 @@ from contract.reading import Row
 from contract.site import Compound, Gateway, Site, Vehicle
 from protocols.base import Line
 from protocols.jt808.codec.bodies import message
+from protocols.jt808.codec.fix import measured
 from protocols.jt808.codec.frame import Frame, Splitter, decode, encode
 from protocols.jt808.codec.location import Batch, Location
 from protocols.jt808.codec.session_bodies import PlatformResponse, ResendRequest
+from protocols.jt808.device import Link, edition, registration
 from protocols.jt808.driver.listener import Listener
 from protocols.jt808.model import Bus, Device
 from protocols.jt808.model.phone import identity
+from protocols.stage import Address, Called
 from simulators.site import simulate
 from simulators.stack.broker import free_port
-from simulators.stage import Address, Called
-from simulators.terminals import Link, edition, position, registration
+from tests.models import each, one
 from tests.simulators.conftest import journal
 from tests.waiting import until
 
@@ -69,8 +71,8 @@ class Platform:
     @asynccontextmanager
     async def up(self) -> AsyncIterator[None]:
         """The listener runs until the block ends."""
-        bus = SITE.buses[0].model_copy(update={"host": "127.0.0.1", "port": self.port})
-        made = Listener(Line(bus, SITE.devices, self.clock, self.commit, self.counted.append, folder=self.folder))
+        bus = one(Bus, SITE.buses[0]).model_copy(update={"host": "127.0.0.1", "port": self.port})
+        made = Listener(Line(bus, each(Device, SITE.devices), self.clock, self.commit, self.counted.append, folder=self.folder))
         task = asyncio.create_task(made.run())
         try:
             async with asyncio.timeout(10):
@@ -123,7 +125,7 @@ def test_a_position_carries_the_worlds_values_in_the_units_of_the_wire() -> None
         "latitude": 32.4386012, "longitude": 105.8456, "speed": 36.54, "course": 359.7, "ignition": 1.0, "located": 1.0,
         "odometer": 1234.56, "fuel_level": 40.04, "satellites": 11.0, "signal": None,
     }  # fmt: skip
-    fix = position(values, 1_790_000_000_000)
+    fix = measured(values, 1_790_000_000_000)
     assert (fix.latitude, fix.longitude, fix.speed, fix.course, fix.status) == (32.438601, 105.8456, 36.5, 0, 3)
     assert (fix.mileage_km, fix.fuel_l, fix.satellites, fix.signal) == (1234.6, 40.0, 11, None)
     assert fix.at() == 1_790_000_000_000

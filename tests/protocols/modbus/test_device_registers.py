@@ -6,8 +6,8 @@ import pytest
 
 from contract.register import RegisterType
 from contract.units import Unit
+from protocols.modbus.device.registers import from_registers, to_registers
 from protocols.modbus.model import Point
-from simulators.registers import from_registers, to_registers
 
 FLOAT = RegisterType.FLOAT32
 

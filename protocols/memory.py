@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from contract.clock import Clock
-from simulators.journal import Journal
+from protocols.stage import Sayings
 
 M = TypeVar("M")
 
@@ -38,7 +38,7 @@ class Said(Generic[M]):
 class Memory(Generic[M]):
     """A device's own storage; the oldest message goes when it is full."""
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
+    def __init__(self, journal: Sayings, clock: Clock) -> None:
         self._journal, self._clock = journal, clock
         self._kept: deque[Said[M]] = deque()
         self.any = asyncio.Event()

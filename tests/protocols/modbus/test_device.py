@@ -16,10 +16,10 @@ from pymodbus.exceptions import ModbusIOException
 
 from contract.clock import Clock
 from contract.operation import Text
+from protocols.modbus.device import server as modbus_device
+from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.model import Bus, Device, Point, Profile
 from protocols.modbus.model.registers import Table
-from simulators import modbus_device
-from simulators.modbus_device import Answer, serve_bus
 
 PROFILE = Profile.model_validate(
     {

@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager
 
 from contract.clock import Clock
 from protocols.jt808.codec import fix
-from protocols.jt808.codec import location as loc
 from protocols.jt808.codec.bodies import NO_ANSWER, Body, Heartbeat, decode_body, message
 from protocols.jt808.codec.frame import Frame, Jt808Error, Splitter, Version, encode, split_message
-from protocols.jt808.codec.location import Batch, Item, Location
+from protocols.jt808.codec.location import Batch, Location
 from protocols.jt808.codec.session_bodies import (
     OK,
     Auth,
@@ -25,9 +24,8 @@ from protocols.jt808.codec.session_bodies import (
 )
 from protocols.jt808.model import Device
 from protocols.jt808.model.phone import identity
-from protocols.stage import Endpoints
-from simulators.memory import Memory, Said, grid
-from simulators.stage import Address, Stage, beside
+from protocols.memory import Memory, Said, grid
+from protocols.stage import Address, Endpoints, Stage, beside
 
 HEARTBEAT = 60.0
 FIRST_WAIT = 5.0
@@ -132,7 +130,7 @@ class Terminal:
             if not self._stage.speaks(self._device.id, at):
                 continue
             dated = self._stage.dated(self._device.id, at)
-            location = position(self._stage.world.values(self._device.id, at), dated)
+            location = fix.measured(self._stage.world.values(self._device.id, at), dated)
             self.memory.add(Said(self._device.id, dated, fix.readings_of(location), location))
 
     async def _call(self) -> None:
@@ -215,33 +213,6 @@ class Terminal:
                 self.memory.give_back(taken)
         if not stored:
             raise ConnectionAbortedError("the platform refused a position")
-
-
-def position(values: dict[str, float | None], at: int) -> Location:
-    """A fix as a terminal measures it, from the world's values."""
-    known = {point: value for point, value in values.items() if value is not None}
-    items = [Item(number, round(known[point] * scale).to_bytes(size, "big")) for point, number, scale, size in _ITEMS if point in known]
-    ignition = loc.ACC if known.get("ignition") else 0
-    located = loc.LOCATED if known.get("located", 1.0) else 0
-    return Location.of(
-        at,
-        known["latitude"],
-        known["longitude"],
-        speed=known.get("speed", 0.0),
-        course=round(known.get("course", 0.0)) % 360,
-        altitude=round(known.get("altitude", 0.0)),
-        status=int(known.get("status", 0.0)) & ~(loc.ACC | loc.LOCATED) | ignition | located,
-        alarm=int(known.get("alarms", 0.0)),
-        items=tuple(items),
-    )
-
-
-_ITEMS = (
-    ("odometer", loc.MILEAGE, 10, 4),
-    ("fuel_level", loc.FUEL, 10, 2),
-    ("signal", loc.SIGNAL, 1, 1),
-    ("satellites", loc.SATELLITES, 1, 1),
-)
 
 
 def edition(device: Device) -> Version:

@@ -17,13 +17,14 @@ from contract.site import Gateway, Site
 from protocols.base import Line
 from protocols.mqtt.codec.audience import Audience
 from protocols.mqtt.codec.payloads import heard
+from protocols.mqtt.device import said
 from protocols.mqtt.driver import Driver as Mqtt
 from protocols.mqtt.model import Bus, Device
-from simulators.mqtt_devices import said
+from protocols.stage import Address, Called
 from simulators.site import simulate
 from simulators.stack.broker import prepare
 from simulators.stack.processes import Processes
-from simulators.stage import Address, Called
+from tests.models import each, one
 from tests.simulators.conftest import journal
 from tests.waiting import listens, until
 
@@ -73,9 +74,9 @@ async def test_what_devices_said_is_stored_also_over_a_broker_that_went_away(tmp
         processes.wait_for("broker", lambda: listens(broker.port), seconds=20)
 
     called = Called(mqtt=Address("127.0.0.1", broker.port), passwords=broker.folder / "passwords")
-    bus = SITE.buses[0].model_copy(update={"host": "127.0.0.1", "port": broker.port})
+    bus = one(Bus, SITE.buses[0]).model_copy(update={"host": "127.0.0.1", "port": broker.port})
     password = broker.password_file(bus_user(bus)).read_text(encoding="utf-8")
-    driver = asyncio.create_task(Mqtt(Line(bus, SITE.devices, clock, commit, lambda _: None, bus_user(bus), password)).run())
+    driver = asyncio.create_task(Mqtt(Line(bus, each(Device, SITE.devices), clock, commit, lambda _: None, bus_user(bus), password)).run())
     try:
         start()
         async with simulate(SITE, tmp_path, clock, flush_each=True, called=called) as endpoints:
