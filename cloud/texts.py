@@ -50,15 +50,12 @@ class _Text(str):
 
 
 def in_words(message: Message, language: Language, names: Mapping[str, str] | None = None) -> str:
-    """A message in a language.
+    """A message in a language; one that another version stored, and whose text is not known here or wants more, by its code.
 
     Args:
         message: Its code is a key of the catalogue.
         language: To say it in.
         names: Names of what the message calls by an id.
-
-    Raises:
-        KeyError: There is no such text, or it wants a parameter that the message does not have.
     """
 
     def written(value: Param) -> object:
@@ -66,7 +63,10 @@ def in_words(message: Message, language: Language, names: Mapping[str, str] | No
             return in_words(value, language, names)
         return _Text((names or {}).get(value, value)) if isinstance(value, str) else value
 
-    return catalogue()[message.code][language].format_map({name: written(value) for name, value in message.items})
+    try:
+        return catalogue()[message.code][language].format_map({name: written(value) for name, value in message.items})
+    except (KeyError, ValueError):
+        return " ".join([message.code, *(f"{name}={written(value)}" for name, value in message.items)])
 
 
 def in_both(message: Message) -> dict[str, str]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+TEXT = "text"
+"""The code of a message that is nothing but a text."""
 Param: TypeAlias = "str | int | float | Message"
 
 
@@ -46,6 +48,7 @@ def of_form(form: Mapping[str, Any]) -> Message:
 
     Raises:
         KeyError: It is another form.
+        TypeError: It is another form.
     """
     params = {name: of_form(value) if isinstance(value, Mapping) else value for name, value in form["params"].items()}
     return Message(form["code"], **params)
@@ -55,7 +58,18 @@ def loads(text: str) -> Message:
     """The message that `Message.dumps` wrote.
 
     Raises:
-        KeyError: The text is other JSON.
-        ValueError: It is none.
+        ValueError: The text is none.
     """
-    return of_form(json.loads(text))
+    form = json.loads(text)
+    try:
+        return of_form(form)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"expected a code with parameters, got {text[:80]!r}") from error
+
+
+def read(text: str) -> Message:
+    """What somebody stored, be it an earlier version: text that is no message is the parameter of one whose code is `text`."""
+    try:
+        return loads(text)
+    except ValueError:
+        return Message(TEXT, text=text)

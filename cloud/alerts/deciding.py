@@ -63,7 +63,7 @@ def of_rule(rule: Rule, view: View, mine: Mapping[str, Kept]) -> Iterator[Change
     for subject, found in mine.items():
         if subject in exempt or (subject not in seen and not rule.known.sparse):
             yield from _dropped(rule.id, subject, found, view.now)
-        elif subject not in seen:
+        elif subject not in seen and found.state.phase not in QUIET:
             yield _stepped(rule, view, found, Observation(subject, -abs(rule.hysteresis) - 1))
 
 

@@ -68,15 +68,15 @@ class Evaluator:
         """
         due = [rule for rule in self.rules.values() if self._due(rule, now)]
         points = frozenset[str]().union(*(rule.reads for rule in due))
-        view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
         for _ in range(_ATTEMPTS):
+            view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
             with self.engine.connect() as connection:
                 kept = standing.kept(connection, self.site.group)
             mine = by_rule(kept)
             decided: dict[str, list[Change]] = {}
             for rule in due:
                 with self._blamed(rule.id):
-                    decided[rule.id] = list(of_rule(rule, view, mine[rule.id]))
+                    decided[rule.id] = [step for step in of_rule(rule, view, mine[rule.id]) if _counts(step, kept)]
             events = self._write(view, decided, list(of_no_rule(self.rules, kept, now)), kept)
             if events is not None:
                 self._looked.update({rule.id: now for rule in due})
@@ -89,15 +89,12 @@ class Evaluator:
         looked = self._looked.get(rule.id)
         return looked is None or not 0 <= now - looked < rule.every
 
-    def _inhibit(self, connection: sa.Connection, view: View, kept: Standing, changes: Sequence[Change]) -> bool:
-        """Keep which open alert inhibits which; returns whether that changed."""
+    def _inhibitions(self, view: View, kept: Standing, changes: Sequence[Change]) -> dict[str, str | None]:
+        """The open alerts of which changes what inhibits them, each with the alert that does now."""
         open_ = {key: found for key, found in kept.items() if found.state.phase in OPEN} | {(c.rule, c.subject): c.kept for c in changes}
         alerts = {found.alert: found for found in open_.values() if found.alert is not None and found.state.phase in OPEN}
         by = inhibited(self.rules, view, {key: found.alert for key, found in open_.items() if found.alert in alerts})
-        changed = {alert: by.get(alert) for alert, found in alerts.items() if by.get(alert) != found.inhibited_by}
-        fresh = {_alert(change) for change in changes if change.event is Event.FIRED}
-        standing.inhibit(connection, changed, fresh, view.now)
-        return bool(changed)
+        return {alert: by.get(alert) for alert, found in alerts.items() if by.get(alert) != found.inhibited_by}
 
     @contextmanager
     def _blamed(self, rule: str, connection: sa.Connection | None = None) -> Iterator[None]:
@@ -121,21 +118,22 @@ class Evaluator:
         Returns:
             What fired or was resolved; None where what is kept is no longer what it was when it was decided.
         """
-        if not ended and not any(decided.values()):
+        if not ended and not any(decided.values()) and not self._inhibitions(view, kept, ()):
             return []
         with writing(self.engine).begin() as connection:
             standing.lock(connection)
             if standing.kept(connection, self.site.group) != kept:
                 return None
-            self._keep(connection, ended, view.now, kept)
+            self._keep(connection, ended, view.now)
             changes = list(ended)
             for rule, steps in decided.items():
                 with self._blamed(rule, connection):
                     with connection.begin_nested():
-                        self._keep(connection, steps, view.now, kept)
+                        self._keep(connection, steps, view.now)
                     changes += steps
             events = [change for change in changes if change.event is not None]
-            moved = self._inhibit(connection, view, kept, changes)
+            moved = self._inhibitions(view, kept, changes)
+            standing.inhibit(connection, moved, {_alert(change) for change in events if change.event is Event.FIRED}, view.now)
             if events or moved:
                 notifications.tell(connection, self.site.group, self.channels, view.now)
         return events
@@ -148,11 +146,16 @@ class Evaluator:
             self._logged[rule] = at
             log.error("a rule failed", rule=rule, count=self.failed[rule], exc_info=error)
 
-    def _keep(self, connection: sa.Connection, steps: Sequence[Change], now: int, kept: Standing) -> None:
+    def _keep(self, connection: sa.Connection, steps: Sequence[Change], now: int) -> None:
         """Write some steps down, and into the alerts and their history what they brought about."""
         standing.fire(connection, [step.opened for step in steps if step.opened is not None], now)
         standing.resolve(connection, [(_alert(step), step.reason) for step in steps if step.event is Event.RESOLVED], now)
-        standing.keep(connection, self.site.group, {(step.rule, step.subject): step.kept for step in steps}, kept)
+        standing.keep(connection, self.site.group, {(step.rule, step.subject): step.kept for step in steps})
+
+
+def _counts(step: Change, kept: Standing) -> bool:
+    """Whether there is anything of a step to write."""
+    return step.event is not None or standing.differs(step.kept, kept.get((step.rule, step.subject)))
 
 
 def _alert(step: Change) -> str:

@@ -142,7 +142,7 @@ def _told(connection: sa.Connection, alerts: Sequence[str]) -> defaultdict[str, 
     of, found = notification.c, defaultdict[str, list[Message]](list)
     query = sa.select(of.alert, of.channel, of.state, of.at, of.reason).where(of.alert.in_(alerts), of.event == _FIRED)
     for name, channel, state, at, reason in connection.execute(query.order_by(of.channel)):
-        found[name].append(Message(channel, state, at, None if reason is None else coded.loads(reason)))
+        found[name].append(Message(channel, state, at, None if reason is None else coded.read(reason)))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from contract.coded import Message, loads
+from contract.coded import Message, read
 
 REFUSED: Literal["broker_refused"] = "broker_refused"
 CONTESTED: Literal["broker_contested"] = "broker_contested"
@@ -36,10 +36,13 @@ class Told:
     number: int = 1
 
 
-def told_of(detail: str) -> Told:
-    """What an event of these kinds says."""
-    said = loads(detail)
-    return Told(said.code.removeprefix(_TEXTS), **said.form()["params"])
+def told_of(detail: str) -> Told | None:
+    """What an event of these kinds says; None where an earlier version wrote it in another form."""
+    said = read(detail)
+    given = said.params
+    if not said.code.startswith(_TEXTS) or given.keys() != {"detail", "number"}:
+        return None
+    return Told(said.code.removeprefix(_TEXTS), str(given["detail"]), int(str(given["number"])))
 
 
 def detail_of(told: Told) -> str:

@@ -30,7 +30,7 @@ def record(engine: sa.Engine, group: str, found: Mapping[Key, Told], day: int, n
     """
     with writing(engine).begin() as connection:
         today = events.of_day(connection, group, (REFUSED, CONTESTED), day)
-        known = {(kind, who): told_of(detail).number for kind, who, detail in today}
+        known = {(kind, who): told.number if (told := told_of(detail)) else 0 for kind, who, detail in today}
         for key, told in found.items():
             full = sum(kind == key.kind for kind, _ in known) >= MOST
             who = key.who if key in known or not full else OTHERS

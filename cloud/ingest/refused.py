@@ -7,7 +7,7 @@ were refused, of which time they are, and how they come again: nothing is left o
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from cloud.ingest.batch import Batch
 from cloud.telemetry.base import MAX_MS, MAX_NAME, Refused
 from cloud.texts import printable
 from contract.clock import iso, parse_time
-from contract.coded import Message, loads
+from contract.coded import Message, read
 
 MOST_OF_DEVICE = 1000
 """Readings of a device, refused within a day, that are on record; the reason is the same in nearly all."""
@@ -89,10 +89,11 @@ def _note(connection: sa.Connection, key: Key, speaker: _Speaker, beyond: Sequen
     span = _Span(len(beyond), min(times), max(times), newest.point, newest.at)
     told = detail_of(connection, *today)
     if told is not None:
-        before = _Span.of(loads(told).params)
-        span = before.joined(span)
+        before = _Span.of(read(told))
         events.remove(connection, *today)
-        rejected.remove(connection, *key, before.point, before.at)
+        if before is not None:
+            span = before.joined(span)
+            rejected.remove(connection, *key, before.point, before.at)
     rejected.put(connection, [newest])
     detail = span.said(speaker, _bounded(beyond[-1].reason)).dumps()
     events.add(connection, NewEvent(*today, detail, now))
@@ -120,8 +121,11 @@ class _Span(NamedTuple):
         return later._replace(number=self.number + later.number, first=min(self.first, later.first), last=max(self.last, later.last))
 
     @staticmethod
-    def of(params: Mapping[str, Any]) -> _Span:
-        """What `said` was made of."""
+    def of(message: Message) -> _Span | None:
+        """What `said` was made of; None of another message."""
+        params: dict[str, Any] = message.params
+        if not params.keys() >= {"number", "first", "last", "point", "at"}:
+            return None
         return _Span(params["number"], parse_time(params["first"]), parse_time(params["last"]), params["point"], params["at"])
 
     def said(self, speaker: _Speaker, why: Message) -> Message:

@@ -19,9 +19,9 @@ export const tell = (message) => say(message.code, message.params);
 // `.1f` asks for decimals, `+` for a sign, `local` for a time as date and time of day; a message may be a parameter of another.
 function written(value, how = "") {
   if (value?.code) return tell(value);
-  if (how === "local") return local(Date.parse(value), { dateStyle: "short", timeStyle: "short" }, "sv-SE");
+  if (how === "local" && !Number.isNaN(Date.parse(value))) return local(Date.parse(value), { dateStyle: "short", timeStyle: "short" }, "sv-SE");
   const decimals = how.match(/\.(\d)f/);
-  return how ? `${how[0] === "+" && value >= 0 ? "+" : ""}${decimals ? value.toFixed(Number(decimals[1])) : value}` : value;
+  return how && typeof value === "number" ? `${how[0] === "+" && value >= 0 ? "+" : ""}${decimals ? value.toFixed(Number(decimals[1])) : value}` : value;
 }
 
 const minus = (text) => text.replace("-", "−");

@@ -14,7 +14,7 @@ from cloud.devices.broker_refusals import OTHERS, Told, told_of
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.periods import DAY_MS
 from cloud.texts import LANGUAGES, Language, in_both, say
-from contract.coded import Message, loads
+from contract.coded import Message, read
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -56,7 +56,7 @@ def recorded(_rule: Rule, given: Kinds, view: View, _memory: Mapping[str, Memory
     """An event of some kinds was noted; one that a record explains is withdrawn by the ledger, and with it the alert."""
     found = {event.subject: event for event in view.events if event.kind in given.kinds and view.now - event.at <= given.within}
     for subject, event in found.items():
-        words = {"what": in_both(Message(f"event.{event.kind}")), "detail": in_both(loads(event.detail))}
+        words = {"what": in_both(Message(f"event.{event.kind}")), "detail": in_both(read(event.detail))}
         yield Observation(subject, 1.0, words=words)
 
 
@@ -85,8 +85,8 @@ class BrokerTold(Given):
 def broker_told(_rule: Rule, given: BrokerTold, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The broker refused a client, or clients with one user throw each other off; by address, or by user."""
     for event in view.events:
-        if event.kind == given.kind and view.now - event.at <= given.within:
-            told = told_of(event.detail)
+        told = told_of(event.detail) if event.kind == given.kind and view.now - event.at <= given.within else None
+        if told is not None:
             words: dict[str, Word] = {"what": {language: _refused(told, language) for language in LANGUAGES}}
             if event.subject == OTHERS:
                 words["name"] = in_both(Message("broker.others"))

@@ -49,13 +49,13 @@ def kept(connection: sa.Connection, group: str) -> dict[tuple[str, str], Kept]:
     }
 
 
-def keep(connection: sa.Connection, group: str, changed: Mapping[tuple[str, str], Kept], before: Mapping[tuple[str, str], Kept]) -> None:
-    """Keep what differs; while all is normal, nothing is written only because somebody looked."""
-    rows = [_row(group, key, found) for key, found in changed.items() if _differs(found, before.get(key))]
-    upsert(connection, tables.alert_state, rows)
+def keep(connection: sa.Connection, group: str, changed: Mapping[tuple[str, str], Kept]) -> None:
+    """Keep what changed, by rule and subject."""
+    upsert(connection, tables.alert_state, [_row(group, key, found) for key, found in changed.items()])
 
 
-def _differs(found: Kept, before: Kept | None) -> bool:
+def differs(found: Kept, before: Kept | None) -> bool:
+    """Whether what is found is to be kept; while all is normal, nothing is written only because somebody looked."""
     if before is None:
         return found.state.phase not in QUIET or bool(found.memory)
     state, was = found.state, before.state

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cloud.devices.tables import device, event, rejected_reading
-from contract.coded import Message, loads
+from contract.coded import Message, read
 
 
 class Noted(NamedTuple):
@@ -65,11 +65,11 @@ def noted(connection: sa.Connection, group: str, since: int) -> list[Noted]:
 
 
 def rejected(connection: sa.Connection, group: str, since: int) -> dict[str, Rejected]:
-    """Readings that were refused after a moment (ms), by device."""
+    """Readings that were refused after a moment (ms), by device; of several reasons any."""
     column = rejected_reading.c
     query = sa.select(column.device, sa.func.count(), sa.func.max(column.received_at), sa.func.max(column.reason))
     recent = query.where(column.grp == group, column.received_at > since).group_by(column.device)
-    return {device: Rejected(count, at, loads(reason)) for device, count, at, reason in connection.execute(recent)}
+    return {device: Rejected(count, at, read(reason)) for device, count, at, reason in connection.execute(recent)}
 
 
 def within(connection: sa.Connection, subjects: Collection[str], start: int, end: int) -> Sequence[Event]:
@@ -86,7 +86,7 @@ def rejected_within(connection: sa.Connection, devices: Collection[str], start: 
     of = sa.and_(column.device.in_(list(devices)), column.at >= start, column.at < end)
     columns = (column.device, column.reason, sa.func.min(column.at), sa.func.max(column.at), sa.func.count())
     found = connection.execute(sa.select(*columns).where(of).group_by(column.device, column.reason))
-    return [Refusal(device, loads(reason), first, last, number) for device, reason, first, last, number in found]
+    return [Refusal(device, read(reason), first, last, number) for device, reason, first, last, number in found]
 
 
 def on_record(connection: sa.Connection, since: int) -> list[OnRecord]:

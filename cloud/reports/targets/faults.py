@@ -14,7 +14,7 @@ from cloud.ledger import periods
 from cloud.ledger.counters import Provenance
 from cloud.ledger.queries.hours import hours_of
 from cloud.reports.targets.facts import Fault, Name
-from contract.coded import loads
+from contract.coded import read
 
 Subjects = Mapping[str, CountedMeter | None]
 """Ids of meters, with how far they are counted, and of devices and gateways."""
@@ -57,7 +57,7 @@ def _events(connection: sa.Connection, span: Span, names: Mapping[str, Name]) ->
 
     for (kind, subject, _), found in groupby(events.within(connection, names, span.start, span.end), key=day):
         of_day = list(found)
-        yield Fault(kind, subject, names[subject], of_day[0].at, of_day[-1].at, len(of_day), loads(of_day[-1].detail))
+        yield Fault(kind, subject, names[subject], of_day[0].at, of_day[-1].at, len(of_day), read(of_day[-1].detail))
 
 
 def _rejected(connection: sa.Connection, span: Span, names: Mapping[str, Name]) -> Iterator[Fault]:

@@ -214,6 +214,46 @@ def test_whoever_decides_at_the_same_time_decides_once(house: House, monkeypatch
     assert [(alert.rule, alert.state) for alert in house.alerts()] == [("hvac_setpoint", "firing")]
 
 
+def test_a_round_in_which_nothing_changes_writes_nothing(house: House) -> None:
+    """No transaction that writes is begun while an alert stands open, and one of a sparse rule is over."""
+    only(house, "hvac_setpoint", "vehicle_sos")
+    house.use("c3-ac-04", "car-em-01")
+    house.now = TUESDAY
+    house.world.write("c3-ac-04", "setpoint", 22.0, TUESDAY)
+    house.set("car-em-01", "sos")
+    house.run(TUESDAY + 20 * MINUTE)
+    house.clear("car-em-01", "sos")
+    house.run(house.now + 20 * MINUTE)
+    assert {(alert.rule, alert.state) for alert in house.alerts()} == {("hvac_setpoint", "firing"), ("vehicle_sos", "resolved")}
+    house.now += MINUTE
+    house.publish()
+    begun: list[str] = []
+    sa.event.listen(house.engine, "before_cursor_execute", lambda *a: begun.append(a[2]))
+    assert house.evaluator.round(house.now) == []
+    assert [text for text in begun if text != "BEGIN" and not text.startswith("SELECT")] == []
+
+
+def test_what_an_earlier_version_wrote_ends_no_round(house: House) -> None:
+    """A text that is no message is told as it stands, and an event of another form is left out: no rule fails."""
+    only(house, "clock_fault", "rejected_readings", "readings_refused", "broker_refused")
+    house.use("car-em-01")
+    house.now = TUESDAY
+    house.run(TUESDAY + MINUTE)
+    event = {"grp": house.site.group, "at": house.now, "noted_at": house.now}
+    refused = {"grp": house.site.group, "class": "vehicle", "device": "car-em-01", "point": "speed", "at": house.now, "quality": 0}
+    with writing(house.engine).begin() as connection:
+        for kind, subject, detail in (
+            ("clock_fault", "car-em-01", "measured -122 s off its receipt"),
+            ("readings_refused", "car-em-01", '{"reason": "gone", "span": {"number": 2}}'),
+            ("broker_refused", "192.0.2.1", '{"reason": "not_authorised", "detail": "x", "number": 3}'),
+        ):
+            connection.execute(tables.event.insert(), event | {"kind": kind, "subject": subject, "detail": detail})
+        connection.execute(tables.rejected_reading.insert(), refused | {"reason": "no such column", "received_at": house.now})
+    house.run(house.now + MINUTE)
+    assert house.evaluator.failed == {}
+    assert {alert.rule for alert in house.alerts()} == {"clock_fault", "rejected_readings", "readings_refused"}
+
+
 def test_what_a_person_does_while_a_rule_is_asked_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """An alert that is acknowledged while another is about to fire stays acknowledged, and the other fires in the same round."""
     only(house, "hvac_setpoint")
