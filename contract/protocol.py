@@ -103,11 +103,14 @@ class OfBus:
         self.fields, self.protocol = fields, protocol
 
 
-@cache
 def _model(protocol: object, part: str) -> type[Spoken] | None:
-    """The model of a protocol for a part; None for a protocol that is not installed."""
-    package = packages().get(protocol) if isinstance(protocol, str) else None
-    return None if package is None else cast("type[Spoken]", getattr(importlib.import_module(f"{package}.model"), part))
+    """The model of a protocol for a part; None for a protocol that is not installed, or is no name."""
+    return _installed(protocol, part) if isinstance(protocol, str) and protocol in packages() else None
+
+
+@cache
+def _installed(protocol: str, part: str) -> type[Spoken]:
+    return cast("type[Spoken]", getattr(importlib.import_module(f"{packages()[protocol]}.model"), part))
 
 
 @cache

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
 from contract import topics, yamlfile
-from contract.addressing import Address, End
+from contract.addressing import Address, End, Unlike, misused, unreachable
 from contract.countable import uncountable
 from contract.fault import Fault, Place, located
 from contract.institution import Area, Unit, undated
@@ -48,27 +48,6 @@ class Gateway(Strict):
 
     id: Id
     compound: Id | None = None
-
-
-class Unlike(NamedTuple):
-    """A device whose profile names another serial setting than its bus has; as text, what the profile says.
-
-    Attributes:
-        bus: The serial line.
-        field: Of the bus.
-        asked: What the bus has.
-        device: The first one of the bus that differs.
-        said: What its profile says.
-    """
-
-    bus: Bus
-    field: str
-    asked: object
-    device: Device
-    said: object
-
-    def __str__(self) -> str:
-        return f"{self.said}, as the profile of {self.device.id} says"
 
 
 class Bus(Spoken):
@@ -311,8 +290,8 @@ class _Wired(Site):
     def _wiring_holds(self) -> Self:
         unloadable = list(_unloadable(self))
         faults = unloadable or [
-            *_unreachable(self),
-            *_misused(self),
+            *unreachable(self),
+            *misused(self),
             *unread(self),
             *miscounted(self),
             *misdated(self),
@@ -354,41 +333,6 @@ def _unloadable(site: Site) -> Iterator[Fault]:
         except yamlfile.ConfigError as error:
             for line in str(error).splitlines():
                 yield Fault(("devices", i, "profile"), f"expected a profile that loads ({line})", name)
-
-
-def _unreachable(site: Site) -> Iterator[Fault]:
-    """Devices on a bus of another protocol, without an address, or with the address of another."""
-    taken: dict[tuple[str, int | str | None], tuple[str, int | str | None]] = {}
-    heard: dict[str, list[tuple[int, Device]]] = {bus.id: [] for bus in site.buses}
-    for i, device in enumerate(site.devices):
-        bus = site.bus_by_id[device.bus]
-        if device.model.protocol != bus.protocol:
-            yield Fault(("devices", i, "bus"), f"expected a bus of {device.model.protocol}; this one speaks {bus.protocol}", bus.id)
-            continue
-        heard[bus.id].append((i, device))
-        found = device.address(bus)
-        place = ("devices", i, found.field)
-        other, theirs = taken.setdefault((bus.id, found.meaning), (device.id, found.given))
-        if found.meaning is None:
-            yield Fault(place, f"expected a {found.field}, since {bus.id} speaks {bus.protocol}", found.given)
-        elif found.fault:
-            yield Fault(place, found.fault, found.given)
-        elif other != device.id:
-            yield Fault(place, f"expected a {found.field} that no other device of {bus.id} has; {other} has {theirs!r}", found.given)
-    for bus in site.buses:
-        places = {device.id: i for i, device in heard[bus.id]}
-        for device, field, twice in bus.mistaken([device for _, device in heard[bus.id]]):
-            said = f"expected a {field} that no other device of {bus.id} has; {twice} takes it"
-            yield Fault(("devices", places[device.id], field), said, getattr(device, field))
-
-
-def _misused(site: Site) -> Iterator[Fault]:
-    """Settings that a bus cannot have, and devices that it does not know."""
-    for i, bus in enumerate(site.buses):
-        yield from (Fault(("buses", i, field), text, getattr(bus, field)) for field, text in bus.misuses())
-    for i, device in enumerate(site.devices):
-        wrong = device.misuses(site.bus_by_id[device.bus])
-        yield from (Fault(("devices", i, field), text, getattr(device, field)) for field, text in wrong)
 
 
 def _spoken(bus: object) -> tuple[str, object]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from contract.fault import Fault
 
 if TYPE_CHECKING:
-    from contract.site import Bus, Site, Unlike
+    from contract.addressing import Unlike
+    from contract.site import Bus, Site
 
 RealName = Callable[[str], str]
 """The one name of a serial port; only the machine that has the port can follow its links."""

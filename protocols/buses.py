@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from contract.addressing import End
+from contract.addressing import End, Unlike
 from contract.host import Host
 from contract.profile import Profile
-from contract.site import Bus, Device, Unlike
+from contract.site import Bus, Device
 from contract.yamlfile import Strict
 
 _SETTINGS = {"baud": "baud", "parity": "parity", "stop": "stop_bits"}

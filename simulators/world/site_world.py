@@ -11,7 +11,7 @@ from contract.operation import Car, ElevatorGroup, Window
 from contract.point import POINTS, Kind
 from contract.profile import Profile
 from contract.site import Device, Site
-from protocols.modbus.device.registers import shown
+from protocols.modbus.device.encoding import shown
 from protocols.modbus.model import Point
 from simulators.world import hvac, meters, rooms, states
 from simulators.world.calendar import HOUR_MS, ZONE_MS

@@ -214,6 +214,13 @@ def test_a_good_small_site_loads(tmp_path: Path) -> None:
         ("site.yaml", "id: b, gateway: g", "id: b, gateway: x", ":8: buses.0.gateway: expected the id of a gateway, got 'x'"),
         ("site.yaml", "compound: c", "compound: x", ":6: gateways.0.compound: expected the id of a compound, got 'x'"),
         ("site.yaml", "protocol: mqtt", "protocol: mqqt", ":9: buses.1.protocol: Input should be 'jt808', 'modbus' or 'mqtt', got 'mqqt'"),
+        (
+            "site.yaml",
+            "protocol: mqtt",
+            "protocol: [mqtt]",
+            ":9: buses.1.protocol: Input should be 'jt808', 'modbus' or 'mqtt', got ['mqtt']",
+        ),
+        ("site.yaml", "id: m, gateway: g, protocol: mqtt", "id: m, gateway: g", ":9: buses.1.protocol: Field required"),
         ("site.yaml", "latitude: 32.4", "latitude: north", ":4: latitude: Input should be a valid number"),
         ("site.yaml", "longitude: 105.8", "elevation: 500", ":5: elevation: Extra inputs are not permitted, got 500"),
         (

@@ -17,7 +17,7 @@ from contract.profile import load_profile, profile_names
 from contract.register import RegisterType
 from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.model import Bus, Device, Point, Profile
-from protocols.modbus.model.registers import Table
+from protocols.modbus.model.forms import Table
 from simulators.site import lone_device
 from tests.models import each, one
 

@@ -26,7 +26,7 @@ from contract.site import load_site, shipped_site
 from contract.sparkplug import Born, DataType
 from contract.store import RESEND_AFTER, Ack
 from contract.topics import Topic
-from protocols.modbus.device.registers import from_registers, to_registers
+from protocols.modbus.device.encoding import from_registers, to_registers
 from protocols.modbus.model import Point
 from simulators.history import HOUR, Access, Predecessor, expected, meters_of, packed, span
 from simulators.stack.broker import Broker, prepare

@@ -15,9 +15,9 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from contract.clock import Clock
-from protocols.modbus.device import registers as reg
+from protocols.modbus.device import encoding as reg
 from protocols.modbus.model import Bus, Device, Point, Profile
-from protocols.modbus.model.registers import Table
+from protocols.modbus.model.forms import Table
 from protocols.stage import SILENT, Faults, World
 
 _TABLE = {

@@ -11,15 +11,15 @@ from types import TracebackType
 
 from contract.reading import Row
 from protocols.base import DriverError, Line, NoAnswerError, NoLineError
+from protocols.modbus.codec.blocks import Block, halves, plan
 from protocols.modbus.codec.frames import Shape, shape_of_read
 from protocols.modbus.codec.numbers import encode
 from protocols.modbus.codec.orders import hints
-from protocols.modbus.codec.registers import Block, halves, plan
 from protocols.modbus.driver.strangers import nobody_known, stranger
 from protocols.modbus.driver.wire import RefusedError, Wire
 from protocols.modbus.model import Bus, Device, Point
 from protocols.modbus.model.device import LAST_SLAVE
-from protocols.modbus.model.registers import Table
+from protocols.modbus.model.forms import Table
 
 _FUNCTION = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
 _WRITE_ONE = 6

@@ -12,7 +12,7 @@ from contract.fault import Fault
 from contract.profile import Misfit, overlaps
 from contract.register import Mask, RegisterType
 from protocols.buses import SerialProfile
-from protocols.modbus.model.registers import LAST_ADDRESS, Address, Fraction, ScaleRegister, Table
+from protocols.modbus.model.forms import LAST_ADDRESS, Address, Fraction, ScaleRegister, Table
 
 
 class Point(common.PointMap):

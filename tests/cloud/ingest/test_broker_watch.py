@@ -77,7 +77,8 @@ def client(broker: Broker, user: str, secret: str | None = None, name: str | Non
 def told(registry: sa.Engine) -> dict[tuple[str, str], Told]:
     """What is on record."""
     with registry.connect() as connection:
-        return {(row.kind, row.subject): told_of(row.detail) for row in connection.execute(sa.select(tables.event))}
+        found = connection.execute(sa.select(tables.event)).all()
+    return {(row.kind, row.subject): told for row in found if (told := told_of(row.detail))}
 
 
 def counted(reason: str) -> float:

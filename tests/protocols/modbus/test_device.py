@@ -19,7 +19,7 @@ from contract.operation import Text
 from protocols.modbus.device import server as modbus_device
 from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.model import Bus, Device, Point, Profile
-from protocols.modbus.model.registers import Table
+from protocols.modbus.model.forms import Table
 
 PROFILE = Profile.model_validate(
     {

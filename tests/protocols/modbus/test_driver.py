@@ -19,7 +19,7 @@ import pytest
 from contract.clock import Clock
 from contract.profile import load_profile, profile_names
 from protocols.base import DriverError, Line, NoAnswerError
-from protocols.modbus.codec.registers import plan
+from protocols.modbus.codec.blocks import plan
 from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.driver.master import Modbus
 from protocols.modbus.model import Bus, Device, Point, Profile

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from contract.profile import load_profile
 from contract.register import RegisterType
+from protocols.modbus.codec.blocks import halves, plan
 from protocols.modbus.codec.numbers import encode
-from protocols.modbus.codec.registers import halves, plan
-from protocols.modbus.device.registers import from_registers, to_registers
+from protocols.modbus.device.encoding import from_registers, to_registers
 from protocols.modbus.model import Point, Profile
 from tests.modbus_devices import packed, profile
 from tests.models import one

@@ -14,8 +14,8 @@ from contract.reading import Row
 from contract.register import RegisterType
 from contract.units import Unit
 from protocols.modbus.codec import orders
+from protocols.modbus.codec.blocks import plan
 from protocols.modbus.codec.numbers import encode
-from protocols.modbus.codec.registers import plan
 from protocols.modbus.model import Device, Point, Profile
 from tests.modbus_devices import packed, profile
 

@@ -14,7 +14,7 @@ from contract import units
 from contract.point import POINTS, Kind
 from contract.register import RegisterType
 from protocols.modbus.model import Point
-from protocols.modbus.model.registers import Fraction, ScaleRegister
+from protocols.modbus.model.forms import Fraction, ScaleRegister
 
 _CODE = {
     RegisterType.UINT16: "H",

@@ -6,7 +6,7 @@ import pytest
 
 from contract.register import RegisterType
 from contract.units import Unit
-from protocols.modbus.device.registers import from_registers, to_registers
+from protocols.modbus.device.encoding import from_registers, to_registers
 from protocols.modbus.model import Point
 
 FLOAT = RegisterType.FLOAT32

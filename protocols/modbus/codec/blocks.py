@@ -12,7 +12,7 @@ from contract.register import RegisterType
 from protocols.modbus.codec import numbers, orders
 from protocols.modbus.codec.numbers import NoNumberError
 from protocols.modbus.model import Point, Profile
-from protocols.modbus.model.registers import Fraction, ScaleRegister, Table
+from protocols.modbus.model.forms import Fraction, ScaleRegister, Table
 
 _BITS = frozenset({Table.COIL, Table.DISCRETE})
 
