@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from contract import units, yamlfile
 from contract.fault import Fault, located
 from contract.point import POINTS, Kind
-from contract.protocol import Spoken
+from contract.protocol import Spoken, packages
 from contract.register import Exact, RegisterType
 from contract.units import Unit
 from contract.yamlfile import Strict as _Strict
@@ -224,7 +224,9 @@ def load_profile(name: str) -> Profile:
 
     Raises:
         ConfigError: No such file, or a fault in it.
+        ValueError: No protocol is installed, or two of one name.
     """
+    packages()
     paths = [folder / f"{name}.yaml" for folder in profile_folders()]
     found = next((path for path in paths if path.exists()), None)
     if found is None:

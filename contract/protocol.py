@@ -25,6 +25,7 @@ from contract.yamlfile import Strict
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
+    from pydantic.fields import FieldInfo
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
@@ -37,12 +38,14 @@ def packages() -> Mapping[str, str]:
     """The package of each installed protocol, by the name that sites use.
 
     Raises:
-        ValueError: Two packages claim one name.
+        ValueError: Two packages claim one name, or there is none.
     """
     found: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP)):
         if found.setdefault(point.name, point.value) != point.value:
             raise ValueError(f"the protocol {point.name!r} is claimed twice, by {found[point.name]} and {point.value}")
+    if not found:
+        raise ValueError("no protocol is installed: the installation is older than its code; install it anew")
     return found
 
 
@@ -102,38 +105,59 @@ class OfBus:
     def __init__(self, fields: dict[str, Any], protocol: object) -> None:
         self.fields, self.protocol = fields, protocol
 
+    def __repr__(self) -> str:
+        """As the file has it, for whoever is told of a fault."""
+        return repr(self.fields)
+
 
 def _model(protocol: object, part: str) -> type[Spoken] | None:
     """The model of a protocol for a part; None for a protocol that is not installed, or is no name."""
     return _installed(protocol, part) if isinstance(protocol, str) and protocol in packages() else None
 
 
-@cache
 def _installed(protocol: str, part: str) -> type[Spoken]:
-    return cast("type[Spoken]", getattr(importlib.import_module(f"{packages()[protocol]}.model"), part))
+    """The model of an installed protocol.
+
+    Raises:
+        ValueError: It cannot be loaded.
+    """
+    found = _loaded(protocol, part)
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found
+
+
+@cache
+def _loaded(protocol: str, part: str) -> type[Spoken] | str:
+    """The model of an installed protocol, or why it cannot be loaded."""
+    try:
+        return cast("type[Spoken]", getattr(importlib.import_module(f"{packages()[protocol]}.model"), part))
+    except (ImportError, AttributeError) as error:
+        return f"the protocol {protocol} cannot be loaded: {error}"
 
 
 @cache
 def protocol_of(cls: type[Spoken]) -> str | None:
     """The protocol whose model a class is, or is derived from; None for one that all have."""
-    for name, package in packages().items():
-        if any(base.__module__ == package or base.__module__.startswith(f"{package}.") for base in cls.__mro__):
-            return name
+    for base in cls.__mro__:
+        for name, package in packages().items():
+            if base.__module__ == package or base.__module__.startswith(f"{package}."):
+                return name
     return None
 
 
 @cache
-def _names(cls: type[Spoken]) -> frozenset[str]:
-    """Fields as files write them."""
-    return frozenset(info.alias or name for name, info in cls.model_fields.items())
+def _names(cls: type[Spoken]) -> Mapping[str, FieldInfo]:
+    """Fields by their names as files write them."""
+    return {info.alias or name: info for name, info in cls.model_fields.items()}
 
 
 S = TypeVar("S", bound=Spoken)
 
 
 def models(common: type[S]) -> Iterator[type[S]]:
-    """The model of each protocol for a part, from the one that all have."""
-    yield from (cast("type[S]", model) for name in packages() if (model := _model(name, common.part)) is not None)
+    """The model of each protocol for a part, from the one that all have; who asks for one that cannot be loaded is told so."""
+    yield from (cast("type[S]", model) for name in packages() if not isinstance(model := _loaded(name, common.part), str))
 
 
 def _checked(cls: type[S], given: dict[str, Any], validate: ModelWrapValidatorHandler[S]) -> S:
@@ -142,7 +166,7 @@ def _checked(cls: type[S], given: dict[str, Any], validate: ModelWrapValidatorHa
     Raises:
         ValidationError: It must not, since somebody would think that it took effect; or anything else is wrong.
     """
-    strange = given.keys() - _names(cls)
+    strange = given.keys() - _names(cls).keys()
     if not strange:
         return validate(given)
     theirs = {field: said for field in given if field in strange and (said := _said(cls, field, given[field]))}
@@ -165,8 +189,8 @@ def _passed(cls: type[Spoken], given: dict[str, Any]) -> dict[str, Any]:
 
 def _said(cls: type[Spoken], field: str, given: object) -> list[tuple[str, object]]:
     """What each protocol that has a field says of it where another speaks."""
-    owners = [model for model in models(cls) if field in model.model_fields]
-    usual = [given == model.model_fields[field].get_default(call_default_factory=True) for model in owners]
+    owners = [model for model in models(cls) if field in _names(model)]
+    usual = [given == _names(model)[field].get_default(call_default_factory=True) for model in owners]
     speaks = protocol_of(cls) or ""
     return [("", given) if same else model.elsewhere(field, given, speaks) for model, same in zip(owners, usual, strict=True)]
 

@@ -18,7 +18,7 @@ from contract.meter import Meter
 from contract.metering import miscounted, misdated, unread
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
 from contract.profile import FIRMWARE_CONFIGS, Interval, Profile, load_profile
-from contract.protocol import OfBus, Spoken
+from contract.protocol import OfBus, Spoken, packages
 from contract.wiring import misplaced, miswired
 from contract.yamlfile import Strict, nearest
 
@@ -386,6 +386,8 @@ def load_site(folder: Path) -> Site:
 
     Raises:
         ConfigError: With file, line, field and what was expected.
+        ValueError: No protocol is installed, or two of one name.
     """
+    packages()
     documents = site_documents(folder)
     return yamlfile.validate(_Wired, {key: document.data[key] for key, document in documents.items()}, documents)

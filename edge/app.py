@@ -29,7 +29,7 @@ from edge.poller import Poller
 from edge.settings import Settings, credentials, located
 from edge.timekeeping import CHECK_EVERY, GatewayClock, boot_id, how, kernel_offset
 from edge.uplink import Told, Uplink
-from protocols.base import Driver, Line, ListeningDriver, PollingDriver, WritingDriver, driver_of
+from protocols.base import Driver, Line, ListeningDriver, NoDriverError, PollingDriver, WritingDriver, driver_of
 
 log = structlog.get_logger()
 LONGEST_POLL = 600.0
@@ -243,9 +243,9 @@ def _driver(line: Line[Bus, Device]) -> Driver:
     """What speaks to the devices of a line.
 
     Raises:
-        ValueError: The bus asks for a protocol that no driver knows.
+        NoDriverError: The bus asks for a protocol that no driver knows, or whose driver cannot be loaded.
     """
     try:
         return driver_of(line.bus.protocol)(line)
-    except LookupError as error:
-        raise ValueError(f"bus {line.bus.id}: {error.args[0]}") from error
+    except NoDriverError as error:
+        raise NoDriverError(f"bus {line.bus.id}: {error}") from error

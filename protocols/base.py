@@ -160,15 +160,22 @@ Factory = Callable[[Line[Any, Any]], Driver]
 """Makes a driver; what a line holds is of the driver's own protocol, which only the site's loader can know."""
 
 
+class NoDriverError(ValueError):
+    """A bus asks for what nobody can speak; the message is for a person."""
+
+
 def driver_of(protocol: str) -> Factory:
     """What makes drivers of a protocol: `Driver` of its package's `driver`, which is imported only now.
 
     So a protocol whose libraries are not installed stops no other.
 
     Raises:
-        LookupError: No such protocol is installed.
+        NoDriverError: No such protocol is installed, or its driver cannot be loaded.
     """
     package = packages().get(protocol)
     if package is None:
-        raise LookupError(f"no driver for {protocol!r}; there are {', '.join(packages())}")
-    return cast("Factory", importlib.import_module(f"{package}.driver").Driver)
+        raise NoDriverError(f"no driver for {protocol!r}; there are {', '.join(packages())}")
+    try:
+        return cast("Factory", importlib.import_module(f"{package}.driver").Driver)
+    except (ImportError, AttributeError) as error:
+        raise NoDriverError(f"the driver of {protocol} cannot be loaded: {error}") from error

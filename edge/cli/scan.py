@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from itertools import count
+from os.path import realpath
 
 from contract.clock import Clock
 from contract.commandline import FAILED, Commands, Parser, fail, seconds, units
@@ -55,7 +56,7 @@ def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namesp
 
 
 async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: argparse.Namespace) -> list[Scanned]:
-    """All buses side by side, each with one request in flight."""
+    """All buses side by side, each with one request in flight; those of one serial port one after the other."""
 
     async def one(bus: Bus) -> Scanned:
         devices = [d for d in site.devices if d.bus == bus.id]
@@ -79,4 +80,18 @@ async def _scan_all(site: Site, buses: Sequence[Bus], clock: Clock, arguments: a
         finally:
             await speaker.close()
 
-    return await asyncio.gather(*(one(bus) for bus in buses))
+    async def in_turn(there: Sequence[Bus]) -> list[Scanned]:
+        return [await one(bus) for bus in there]
+
+    found = {scanned.bus.id: scanned for port in await asyncio.gather(*map(in_turn, by_port(buses))) for scanned in port}
+    return [found[bus.id] for bus in buses]
+
+
+def by_port(buses: Sequence[Bus]) -> list[list[Bus]]:
+    """Buses that end at one serial port together; only one of them can have it open."""
+    ports: dict[str, list[Bus]] = {}
+    for bus in buses:
+        end = bus.end()
+        serial = end is not None and end.kind == "serial" and end.known
+        ports.setdefault(realpath(end.place) if end is not None and serial else bus.id, []).append(bus)
+    return list(ports.values())

@@ -245,6 +245,7 @@ def test_every_class_of_devices_has_a_name() -> None:
             "8: points.power.scale_register: expected at most 65534, since int32 takes 2 registers, got 65535",
         ),
         ("points:", "serial: {speed: 1}\npoints:", "6: serial.speed: Extra inputs are not permitted, got 1"),
+        ("points:", "device_class: hvac\npoints:", "6: device_class: Extra inputs are not permitted, got 'hvac'"),
         ("points:", "serial: {parity: X}\npoints:", "6: serial.parity: Input should be 'N', 'E' or 'O', got 'X'"),
         ("points:", "serial: {baud: fast}\npoints:", "6: serial.baud: Input should be a valid integer"),
         ("points:", "interval: 86401\npoints:", "6: interval: Input should be less than or equal to 86400, got 86401"),

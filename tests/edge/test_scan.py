@@ -16,6 +16,7 @@ import yaml
 
 from contract.clock import Clock
 from contract.operation import Text
+from edge.cli.scan import by_port
 from protocols.modbus.device.server import serve_bus
 from protocols.modbus.model import Bus, Device
 from simulators.site import lone_device
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 
 HVAC, METER = "hvac/beca-bac-002aln", "electricity/chint-dtsu666"
 NAME = {"zh": "试验", "en": "Trial"}
+
+
+def test_buses_of_one_serial_port_are_scanned_one_after_the_other(tmp_path: Path) -> None:
+    """Only one of them can have it open, by whatever name; the others go side by side."""
+    (tmp_path / "link").symlink_to(tmp_path / "port")
+    serial = {"gateway": "gw", "protocol": "modbus", "framing": "rtu"}
+    ports = {"a": "port", "b": "link", "c": "other"}
+    there = [Bus.model_validate({"id": name, **serial, "serial_port": str(tmp_path / port)}) for name, port in ports.items()]
+    there += [Bus.model_validate({"id": name, "gateway": "gw", "protocol": "modbus", "port": 502}) for name in ("d", "e")]
+    assert [[bus.id for bus in together] for together in by_port(there)] == [["a", "b"], ["c"], ["d"], ["e"]]
 
 
 def placed(name: str, unit: int, profile: str) -> dict[str, Any]:

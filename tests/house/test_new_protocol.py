@@ -103,6 +103,17 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
+async def test_a_protocol_that_cannot_be_loaded_stops_nobody_else(place: Place) -> None:
+    """Half uninstalled, it is told in one line to whoever asks for it; a gateway with other buses does not mind."""
+    (place.folder / "installed" / "trial_protocol" / "model.py").write_text("import no_such_library\n", encoding="utf-8")
+    code, _, said = await place.edge("check")
+    assert code == 2
+    assert "buses.0: the protocol trial cannot be loaded: No module named 'no_such_library'" in said
+    assert "Traceback" not in said
+    place.write(SITE_FILE, yaml.safe_dump(fields(buses=[{"id": "b", "gateway": "gw", "protocol": "modbus", "port": 502}], devices=[])))
+    assert await place.edge("check") == (0, "gw: 0 devices, 0 points, no fault found\n", "")
+
+
 async def test_check_knows_its_fields(place: Place) -> None:
     """A site with its settings and a profile with its words are right as they stand."""
     assert await place.edge("check") == (0, "gw: 1 devices, 3 points, no fault found\n", "")
