@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -31,6 +32,13 @@ LOG_EVERY = 60.0
 """Seconds between two log lines about one rule that fails."""
 _ATTEMPTS = 3
 _CHANGED = "what is kept changed while it was decided, each time"
+
+
+class Snapshot(NamedTuple):
+    """What was kept when a round decided: as the database had it, and by rule and subject."""
+
+    rows: set[tuple[Any, ...]]
+    kept: Standing
 
 
 @dataclass
@@ -71,13 +79,14 @@ class Evaluator:
         for _ in range(_ATTEMPTS):
             view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
             with self.engine.connect() as connection:
-                kept = standing.kept(connection, self.site.group)
+                rows = standing.rows(connection, self.site.group)
+            kept = standing.kept(rows)
             mine = by_rule(kept)
             decided: dict[str, list[Change]] = {}
             for rule in due:
                 with self._blamed(rule.id):
                     decided[rule.id] = [step for step in of_rule(rule, view, mine[rule.id]) if _counts(step, kept)]
-            events = self._write(view, decided, list(of_no_rule(self.rules, kept, now)), kept)
+            events = self._write(view, decided, list(of_no_rule(self.rules, kept, now)), Snapshot(rows, kept))
             if events is not None:
                 self._looked.update({rule.id: now for rule in due})
                 return events
@@ -112,17 +121,17 @@ class Evaluator:
                 raise
             self._count(rule, error)
 
-    def _write(self, view: View, decided: Mapping[str, list[Change]], ended: list[Change], kept: Standing) -> list[Change] | None:
+    def _write(self, view: View, decided: Mapping[str, list[Change]], ended: list[Change], before: Snapshot) -> list[Change] | None:
         """Keep steps by rule, those that end what no rule watches any more, and what follows from them, in one transaction.
 
         Returns:
             What fired or was resolved; None where what is kept is no longer what it was when it was decided.
         """
-        if not ended and not any(decided.values()) and not self._inhibitions(view, kept, ()):
+        if not ended and not any(decided.values()) and not self._inhibitions(view, before.kept, ()):
             return []
         with writing(self.engine).begin() as connection:
             standing.lock(connection)
-            if standing.kept(connection, self.site.group) != kept:
+            if standing.rows(connection, self.site.group) != before.rows:
                 return None
             self._keep(connection, ended, view.now)
             changes = list(ended)
@@ -132,7 +141,7 @@ class Evaluator:
                         self._keep(connection, steps, view.now)
                     changes += steps
             events = [change for change in changes if change.event is not None]
-            moved = self._inhibitions(view, kept, changes)
+            moved = self._inhibitions(view, before.kept, changes)
             standing.inhibit(connection, moved, {_alert(change) for change in events if change.event is Event.FIRED}, view.now)
             if events or moved:
                 notifications.tell(connection, self.site.group, self.channels, view.now)

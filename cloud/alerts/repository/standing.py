@@ -37,12 +37,16 @@ def lock(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def kept(connection: sa.Connection, group: str) -> dict[tuple[str, str], Kept]:
-    """All that is kept, by rule and subject."""
+def rows(connection: sa.Connection, group: str) -> set[tuple[Any, ...]]:
+    """All that is kept, as the database has it: what was read before is compared with it, which thousands of records would make slow."""
     table, alert = tables.alert_state, tables.alert
     columns = [table.c[name] for name in ("rule", "subject", "phase", "since", "clear_since", "seen", "alert", "memory")]
     query = sa.select(*columns, alert.c.inhibited_by).join_from(table, alert, alert.c.id == table.c.alert, isouter=True)
-    rows: Iterable[Any] = connection.execute(query.where(table.c.grp == group)).all()
+    return set(map(tuple, connection.execute(query.where(table.c.grp == group))))
+
+
+def kept(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], Kept]:
+    """The same by rule and subject."""
     return {
         (rule, subject): Kept(State(_PHASES[phase], since, clear, seen), of, {} if memory == _NOTHING else json.loads(memory), by)
         for rule, subject, phase, since, clear, seen, of, memory, by in rows
