@@ -1,7 +1,7 @@
 """The one catalogue of everything that users see, in both languages: pages, alerts and reports take their words from it.
 
 The code of a message is the key of its text. `{names}` in a text stand for parameters; behind a colon stands how one is written:
-a format of Python for a number, `local` for a time (RFC 3339) as date and time of day in Shanghai.
+a format of Python for a number, `local` for a time (RFC 3339) as date and time of day in Shanghai, `id` for an id that a command takes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from contract.clock import SHANGHAI
 from contract.coded import Message, Param
@@ -38,14 +38,23 @@ def say(key: str, language: Language, **values: object) -> str:
 
 
 class _Text(str):
-    """A text parameter, which may be a time."""
+    """A text parameter as it is shown: an id by its name."""
 
-    __slots__ = ()
+    __slots__ = ("given",)
+    given: str
+
+    def __new__(cls, given: str, shown: str) -> Self:
+        """The text that is given, and what is shown for it."""
+        made = super().__new__(cls, shown)
+        made.given = given
+        return made
 
     def __format__(self, how: str) -> str:
-        """The text itself; with `local` the time that it is."""
+        """The text as it is shown; with `local` the time that it is, with `id` as it was given."""
+        if how == "id":
+            return self.given
         if how == "local":
-            return f"{datetime.fromisoformat(self).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+            return f"{datetime.fromisoformat(self.given).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
         return super().__format__(how)
 
 
@@ -61,11 +70,11 @@ def in_words(message: Message, language: Language, names: Mapping[str, str] | No
     def written(value: Param) -> object:
         if isinstance(value, Message):
             return in_words(value, language, names)
-        return _Text((names or {}).get(value, value)) if isinstance(value, str) else value
+        return _Text(value, (names or {}).get(value, value)) if isinstance(value, str) else value
 
     try:
         return catalogue()[message.code][language].format_map({name: written(value) for name, value in message.items})
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):
         return " ".join([message.code, *(f"{name}={written(value)}" for name, value in message.items)])
 
 

@@ -39,10 +39,10 @@ class Told:
 def told_of(detail: str) -> Told | None:
     """What an event of these kinds says; None where an earlier version wrote it in another form."""
     said = read(detail)
-    given = said.params
-    if not said.code.startswith(_TEXTS) or given.keys() != {"detail", "number"}:
+    who, number = said.params.get("detail"), said.params.get("number")
+    if not said.code.startswith(_TEXTS) or not isinstance(who, str) or not isinstance(number, int):
         return None
-    return Told(said.code.removeprefix(_TEXTS), str(given["detail"]), int(str(given["number"])))
+    return Told(said.code.removeprefix(_TEXTS), who, number)
 
 
 def detail_of(told: Told) -> str:

@@ -65,6 +65,15 @@ def test_a_message_is_said_in_both_languages(message: Message, english: str, chi
     assert in_words(message, "zh", NAMES) == chinese
 
 
+def test_a_command_takes_the_id_and_not_the_name() -> None:
+    """What a person is told to run must work: elsewhere in the same text an id is shown by its name."""
+    why, day = Message("reason.reported_by", node="m1"), "2026-03-01T00:00:00.000Z"
+    said = Message("reason.refused_again", number=3, first=day, last=day, why=why, node="m1", begin=day, end=day, point="power", at=0)
+    told = in_words(said, "zh", NAMES)
+    assert "jieyue-cloud resend m1 --from" in told
+    assert "由 总表 报告" in told
+
+
 def test_a_message_comes_back_from_its_json() -> None:
     """Nested or not; equal messages are one in a set, and their text is the same in whatever order they were filled."""
     whole = Message("reason.baseline", why=NOTHING)
