@@ -58,7 +58,7 @@ def of_rule(rule: Rule, view: View, mine: Mapping[str, Kept]) -> Iterator[Change
             continue
         seen.add(observation.subject)
         found = mine.get(observation.subject)
-        if not _stays_quiet(found, observation):
+        if not _stays(found, observation):
             yield _stepped(rule, view, found, observation)
     for subject, found in mine.items():
         if subject in exempt or (subject not in seen and not rule.known.sparse):
@@ -67,15 +67,17 @@ def of_rule(rule: Rule, view: View, mine: Mapping[str, Kept]) -> Iterator[Change
             yield _stepped(rule, view, found, Observation(subject, -abs(rule.hysteresis) - 1))
 
 
-def _stays_quiet(found: Kept | None, observation: Observation) -> bool:
-    """Whether a subject was normal and is, so that a step would change nothing that is kept: thousands are in each round."""
-    quiet = found is None or found.state.phase in QUIET
-    memory = observation.memory
-    return (
-        quiet
-        and (observation.excess is None or observation.excess <= 0)
-        and (memory is None or memory == (_NO_MEMORY if found is None else found.memory))
-    )
+def _stays(found: Kept | None, observation: Observation) -> bool:
+    """Whether a subject was normal and is, or is open and still beyond, so that a step would change nothing that is kept.
+
+    There are thousands of these in each round.
+    """
+    excess, memory = observation.excess, observation.memory
+    if memory is not None and memory != (_NO_MEMORY if found is None else found.memory):
+        return False
+    if found is None or found.state.phase in QUIET:
+        return excess is None or excess <= 0
+    return excess is not None and excess > 0 and found.state.phase in OPEN and found.state.clear_since is None
 
 
 def _stepped(rule: Rule, view: View, found: Kept | None, observation: Observation) -> Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -63,5 +64,6 @@ def _said(words: Mapping[str, Word]) -> tuple[dict[str, str], dict[str, str]]:
     return zh, en
 
 
+@lru_cache(maxsize=4096)
 def _number(number: float) -> str:
     return f"{round(number, 3):g}" if abs(number) < 1e6 else f"{number:.0f}"  # noqa: PLR2004 (%g would round)

@@ -149,7 +149,8 @@ class View:
         """Whether a device is silent because its clock, or its gateway's, is wrong or not known."""
         if device.gateway not in self._waits:
             self._waits[device.gateway] = bool(self.undated(device.gateway))
-        wrong = self._wrong_clock(device.id, device.life) or self._wrong_clock(device.gateway, device.life)
+        faults = bool(self._clock_faults)
+        wrong = faults and (self._wrong_clock(device.id, device.life) or self._wrong_clock(device.gateway, device.life))
         return wrong or self._waits[device.gateway]
 
     def _wrong_clock(self, source: str, life: Life) -> bool:

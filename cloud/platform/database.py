@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from cloud.platform.tables import store_check
 
@@ -216,22 +218,59 @@ def upsert(
         add: Column that grows by one on each update.
         keep: A row whose primary key exists stays as it is.
     """
-    if not rows:
-        return
-    statement = _upserting(connection.dialect.name, table, tuple(rows[0]), where, add, keep)
+    if rows:
+        _run(connection, _upserting(connection.dialect, table, tuple(rows[0]), where, add, keep), rows)
+
+
+def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, all with the same columns."""
+    if rows:
+        _run(connection, _inserting(connection.dialect, table, tuple(rows[0])), rows)
+
+
+class _Many(NamedTuple):
+    """A statement that is run for many rows: as the driver has it, and how a row becomes its parameters."""
+
+    text: str
+    parameters: Callable[[Mapping[str, Any]], Any]
+
+
+def _run(connection: sa.Connection, statement: _Many, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a statement for each row. The driver gets the parameters as it takes them, since SQLAlchemy's way takes as long as the insert."""
     for start in range(0, len(rows), _PAGE):
-        connection.execute(statement, list(rows[start : start + _PAGE]))
+        connection.exec_driver_sql(statement.text, [statement.parameters(row) for row in rows[start : start + _PAGE]])
+
+
+def _tuple(order: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
+    """What takes these values out of a row."""
+    return itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
+
+
+def _many(dialect: sa.Dialect, statement: sa.Insert, columns: Sequence[str]) -> _Many:
+    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+    types = {name: statement.table.c[name].type.dialect_impl(dialect) for name in columns}
+    adapted = {name: adapt for name, kind in types.items() if (adapt := kind.bind_processor(dialect)) is not None}
+    order = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
+    pick: Callable[[Mapping[str, Any]], Any] = dict if order is None else _tuple(order)
+    if not adapted:
+        return _Many(str(compiled), pick)
+    return _Many(str(compiled), lambda row: pick({**row, **{name: adapt(row[name]) for name, adapt in adapted.items()}}))
 
 
 @lru_cache(maxsize=256)
-def _upserting(dialect: str, table: sa.Table, columns: tuple[str, ...], where: str | None, add: str | None, keep: bool) -> sa.Insert:  # noqa: FBT001 (as `upsert` has it)
+def _inserting(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]) -> _Many:
+    return _many(dialect, sa.insert(table), columns)
+
+
+@lru_cache(maxsize=256)
+def _upserting(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...], where: str | None, add: str | None, keep: bool) -> _Many:  # noqa: FBT001 (as `upsert` has it)
     """The statement of an upsert; made once, since each batch of readings has several, and to make one takes longer than to run it."""
     keys = [c.name for c in table.primary_key.columns]
-    insert = _insert(dialect, table)
-    changes: dict[str, Any] = {name: insert.excluded[name] for name in columns if name not in keys}
+    new = _insert(dialect.name, table)
+    changes: dict[str, Any] = {name: new.excluded[name] for name in columns if name not in keys}
     if add:
-        changes[add] = table.c[add] + 1
+        changes[add] = table.c[add] + sa.literal_column("1")
     if keep or not changes:
-        return insert.on_conflict_do_nothing(index_elements=keys)
-    condition = insert.excluded[where] >= table.c[where] if where else None
-    return insert.on_conflict_do_update(index_elements=keys, set_=changes, where=condition)
+        return _many(dialect, new.on_conflict_do_nothing(index_elements=keys), columns)
+    condition = new.excluded[where] >= table.c[where] if where else None
+    return _many(dialect, new.on_conflict_do_update(index_elements=keys, set_=changes, where=condition), columns)

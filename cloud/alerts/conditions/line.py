@@ -54,12 +54,14 @@ class Several(Given):
 
 @condition("bus_silent", Several, words=("gateway", "devices"), needs=Needs(classes=True))
 def bus_silent(rule: Rule, given: Several, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
-    """Several devices of one bus say nothing: one line, one fault. Not judged where `silent` is not."""
+    """Several devices of one bus say nothing: one line, one fault. Not judged where `silent` is not, nor a bus that has fewer devices."""
     by_bus: defaultdict[str, list[Device]] = defaultdict(list)
     for device in view.of_class(rule.classes):
         if device.id in view.site.device_by_id and not view.clock_fault(device):
             by_bus[view.site.device_by_id[device.id].bus].append(device)
     for bus, devices in by_bus.items():
+        if len(devices) < given.devices:
+            continue
         gateway = view.site.bus_by_id[bus].gateway
         lost = [device for device in devices if _says_nothing(device, view)]
         least = max(given.devices, ceil(given.share * len(devices)))

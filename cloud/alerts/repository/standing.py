@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cloud.alerts import tables
 from cloud.alerts.machine import OPEN, QUIET, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory
-from cloud.platform.database import upsert
+from cloud.platform.database import insert, upsert
 
 _LOCK = 0x6A79_616C
 """PostgreSQL's advisory lock under which alerts change: two services may run, and each decision is made once."""
@@ -87,7 +87,7 @@ def _row(group: str, key: tuple[str, str], found: Kept) -> dict[str, Any]:
 def fire(connection: sa.Connection, alerts: Sequence[Mapping[str, Any]], now: int) -> None:
     """Enter new alerts, rows of `opened`, with the first line of their history."""
     if alerts:
-        connection.execute(tables.alert.insert(), alerts)
+        insert(connection, tables.alert, alerts)
         note(connection, [(alert["id"], Event.FIRED, Reason.LASTED) for alert in alerts], now)
 
 
@@ -111,8 +111,7 @@ def inhibit(connection: sa.Connection, changed: Mapping[str, str | None], fresh:
 def note(connection: sa.Connection, lines: Iterable[tuple[str, str, str]], now: int, by: str = "") -> None:
     """Lines of alerts' histories: the alert, what happened, and why."""
     rows = [{"alert": alert, "at": now, "event": str(event), "reason": str(reason), "by": by} for alert, event, reason in lines]
-    if rows:
-        connection.execute(tables.alert_history.insert(), rows)
+    insert(connection, tables.alert_history, rows)
 
 
 def phase_of(connection: sa.Connection, group: str, alert: str) -> Phase | None:
