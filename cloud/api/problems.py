@@ -76,9 +76,16 @@ def body(status: int, message: Message) -> dict[str, Any]:
     return said | message.form()
 
 
+_OF_THE_FRAMEWORK: dict[int, Message] = {
+    HTTPStatus.NOT_FOUND: Message("problem.no_such_page"),
+    HTTPStatus.METHOD_NOT_ALLOWED: Message("problem.no_such_method"),
+}
+
+
 def problem_of(error: StarletteHTTPException) -> Problem:
-    """An error that was raised, as an answer; those of the framework have a text only."""
-    message = error.message if isinstance(error, ProblemError) else Message("text", text=error.detail)
+    """An error that was raised, as an answer; of the framework's own, those without a code have a text only."""
+    message = error.message if isinstance(error, ProblemError) else _OF_THE_FRAMEWORK.get(error.status_code)
+    message = message or Message("text", text=error.detail)
     return Problem(error.status_code, message, headers=error.headers)
 
 

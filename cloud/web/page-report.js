@@ -1,6 +1,6 @@
 // The form that has a report made: how it stands, then the file, or the reason why there is none.
 
-import { KEY, say } from "./texts.js";
+import { KEY, say, tell } from "./texts.js";
 
 const LOOK_EVERY = 1000;
 const FULL = 503;
@@ -11,7 +11,7 @@ async function ask(path, options) {
   const answer = await fetch(path, options);
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw new Error(answer.status === FULL ? say("report.full") : (problem.detail ?? `${answer.status}`));
+  throw new Error(answer.status === FULL ? say("report.full") : problem.code ? tell(problem) : `${answer.status}`);
 }
 
 const choose = (name, choices) => form[name].replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
