@@ -128,8 +128,8 @@ def test_every_message_that_code_makes_is_in_the_catalogue() -> None:
                 assert wanted(catalogue()[code][language]) <= given, (place, code)
 
 
-OTHERS_WORDS = {"problems.py", "refusals.py", "results.py"}
-"""Who passes on what the web framework, the time-series store or a gateway says, which no catalogue can know."""
+OTHERS_WORDS = {"faults.py", "problems.py", "refusals.py", "results.py"}
+"""Who passes on what pydantic, the web framework, the time-series store or a gateway says, which no catalogue can know."""
 
 
 def test_the_product_has_no_sentence_of_its_own_outside_the_catalogue() -> None:
