@@ -78,6 +78,14 @@ def in_words(message: Message, language: Language, names: Mapping[str, str] | No
         return " ".join([message.code, *(f"{name}={written(value)}" for name, value in message.items)])
 
 
+class CodedError(Exception):
+    """What went wrong, as a message; as text it is the English one."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(in_words(message, "en"))
+        self.message = message
+
+
 def in_both(message: Message) -> dict[str, str]:
     """A message in each language."""
     return {language: in_words(message, language) for language in LANGUAGES}

@@ -101,6 +101,10 @@ def parse_time(text: str) -> int:
     return (aware - _EPOCH) // _MS
 
 
+class FarTimeError(ValueError):
+    """A time before `EARLIEST` or after `LATEST`."""
+
+
 def moment(text: object) -> int:
     """RFC 3339 with a zone as ms since 1970 in UTC.
 
@@ -115,7 +119,7 @@ def moment(text: object) -> int:
     except (ValueError, OverflowError):
         raise ValueError(wanted) from None
     if not EARLIEST <= at <= LATEST:
-        raise ValueError(f"expected a time from {iso(EARLIEST)} to {iso(LATEST)}")
+        raise FarTimeError(f"expected a time from {iso(EARLIEST)} to {iso(LATEST)}")
     return at
 
 

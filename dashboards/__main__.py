@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from contract.site import load_site, shipped_site
 from contract.yamlfile import ConfigError
-from dashboards.board import Board
-from dashboards.boards import energy, gateways, hvac, vehicles, wall, water
+from dashboards.boards import boards
 from dashboards.words import LANGUAGES, Words
 
 _HERE = Path(__file__).parent / "grafana"
-_BOARDS: tuple[Callable[[Words], Board], ...] = (wall.board, energy.board, hvac.board, water.board, vehicles.board, gateways.board)
 
 
 def generated(site: Path) -> dict[str, str]:
@@ -28,7 +25,7 @@ def generated(site: Path) -> dict[str, str]:
     found = {}
     for language in LANGUAGES:
         words = Words(loaded, language)
-        for make in _BOARDS:
+        for make in boards():
             board = make(words)
             text = json.dumps(board.json(words), ensure_ascii=False, indent=2, sort_keys=True)
             found[f"{language}/{board.name}.json"] = text + "\n"

@@ -19,8 +19,7 @@ from contract.site import Bus, Device, Site
 from contract.sparkplug import COMMAND_RESULT, MetricValue
 from edge import health
 from edge.control.commands import Control
-from edge.notify import Systemd
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import PATIENCE, HangsError, Outbox
 from edge.outbox.rows import Kept
 from edge.outbox.salvage import salvage
@@ -29,6 +28,7 @@ from edge.poller import Poller
 from edge.settings import Settings, credentials, located
 from edge.timekeeping import CHECK_EVERY, GatewayClock, boot_id, how, kernel_offset
 from edge.uplink import Told, Uplink
+from edge.watchdog import Systemd
 from protocols.base import Driver, Line, ListeningDriver, NoDriverError, PollingDriver, WritingDriver, driver_of
 
 log = structlog.get_logger()
@@ -179,7 +179,7 @@ class Gateway:
             if taken_over != 0 or dated:  # some may have been taken over before the disk refused the rest
                 self.uplink.recalled()
             limits = settings.retain_days, settings.max_bytes
-            await self._tried(partial(keeping.tidy, self.outbox, self._clock.now_ms(), *limits, boot=self._waiting()))
+            await self._tried(partial(retention.enforce, self.outbox, self._clock.now_ms(), *limits, boot=self._waiting()))
             if not self._writer.refusal:
                 await self.outbox.beside(self.outbox.reserve.make)
             await asyncio.sleep(KEEP_EVERY)

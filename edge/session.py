@@ -18,8 +18,8 @@ from contract.topics import Topic
 from edge import certificates
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
+from edge.send_window import Window
 from edge.timekeeping import GatewayClock, undated
-from edge.window import Window
 
 _GOODBYE = 2.0
 """Seconds that an NDEATH before an intentional leave may take."""

@@ -25,14 +25,14 @@ from contract.site import Device
 from contract.sparkplug_b_pb2 import Payload
 from contract.store import LATE_AFTER, parse_ack, parse_resend
 from contract.yamlfile import ConfigError
-from edge.outbox.keeping import recall
+from edge.host_state import PrimaryHost
 from edge.outbox.marking import Marks, Spans
 from edge.outbox.outbox import HangsError, Outbox
+from edge.outbox.retention import recall
 from edge.outbox.rows import Kept
-from edge.primary import PrimaryHost
+from edge.send_window import PAGE, Window
 from edge.session import Node, Session
 from edge.settings import Settings
-from edge.window import PAGE, Window
 from protocols.mqtt_client import MqttClient
 
 log = structlog.get_logger()

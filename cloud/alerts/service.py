@@ -9,9 +9,11 @@ from cloud.alerts import machine
 from cloud.alerts.machine import OPEN, State
 from cloud.alerts.repository import standing
 from cloud.platform.database import writing
+from cloud.texts import CodedError
+from contract.coded import Message
 
 
-class NotOpenError(ValueError):
+class NotOpenError(CodedError):
     """An alert that is over cannot be acknowledged."""
 
 
@@ -31,7 +33,7 @@ def acknowledge(engine: sa.Engine, group: str, alert: str, text: str, by: str, n
             return False
         state, event, _ = machine.acknowledge(State(phase))
         if state.phase not in OPEN:
-            raise NotOpenError(f"alert {alert} is over")
+            raise NotOpenError(Message("problem.alert_over", alert=alert))
         if event is not None:
             standing.acknowledge(connection, alert, text, by, now)
             audited(connection, "alert.acknowledge", f"{alert}: {text}", by, now)

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
+from cloud.api.faults import WrongError
 from cloud.api.problems import unprocessable
-from contract.clock import iso, moment
+from contract.clock import EARLIEST, LATEST, FarTimeError, iso, moment
 from contract.coded import Message
 
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
@@ -23,32 +24,40 @@ Said = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, p
 """What somebody writes for others to read: without control characters, some of which no database takes."""
 
 
-def _day(text: object) -> date:
-    wanted = "expected a day such as 2026-03-01"
-    if not isinstance(text, str) or not _DAY.fullmatch(text):
-        raise ValueError(wanted)
+def _moment(text: object) -> int:
     try:
-        day = date.fromisoformat(text)
+        return moment(text)
+    except FarTimeError:
+        raise WrongError(Message("invalid.far_time", first=iso(EARLIEST), last=iso(LATEST))) from None
     except ValueError:
-        raise ValueError(wanted) from None
+        raise WrongError(Message("invalid.time")) from None
+
+
+def _day(text: object) -> date:
+    try:
+        day = date.fromisoformat(text) if isinstance(text, str) and _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise WrongError(Message("invalid.day"))
     if not _FIRST_DAY <= day < _LAST_DAY:
-        raise ValueError(f"expected a day from {_FIRST_DAY} to before {_LAST_DAY}")
+        raise WrongError(Message("invalid.far_day", first=str(_FIRST_DAY), last=str(_LAST_DAY)))
     return day
 
 
 def _scope(text: str) -> str:
     if not _SCOPE.fullmatch(text):
-        raise ValueError("expected district, compound:ID or unit:ID")
+        raise WrongError(Message("invalid.scope"))
     return text
 
 
 def _id(text: str) -> str:
     if not _ID.fullmatch(text):
-        raise ValueError("expected an id of 1 to 128 printable characters")
+        raise WrongError(Message("invalid.id"))
     return text
 
 
-Moment = Annotated[int, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Scope = Annotated[str, AfterValidator(_scope), Query(examples=["district", "compound:c1", "unit:u01"])]
 Id = Annotated[str, AfterValidator(_id)]

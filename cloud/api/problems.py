@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from cloud.api import faults
 from cloud.texts import in_words
 from contract.coded import Message
 
@@ -76,9 +77,16 @@ def body(status: int, message: Message) -> dict[str, Any]:
     return said | message.form()
 
 
+_OF_THE_FRAMEWORK: dict[int, Message] = {
+    HTTPStatus.NOT_FOUND: Message("problem.no_such_page"),
+    HTTPStatus.METHOD_NOT_ALLOWED: Message("problem.no_such_method"),
+}
+
+
 def problem_of(error: StarletteHTTPException) -> Problem:
-    """An error that was raised, as an answer; those of the framework have a text only."""
-    message = error.message if isinstance(error, ProblemError) else Message("text", text=error.detail)
+    """An error that was raised, as an answer; of the framework's own, those without a code have a text only."""
+    message = error.message if isinstance(error, ProblemError) else _OF_THE_FRAMEWORK.get(error.status_code)
+    message = message or Message("text", text=error.detail)
     return Problem(error.status_code, message, headers=error.headers)
 
 
@@ -105,17 +113,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> Problem:
-        errors = [_fault(fault["loc"], fault["msg"]) for fault in error.errors()]
-        faults = "; ".join(f"{fault['name'] or fault['in']}: {fault['detail']}" for fault in errors)
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, Message("problem.invalid", faults=faults), errors=errors)
+        found = error.errors()
+        errors = [dict(zip(("in", "name"), faults.place(fault), strict=True)) | {"detail": faults.sentence(fault)} for fault in found]
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, Message("problem.invalid", faults=faults.message(found)), errors=errors)
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> Problem:
         log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
         return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, Message("problem.failed"), headers=HEADERS)  # outside of the guard
-
-
-def _fault(where: tuple[int | str, ...], message: str) -> dict[str, str]:
-    """Where a value stands, its name and what was expected there."""
-    name = ".".join(str(part) for part in where[1:])
-    return {"in": str(where[0]), "name": name, "detail": message.removeprefix("Value error, ")}

@@ -6,12 +6,12 @@ from http import HTTPStatus
 
 from cloud.api.context import Context
 from cloud.api.problems import ProblemError, not_found
-from cloud.api.shapes import ReportJob, ReportKind, ReportMade
+from cloud.api.shapes import ReportJob, ReportKind, ReportMade, Said
 from cloud.reports import base, made
 from cloud.reports.base import Asked, Made
 from cloud.reports.queue import Job, QueueFullError
 from cloud.reports.worker import Fault
-from cloud.texts import LANGUAGES, catalogue
+from cloud.texts import LANGUAGES, catalogue, in_words
 from contract.coded import Message
 
 _AGAIN = 30
@@ -56,7 +56,7 @@ def ask(context: Context, name: str, asked: Asked) -> Job:
     except made.UnknownReportError:
         raise not_found("report", name) from None
     except QueueFullError as error:
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, Message("text", text=str(error)), {"Retry-After": str(_AGAIN)}) from error
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, error.message, {"Retry-After": str(_AGAIN)}) from error
 
 
 def find(context: Context, name: str) -> Job:
@@ -88,7 +88,8 @@ def shown(context: Context, job: Job) -> ReportJob:
         step=job.step,
         path=f"{path_of(job)}/file" if job.made else None,
         code=job.fault,
-        detail=job.said or None,
+        detail=None if job.why is None else in_words(job.why, "en"),
+        why=None if job.why is None else Said(code=job.why.code, params=job.why.form()["params"]),
     )
 
 
@@ -107,7 +108,7 @@ def handed_over(context: Context, job: Job, by: str) -> Made:
     if job.fault is not None:
         if job.fault == "scope":
             raise not_found("scope", job.asked.scope)
-        raise ProblemError(_STATUS[job.fault], Message("text", text=job.said))
+        raise ProblemError(_STATUS[job.fault], job.why or Message("problem.failed"))
     if job.made is None:
         raise ProblemError(HTTPStatus.CONFLICT, Message("problem.not_done", state=job.state), {"Retry-After": str(_SOON)})
     made.record(context.engine, job.report, job.asked, job.made, by, context.clock.now_ms())

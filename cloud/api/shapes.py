@@ -185,6 +185,8 @@ class CommandState(_Shape):
     state: str
     read_back: float | None
     reason: str
+    code: str | None
+    params: dict[str, Param]
 
 
 class CommandAccepted(_Shape):
@@ -210,8 +212,18 @@ class ReportMade(_Shape):
     made_by: str
 
 
+class Said(_Shape):
+    """A message: a code of the catalogue, and what its text is filled with."""
+
+    code: str
+    params: dict[str, Param]
+
+
 class ReportJob(_Shape):
-    """A report that waits (at which place), is made (which step) or ended lately (where its file is, or why there is none)."""
+    """A report that waits (at which place), is made (which step) or ended lately (where its file is, or why there is none).
+
+    `code` is the kind of fault, `detail` the English text of `why`.
+    """
 
     id: str
     report: str
@@ -227,6 +239,7 @@ class ReportJob(_Shape):
     path: str | None
     code: str | None
     detail: str | None
+    why: Said | None
 
 
 class ReportKind(_Shape):

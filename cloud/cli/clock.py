@@ -14,7 +14,9 @@ from cloud.ingest.own import kept_by_service
 from cloud.ingest.taken_back import taken_back
 from cloud.ledger.clock_offsets import Recorded, record_offset
 from cloud.settings import Settings
+from cloud.texts import in_words
 from contract.clock import Clock, iso
+from contract.coded import read
 from contract.commandline import Commands, Parser, number
 
 _KEPT = {None: "a trial's", True: "kept by a time service", False: "not kept by a time service, so it may be off"}
@@ -106,16 +108,21 @@ def _fields(one: ClockOffset) -> dict[str, object]:
         "seconds_to": one.offset.offset_to / 1000,
         "state": one.state,
         "by": one.by,
-        "why": one.why,
+        "why": _why(one),
         "recorded_at": iso(one.recorded_at),
     }
+
+
+def _why(one: ClockOffset) -> str:
+    """The reason of a person as it stands, one of the service's own in English."""
+    return in_words(read(one.why), "en") if one.why else ""
 
 
 def _line(one: ClockOffset) -> str:
     first, last = one.offset.offset_from / 1000, one.offset.offset_to / 1000
     seconds = f"{first:+g} s" if first == last else f"{first:+g} to {last:+g} s"
     what = "late" if one.state is State.UNDECIDED else seconds
-    why = f" ({one.why})" if one.why else ""
+    why = f" ({_why(one)})" if one.why else ""
     whose = "the cloud's clock" if one.source == OWN else f"{one.group} {one.source}"
     return f"{whose}: {iso(one.offset.start)} to {iso(one.offset.end)}: {what}, {one.state}, {one.by}{why}"
 

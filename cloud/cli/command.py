@@ -9,6 +9,7 @@ from cloud.opening import entered_site
 from cloud.operations.commands import refusal
 from cloud.operations.model import Order
 from cloud.settings import Settings
+from cloud.texts import in_words
 from contract.clock import Clock
 from contract.commandline import Commands, Parser, number
 
@@ -50,6 +51,6 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
         group = a.group or entered_site(engine).group
         order = Order(group, a.device, a.point, a.value, a.reason, a.by, now + int(a.expires * 1000))
         why_not = refusal(engine, order, now)
-        if why_not:
-            raise ValueError(why_not)
+        if why_not is not None:
+            raise ValueError(in_words(why_not, "en"))
         return give(engine, clock, order, wait=arguments.wait)

@@ -15,6 +15,7 @@ from cloud.opening import opened_database
 from cloud.operations.commands import place, standing
 from cloud.operations.model import DONE, SENT, Order
 from cloud.settings import Settings
+from cloud.texts import in_words
 from contract.clock import Clock, moment
 from contract.commandline import FAILED, Commands, Parser
 
@@ -75,7 +76,7 @@ def give(engine: sa.Engine, clock: Clock, order: Order, *, wait: bool) -> int:
         time.sleep(_LOOK_EVERY)
         found = standing(engine, order.group, name)
     state = found if wait else None
-    told = "" if state is None else f": {state.state}" + (f", {state.reason}" if state.reason else "")
+    told = "" if state is None else f": {state.state}" + (f", {in_words(state.reason, 'en')}" if state.reason else "")
     sys.stdout.write(f"{name}{told}\n")
     return 0 if state is None or state.state == DONE else FAILED
 

@@ -35,7 +35,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
         try:
             found = targets_of(engine, arguments.year or local_date(now).year, arguments.scope, now)
         except UnknownScopeError as error:
-            raise ValueError(f"--scope: {error.args[0]}") from error
+            raise ValueError(f"--scope: {error}") from error
     if arguments.json:
         sys.stdout.write(found.model_dump_json(indent=1) + "\n")
     else:

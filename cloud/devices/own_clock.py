@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cloud.devices.clocks import SET, TOLERANCE, Offset, State
+from contract.coded import Message
 
 OWN = "/cloud"
 """Its name among sources; no id of an edge node or device holds a slash."""
-WHY = "the cloud's own clock was off"
+WHY = Message("reason.own_clock_off").dumps()
+"""Why a judgement was corrected, as it is stored."""
 
 
 class OwnRow(NamedTuple):

@@ -18,6 +18,8 @@ from cloud.ledger.queries import entries
 from cloud.ledger.queries.meters import counted, served
 from cloud.ledger.spread import split
 from cloud.organisations import queries as organisations
+from cloud.texts import CodedError
+from contract.coded import Message
 
 DISTRICT = "district"
 _AREA_PARTS = 10_000
@@ -28,7 +30,7 @@ Series = Mapping[tuple[str, str], Sequence[Dated]]
 """Dated headcounts and areas by unit and kind."""
 
 
-class UnknownScopeError(LookupError):
+class UnknownScopeError(CodedError):
     """The registry has no such compound or unit, or the text names none."""
 
 
@@ -124,7 +126,7 @@ def scope_of(registry: Registry, text: str) -> Scope:
     meters = [meter for meter, compound in registry.meters if compound == name]
     if kind == "compound" and (units or meters):
         return Scope(registry, meters, units)
-    raise UnknownScopeError(f"no scope {text!r}; expected {DISTRICT}, compound:ID or unit:ID of the registry")
+    raise UnknownScopeError(Message("problem.no_scope", scope=repr(text)))
 
 
 def load(connection: sa.Connection) -> Registry:

@@ -70,7 +70,7 @@ class Awaited:
 
     def _done(self, group: str, device: str, command: Command, read_back: float | None) -> Result:
         self.forget(group, device, command.id)
-        return Result(group, device, command.id, "done", read_back, "")
+        return Result(group, device, command.id, "done", read_back, None)
 
 
 def _values(line: Line) -> Iterator[tuple[str, float]]:

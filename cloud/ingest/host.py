@@ -32,7 +32,8 @@ from cloud.ingest.trial import try_rows
 from cloud.platform import database
 from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
-from contract import compressed, sparkplug, topics
+from cloud.texts import CodedError
+from contract import coded, compressed, sparkplug, topics
 from contract.clock import Clock
 from contract.lifecycle import heed_cancellation
 from contract.reaching import Takeovers, why
@@ -319,8 +320,8 @@ class Host:
             return  # nothing would tell that nobody heard it: it waits for the gateway, or expires
         try:
             metrics = addressed(order, node)
-        except ValueError as error:
-            await asyncio.to_thread(mark, self._engine, order.id, "failed", str(error))
+        except CodedError as error:
+            await asyncio.to_thread(mark, self._engine, order.id, "failed", error.message)
             return
         awaited = watched(order, metrics, order.created_at if order.sent else now)
         if awaited is not None:
@@ -330,7 +331,7 @@ class Host:
                 await asyncio.to_thread(mark, self._engine, order.id, "done" if order.unanswered else "sent")
         elif awaited is not None and order.expires_at <= now:
             self.awaited.forget(group, order.device, order.id)
-            await asyncio.to_thread(mark, self._engine, order.id, "failed", "nothing showed that it was done before it expired")
+            await asyncio.to_thread(mark, self._engine, order.id, "failed", coded.Message("command.not_shown"))
 
     def _drop(self, reason: str, number: int = 1) -> None:
         self.dropped[reason] += number

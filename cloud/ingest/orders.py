@@ -9,10 +9,13 @@ import sqlalchemy as sa
 from cloud.ingest.awaited import Command
 from cloud.ingest.known import Node
 from cloud.operations import repository
+from cloud.operations.commands import unfit
 from cloud.operations.model import SENT
 from cloud.operations.repository import Waiting
 from cloud.platform.database import writing
+from cloud.texts import CodedError
 from contract import sparkplug
+from contract.coded import Message
 from contract.sparkplug import Born, DataType
 from contract.topics import Topic
 
@@ -54,9 +57,9 @@ def due(engine: sa.Engine, now: int) -> list[Order]:
     for one in found:
         sent = one.state == SENT
         if sent and one.expires_at + ANSWER_WITHIN < now:
-            mark(engine, one.id, "failed", "the gateway did not answer")
+            mark(engine, one.id, "failed", Message("command.unanswered"))
         elif not sent and one.expires_at <= now:
-            mark(engine, one.id, "expired", "the command expired before it could be sent")
+            mark(engine, one.id, "expired", Message("command.expired_unsent"))
         else:
             orders.append(_order(one, sent=sent))
     return orders
@@ -83,17 +86,19 @@ def addressed(order: Order, node: Node | None) -> list[Born]:
     tck-id-operational-behavior-data-commands-dcmd-metric-name, tck-id-payloads-alias-data-cmd-requirement.
 
     Raises:
-        ValueError: The device does not list the point, or its datatype cannot hold the value.
+        CodedError: The device does not list the point, or its datatype cannot hold the value.
     """
     point = order.metrics[0]
     birth = node.newest(order.topic.device) if node is not None else None
     if birth is None or point.name in {sparkplug.REBIRTH, sparkplug.STORE_RESEND}:
         return order.metrics
     if point.name not in birth.types:
-        raise ValueError(f"the device does not list {point.name} in its birth")
+        raise CodedError(Message("command.not_listed", point=point.name))
     aliases = {name: alias for alias, name in birth.aliases.items()}
     metrics = [Born(m.name, m.datatype, m.value, alias=aliases.get(m.name)) for m in order.metrics if m.name in birth.types]
     kind = birth.types[point.name]
+    if (why_not := unfit(kind, order.value)) is not None:
+        raise CodedError(why_not)
     metrics[0] = Born(point.name, DataType(kind), sparkplug.fit(kind, order.value), alias=aliases.get(point.name))
     return metrics
 
@@ -106,7 +111,7 @@ def watched(order: Order, metrics: list[Born], since: int) -> Command | None:
     return Command(order.id, metrics[0].name, float(value) if isinstance(value, int | float) else order.value, since)
 
 
-def mark(engine: sa.Engine, name: str, state: str, reason: str = "") -> None:
+def mark(engine: sa.Engine, name: str, state: str, reason: Message | None = None) -> None:
     """Move a command on, unless its answer was faster."""
     with writing(engine).begin() as connection:
         repository.move_on(connection, name, state, reason)

@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from math import isfinite
 
+from cloud.texts import in_words
+from contract import coded
+
 STATES = frozenset({"done", "refused", "expired", "failed"})
 _LONGEST = 4096
 """Characters; an answer is a short object."""
@@ -22,7 +25,7 @@ class Result:
         id: Of the command.
         state: done, refused, expired or failed.
         read_back: What the device holds now, in the point's unit; None if it was not read.
-        reason: Why it was not done, for a person.
+        reason: Why it was not done; None if it was.
     """
 
     group: str
@@ -30,7 +33,7 @@ class Result:
     id: str
     state: str
     read_back: float | None
-    reason: str
+    reason: coded.Message | None
 
 
 def parse(group: str, device: str, text: str) -> Result:
@@ -55,7 +58,23 @@ def parse(group: str, device: str, text: str) -> Result:
     if not (read_back is None or (type(read_back) in {int, float} and abs(read_back) < _HUGE and isfinite(read_back))):
         raise ValueError(f"read_back: expected a number, got {read_back!r}")
     plain = "".join(filter(str.isprintable, "" if reason is None else str(reason)))[:_LONGEST_REASON]
-    return Result(group, device, name, state, None if read_back is None else float(read_back), plain)
+    why = _why(found.get("code"), found.get("params"), plain) if plain else None
+    return Result(group, device, name, state, None if read_back is None else float(read_back), why)
+
+
+def _why(code: object, params: object, plain: str) -> coded.Message:
+    """The message whose English text is the reason that was given; where a code says something else, or none is there, the text."""
+    if isinstance(code, str) and isinstance(params, dict) and all(map(_plain, [code, *params, *params.values()])):
+        message = coded.of_form({"code": code, "params": params})
+        if in_words(message, "en")[:_LONGEST_REASON] == plain:
+            return message
+    return coded.Message(coded.TEXT, text=plain)
+
+
+def _plain(value: object) -> bool:
+    if isinstance(value, str):
+        return value.isprintable()
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
 
 
 _HUGE = 10**300

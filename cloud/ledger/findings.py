@@ -22,6 +22,8 @@ from cloud.ledger.queries.bills import kept
 from cloud.ledger.repository import notes
 from cloud.ledger.repository.notes import Note
 from cloud.platform.database import writing
+from cloud.texts import CodedError
+from contract.coded import Message
 
 PENDING = "exchange_pending"
 """A recorded exchange that no break in the samples fits."""
@@ -44,8 +46,8 @@ KINDS = (
 _MAX_NOTE = 500
 
 
-class FindingError(ValueError):
-    """A note that cannot be taken; one line with the field and what was expected."""
+class FindingError(CodedError, ValueError):
+    """A note that cannot be taken; the message says the field and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,10 @@ def explain(engine: sa.Engine, group: str, finding: tuple[str, int, str], note: 
     """
     meter, start, kind = finding
     if not note.strip() or len(note) > _MAX_NOTE:
-        raise FindingError(f"note: expected 1 to {_MAX_NOTE} characters, got {len(note.strip())}")
+        raise FindingError(Message("finding.note", most=_MAX_NOTE, number=len(note.strip())))
     with writing(engine).begin() as connection:
         if not any((one.meter, one.start, one.kind) == finding for one in listed(connection, group)):
-            raise FindingError(f"finding: no {kind} of {meter} that begins then; `jieyue-cloud findings` lists them")
+            raise FindingError(Message("finding.none", kind=kind, meter=meter))
         notes.put(connection, group, finding, Note(note.strip(), by, now))
         detail = {"grp": group, "meter": meter, "since": start, "kind": kind, "note": note.strip(), "by": by, "at": now}
         audited(connection, "finding", detail, by, now)

@@ -18,7 +18,9 @@ from cloud.operations.model import QUEUED, SENT, Order, Standing
 from cloud.platform.database import writing
 from contract import sparkplug
 from contract.clock import iso
+from contract.coded import Message
 from contract.profile import Profile
+from contract.sparkplug import DataType
 
 REBIRTH_WITHIN = 60_000
 """Ms in which a node must have sent its births after it was asked for them."""
@@ -30,15 +32,15 @@ _SHOWN = 10
 """Names that a refusal lists of a birth's thousands."""
 
 
-def refusal(engine: sa.Engine, order: Order, now: int) -> str:
-    """Why an order cannot be given; empty if it can.
+def refusal(engine: sa.Engine, order: Order, now: int) -> Message | None:
+    """Why an order cannot be given; None if it can.
 
     A device with a profile takes what its profile says, one of another maker's node what its newest birth lists. The gateway checks
     again before it writes; refusing here tells the person at once.
     """
     speaker = _speaker(engine, order.group, order.device)
     if speaker is None:
-        return f"no device {order.device!r} in the group {order.group}"
+        return Message("command.no_device", device=repr(order.device), group=order.group)
     if speaker.profile is not None or not speaker.foreign:
         return fault(order, profile_of(speaker.profile), now)
     return foreign_fault(order, _born(engine, speaker), now)
@@ -63,42 +65,50 @@ def _born(engine: sa.Engine, speaker: Speaker) -> Mapping[str, int] | None:
     return newest_datatypes(engine, speaker.group, speaker.gateway, "" if speaker.id == speaker.gateway else speaker.id)
 
 
-def fault(order: Order, profile: Profile | None, now: int) -> str:
-    """Why an order cannot be given to a device of this profile; empty if it can."""
+def fault(order: Order, profile: Profile | None, now: int) -> Message | None:
+    """Why an order cannot be given to a device of this profile; None if it can."""
     if profile is None:
-        return f"{order.device} has no profile, so nothing may be written to it"
+        return Message("command.no_profile", device=order.device)
     mapped = profile.points.get(order.point)
     writable = sorted(name for name, point in profile.points.items() if point.writable)
     if mapped is None or not mapped.writable:
-        return f"point: {order.point!r} of {order.device} cannot be written; expected {_one_of(writable)}"
+        return _not_writable(order, writable)
     if mapped.values is not None and order.value not in mapped.values:
-        return f"value: expected {_one_of([f'{raw} ({name})' for raw, name in mapped.values.items()])}, got {order.value:g}"
+        states = ", ".join(f"{raw} ({name})" for raw, name in mapped.values.items())
+        return Message("command.no_state", states=states, value=order.value)
     if mapped.limits is not None and not mapped.limits.min <= order.value <= mapped.limits.max:
-        return f"value: expected {mapped.limits.min:g} to {mapped.limits.max:g} {mapped.unit}, got {order.value:g}"
+        return Message("command.limits", low=mapped.limits.min, high=mapped.limits.max, unit=mapped.unit, value=order.value)
     return _expired(order, now)
 
 
-def foreign_fault(order: Order, datatypes: Mapping[str, int] | None, now: int) -> str:
-    """Why an order cannot be given to a device of which only its birth is known; empty if it can."""
+def foreign_fault(order: Order, datatypes: Mapping[str, int] | None, now: int) -> Message | None:
+    """Why an order cannot be given to a device of which only its birth is known; None if it can."""
     if datatypes is None:
-        return f"{order.device} was never born, so nothing is known that may be written to it"
+        return Message("command.never_born", device=order.device)
     writable = _writable(datatypes)
     if order.point not in writable:
         near = get_close_matches(order.point, writable, n=_SHOWN) or sorted(writable)[:_SHOWN]
-        return f"point: {order.point!r} of {order.device} cannot be written; expected {_one_of(near)}"
-    try:
-        sparkplug.fit(writable[order.point], order.value)
-    except ValueError as error:
-        return f"value: {error}"
+        return _not_writable(order, near)
+    if (why := unfit(writable[order.point], order.value)) is not None:
+        return Message("command.value", why=why)
     return _expired(order, now)
+
+
+def unfit(datatype: int, value: float) -> Message | None:
+    """Why a value is none of a metric of this datatype of Sparkplug; None if it is."""
+    try:
+        sparkplug.fit(datatype, value)
+    except ValueError:
+        return Message("command.too_large" if datatype == DataType.FLOAT else "command.no_fit", value=value, datatype=datatype)
+    return None
 
 
 def _writable(datatypes: Mapping[str, int]) -> dict[str, int]:
     return {name: kind for name, kind in datatypes.items() if sparkplug.is_writable(name, kind)}
 
 
-def _expired(order: Order, now: int) -> str:
-    return "" if order.expires_at > now else f"expires: expected a time after {iso(now)}, got {iso(order.expires_at)}"
+def _expired(order: Order, now: int) -> Message | None:
+    return None if order.expires_at > now else Message("command.expires", now=iso(now), expires=iso(order.expires_at))
 
 
 def rebirth(group: str, name: str, why: str, by: str, now: int) -> Order:
@@ -160,6 +170,8 @@ def standing(engine: sa.Engine, group: str, name: str) -> Standing | None:
     return replace(found, state=SENT) if found is not None and found.state == QUEUED else found
 
 
-def _one_of(names: Iterable[str]) -> str:
-    names = list(names)
-    return f"one of {', '.join(names)}" if names else "another device: none of its points may be written"
+def _not_writable(order: Order, writable: Iterable[str]) -> Message:
+    points = ", ".join(writable)
+    if not points:
+        return Message("command.nothing_writable", point=repr(order.point), device=order.device)
+    return Message("command.not_writable", point=repr(order.point), device=order.device, points=points)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract.coded import Message
+
 QUEUED, SENT, DONE = "queued", "sent", "done"
 
 
@@ -36,4 +38,4 @@ class Standing:
 
     state: str
     read_back: float | None
-    reason: str
+    reason: Message | None

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from cloud.devices.queries.register import GATEWAYS
 from cloud.operations.model import QUEUED, SENT, Order, Standing
 from cloud.operations.tables import command
+from contract import coded
+from contract.coded import Message
 
 _UNFINISHED = (QUEUED, SENT)
 
@@ -51,7 +53,7 @@ def standing(connection: sa.Connection, group: str, name: str) -> Standing | Non
     """How a command stands; None if there is none such."""
     query = sa.select(command.c.state, command.c.read_back, command.c.reason).where(command.c.grp == group, command.c.id == name)
     row = connection.execute(query).one_or_none()
-    return None if row is None else Standing(row.state, row.read_back, row.reason)
+    return None if row is None else Standing(row.state, row.read_back, coded.read(row.reason) if row.reason else None)
 
 
 def waiting(connection: sa.Connection) -> Sequence[Waiting]:
@@ -64,17 +66,21 @@ def waiting(connection: sa.Connection) -> Sequence[Waiting]:
     return [Waiting._make(row) for row in found]
 
 
-def move_on(connection: sa.Connection, name: str, state: str, reason: str) -> None:
+def move_on(connection: sa.Connection, name: str, state: str, reason: Message | None) -> None:
     """Give a command another state, unless it has its result."""
     mine = (command.c.id == name, command.c.state.in_(_UNFINISHED))
-    connection.execute(sa.update(command).where(*mine).values(state=state, reason=reason))
+    connection.execute(sa.update(command).where(*mine).values(state=state, reason=_kept(reason)))
 
 
 def answered(connection: sa.Connection, group: str, device: str, name: str, found: Standing) -> None:
     """Keep the answer to a command; for an unknown id, or from another device than was asked, nothing changes."""
     mine = (command.c.id == name, command.c.grp == group, command.c.device == device)
-    values = {"state": found.state, "read_back": found.read_back, "reason": found.reason}
+    values = {"state": found.state, "read_back": found.read_back, "reason": _kept(found.reason)}
     connection.execute(sa.update(command).where(*mine).values(values))
+
+
+def _kept(reason: Message | None) -> str:
+    return "" if reason is None else reason.dumps()
 
 
 def unfinished(connection: sa.Connection) -> int:

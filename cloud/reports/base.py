@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 import cloud.reports
 from cloud.reports.period import Period
-from cloud.texts import Language
+from cloud.texts import CodedError, Language
 
 Format = Literal["pdf", "xlsx"]
 FORMATS: tuple[Format, ...] = ("pdf", "xlsx")
@@ -26,8 +26,8 @@ EXTRA = "reports"
 """The extra of the distribution that has what reports are made with."""
 
 
-class ReportError(Exception):
-    """A report cannot be made; the message is one line for a person."""
+class ReportError(CodedError):
+    """A report cannot be made, and why."""
 
 
 class MissingError(ReportError):

@@ -74,7 +74,7 @@ def run(engine: sa.Engine, name: str, wanted: Asked, target: Path, now: int) -> 
     try:
         made = make(engine, name, wanted, now, lambda step: _on_terminal(say(f"report.step.{step}", wanted.language)))
     except UnknownScopeError as error:
-        raise ValueError(f"--scope: {error.args[0]}") from error
+        raise ValueError(f"--scope: {error}") from error
     finally:
         _on_terminal("")
     write(made.content, target)

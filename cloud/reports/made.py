@@ -15,6 +15,7 @@ from cloud.accounts.repository import audited, done
 from cloud.platform.database import writing
 from cloud.reports.base import Asked, Made, Report, ReportError, Tell, reports
 from contract.clock import iso
+from contract.coded import Message
 
 ACTION = "report"
 """Of the audit's rows about reports."""
@@ -90,7 +91,7 @@ def write(content: bytes, target: Path) -> None:
         OutputError: It cannot be written.
     """
     if target.exists() and not target.is_file():
-        raise OutputError(f"{target}: cannot be written: something stands there that is no file")
+        raise OutputError(Message("report.fault.no_file", path=str(target)))
     beside: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
@@ -103,7 +104,7 @@ def write(content: bytes, target: Path) -> None:
     except OSError as error:
         if beside is not None:
             beside.unlink(missing_ok=True)
-        raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
+        raise OutputError(Message("report.fault.not_written", path=str(target), why=str(error.strerror))) from error
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from cloud.reports.base import EXTRA, LibraryError, NotInstalledError
 from cloud.reports.fonts import BOLD, FAMILY, REGULAR
+from contract.coded import Message
 
 FONT_FACES = "\n".join(
     f'@font-face {{font-family: "{FAMILY}"; font-weight: {weight}; src: url("{path.as_uri()}")}}'
@@ -40,7 +41,7 @@ def library(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise NotInstalledError(f"reports need the Python package {error.name or name}: pip install 'jieyue[{EXTRA}]'") from error
+        raise NotInstalledError(Message("report.fault.package", package=error.name or name, extra=EXTRA)) from error
 
 
 def load_libraries() -> None:
@@ -58,7 +59,7 @@ def _weasyprint() -> ModuleType:
         except OSError as error:
             found = re.search("|".join(f"{name}(?![a-z0-9])" for name in _PACKAGES), str(error))
             name = found.group() if found else "libpango"
-            raise LibraryError(f"a PDF needs the system library {name}, which cannot be loaded: apt install {_PACKAGES[name]}") from error
+            raise LibraryError(Message("report.fault.library", library=name, package=_PACKAGES[name])) from error
 
 
 def html(folder: Path, template: str, values: Mapping[str, object]) -> str:

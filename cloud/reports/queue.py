@@ -21,6 +21,8 @@ import structlog
 from cloud.reports.base import Asked, Made, ReportError
 from cloud.reports.made import known
 from cloud.reports.worker import NEWS, ORDER, Fault, News, Order
+from contract import coded
+from contract.coded import Message
 
 log = structlog.get_logger()
 WAITING = prometheus_client.Gauge("jieyue_reports_waiting", "Reports that wait for their turn.")
@@ -68,7 +70,7 @@ class Job:
         step: What is being done, while it is made.
         made: The file, when it is done.
         fault: Why there is none, when it failed.
-        said: The same as a sentence.
+        why: The same in more detail, to be told.
         ended: Set when it is done or failed.
     """
 
@@ -79,7 +81,7 @@ class Job:
     step: str | None = None
     made: Made | None = None
     fault: Fault | None = None
-    said: str = ""
+    why: Message | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -110,7 +112,7 @@ class ReportQueue:
             if (job.report, job.asked) == (report, asked) and not job.ended.is_set():
                 return job
         if len(self._workers) >= self.limits.workers and len(self._waiting) >= self.limits.waiting:
-            raise QueueFullError(f"{len(self._waiting)} reports wait already; ask again later")
+            raise QueueFullError(Message("report.fault.queue_full", number=len(self._waiting)))
         job = Job(report, asked)
         self._jobs[job.id] = job
         self._waiting.append(job)
@@ -154,13 +156,13 @@ class ReportQueue:
             async with asyncio.timeout(limits.seconds):
                 await _made(job, order)
         except TimeoutError:
-            job.fault, job.said = "too_long", f"the report took longer than {limits.seconds} s and was stopped"
+            job.fault, job.why = "too_long", Message("report.fault.too_long", seconds=limits.seconds)
         except (OSError, ValueError) as error:  # no process, or one that talks nonsense
             log.warning("a report's process failed", report=job.report, reason=str(error))
 
     def _end(self, job: Job) -> None:
         if job.made is None and job.fault is None:
-            job.fault, job.said = "failed", "the report's process ended without a file; the service's log says why"
+            job.fault, job.why = "failed", Message("report.fault.no_answer")
         job.state, job.step = ("failed", None) if job.made is None else ("done", None)
         job.ended.set()
         ENDED.labels(job.fault or "done").inc()
@@ -190,7 +192,7 @@ async def _followed(job: Job, process: Process, order: bytes) -> None:
     while line := await process.stdout.readline():
         news = NEWS.validate_json(line)
         job.step = news.step or job.step
-        job.fault, job.said = news.fault, news.said
+        job.fault, job.why = news.fault, coded.loads(news.why) if news.why else None
         if news.size is not None and news.size <= MOST_BYTES:
             job.made = await _file(process.stdout, news)
 

@@ -60,11 +60,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What the process says: a step, or a fault with its sentence, or the file that follows."""
+    """What the process says: a step, or a fault with its message as JSON, or the file that follows."""
 
     step: str | None = None
     fault: Fault | None = None
-    said: str = ""
+    why: str = ""
     as_of: int = 0
     size: int | None = None
 
@@ -83,7 +83,7 @@ def main() -> None:
     try:
         made = _made(order, out)
     except (UnknownScopeError, ReportError) as error:
-        _tell(out, News(fault=_fault(error), said=str(error.args[0])))
+        _tell(out, News(fault=_fault(error), why=error.message.dumps()))
         return
     _tell(out, News(as_of=made.as_of, size=len(made.content)))
     out.write(made.content)

@@ -1,6 +1,6 @@
 // The form that has a report made: how it stands, then the file, or the reason why there is none.
 
-import { KEY, say } from "./texts.js";
+import { KEY, say, tell } from "./texts.js";
 
 const LOOK_EVERY = 1000;
 const FULL = 503;
@@ -11,7 +11,7 @@ async function ask(path, options) {
   const answer = await fetch(path, options);
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw new Error(answer.status === FULL ? say("report.full") : (problem.detail ?? `${answer.status}`));
+  throw new Error(answer.status === FULL ? say("report.full") : problem.code ? tell(problem) : `${answer.status}`);
 }
 
 const choose = (name, choices) => form[name].replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
@@ -19,7 +19,7 @@ const choose = (name, choices) => form[name].replaceChildren(...choices.map(([va
 function periods() {
   const month = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { month: "long" }).format(new Date(2000, number - 1, 1));
   const numbers = (count) => Array.from({ length: count }, (_, index) => index + 1);
-  const quarters = numbers(4).map((n) => [`quarter=${n}`, KEY === "zh" ? `第${n}季度` : `Q${n}`]);
+  const quarters = numbers(4).map((n) => [`quarter=${n}`, say("quarter", { n })]);
   return [["", say("whole_year")], ...quarters, ...numbers(12).map((n) => [`month=${n}`, month(n)])];
 }
 
@@ -57,7 +57,7 @@ async function make() {
   const wanted = new URLSearchParams(form.period.value);
   for (const name of ["year", "scope", "format"]) wanted.set(name, form[name].value);
   wanted.set("lang", KEY);
-  const answer = await ask(await made(`/api/v1/reports/targets?${wanted}`));
+  const answer = await ask(await made(`/api/v1/reports/${form.report.value}?${wanted}`));
   const name = answer.headers.get("Content-Disposition").match(/filename="(.+)"/)[1];
   save(await answer.blob(), name);
   said.textContent = name;
@@ -70,6 +70,9 @@ form.addEventListener("submit", (event) => {
   make().catch((error) => (said.textContent = error.message)).finally(() => (button.disabled = false));
 });
 
+const kinds = await (await ask("/api/v1/reports")).json();
+choose("report", kinds.map((kind) => [kind.id, kind.title[KEY]]));
+form.report.parentElement.hidden = kinds.length < 2;
 choose("period", periods());
 form.year.value = (await (await fetch("/healthz")).json()).year; // it is said while the service still starts, too
 choose("scope", scopes(await (await ask("/api/v1/units")).json()));

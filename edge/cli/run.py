@@ -16,9 +16,9 @@ from contract.logs import LOG_EVERY, Seldom, warn_of_trial
 from contract.site import Site
 from edge.app import Gateway
 from edge.cli.shared import ONE_CONNECTION, add
-from edge.notify import Systemd
 from edge.outbox.lock import InUseError
 from edge.settings import Settings, check_files, shared_users
+from edge.watchdog import Systemd
 
 log = structlog.get_logger()
 _ABOUT = "Read the gateway's devices and send what was read, until stopped by Ctrl-C or SIGTERM."

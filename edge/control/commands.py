@@ -7,17 +7,19 @@ import math
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from contract import sparkplug
 from contract.clock import Clock
+from contract.coded import TEXT, Message
 from contract.profile import PointMap
 from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import MetricValue
+from edge.control import reasons
 from protocols.base import Commit, DriverError, WritingDriver
 
 log = structlog.get_logger()
@@ -31,7 +33,17 @@ class Result:
     id: str
     state: str
     read_back: float | None = None
-    reason: str = ""
+    reason: Message | None = None
+
+    def dumps(self) -> str:
+        """As `Command/Result` has it: `reason` in English, and beside it the code and the parameters where it has any."""
+        told = {"id": self.id, "state": self.state, "read_back": self.read_back, "reason": self.text}
+        return json.dumps(told if self.reason is None or self.reason.code == TEXT else told | self.reason.form())
+
+    @property
+    def text(self) -> str:
+        """The reason in English; empty where there is none."""
+        return "" if self.reason is None else reasons.text(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +77,14 @@ def parse(metrics: Mapping[str, MetricValue]) -> Order:
 def objection(order: Order, mapped: PointMap | None, now: int) -> Result | None:
     """Why an order is not carried out; None when it may be."""
     if order.expires <= now:
-        return Result(order.id, "expired", reason="the command had expired when it arrived")
+        return Result(order.id, "expired", reason=Message("command.expired_on_arrival"))
     if mapped is None or not mapped.writable:
-        return Result(order.id, "refused", reason=f"{order.point} cannot be written")
+        return Result(order.id, "refused", reason=Message("command.point_not_writable", point=order.point))
     if mapped.limits is not None and not mapped.limits.min <= order.value <= mapped.limits.max:
-        return Result(order.id, "refused", reason=f"{order.value:g} is outside {mapped.limits.min:g} to {mapped.limits.max:g}")
+        why = Message("command.outside", value=order.value, low=mapped.limits.min, high=mapped.limits.max)
+        return Result(order.id, "refused", reason=why)
     if mapped.values is not None and order.value not in mapped.values:
-        return Result(order.id, "refused", reason=f"{order.value:g} is none of {', '.join(map(str, mapped.values))}")
+        return Result(order.id, "refused", reason=Message("command.none_of", value=order.value, states=", ".join(map(str, mapped.values))))
     return None
 
 
@@ -99,9 +112,9 @@ class Control:
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         result = await self._carry_out(self._devices[device], order)
-        log.info("command", device=device, point=order.point, value=order.value, state=result.state, reason=result.reason)
+        log.info("command", device=device, point=order.point, value=order.value, state=result.state, reason=result.text)
         values = {order.point: result.read_back} if result.read_back is not None else {}
-        answer = Row(device, self._clock.now_ms(), values, texts={sparkplug.COMMAND_RESULT: json.dumps(asdict(result))})
+        answer = Row(device, self._clock.now_ms(), values, texts={sparkplug.COMMAND_RESULT: result.dumps()})
         try:
             await self._commit([answer])
         except sqlite3.Error as error:
@@ -110,14 +123,14 @@ class Control:
     async def _carry_out(self, device: Device, order: Order) -> Result:
         driver = self._drivers.get(device.id)
         if driver is None:
-            return Result(order.id, "refused", reason=f"{device.id} takes no commands")
+            return Result(order.id, "refused", reason=Message("command.takes_none", device=device.id))
         against = objection(order, device.model.points.get(order.point), self._clock.now_ms())
         if against is not None:
             return against
         try:
             read_back = await driver.write(device, order.point, order.value)
         except DriverError as error:
-            return Result(order.id, "failed", reason=str(error))
+            return Result(order.id, "failed", reason=Message(TEXT, text=str(error)))
         if not math.isclose(read_back, order.value, abs_tol=1e-6):
-            return Result(order.id, "failed", read_back, "the device kept another value")
+            return Result(order.id, "failed", read_back, Message("command.other_value"))
         return Result(order.id, "done", read_back)

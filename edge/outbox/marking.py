@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from edge.outbox.keeping import with_room
 from edge.outbox.outbox import Outbox
+from edge.outbox.retention import with_room
 
 Spans = Sequence[tuple[int, int]]
 MOST_UNMARKED = 10_000

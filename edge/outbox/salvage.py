@@ -12,10 +12,10 @@ import structlog
 
 from edge.outbox import file
 from edge.outbox.dating import noted
-from edge.outbox.keeping import unpack, with_room
 from edge.outbox.outbox import Outbox
 from edge.outbox.pages import Pages
 from edge.outbox.positions import Positions
+from edge.outbox.retention import unpack, with_room
 from edge.outbox.rows import DamagedError, Stored, whole
 
 log = structlog.get_logger()

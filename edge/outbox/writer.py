@@ -13,8 +13,8 @@ from typing import NamedTuple
 import structlog
 
 from contract.reading import Row
-from edge.outbox.keeping import with_room
 from edge.outbox.outbox import Outbox
+from edge.outbox.retention import with_room
 from edge.outbox.rows import Kept, damaged
 
 log = structlog.get_logger()

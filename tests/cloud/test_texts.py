@@ -128,12 +128,24 @@ def test_every_message_that_code_makes_is_in_the_catalogue() -> None:
                 assert wanted(catalogue()[code][language]) <= given, (place, code)
 
 
+OTHERS_WORDS = {"faults.py", "problems.py", "refusals.py", "results.py"}
+"""Who passes on what pydantic, the web framework, the time-series store or a gateway says, which no catalogue can know."""
+
+
+def test_the_product_has_no_sentence_of_its_own_outside_the_catalogue() -> None:
+    """The code of what is nothing but a text stands only where the words are another's."""
+    bare = {place.partition(":")[0] for place, call in messages() if ast.unparse(call.args[0]) in {"'text'", "TEXT", "coded.TEXT"}}
+    assert bare == OTHERS_WORDS
+
+
 def codes(made: ast.expr) -> Iterable[str]:
     """A code as it stands there, one of two, or all that one is put together to; the code of a message that is copied is none."""
     if isinstance(made, ast.IfExp):
         return [*codes(made.body), *codes(made.orelse)]
     if isinstance(made, ast.Attribute) and made.attr == "code":
         return []
+    if ast.unparse(made) == "coded.TEXT":
+        return ["text"]
     return [str(made.value)] if isinstance(made, ast.Constant) else MADE[ast.unparse(made)[2:-1]]
 
 

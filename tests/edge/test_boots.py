@@ -11,11 +11,11 @@ from contract.reading import Row
 from edge import boots, health
 from edge.__main__ import _parser
 from edge.cli.outbox import changed, listed
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import Outbox
 from edge.timekeeping import GatewayClock, boot_id
 
-AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
+AT = 1_790_000_000_000 // retention.HOUR * retention.HOUR
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def outbox(tmp_path: Path) -> Outbox:
     made.commit([Row("m1", 12_000 + i * 1000, {"power": 1.0, "energy_import": float(i)}) for i in range(3)], boot="earlier")
     made.commit([Row("m1", AT, {"power": 1.0}, taken=7_000)], boot="unknown")
     made.commit([Row("m1", 5_000, {"power": 1.0})], boot=boot_id())
-    dating.note_boot(made, "earlier", AT - keeping.DAY)
+    dating.note_boot(made, "earlier", AT - retention.DAY)
     return made
 
 

@@ -152,7 +152,14 @@ async def test_a_device_that_keeps_another_value_has_failed(make_slave: type[Sla
     async with desk(make_slave("tcp"), monkeypatch) as at:
         at.keeps = False
         answer = await at.order(setpoint=26.0)
-        assert answer == {"id": "c-1", "state": "failed", "read_back": 25.0, "reason": "the device kept another value"}
+        assert answer == {
+            "id": "c-1",
+            "state": "failed",
+            "read_back": 25.0,
+            "reason": "the device kept another value",
+            "code": "command.other_value",
+            "params": {},
+        }
 
 
 async def test_a_device_that_refuses_or_is_silent_has_failed(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:

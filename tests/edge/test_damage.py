@@ -16,13 +16,13 @@ from structlog.testing import capture_logs
 from contract import sparkplug
 from contract.reading import Row
 from contract.sparkplug import encode_rows
-from edge.outbox import dating, keeping, wal
+from edge.outbox import dating, retention, wal
 from edge.outbox.outbox import Outbox
 from edge.outbox.pages import Pages
 from edge.outbox.rows import DamagedError
 from edge.outbox.salvage import salvage
 
-AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
+AT = 1_790_000_000_000 // retention.HOUR * retention.HOUR
 Fact = tuple[str, int, tuple[tuple[str, float | None], ...]]
 """Device, time and values: what a row says."""
 
@@ -71,7 +71,7 @@ def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         outbox.commit([row(number) for number in range(first, first + 50)])
         if first == COMMITTED // 2:
             outbox.acknowledge([(1, ACKNOWLEDGED)])
-            keeping.pack(outbox, AT + keeping.HOUR)
+            retention.pack(outbox, AT + retention.HOUR)
             outbox.checkpoint()
     if request.param == "closed":
         outbox.close()
@@ -327,7 +327,7 @@ def test_a_file_that_is_no_outbox_is_kept_and_a_new_one_begun(tmp_path: Path) ->
 
 def test_rows_of_an_older_version_are_taken_over_too(tmp_path: Path) -> None:
     """Version 1 had no checksum: rows that can be read and have their time are believed, in a whole file and in a damaged one."""
-    schema = (Path(keeping.__file__).parent / "schema.sql").read_text(encoding="utf-8")
+    schema = (Path(retention.__file__).parent / "schema.sql").read_text(encoding="utf-8")
     for name in ("whole", "damaged"):
         (tmp_path / name).mkdir()
         db = sqlite3.connect(tmp_path / name / "outbox.db")
@@ -446,7 +446,7 @@ def test_what_a_damaged_outbox_noted_is_taken_over(tmp_path: Path, monkeypatch: 
             outbox.lose(7)
             damage(outbox, 2)
     assert outbox.note("boot torn") is None
-    assert dating.date_trusted(outbox, "later", AT + keeping.DAY) == 2
+    assert dating.date_trusted(outbox, "later", AT + retention.DAY) == 2
     assert set(pending(outbox)) == {fact(Row("m1", AT + 5_000, {"power": 1.0}))}
     outbox.close()
 

@@ -16,12 +16,12 @@ from contract import sparkplug
 from contract.clock import Clock
 from contract.reading import Row
 from edge import health
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import Outbox
 from edge.outbox.salvage import salvage
 from tests.cells import records
 
-HOUR = keeping.HOUR
+HOUR = retention.HOUR
 AT = 1_790_000_000_000 // HOUR * HOUR
 
 
@@ -47,7 +47,7 @@ def made(path: Path) -> None:
     outbox = Outbox(path)
     outbox.commit([row(number) for number in range(9)])
     outbox.acknowledge([(1, 3)])
-    keeping.pack(outbox, AT + HOUR)
+    retention.pack(outbox, AT + HOUR)
     outbox.acknowledge([(4, 4)])
     outbox.commit([row(100)], boot="now")
     outbox.commit([row(101)], boot="earlier")
@@ -83,9 +83,9 @@ def lives(path: Path) -> Outbox:
         lambda: dating.date_trusted(outbox, "now", AT),
         lambda: outbox.pending(0, 1000),
         lambda: outbox.acknowledge([(5, 5)]),
-        lambda: keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1),
-        lambda: keeping.recall(outbox, AT, AT + HOUR),
-        lambda: keeping.tidy(outbox, AT + 50 * keeping.DAY, 30, 10**9),
+        lambda: retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1),
+        lambda: retention.recall(outbox, AT, AT + HOUR),
+        lambda: retention.enforce(outbox, AT + 50 * retention.DAY, 30, 10**9),
         outbox.stats,
         lambda: salvage(outbox),
     ]

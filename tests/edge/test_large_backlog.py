@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 from contract.clock import Clock
 from contract.reading import Row
 from edge import health
-from edge.outbox import dating, keeping, waiting
+from edge.outbox import dating, retention, waiting
 from edge.outbox.handle import Handle
 from edge.outbox.outbox import Outbox
 
-HOUR, DAY = keeping.HOUR, keeping.DAY
+HOUR, DAY = retention.HOUR, retention.DAY
 AT = 1_790_000_000_000 // HOUR * HOUR
 PAGE = 20
 
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((dating, "_PAGE"), (keeping, "_PAGE"), (keeping, "_PACKS_AT_ONCE"), (waiting, "PAGE")):
+    for module, name in ((dating, "_PAGE"), (retention, "_PAGE"), (retention, "_PACKS_AT_ONCE"), (waiting, "PAGE")):
         monkeypatch.setattr(module, name, PAGE)
 
 
@@ -68,7 +68,7 @@ def filled(path: Path, rows: int, kind: str) -> None:
     if kind in {"acknowledged", "packed"}:
         outbox.acknowledge([(1, rows)])
     if kind == "packed":
-        keeping.pack(outbox, times[-1] + HOUR)
+        retention.pack(outbox, times[-1] + HOUR)
     outbox.commit([Row("m1", times[-1], {"power": 1.0}) for _ in range(3)])
     outbox.close()
 
@@ -77,11 +77,11 @@ WORK: dict[str, Callable[[Outbox], object]] = {
     "health": lambda outbox: health.row("gw", outbox, health.Faults(), Clock()),
     "count": Outbox.count,
     "pending": lambda outbox: outbox.pending(0, PAGE),
-    "tidy": lambda outbox: keeping.tidy(outbox, AT + 20 * DAY, 30, 1 << 40),
-    "forget": lambda outbox: keeping.tidy(outbox, AT + 9000 * DAY, 30, 1 << 40),
-    "make room": lambda outbox: keeping.tidy(outbox, AT + 20 * DAY, 30, 1),
-    "make room without a clock": lambda outbox: keeping.tidy(outbox, 20 * DAY, 30, 1, boot="present"),
-    "recall": lambda outbox: keeping.recall(outbox, AT, AT + 9000 * DAY),
+    "tidy": lambda outbox: retention.enforce(outbox, AT + 20 * DAY, 30, 1 << 40),
+    "forget": lambda outbox: retention.enforce(outbox, AT + 9000 * DAY, 30, 1 << 40),
+    "make room": lambda outbox: retention.enforce(outbox, AT + 20 * DAY, 30, 1),
+    "make room without a clock": lambda outbox: retention.enforce(outbox, 20 * DAY, 30, 1, boot="present"),
+    "recall": lambda outbox: retention.recall(outbox, AT, AT + 9000 * DAY),
     "date": lambda outbox: dating.date(outbox, "earlier", AT),
     "trust": lambda outbox: dating.date_trusted(outbox, "present", AT),
     "session": Outbox.next_session,
@@ -139,9 +139,9 @@ STEPS: dict[str, Callable[[Outbox, int], object]] = {
     "waits": lambda outbox, n: outbox.commit([Row("m1", n * 1000 + i, {"power": 1.0}) for i in range(n)], boot=f"b{n % 2}"),
     "refused": refused,
     "acknowledge": lambda outbox, n: outbox.acknowledge([(n, 3 * n), (n, n)]),
-    "pack": lambda outbox, n: keeping.pack(outbox, AT + n * HOUR),
-    "recall": lambda outbox, n: keeping.recall(outbox, AT, AT + n * HOUR),
-    "thin": lambda outbox, n: keeping.tidy(outbox, AT + n * DAY, 30, 1),
+    "pack": lambda outbox, n: retention.pack(outbox, AT + n * HOUR),
+    "recall": lambda outbox, n: retention.recall(outbox, AT, AT + n * HOUR),
+    "thin": lambda outbox, n: retention.enforce(outbox, AT + n * DAY, 30, 1),
     "date": lambda outbox, n: dating.date(outbox, f"b{n % 2}", AT + n),
     "count": lambda outbox, _: outbox.stats(),
     "again": lambda outbox, _: outbox._file.close(),

@@ -13,10 +13,10 @@ import pytest
 
 from contract import sparkplug
 from contract.reading import Row
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import Outbox
 
-AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
+AT = 1_790_000_000_000 // retention.HOUR * retention.HOUR
 MINUTE = 60_000
 
 
@@ -27,7 +27,7 @@ def values(outbox: Outbox) -> list[tuple[str, int, float | None]]:
 
 
 def small_pages(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    for module in (dating, keeping):
+    for module in (dating, retention):
         monkeypatch.setattr(module, "_PAGE", rows)
 
 
@@ -73,9 +73,9 @@ def test_old_gauges_are_thinned_in_pages_and_once(tmp_path: Path, monkeypatch: p
     outbox = Outbox(tmp_path / "o.db")
     left = old(outbox)
     with ends_after(outbox, 9, monkeypatch), pytest.raises(sqlite3.OperationalError, match="killed"):
-        keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+        retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1)
     assert 0 < outbox.stats().lost < 1120
-    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1)
     assert values(outbox) == left
     assert outbox.stats().lost == 1120
     outbox.close()
@@ -84,10 +84,10 @@ def test_old_gauges_are_thinned_in_pages_and_once(tmp_path: Path, monkeypatch: p
 def test_what_is_remembered_of_rows_that_stayed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More may stay then than one row of a quarter of an hour, and never fewer."""
     small_pages(monkeypatch, 100)
-    monkeypatch.setattr(keeping, "MOST_FIRSTS", 8)
+    monkeypatch.setattr(retention, "MOST_FIRSTS", 8)
     outbox = Outbox(tmp_path / "o.db")
     left = old(outbox)
-    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1)
     assert set(left) < set(values(outbox))
     assert 1000 < outbox.stats().lost < 1120
     outbox.close()
@@ -100,7 +100,7 @@ def test_a_poll_does_not_wait_for_all_pages(boot: str | None, tmp_path: Path, mo
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([Row("m1", (0 if boot else AT) + i, {"power": float(i)}) for i in range(20_000)], boot=boot)
     work: Callable[[], object] = (
-        (lambda: dating.date(outbox, "b1", AT)) if boot else (lambda: keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1))
+        (lambda: dating.date(outbox, "b1", AT)) if boot else (lambda: retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1))
     )
     began, ended = threading.Event(), threading.Event()
     insides, whole = [], outbox.transaction
@@ -154,18 +154,18 @@ def test_who_waits_for_the_file_comes_before_who_just_had_it(tmp_path: Path) -> 
 def waits(outbox: Outbox) -> None:
     """Rows that a boot's clock counts: gauges of two days by the minute, a counter by the hour."""
     outbox.commit([Row("g", i * MINUTE, {"power": float(i)}) for i in range(2 * 1440)], boot="b2")
-    outbox.commit([Row("c", i * keeping.HOUR, {"energy_import": float(i)}) for i in range(48)], boot="b2")
+    outbox.commit([Row("c", i * retention.HOUR, {"energy_import": float(i)}) for i in range(48)], boot="b2")
 
 
 def test_the_limit_holds_while_rows_wait_for_the_clock(tmp_path: Path) -> None:
     """What is older than a day by the boot's clock is thinned, then gauges are no longer taken; counters stay, losses are counted."""
     outbox = Outbox(tmp_path / "o.db")
     waits(outbox)
-    keeping.tidy(outbox, 2 * keeping.DAY, 30, 1, boot="b2")
+    retention.enforce(outbox, 2 * retention.DAY, 30, 1, boot="b2")
     assert outbox.full
     assert outbox.stats().lost == 1440 - 96
     assert outbox.stats().undated == 96 + 1440 + 48
-    assert outbox.commit([Row("g", 2 * keeping.DAY, {"power": 1.0})], boot="b2") == []
+    assert outbox.commit([Row("g", 2 * retention.DAY, {"power": 1.0})], boot="b2") == []
     assert outbox.stats().lost == 1440 - 96 + 1
     assert dating.date(outbox, "b2", AT) == 96 + 1440 + 48
     kept = [i for i in range(2880) if i % 15 == 0 or i >= 1440]
@@ -173,13 +173,13 @@ def test_the_limit_holds_while_rows_wait_for_the_clock(tmp_path: Path) -> None:
     outbox.close()
 
 
-@pytest.mark.parametrize(("up", "thinned"), [(keeping.DAY - 1, 0), (keeping.DAY, 2 * 14)])
+@pytest.mark.parametrize(("up", "thinned"), [(retention.DAY - 1, 0), (retention.DAY, 2 * 14)])
 def test_rows_of_before_the_boot_are_as_old_as_it_at_least(up: int, thinned: int, tmp_path: Path) -> None:
     """How long the machine was off nobody knows: with or without a date, they are older than a day once the boot is a day old."""
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([Row("g", AT + i * MINUTE, {"power": float(i)}) for i in range(15)])
-    outbox.commit([Row("g", 5 * keeping.DAY + i * MINUTE, {"power": float(i)}) for i in range(15)], boot="b1")
-    keeping.tidy(outbox, up, 30, 1, boot="b2")
+    outbox.commit([Row("g", 5 * retention.DAY + i * MINUTE, {"power": float(i)}) for i in range(15)], boot="b1")
+    retention.enforce(outbox, up, 30, 1, boot="b2")
     assert outbox.stats().lost == thinned
     assert outbox.full
     outbox.close()
@@ -192,7 +192,7 @@ def test_what_the_cloud_has_goes_first_while_the_clock_waits(tmp_path: Path) -> 
     room = outbox.used_bytes()
     outbox.commit([Row("g", AT + i * MINUTE, {"power": float(i)}) for i in range(2000)])
     outbox.acknowledge([(2 * 1440 + 48 + 1, 10_000)])
-    keeping.tidy(outbox, 2 * keeping.DAY, 30, room + 8192, boot="b2")
+    retention.enforce(outbox, 2 * retention.DAY, 30, room + 8192, boot="b2")
     assert (outbox.stats().lost, outbox.stats().undated, outbox.full) == (0, 2 * 1440 + 48, False)
     with outbox.transaction() as db:
         assert db.execute("SELECT count(*) FROM row WHERE acknowledged = 1").fetchone() == (0,)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from contract import sparkplug
 from contract.reading import Row
 from contract.store import Ack, parse_ack, parse_resend, ranges
-from edge.outbox.keeping import recall
 from edge.outbox.lock import InUseError
 from edge.outbox.outbox import Outbox
+from edge.outbox.retention import recall
 
 AT = 1_790_000_000_000
 

@@ -22,7 +22,7 @@ from contract.reading import Row
 from contract.site import Site
 from edge import app, health
 from edge.app import Gateway
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
 from edge.settings import Settings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.edge.conftest import SmallDisk
     from tests.slave import Slave
 
-AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
+AT = 1_790_000_000_000 // retention.HOUR * retention.HOUR
 PROFILE = profile({"voltage_a": {"address": 0, "unit": "V"}})
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from contract.reading import Row
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import Outbox
 from edge.outbox.positions import Positions
 from edge.outbox.rows import DamagedError
 from edge.outbox.salvage import salvage
 
-AT = 1_790_000_000_000 // keeping.HOUR * keeping.HOUR
+AT = 1_790_000_000_000 // retention.HOUR * retention.HOUR
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_rows_that_were_packed_do_not_come_back_without_a_date(tmp_path: Path) -
     outbox.checkpoint()
     dating.date(outbox, "b1", AT)
     outbox.acknowledge([(1, 300)])
-    assert keeping.pack(outbox, AT + keeping.HOUR) == 300
+    assert retention.pack(outbox, AT + retention.HOUR) == 300
     set_aside(outbox)
     assert salvage(outbox) == 0
     assert outbox.stats().undated == 0

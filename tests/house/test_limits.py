@@ -14,7 +14,7 @@ from cloud.ingest import queue as ingest_queue
 from cloud.reports import queue as report_queue
 from cloud.settings import Settings
 from cloud.telemetry import sqlite
-from edge.outbox import keeping, marking, outbox
+from edge.outbox import marking, outbox, retention
 
 TESTS = Path(__file__).parents[1]
 TEXT = (TESTS.parent / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ NUMBERS = {
     "nodes that no site names": known.MAX_FOREIGN_NODES,
     "addresses of a day that the broker refused, each on record": broker_record.MOST,
     "ranges of acknowledgements that a gateway remembers until its disk takes them": marking.MOST_UNMARKED,
-    "rows that stay of which a gateway knows while it thins others": keeping.MOST_FIRSTS,
+    "rows that stay of which a gateway knows while it thins others": retention.MOST_FIRSTS,
     "seconds until a gateway's disk that does not answer counts as one that hangs": outbox.PATIENCE,
     "connections that read the embedded telemetry": sqlite.MOST_READERS,
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cloud.telemetry.base import Telemetry
 from contract import sparkplug
-from edge.outbox.keeping import unpack
+from edge.outbox.retention import unpack
 from simulators.stack.stack import Stack
 from tests.storm.site import GATEWAY, GROUP, POINT
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from contract.reading import Row
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import Outbox
 from edge.outbox.salvage import salvage
 from tests.storm.accounts import Measured, measured, rows_in
 from tests.storm.damage import Damage
 
-HOUR = keeping.HOUR
+HOUR = retention.HOUR
 AT = 1_790_000_000_000 // HOUR * HOUR
 
 
@@ -37,7 +37,7 @@ def worked(outbox: Outbox, chance: random.Random) -> None:
             first = chance.randrange(1, number + 1)
             outbox.acknowledge([(first, first + chance.randrange(20))])
         if chance.random() < 0.2:
-            keeping.pack(outbox, AT + chance.randrange(number) * 1000)
+            retention.pack(outbox, AT + chance.randrange(number) * 1000)
         if chance.random() < 0.1:
             dating.date(outbox, "unset", AT + HOUR)
         if chance.random() < 0.1:

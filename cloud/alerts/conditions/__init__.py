@@ -1,8 +1,13 @@
-"""The conditions of rules, one function each; a module registers its functions when it is imported."""
+"""The conditions of rules, one function each; a file here is found by being here, and registers its functions when it is imported."""
 
 from __future__ import annotations
 
-from cloud.alerts.conditions import climate, counting, elevators, line, record, vehicles, year
+import pkgutil
+from importlib import import_module
+
 from cloud.alerts.observe import CONDITIONS
 
-__all__ = ["CONDITIONS", "climate", "counting", "elevators", "line", "record", "vehicles", "year"]
+__all__ = ["CONDITIONS"]
+
+for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+    import_module(_module.name)

@@ -15,7 +15,6 @@ from cloud.api.context import Here
 from cloud.api.params import Id, Said
 from cloud.api.problems import ProblemError, not_found
 from cloud.api.shapes import Alert
-from contract.coded import Message
 
 router = APIRouter(prefix="/api/v1/alerts")
 State = Literal["firing", "acknowledged", "resolved"]
@@ -55,7 +54,7 @@ def acknowledge(here: Here, caller: Acknowledger, alert: Id, body: Acknowledgeme
     try:
         known = service.acknowledge(here.engine, here.group, alert, body.note if body else "", caller.name, here.clock.now_ms())
     except service.NotOpenError as error:
-        raise ProblemError(HTTPStatus.CONFLICT, Message("text", text=str(error))) from None
+        raise ProblemError(HTTPStatus.CONFLICT, error.message) from None
     found = alerts.one(here, alert) if known else None
     if found is None:
         raise not_found("alert", alert)

@@ -17,8 +17,8 @@ from cloud.api.shapes import CommandAccepted, CommandState, Node
 from cloud.devices.queries import nodes
 from cloud.operations import commands
 from cloud.operations.model import SENT, Order
+from cloud.texts import because
 from contract.clock import iso
-from contract.coded import Message
 
 router = APIRouter(prefix="/api/v1")
 
@@ -41,8 +41,8 @@ def order(here: HereOrThere, caller: Commander, device: Id, body: NewCommand) ->
     devices.known(here, device)
     wanted = Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
     why_not = commands.refusal(here.engine, wanted, now)
-    if why_not:
-        raise unprocessable(Message("text", text=why_not))
+    if why_not is not None:
+        raise unprocessable(why_not)
     return CommandAccepted(id=commands.place(here.engine, wanted, now), state=SENT)
 
 
@@ -76,4 +76,5 @@ def standing(here: HereOrThere, command: Id) -> CommandState:
     found = commands.standing(here.engine, here.group, command)
     if found is None:
         raise not_found("command", command)
-    return CommandState(state=found.state, read_back=found.read_back, reason=found.reason)
+    said = because(found.reason)
+    return CommandState(**said | {"state": found.state, "read_back": found.read_back, "reason": said["reason"] or ""})

@@ -15,7 +15,6 @@ from cloud.api.problems import unprocessable
 from cloud.api.shapes import Finding
 from cloud.ledger import findings
 from cloud.ledger.shown_findings import record_of
-from contract.coded import Message
 
 router = APIRouter(prefix="/api/v1/findings")
 
@@ -46,5 +45,5 @@ def explain(here: Here, caller: Acknowledger, body: Explanation) -> Response:
     try:
         findings.explain(here.engine, here.group, asked, body.note, caller.name, here.clock.now_ms())
     except findings.FindingError as error:
-        raise unprocessable(Message("text", text=str(error))) from None
+        raise unprocessable(error.message) from None
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -30,6 +30,7 @@ from cloud.reports.targets.facts import NOTHING, Compared, Denominator, EnergyRo
 from cloud.reports.targets.faults import faults_of
 from cloud.reports.targets.used import Used, by_energy
 from contract.clock import parse_time
+from contract.coded import Message
 
 TOTAL = "total"
 
@@ -72,7 +73,7 @@ def gather(engine: sa.Engine, period: Period, scope: str, now: int) -> Facts:
     until = min(now, period.end)
     span = Span(period.start, spans.as_of(period.year, until))
     if span.end <= span.start:
-        raise MissingError(f"{period.code()}: no day of it is over yet")
+        raise MissingError(Message("report.fault.no_day_over", period=period.code()))
     with engine.connect() as connection:
         who = _who(connection, scope)
         ids = [meter.id for meter, _ in who.registry.meters] + [meter.id for meter in who.subs]
@@ -122,11 +123,11 @@ def _need(who: _Who, used: Used, span: Span) -> None:
     """Refuse a report that would have nothing to say."""
     asked = [meter.id for meter in who.scope.meters]
     if not asked:
-        raise MissingError(f"{who.text}: no main meter in this scope")
+        raise MissingError(Message("report.fault.no_main_meter", scope=who.text))
     if not any(meter in used.sums.over(span) for meter in asked):
-        what = f"{used.period.code()} of {who.text}: nothing is known"
-        days = f"from {local_date(span.start)} to {local_date(span.end - 1)}"
-        raise MissingError(f"{what}; no readings and no entered amounts of {', '.join(asked)} {days}")
+        first, last, meters = str(local_date(span.start)), str(local_date(span.end - 1)), ", ".join(asked)
+        period, scope = used.period.code(), who.text
+        raise MissingError(Message("report.fault.nothing_known", period=period, scope=scope, meters=meters, first=first, last=last))
 
 
 def _energies(who: _Who, used: Used) -> tuple[list[EnergyRow], Pair, Compared]:

@@ -33,6 +33,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"force": True}, "force: Extra inputs are not permitted"),
 ]
 
+WAITS: dict[str, Any] = {"state": "sent", "read_back": None, "reason": "", "code": None, "params": {}}
+
 
 def rows(served: Served, table: sa.Table) -> list[dict[str, Any]]:
     with served.context.engine.connect() as connection:
@@ -67,7 +69,7 @@ async def test_a_command_is_kept_for_sending(served: Served, golden: dict[str, A
 async def test_a_command_shows_how_it_stands(served: Served, golden: dict[str, Any]) -> None:
     """Waiting it is shown as sent; then as the gateway answered."""
     name = (await served.post(PATH, ORDER)).json()["id"]
-    assert (await served.get(f"/api/v1/commands/{name}")).json() == {"state": "sent", "read_back": None, "reason": ""}
+    assert (await served.get(f"/api/v1/commands/{name}")).json() == WAITS
     with writing(served.context.engine).begin() as connection:
         connection.execute(tables.command.update().values(state="failed", read_back=26.0, reason="read back 26"))
     assert (await served.get(f"/api/v1/commands/{name}")).json() == golden["command"]
@@ -79,6 +81,7 @@ async def test_a_command_that_cannot_be_is_refused_at_once(change: dict[str, Any
     answer = await served.post(PATH, ORDER | change)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert said in answer.json()["detail"]
+    assert answer.json()["code"] != "text"
     assert rows(served, tables.command) == []
 
 
@@ -133,7 +136,7 @@ async def test_a_foreign_device_takes_what_its_birth_lists(served: Served) -> No
     answer = await served.post(path, order, params=FOREIGN)
     assert answer.status_code == 202
     name = answer.json()["id"]
-    assert (await served.get(f"/api/v1/commands/{name}", FOREIGN)).json() == {"state": "sent", "read_back": None, "reason": ""}
+    assert (await served.get(f"/api/v1/commands/{name}", FOREIGN)).json() == WAITS
     assert (await served.get(f"/api/v1/commands/{name}")).status_code == 404
     (row,) = rows(served, tables.command)
     assert (row["grp"], row["device"], row["point"], row["value"], row["by"]) == ("510899", "pump", "speed", 3.0, "the operator")

@@ -64,7 +64,9 @@ async def test_a_wrong_parameter_is_refused_with_what_was_expected(path: str, pa
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
     assert said in answer.json()["detail"]
     assert answer.json()["status"] == 422
-    assert in_words(of_form(answer.json()), "en") == answer.json()["detail"]
+    message = of_form(answer.json())
+    assert in_words(message, "en") == answer.json()["detail"]
+    assert '"code": "text"' not in message.dumps(), "it can be said in Chinese"
 
 
 @pytest.mark.parametrize(("path", "params", "said"), MISSING)
@@ -80,6 +82,21 @@ async def test_a_problem_can_be_said_in_chinese(served: Served) -> None:
     missing = (await served.get("/api/v1/consumption", SPAN | {"meter": "nope", "every": "day"})).json()
     assert (missing["code"], missing["params"]["name"]) == ("problem.none", "'nope'")
     assert in_words(of_form(missing), "zh") == "没有计量点 'nope'"
+
+
+async def test_all_faults_of_a_request_are_said_in_chinese(served: Served) -> None:
+    """Each by its kind: what is missing, too small, or no time."""
+    answer = (await served.get("/api/v1/consumption", {"start": "now", "end": "2027-01-01T00:00:00Z", "meter": "m1"})).json()
+    said = "参数无效：start：应为带时区的 RFC 3339 时间，如 2026-03-01T00:00:00Z（地址中的 + 写作 %2B）；every：缺少此项"  # noqa: RUF001
+    assert in_words(of_form(answer), "zh") == said
+
+
+async def test_a_thousand_faults_are_told_as_one_message(served: Served) -> None:
+    """However many there are, the message can be read again and said."""
+    body = {f"x{number}": 1 for number in range(1000)}
+    answer = (await served.post("/api/v1/devices/ac/commands", body)).json()
+    assert len(answer["errors"]) == 1004
+    assert in_words(of_form(answer), "en") == answer["detail"]
 
 
 async def test_a_method_that_a_route_has_not_is_a_problem_too(served: Served) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from cloud.operations import commands
 from cloud.operations.model import Standing
+from cloud.texts import in_words
 from contract import sparkplug
+from contract.coded import read
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Payload
 from simulators.foreign_node import ForeignNode, metric, nbirth
@@ -38,7 +40,7 @@ def order(line: Line, name: str, point: str, value: float, now: int) -> None:
 
 def state(line: Line, name: str) -> tuple[str, str]:
     (row,) = line.rows(tables.command, id=name)
-    return row["state"], row["reason"]
+    return row["state"], in_words(read(row["reason"]), "en")
 
 
 def told(payload: Payload) -> list[dict[str, Any]]:
@@ -76,7 +78,7 @@ async def test_a_resend_is_asked_for_as_any_command(cloud: Cloud, line: Line) ->
         await cloud.until(lambda: line.rows(tables.node))
         name = commands.place(cloud.engine, commands.resend(GROUP, NODE, (5, 9), "test", before), before)
         await edge.until(edge.commands)
-        await cloud.until(lambda: commands.standing(cloud.engine, GROUP, name) == Standing("done", None, ""))
+        await cloud.until(lambda: commands.standing(cloud.engine, GROUP, name) == Standing("done", None, None))
         payload, message = edge.commands()[-1], [m for m in edge.heard if "/NCMD/" in str(m.topic)][-1]
     assert told(payload) == [{"name": sparkplug.STORE_RESEND, "datatype": DataType.STRING, "string_value": '{"from": 5, "to": 9}'}]
     assert (before <= payload.timestamp, payload.HasField("seq"), message.qos, message.retain) == (True, False, 0, False)

@@ -136,7 +136,7 @@ async def test_positions_of_a_blind_area_are_good(road: Road, monkeypatch: pytes
 
 async def test_rows_that_a_slow_uplink_kept_waiting_are_good(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Live positions that waited up to three minutes for room in the window are stored as good, and no clock is blamed."""
-    monkeypatch.setattr("edge.window.MAX_ROWS_IN_FLIGHT", 2)
+    monkeypatch.setattr("edge.send_window.MAX_ROWS_IN_FLIGHT", 2)
     road.cloud.telemetry = slow = Slow(tmp_path / "slow.db")
     async with road.busy():
         await road.cloud.until(lambda: (m := road.measured()) and m[-1] - m[0] >= BLIND)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloud.devices.clocks import JUDGED, ClockOffset, Offset, State
-from cloud.devices.own_clock import Moved
+from cloud.devices.own_clock import WHY, Moved
 from cloud.devices.repository import clocks
 from cloud.ingest.batch import Batch
 from cloud.ingest.own import Own, OwnClock
 from cloud.operations import commands
 from cloud.platform.database import writing
+from cloud.texts import in_words
 from contract import sparkplug
 from contract.clock import Clock
 from contract.coded import loads
@@ -125,7 +126,8 @@ def test_what_was_judged_before_the_third_gateway_came_is_taken_back(site: Line)
     born(site, 3, wall=-HOUR)
     spoken(site, 3, range(185, 195, 5), wall=-HOUR)
     assert (blamed(site), faults(site)) == ({}, set())
-    assert {row["why"] for row in site.rows(tables.clock_offset, state="closed")} == {"the cloud's own clock was off"}
+    assert {row["why"] for row in site.rows(tables.clock_offset, state="closed")} == {WHY}
+    assert in_words(loads(WHY), "en") == "the cloud's own clock was off"
     assert [measured(site, f"em-{n}") for n in (1, 2)] == [{0: 60_000, 1: 60_000, 2: 60_000, 3: 10_000}] * 2
     assert [row["by"] for row in site.rows(tables.audit, action="clock_taken_back")] == ["judged"]
 

@@ -11,7 +11,7 @@ from contract import sparkplug
 from contract.clock import Clock
 from contract.reading import Row
 from contract.sparkplug import Born, DataType
-from edge.outbox import keeping
+from edge.outbox import retention
 
 if TYPE_CHECKING:
     from tests.edge.conformance.conftest import Bench, Packet
@@ -57,11 +57,11 @@ async def test_a_row_without_an_acknowledgement_goes_again(bench: Bench, monkeyp
 
 async def test_a_resend_sends_kept_rows_again(bench: Bench) -> None:
     """Store/Resend brings back rows that were acknowledged, packed ones too, with their places, values and times."""
-    hour = (Clock().now_ms() // keeping.HOUR - 5) * keeping.HOUR
+    hour = (Clock().now_ms() // retention.HOUR - 5) * retention.HOUR
     gateway = bench.make()
     kept = gateway.outbox.commit([Row("em-1", hour + i * 60_000, {"power": i / 3}) for i in range(30)])
     gateway.outbox.acknowledge(((1, 30),))
-    assert keeping.pack(gateway.outbox, hour + keeping.HOUR) == 30
+    assert retention.pack(gateway.outbox, hour + retention.HOUR) == 30
     await bench.online()
     assert all(p.values["Store/Seq"] not in range(1, 31) for p in bench.proxy.of("DDATA"))
     wish = f'{{"from": {hour + 10 * 60_000}, "to": {hour + 20 * 60_000}}}'
@@ -76,7 +76,7 @@ async def test_a_resend_sends_kept_rows_again(bench: Bench) -> None:
     assert all(p.data.metrics[0].is_historical for p in old())
     await bench.acknowledge(old())
     await bench.until(lambda: not {row.seq for row in gateway.outbox.pending(0, 1000)} & set(range(1, 31)))
-    assert keeping.recall(gateway.outbox, hour, hour + keeping.HOUR) == 30
+    assert retention.recall(gateway.outbox, hour, hour + retention.HOUR) == 30
 
 
 async def test_a_damaged_outbox_sends_its_rows_from_a_new_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

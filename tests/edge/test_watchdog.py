@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge.notify import Systemd
+from edge.watchdog import Systemd
 from tests.sites import whole
 
 SITE = whole("compounds: []\nunits: []\ngateways: [{id: gw}]\nbuses: []\ndevices: []\n")

@@ -9,7 +9,7 @@ from contract.reading import Row
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER
 from edge.outbox.outbox import Outbox
 from edge.outbox.rows import Kept
-from edge.window import PAGE, REFUSED_FOR, TRIES, Window
+from edge.send_window import PAGE, REFUSED_FOR, TRIES, Window
 
 
 def _row(at: int) -> Row:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from contract import sparkplug
 from contract.reading import Row
-from edge.outbox import dating, keeping
+from edge.outbox import dating, retention
 from edge.outbox.outbox import Outbox
 
-HOUR = keeping.HOUR
+HOUR = retention.HOUR
 AT = 1_790_000_000_000 // HOUR * HOUR
 
 
@@ -32,8 +32,8 @@ def test_packed_rows_come_back_as_they_were(tmp_path: Path) -> None:
     outbox.commit([Row("m1", AT + i * HOUR // 4, {"energy_import": i / 3}) for i in range(40)])
     before = _values(outbox)
     outbox.acknowledge([(1, 40)])
-    assert keeping.pack(outbox, AT + 8 * HOUR) == 32
-    assert keeping.recall(outbox, AT, AT + 10 * HOUR) == 40
+    assert retention.pack(outbox, AT + 8 * HOUR) == 32
+    assert retention.recall(outbox, AT, AT + 10 * HOUR) == 40
     assert _values(outbox) == before
     outbox.close()
 
@@ -44,12 +44,12 @@ def test_a_pack_that_was_recalled_in_part_loses_nothing(tmp_path: Path) -> None:
     outbox.commit([Row("m1", AT + i * 60_000, {"energy_import": float(i)}) for i in range(10)])
     before = _values(outbox)
     outbox.acknowledge([(1, 10)])
-    keeping.pack(outbox, AT + HOUR)
-    assert keeping.recall(outbox, AT, AT + 3 * 60_000) == 3
+    retention.pack(outbox, AT + HOUR)
+    assert retention.recall(outbox, AT, AT + 3 * 60_000) == 3
     assert [seq for seq, _, _ in _values(outbox)] == [1, 2, 3]
     outbox.acknowledge([(1, 3)])
-    keeping.pack(outbox, AT + HOUR)
-    assert keeping.recall(outbox, AT, AT + HOUR) == 10
+    retention.pack(outbox, AT + HOUR)
+    assert retention.recall(outbox, AT, AT + HOUR) == 10
     assert _values(outbox) == before
     outbox.close()
 
@@ -61,9 +61,9 @@ def test_a_recalled_gauge_may_be_thinned_and_a_recalled_counter_may_not(tmp_path
         outbox.commit([Row("m1", AT + i * 1000, {name: float(i)}, {"current_a": "timeout"}) for i in range(20)])
     outbox.commit([Row("m1", AT + i * 1000, {}, texts={sparkplug.COMMAND_RESULT: "{}"}) for i in range(20)])
     outbox.acknowledge([(1, 60)])
-    keeping.pack(outbox, AT + HOUR)
-    assert keeping.recall(outbox, AT, AT + HOUR) == 60
-    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    retention.pack(outbox, AT + HOUR)
+    assert retention.recall(outbox, AT, AT + HOUR) == 60
+    retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1)
     assert [kept.seq for kept in outbox.pending(0, 100)] == [1, *range(21, 61)]
     outbox.close()
 
@@ -78,10 +78,10 @@ def test_no_order_of_recalls_and_packs_loses_or_doubles_a_row(recalls: list[tupl
         before = _values(outbox)
         for start, end in recalls:
             outbox.acknowledge([(1, 12)])
-            keeping.pack(outbox, AT + 2 * HOUR)
-            assert keeping.recall(outbox, AT + start * HOUR // 4, AT + end * HOUR // 4) == max(0, end - start)
+            retention.pack(outbox, AT + 2 * HOUR)
+            assert retention.recall(outbox, AT + start * HOUR // 4, AT + end * HOUR // 4) == max(0, end - start)
         outbox.acknowledge([(1, 12)])
-        keeping.recall(outbox, AT, AT + 3 * HOUR)
+        retention.recall(outbox, AT, AT + 3 * HOUR)
         assert _values(outbox) == before
         outbox.close()
 
@@ -89,18 +89,18 @@ def test_no_order_of_recalls_and_packs_loses_or_doubles_a_row(recalls: list[tupl
 def test_acknowledged_rows_are_kept_for_their_days_and_no_longer(tmp_path: Path) -> None:
     """Thirty days of rows can be asked for again; older ones are gone."""
     outbox = Outbox(tmp_path / "o.db")
-    outbox.commit([Row("m1", AT + day * keeping.DAY, {"energy_import": float(day)}) for day in range(40)])
+    outbox.commit([Row("m1", AT + day * retention.DAY, {"energy_import": float(day)}) for day in range(40)])
     outbox.acknowledge([(1, 40)])
-    keeping.tidy(outbox, AT + 40 * keeping.DAY, 30, 10**9)
-    assert keeping.recall(outbox, 0, AT + 100 * keeping.DAY) == 30
+    retention.enforce(outbox, AT + 40 * retention.DAY, 30, 10**9)
+    assert retention.recall(outbox, 0, AT + 100 * retention.DAY) == 30
     outbox.close()
 
 
 def test_what_is_not_acknowledged_is_never_packed_nor_forgotten(tmp_path: Path) -> None:
     """A month without a link loses nothing while there is room."""
     outbox = Outbox(tmp_path / "o.db")
-    outbox.commit([Row("m1", AT + day * keeping.DAY, {"power": 1.0}) for day in range(40)])
-    keeping.tidy(outbox, AT + 400 * keeping.DAY, 30, 10**9)
+    outbox.commit([Row("m1", AT + day * retention.DAY, {"power": 1.0}) for day in range(40)])
+    retention.enforce(outbox, AT + 400 * retention.DAY, 30, 10**9)
     assert len(_values(outbox)) == 40
     assert outbox.stats().lost == 0
     outbox.close()
@@ -111,7 +111,7 @@ def test_a_full_outbox_thins_old_gauges_keeps_counters_and_counts_the_loss(tmp_p
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([Row("g", AT + i * 60_000, {"power": float(i)}) for i in range(600)])
     outbox.commit([Row("c", AT + i * 60_000, {"energy_import": float(i)}) for i in range(600)])
-    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1)
     rows = outbox.pending(0, 10_000)
     assert sum(r.device == "c" for r in rows) == 600
     assert sum(r.device == "g" for r in rows) == 40
@@ -128,7 +128,7 @@ def test_what_is_no_reading_is_not_lost_when_gauges_are_thinned(tmp_path: Path) 
     """What could not be read, and when a row with its device's time was taken over, were counted as readings that are lost."""
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([Row("g", AT + i * 1000, {"power": float(i)}, {"current_a": "timeout"}, taken=AT + i * 1000) for i in range(20)])
-    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 1)
+    retention.enforce(outbox, AT + 3 * retention.DAY, 30, 1)
     assert len(outbox.pending(0, 100)) == 1
     assert outbox.stats().lost == 19
     outbox.close()
@@ -139,7 +139,7 @@ def test_packs_go_before_anything_unsent(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o.db")
     outbox.commit([Row("g", AT + i * 1000, {"power": i / 7}) for i in range(20_000)])
     outbox.acknowledge([(1, 19_000)])
-    keeping.tidy(outbox, AT + 3 * keeping.DAY, 30, 400_000)
+    retention.enforce(outbox, AT + 3 * retention.DAY, 30, 400_000)
     assert len(outbox.pending(0, 100_000)) == 1000
     assert outbox.stats().lost == 0
     outbox.close()

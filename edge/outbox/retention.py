@@ -49,11 +49,11 @@ _GONE_FIRST = 0.9
 """Share of the limit down to which room is made."""
 
 
-def tidy(outbox: Outbox, now: int, retain_days: float, max_bytes: int, *, boot: str | None = None) -> None:
+def enforce(outbox: Outbox, now: int, retain_days: float, max_bytes: int, *, boot: str | None = None) -> None:
     """Pack, forget what is older than its time, and make room if there is too little.
 
     Args:
-        outbox: What to tidy.
+        outbox: Whose rows.
         now: ms since 1970; while the clock is not yet set, ms since the boot.
         retain_days: How long acknowledged rows are kept; the sub-metering guide asks 30 days.
         max_bytes: What the outbox may use.

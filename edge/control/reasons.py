@@ -1,0 +1,23 @@
+"""Why a command is not carried out, as a code with parameters, and the English text that goes with it for whoever knows no code.
+
+The cloud's catalogue has the same English text under each code (`cloud/web/messages.json`), and the Chinese one.
+"""
+
+from __future__ import annotations
+
+from contract.coded import TEXT, Message
+
+TEXTS = {
+    "command.expired_on_arrival": "the command had expired when it arrived",
+    "command.point_not_writable": "{point} cannot be written",
+    "command.outside": "{value:g} is outside {low:g} to {high:g}",
+    "command.none_of": "{value:g} is none of {states}",
+    "command.takes_none": "{device} takes no commands",
+    "command.other_value": "the device kept another value",
+    TEXT: "{text}",
+}
+
+
+def text(reason: Message) -> str:
+    """The English text."""
+    return TEXTS[reason.code].format_map(reason.params)
