@@ -34,11 +34,12 @@ $(VENV)/.demo: pyproject.toml
 demo: $(VENV)/.demo ## the whole site on this machine; settings JIEYUE_PORT, JIEYUE_DATA, JIEYUE_NOW, JIEYUE_SPEED
 	@exec $(BIN)/python -m simulators.stack.demo
 
-lint: $(VENV)/.dev ## ruff, mypy, import-linter
+lint: $(VENV)/.dev ## ruff, mypy, import-linter, pip-audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/python tests/audit.py
 
 PACKED := pyproject.toml $(shell find contract protocols edge cloud simulators firmware_configs dashboards/grafana -type f -not -name '*.pyc')
 build/wheel/.made: $(PACKED)

@@ -8,8 +8,9 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import sqlalchemy as sa
 import structlog
@@ -25,15 +26,19 @@ from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.connections import Room, bounded
 from cloud.api.context import Context
-from cloud.health import Health
+from cloud.health import Health, first_line
 from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
 from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.host import Host
+from cloud.ingest.own import own_clock
 from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
 from cloud.opening import entered_site, opened_database
+from cloud.platform.database import DOWN
+from cloud.platform.leading import Lead, fenced, lead_of, while_leading
 from cloud.reports.queue import Limits, ReportQueue
+from cloud.roles import ALL, Role
 from cloud.settings import Settings, networks
 from cloud.storing import Elsewhere
 from cloud.telemetry.base import StoreDown, Telemetry
@@ -89,7 +94,7 @@ class Service:
         Raises:
             ConfigError: The database has another schema or no site, or `JIEYUE_SITE` names one of another district.
         """
-        self.settings, self.clock = settings, clock
+        self.settings, self.clock = settings, own_clock(clock)
         self.engine = opened_database(settings)
         self.site = entered_site(self.engine)
         self.watch = SiteWatch(settings, self.engine, self.site)
@@ -97,8 +102,9 @@ class Service:
         self.telemetry = telemetry_of(settings)
         self.health = Health(self.engine, self.telemetry, clock)
         self.host: Host | None = None
-        self.elsewhere: Elsewhere | None = None
-        """The process that stores, where this one only serves."""
+        """While this process is the one at the broker."""
+        self.elsewhere = Elsewhere(self.engine)
+        """The process that stores, while it is another."""
         self.ledger = worker.State(backlog=1)
         self.alerts = evaluator_of(settings, self.site, self.engine)
         self.alerts.site_differs = lambda: self.watch.differs
@@ -107,37 +113,75 @@ class Service:
         self._touched = asyncio.Event()
         self._caught_up = False
 
-    async def run(self, *, serve: bool, ingest: bool) -> None:
-        """Run until cancelled."""
+    async def run(self, roles: Collection[Role] = ALL) -> None:
+        """Run until cancelled.
+
+        Args:
+            roles: What this process does, or waits to do.
+
+        Raises:
+            ConfigError: The database is SQLite's, and another process works on it.
+        """
+        leads = self._leads(roles)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="work"))
-        work: list[Awaitable[None]] = [self.watch.run(), self.health.run()]
-        if ingest:
-            work += self._storing_parts()
-        else:
-            self.elsewhere = Elsewhere(self.engine)
-            work.append(self.elsewhere.run())
+        work: list[Awaitable[None]] = [self.watch.run(), self.health.run(), self.elsewhere.run()]
+        work += [while_leading(lead, role, partial(self._parts[role], fenced(self.engine, lead))) for role, lead in leads.items()]
         names = {"zh": self.site.name.zh, "en": self.site.name.en}
-        told = self.settings.data / f"told-by-{'ingest' if ingest else 'serve'}.json"
+        told = self.settings.data / f"told-by-{'ingest' if Role.LEADER in roles else 'serve'}.json"
         work.append(NothingStored(self.alerts.channels, self._down, names, told).run())
-        if serve:
+        if Role.API in roles:
             work.append(self._serve())
         gc.freeze()  # modules and rules stay until the end: the collector need not walk them each time that readings pour in
         await together(work)
 
-    def _storing_parts(self) -> list[Awaitable[None]]:
-        """What runs where readings are stored, and once only."""
-        self.host = Host(self.settings, self.engine, self.telemetry, self.clock, self._stored, moments.bring_forward, self.health)
-        self.clock = self.host.clock
-        work: list[Awaitable[None]] = [self.host.run()]
+    def _leads(self, roles: Collection[Role]) -> dict[Role, Lead]:
+        """What is held for each role; on SQLite one process holds all, and is refused where another does."""
+        led = [role for role in Role if role in roles and role in self._parts]
+        if self.engine.dialect.name == "postgresql":
+            return {role: lead_of(self.engine, role) for role in led}
+        lead = lead_of(self.engine, "lock")
+        if led and not lead.take():
+            raise ConfigError(f"another process works on {self.engine.url.database}; on SQLite one does all but serve --no-ingest")
+        return dict.fromkeys(led, lead)
+
+    @property
+    def _parts(self) -> Mapping[Role, Callable[[sa.Engine], Awaitable[None]]]:
+        """What one process at a time does, by role; each works on an engine that writes only while this process has the role."""
+        return {
+            Role.LEADER: self._lead,
+            Role.SETTLEMENT: self._settle,
+            Role.ALERTING: self._alert,
+            Role.PUBLISHING: lambda engine: Publisher(engine, self.telemetry, self.clock, self._settled, self._dated).run(),
+        }
+
+    async def _lead(self, engine: sa.Engine) -> None:
+        """Be the host at the broker: what nodes said before is read anew, since another may have heard it."""
+        try:
+            self.host = await asyncio.to_thread(self._host, engine)
+        except DOWN as error:
+            log.warning("the role waits for the database", role=Role.LEADER, reason=first_line(error))
+            return
+        work: list[Awaitable[None]] = [self.host.run(), storing.tell(engine, self.clock, self._stores)]
         if self.settings.mqtt_watch_user:
-            work.append(BrokerWatch(self.settings, self.engine, self.site.group, self.clock).run())
-        work.append(worker.run(self.engine, self.telemetry, self.clock, self._touched, self.ledger))
-        work.append(Publisher(self.engine, self.telemetry, self.clock, self._settled, self._dated).run())
+            work.append(BrokerWatch(self.settings, engine, self.site.group, self.clock).run())
+        try:
+            await together(work)
+        finally:
+            self.host = None
+
+    def _host(self, engine: sa.Engine) -> Host:
+        return Host(self.settings, engine, self.telemetry, self.clock, self._stored, moments.bring_forward, self.health)
+
+    async def _settle(self, engine: sa.Engine) -> None:
+        """Count what was touched, and thin what is old."""
         keep = keeping.Keep(self.settings.keep_counters_days, self.settings.keep_gauges_days)
-        work.append(keeping.run(self.engine, self.telemetry, self.clock, keep, self._may_thin))
-        work.append(storing.tell(self.engine, self.clock, self._stores))
-        work.append(alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None))
-        return work
+        thinning = keeping.run(engine, self.telemetry, self.clock, keep, self._may_thin)
+        await together([worker.run(engine, self.telemetry, self.clock, self._touched, self.ledger), thinning])
+
+    async def _alert(self, engine: sa.Engine) -> None:
+        """Look at the rules, and tell."""
+        self.alerts.engine = engine
+        await alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None)
 
     def close(self) -> None:
         """Give back stores and connections."""
@@ -160,7 +204,7 @@ class Service:
 
     def _down(self) -> str | None:
         """What keeps this process, or the one that does it, from storing."""
-        return self.health.down() or (None if self.elsewhere is None else self.elsewhere.down())
+        return self.health.down() or (None if self.host is not None else self.elsewhere.down())
 
     def _stores(self) -> bool:
         """Whether what gateways send is stored here."""
@@ -172,17 +216,15 @@ class Service:
 
     def _settled(self) -> bool:
         """Whether the ledger has counted what came in, but for what is touched at any time; by a clock that is doubted it never has."""
-        if self.host is not None and self.host.clock.own.doubted:
-            return False
-        return not self._held() and backlog(self.engine) <= BACKLOG_AT_START
+        return not self.clock.own.doubted and not self._held() and backlog(self.engine) <= BACKLOG_AT_START
 
     def _may_thin(self) -> bool:
         """The same, and nobody contradicts today's date: what is gone is gone."""
-        return self._settled() and self._dated() and not (self.host is not None and self.host.clock.own.unsure)
+        return self._settled() and self._dated() and not self.clock.own.unsure
 
     def _dated(self) -> bool:
         """Whether the date is not new: a clock that leapt within the last day closes no year."""
-        return self.host is None or not self.host.clock.own.held(self.host.clock.now_ms())
+        return not self.clock.own.held(self.clock.now_ms())
 
     def _held(self) -> bool:
         """Whether the demo still sends its history."""
@@ -259,10 +301,10 @@ def _leave() -> None:
     os._exit(1)
 
 
-async def run_until_signalled(service: Service, *, serve: bool, ingest: bool) -> None:
+async def run_until_signalled(service: Service, roles: Collection[Role] = ALL) -> None:
     """Run a service until SIGINT or SIGTERM, then close it."""
     try:
-        await until_signalled(service.run(serve=serve, ingest=ingest), _leave_in_time)
+        await until_signalled(service.run(roles), _leave_in_time)
     finally:
         _leave_in_time()
         service.close()

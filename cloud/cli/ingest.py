@@ -6,6 +6,7 @@ import argparse
 
 from cloud.cli.serve import run_service
 from cloud.cli.shared import add
+from cloud.roles import ALL, Role
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -18,4 +19,4 @@ def add_parser(commands: Commands[Parser]) -> None:
 
 def run(settings: Settings, clock: Clock, _arguments: argparse.Namespace) -> int:
     """Store until stopped."""
-    return run_service(settings, clock, serve=False, ingest=True)
+    return run_service(settings, clock, ALL - {Role.API})

@@ -6,10 +6,12 @@ import argparse
 import os
 import socket
 import sys
+from collections.abc import Collection
 from contextlib import nullcontext
 
 from cloud.app import Service, run_until_signalled
 from cloud.cli.shared import add
+from cloud.roles import ALL, Role
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -25,27 +27,36 @@ Python's 5 ms a flood of requests kept it for seconds."""
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
     parser = add(commands, "serve", "interface, pages and ingest in one process, until stopped", run)
-    parser.add_argument("--no-ingest", action="store_true", help="interface and pages only; another process stores")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
+        "--role",
+        action="append",
+        choices=[role.value for role in Role],
+        default=[],
+        help="do this part only, several by giving it again; all but api are one process's at a time, and another waits to take over",
+    )
+    part.add_argument("--no-ingest", action="store_true", help="interface and pages only, as --role api; another process stores")
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
-    return run_service(settings, clock, serve=True, ingest=not arguments.no_ingest)
+    roles = frozenset(map(Role, arguments.role)) or (frozenset({Role.API}) if arguments.no_ingest else ALL)
+    return run_service(settings, clock, roles)
 
 
-def run_service(settings: Settings, clock: Clock, *, serve: bool, ingest: bool) -> int:
-    """Run the parts that are asked for, until stopped."""
+def run_service(settings: Settings, clock: Clock, roles: Collection[Role]) -> int:
+    """Do what is asked for, until stopped."""
     import uvloop  # noqa: PLC0415 (only the service needs it)
 
     sys.setswitchinterval(SWITCH_SECONDS)
     settings.mqtt_password()
     settings.mqtt_watch_password()
     settings.mqtt_tls()
-    with listening(settings) if serve else nullcontext() as taken:
+    with listening(settings) if Role.API in roles else nullcontext() as taken:
         service = Service(settings, clock)
         service.listening = taken
         warn_of_trial(clock)
-        uvloop.run(run_until_signalled(service, serve=serve, ingest=ingest))
+        uvloop.run(run_until_signalled(service, roles))
     return 0
 
 

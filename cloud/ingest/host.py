@@ -23,7 +23,7 @@ from cloud.ingest.decode import decode, overdue
 from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
 from cloud.ingest.orders import Order, addressed, due, mark, watched
-from cloud.ingest.own import LEAP, own_clock
+from cloud.ingest.own import LEAP, OwnClock
 from cloud.ingest.queue import FairQueue
 from cloud.ingest.state import OwnState, Superseded, state
 from cloud.ingest.subscriptions import subscribe
@@ -34,7 +34,6 @@ from cloud.settings import Settings
 from cloud.telemetry.base import StoreDown, Telemetry
 from cloud.texts import CodedError
 from contract import coded, compressed, sparkplug, topics
-from contract.clock import Clock
 from contract.lifecycle import heed_cancellation
 from contract.reaching import Takeovers, why
 from contract.sparkplug import Born, DataType
@@ -76,7 +75,7 @@ class Host:
         settings: Settings,
         engine: sa.Engine,
         telemetry: Telemetry,
-        clock: Clock,
+        clock: OwnClock,
         stored: Callable[[Batch], None],
         bring_forward: BringForward,
         health: Health | None = None,
@@ -87,14 +86,13 @@ class Host:
             settings: Of the broker.
             engine: The relational database.
             telemetry: The time-series store.
-            clock: The machine's.
+            clock: What the service takes for the time.
             stored: Is told of each batch after its commit.
             bring_forward: For those who wait for a moment, where the time that the cloud believes moves back.
             health: Is told of what a store takes and does not take.
         """
         self._settings, self._engine, self._telemetry = settings, engine, telemetry
-        self.clock = own_clock(clock)
-        """What the service takes for the time."""
+        self.clock = clock
         self.clock.own.leapt = leapt_at(engine, LEAP)
         self._stored, self._bring_forward, self._health = stored, bring_forward, health or Health(engine, telemetry, clock)
         self._known = Known(engine, self.clock.own)

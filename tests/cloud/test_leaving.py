@@ -13,7 +13,7 @@ from cloud import app
 from cloud.ledger.worker import in_thread
 
 class Parts:
-    async def run(self, **_):
+    async def run(self, _roles):
         await app.together([self.hangs(), self.fails()])
     async def hangs(self):
         await {waiting}(threading.Event().wait)
@@ -24,7 +24,7 @@ class Parts:
         pass
 
 app._GRACE = 0.5
-asyncio.run(app.run_until_signalled(Parts(), serve=True, ingest=True))
+asyncio.run(app.run_until_signalled(Parts()))
 """
 
 

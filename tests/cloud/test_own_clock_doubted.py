@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 import sqlalchemy as sa
@@ -84,10 +83,7 @@ def test_a_service_that_starts_anew_still_waits(service: tuple[Service, Own], ms
 async def test_the_service_brings_forward_what_alerts_wait_for(service: tuple[Service, Own], monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch that takes an hour back takes it from a rule too that would wait for a moment by the clock that was ahead."""
     made, _ = service
-    for part in made._storing_parts():
-        cast("Coroutine[None, None, None]", part).close()
-    host = made.host
-    assert host is not None
+    host = made._host(made.engine)
     waits = {"grp": "510802", "rule": "r", "subject": "em-1", "phase": "pending", "since": AT + 5 * HOUR, "seen": AT, "memory": "{}"}
     with writing(made.engine).begin() as connection:
         connection.execute(sa.insert(tables.alert_state).values(waits))

@@ -28,7 +28,7 @@ async def test_health_is_lost_with_the_process_that_stores(service: Service, mon
     """`serve --no-ingest` is ready while another process stores, and says `ingest` before that begins and after it was killed."""
     monkeypatch.setattr(storing, "LIMIT", 0.5)
     monkeypatch.setattr(storing, "EVERY", 0.02)
-    async with beside(service.run(serve=False, ingest=False)):
+    async with beside(service.run(())):
         await until(lambda: service.not_ready() == "ingest")
         async with beside(storing.tell(service.engine, service.clock, lambda: True)):
             await until(lambda: service.not_ready() is None)
@@ -45,7 +45,7 @@ async def test_channels_are_told_that_the_other_process_stores_nothing(service: 
     monkeypatch.setattr(storing, "LIMIT", 0.5)
     monkeypatch.setattr(storing, "EVERY", 0.02)
     service.alerts.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
-    async with beside(service.run(serve=False, ingest=False)):
+    async with beside(service.run(())):
         await until(lambda: told)
         async with beside(storing.tell(service.engine, service.clock, lambda: True)):
             await until(lambda: len(told) > 1)
@@ -62,7 +62,7 @@ async def test_the_service_knows_whom_it_told_before_its_restart(service: Servic
     file = service.settings.data / "told-by-serve.json"
     file.write_text('{"why": "telemetry", "told": ["duty"]}', encoding="utf-8")
     service.alerts.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
-    async with beside(service.run(serve=False, ingest=False)), beside(storing.tell(service.engine, service.clock, lambda: True)):
+    async with beside(service.run(())), beside(storing.tell(service.engine, service.clock, lambda: True)):
         await until(lambda: "duty" not in file.read_text(encoding="utf-8"))
     assert [title.split(": ")[-1] for title in told] == ["stored again · resolved"]
     service.close()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from cloud.ingest.decode import decode, overdue
 from cloud.ingest.host import Host
 from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
+from cloud.ingest.own import own_clock
 from cloud.platform.database import writing
 from cloud.settings import Settings
 from cloud.telemetry.base import Telemetry
@@ -161,6 +162,21 @@ def broker(mosquitto: None, tmp_path: Path) -> Iterator[Broker]:
     processes.stop()
 
 
+@asynccontextmanager
+async def foreign(broker: Broker, node: str, group: str) -> AsyncIterator[ForeignNode]:
+    """A connected edge node that hears its commands and every STATE."""
+    async with aiomqtt.Client("127.0.0.1", broker.port, identifier=f"edge-{node}") as client:
+        made = ForeignNode(client, group, node)
+        wanted = [topics.state("+"), Topic(group, "NCMD", node), Topic(group, "DCMD", node, "+")]
+        await client.subscribe([(str(topic), 1) for topic in wanted])
+        hearing = asyncio.create_task(made.listen())
+        try:
+            yield made
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+
+
 @dataclass
 class Cloud:
     """The host application on real stores, as a task of the test."""
@@ -181,7 +197,7 @@ class Cloud:
             stored(batch)
             self.stored.set()
 
-        host = Host(settings, self.engine, self.telemetry, self.clock, told, moments.bring_forward)
+        host = Host(settings, self.engine, self.telemetry, own_clock(self.clock), told, moments.bring_forward)
         task = asyncio.create_task(host.run())
         try:
             async with asyncio.timeout(PATIENCE):
@@ -192,19 +208,9 @@ class Cloud:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    @asynccontextmanager
-    async def edge(self, node: str = "f1", group: str = GROUP) -> AsyncIterator[ForeignNode]:
+    def edge(self, node: str = "f1", group: str = GROUP) -> AbstractAsyncContextManager[ForeignNode]:
         """A connected edge node that hears its commands and every STATE."""
-        async with aiomqtt.Client("127.0.0.1", self.broker.port, identifier=f"edge-{node}") as client:
-            made = ForeignNode(client, group, node)
-            wanted = [topics.state("+"), Topic(group, "NCMD", node), Topic(group, "DCMD", node, "+")]
-            await client.subscribe([(str(topic), 1) for topic in wanted])
-            hearing = asyncio.create_task(made.listen())
-            try:
-                yield made
-            finally:
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
+        return foreign(self.broker, node, group)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something in the stores: it may be there after each batch, or be written between them."""

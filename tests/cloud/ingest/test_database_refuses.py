@@ -26,6 +26,7 @@ from cloud.ingest.commit import store
 from cloud.ingest.taken_back import BringForward
 from cloud.ingest.trial import try_rows
 from cloud.platform import database as registry
+from cloud.roles import ALL, Role
 from cloud.settings import Settings
 from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Telemetry
@@ -67,7 +68,7 @@ def address(engine: sa.Engine, user: str) -> str:
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[None]:
     """The whole service without its interface; it must not end by itself."""
-    task = asyncio.ensure_future(service.run(serve=False, ingest=True))
+    task = asyncio.ensure_future(service.run(ALL - {Role.API}))
     try:
         await until(lambda: service.not_ready() is None or task.done())
         yield
