@@ -131,7 +131,7 @@ class Terminal:
                 continue
             dated = self._stage.dated(self._device.id, at)
             location = fix.measured(self._stage.world.values(self._device.id, at), dated)
-            self.memory.add(Said(self._device.id, dated, fix.readings_of(location), location))
+            self.memory.add(Said(self._device.id, dated, fix.understood(self._device, location), location))
 
     async def _call(self) -> None:
         wait = 1.0

@@ -14,6 +14,7 @@ import aiomqtt
 
 from contract import rights
 from contract.clock import iso
+from contract.flag import add_flags
 from contract.lifecycle import heed_cancellation
 from contract.profile import engineering
 from contract.profile import raw as raw_of
@@ -58,7 +59,7 @@ class Publisher:
             tasks.create_task(self._publish())
 
     async def _measure(self, device: Device) -> None:
-        step = 1000 if device.model.maker == "EMQX" or _in_seconds(device.model.time) else 1
+        step = 1000 if device.model.messages == "emqx_jt808" or _in_seconds(device.model.time) else 1
         async for at in grid(self._stage.clock, device.id, device.poll_interval, step):
             if self._stage.speaks(device.id, at):
                 self.memory.add(said(device, self._stage.world.values(device.id, at), self._stage.dated(device.id, at)))
@@ -93,9 +94,9 @@ class Publisher:
 
 def said(device: Device, values: dict[str, float | None], at: int) -> Said[Messages]:
     """What a device publishes about a moment."""
-    if device.model.maker == "EMQX":
+    if device.model.messages == "emqx_jt808":
         location = fix.measured(values, at)
-        return Said(device.id, at, fix.readings_of(location), ((device.topic, emqx(device, location)),))
+        return Said(device.id, at, fix.understood(device, location), ((device.topic, emqx(device, location)),))
     understood: dict[str, float] = {}
     messages: dict[str, object] = {}
     for point, mapped in device.model.points.items():
@@ -108,6 +109,7 @@ def said(device: Device, values: dict[str, float | None], at: int) -> Said[Messa
         messages[topic] = _with(device, messages.get(topic), mapped.path, number)
     for topic, document in messages.items():
         messages[topic] = _headed(device, document, at)
+    add_flags(device.model.flags, understood)
     return Said(device.id, at, understood, tuple((topic, json.dumps(document).encode()) for topic, document in messages.items()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contract import profile, site
 from contract.addressing import Address, End
@@ -13,6 +13,7 @@ from contract.register import Mask
 from protocols.buses import Networked
 from protocols.jt808.model.limits import TerminalLimits
 from protocols.jt808.model.phone import PHONE_PATTERN, identity
+from protocols.jt808.model.standard import named
 
 
 class Bus(Networked):
@@ -69,3 +70,8 @@ class Profile(profile.Profile):
 
     protocol: Literal["jt808"]
     points: Mapping[str, Point] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_standard_bits(cls, given: object) -> object:
+        return named(given)

@@ -89,7 +89,7 @@ class Device(site.Device):
         """What it is heard at: its topic, or the topics below it that its points name."""
         if not self.topic:
             return []
-        return list(dict.fromkeys(heard_at(self.topic, mapped.subtopic) for mapped in self.model.points.values()))
+        return list(dict.fromkeys(heard_at(self.topic, mapped.subtopic) for mapped in self.model.points.values() if mapped.path))
 
     def publishes(self) -> bool:
         """Not a terminal, for which EMQX does, and not at a topic with wildcards, which is that of every meter it may be behind."""

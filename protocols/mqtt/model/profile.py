@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contract import profile as common
 from contract.fault import Fault, Place
 from contract.profile import Misfit, overlaps
 from contract.register import Mask
 from contract.topics import sendable
+from protocols.jt808.model.standard import named
 from protocols.mqtt import json_path
 from protocols.mqtt.json_path import Each
 from protocols.mqtt.model.times import MessageTime
@@ -39,8 +40,8 @@ class Point(common.PointMap):
         return _ONLY_HERE if field == "subtopic" else "", given
 
     def misfits(self) -> Iterator[Misfit]:
-        """A point without a place."""
-        if not self.path:
+        """A point without a place, which one that is a bit of another needs not."""
+        if not self.path and self.flag is None:
             yield "path", "expected a path into the JSON object, or $ for a bare number", self.path
 
 
@@ -50,6 +51,8 @@ class Profile(common.Profile):
     dates_itself: ClassVar[bool] = True
 
     protocol: Literal["mqtt"]
+    messages: Literal["json", "emqx_jt808"] = "json"
+    """`emqx_jt808`: positions as EMQX's JT/T 808 gateway writes them, with all that the paths cannot say; `json`: by the paths."""
     time: MessageTime | None = None
     """Absent, a message is as old as its receipt."""
     records: str | None = None
@@ -57,6 +60,14 @@ class Profile(common.Profile):
     identity: str | None = None
     """Where a record says whose it is, for a topic of many meters; `*` is the key or place of the record itself."""
     points: Mapping[str, Point] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_emqx(cls, given: object) -> object:
+        """Profiles that were written before `messages` say it by their maker."""
+        if isinstance(given, dict) and given.get("maker") == "EMQX":
+            given = {"messages": "emqx_jt808"} | given
+        return named(given) if isinstance(given, dict) and given.get("messages") == "emqx_jt808" else given
 
     @classmethod
     def elsewhere(cls, field: str, given: object, protocol: str) -> tuple[str, object]:

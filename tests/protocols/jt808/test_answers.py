@@ -38,7 +38,7 @@ async def test_a_terminal_registers_authenticates_and_sends(platform: Platform, 
     assert (row.device, row.at, row.bad) == (device.id, at, {})
     assert row.values == {
         "latitude": 32.43, "longitude": 105.84, "altitude": 480.0, "speed": 36.5, "course": 90.0, "located": 1.0,
-        "ignition": 0.0, "alarms": 0.0, "status": 2.0, "odometer": 1234.5,
+        "ignition": 0.0, "alarms": 0.0, "status": 2.0, "odometer": 1234.5, "emergency_alarm": 0.0, "overspeed_alarm": 0.0,
     }  # fmt: skip
 
 

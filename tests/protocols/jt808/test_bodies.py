@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.clock import parse_time
-from protocols.jt808.codec.bits import CLEARED_BY_ANSWER, alarm_names, load, status_names
+from protocols.jt808.model.bits import CLEARED_BY_ANSWER, alarm_names, load, status_names
 from protocols.jt808.codec.bodies import Body, Heartbeat, Id, LocationQuery, Logout, Other, TimeQuery, decode_body, encode_body, message
 from protocols.jt808.codec.fields import BodyError, digits_of, time_of
 from protocols.jt808.codec.frame import Frame, Version, decode, encode

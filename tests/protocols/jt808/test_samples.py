@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contract.clock import iso
-from protocols.jt808.codec.bits import alarm_names, status_names
+from protocols.jt808.model.bits import alarm_names, status_names
 from protocols.jt808.codec.bodies import Body, Heartbeat, LocationQuery, Other, decode_body, message
 from protocols.jt808.codec.fields import BodyError
 from protocols.jt808.codec.frame import Splitter, decode, encode
