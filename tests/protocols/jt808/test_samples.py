@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from contract.clock import iso
-from protocols.jt808.model.bits import alarm_names, status_names
 from protocols.jt808.codec.bodies import Body, Heartbeat, LocationQuery, Other, decode_body, message
 from protocols.jt808.codec.fields import BodyError
 from protocols.jt808.codec.frame import Splitter, decode, encode
 from protocols.jt808.codec.location import Batch, Location, LocationReply
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, TerminalResponse
+from protocols.jt808.model.bits import alarm_names, status_names
 
 _SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "jt808_samples.json"
 _LOADED: list[dict[str, Any]] = json.loads(_SAMPLES.read_text(encoding="utf-8")) if _SAMPLES.exists() else []
