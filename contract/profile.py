@@ -77,6 +77,11 @@ class PointMap(Spoken):
         """By how much its raw number rises at least, where it is made of whole numbers."""
         return 1.0
 
+    def allows(self, value: float) -> bool:
+        """Whether a value may be written."""
+        inside = self.limits is None or self.limits.min <= value <= self.limits.max
+        return self.writable and inside and (self.values is None or value in self.values)
+
     def misfits(self) -> Iterator[Misfit]:
         """What its protocol cannot read or write."""
         yield from ()
@@ -216,10 +221,10 @@ def engineering(raw: float, mapped: PointMap, point: str, ct: float = 1.0, pt: f
 
 
 def raw(value: float, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> float:
-    """The raw value that a device must hold to show `value`; rounded for integer registers."""
+    """The raw value that a device must hold to show `value`; rounded where it holds whole numbers."""
     numerator, divisor = decimal_scale(mapped, point, ct, pt)
     scaled = value * divisor / numerator
-    return scaled if mapped.type.floating else float(math.floor(scaled + 0.5))
+    return scaled if mapped.written or mapped.type.floating else float(math.floor(scaled + 0.5))
 
 
 def profiles_root() -> Path:

@@ -25,6 +25,7 @@ from protocols.jt808.codec.bodies import Id
 from protocols.jt808.codec.location import Location
 from protocols.memory import Memory, Said, grid
 from protocols.mqtt import json_path
+from protocols.mqtt.codec.orders import ordered
 from protocols.mqtt.model import Bus, Device, Point
 from protocols.mqtt.model.times import MessageTime
 from protocols.mqtt.model.topics import heard_at
@@ -48,14 +49,14 @@ class Publisher:
         folder = stage.called.passwords
         self._user = rights.source_user(bus.id)
         self._password = named_secret(folder / self._user) if folder else None
+        self._devices = [d for d in stage.site.devices if isinstance(d, Device) and d.bus == bus.id]
         self.memory: Memory[Messages] = Memory(stage.said, stage.clock)
 
     async def run(self) -> None:
         """Measure and publish until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for device in self._stage.site.devices:
-                if isinstance(device, Device) and device.bus == self._bus.id:
-                    tasks.create_task(self._measure(device))
+            for device in self._devices:
+                tasks.create_task(self._measure(device))
             tasks.create_task(self._publish())
 
     async def _measure(self, device: Device) -> None:
@@ -76,20 +77,48 @@ class Publisher:
         async with MqttClient(
             self._broker.host, self._broker.port, username=user, password=self._password, identifier=self._user, timeout=10
         ) as client:
-            while True:
-                await self.memory.any.wait()
-                taken = self.memory.take(1)
-                stored = False
-                try:
-                    for topic, payload in taken[0].message:
-                        await client.publish(topic, payload, qos=1)
-                    stored = True
-                finally:
-                    if stored:
-                        self.memory.thanked(taken)
-                    else:
-                        self.memory.give_back(taken)
-                heed_cancellation()
+            obeying = asyncio.create_task(self._obey(client), name="obey")
+            try:
+                await self._speak(client)
+            finally:
+                obeying.cancel()
+                await asyncio.gather(obeying, return_exceptions=True)
+
+    async def _obey(self, client: MqttClient) -> None:
+        """Do what messages ask of the devices, and say at once what they are then; until the connection breaks."""
+        topics = {topic for device in self._devices for topic in device.command_topics()}
+        if not topics:
+            return
+        await client.subscribe([(topic, 1) for topic in topics])
+        async for message in client.messages:
+            for device in self._devices:
+                if not message.retain:  # an order of last year
+                    self._take(device, ordered(device, str(message.topic), bytes(message.payload or b"")))
+
+    def _take(self, device: Device, asked: dict[str, float]) -> None:
+        now = self._stage.clock.now_ms()
+        allowed = {point: value for point, value in asked.items() if device.model.points[point].allows(value)}
+        for point, value in allowed.items():
+            self._stage.world.write(device.id, point, value, now)
+        if asked and self._stage.speaks(device.id, now):
+            self.memory.add(said(device, self._stage.world.values(device.id, now), self._stage.dated(device.id, now)))
+
+    async def _speak(self, client: MqttClient) -> None:
+        """Publish what was measured, until the connection breaks."""
+        while True:
+            await self.memory.any.wait()
+            taken = self.memory.take(1)
+            stored = False
+            try:
+                for topic, payload in taken[0].message:
+                    await client.publish(topic, payload, qos=1)
+                stored = True
+            finally:
+                if stored:
+                    self.memory.thanked(taken)
+                else:
+                    self.memory.give_back(taken)
+            heed_cancellation()
 
 
 def said(device: Device, values: dict[str, float | None], at: int) -> Said[Messages]:

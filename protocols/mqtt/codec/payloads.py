@@ -146,7 +146,7 @@ def _points(points: Mapping[str, Point], device: Device, record: object, message
         found = json_path.value(json_path.parse(mapped.path or "$"), record, message)
         if found is None:
             continue
-        number = None if isinstance(found, bool) and _quantity(point, mapped) else _number(found, mapped)
+        number = None if isinstance(found, bool) and _quantity(point, mapped) else number_of(found, mapped)
         if number is None:
             shown = str(found).lower() if isinstance(found, bool) else repr(found)
             bad[point] = f"not a number: {shown:.{_SHOWN}}"
@@ -162,7 +162,7 @@ def _quantity(point: str, mapped: Point) -> bool:
     return POINTS[point].kind is not Kind.STATE and mapped.values is None and mapped.mask is None
 
 
-def _number(found: object, mapped: Point) -> float | None:
+def number_of(found: object, mapped: Point) -> float | None:
     """A JSON value as a raw number: a number, the text of one, a truth value, or the name of a state."""
     if isinstance(found, str):
         text = found.strip()

@@ -12,6 +12,7 @@ from contract.fault import Fault, Place
 from contract.profile import Misfit, overlaps
 from contract.register import Mask
 from contract.topics import sendable
+from contract.yamlfile import Strict
 from protocols.jt808.model.standard import named
 from protocols.mqtt import json_path
 from protocols.mqtt.json_path import Each
@@ -19,6 +20,19 @@ from protocols.mqtt.model.times import MessageTime
 from protocols.mqtt.model.topics import literal
 
 _ONLY_HERE = "expected none, since only devices of mqtt send messages"
+
+
+class Write(Strict):
+    """The message by which a point is written; the device says by its own messages what it is afterwards."""
+
+    subtopic: str | None = None
+    """Levels below the topic at which the device takes commands."""
+    path: str = "$"
+    """Where the value stands in the message; `$` is a bare value."""
+    form: Literal["number", "name", "truth"] = "number"
+    """`name`: the name that `values` gives the number; `truth`: true or false."""
+    also: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """What else stands in the message, by path; the text `$key` is the device's key."""
 
 
 class Point(common.PointMap):
@@ -32,6 +46,8 @@ class Point(common.PointMap):
     """For devices that publish each value below a topic of its own: the levels below the device's topic."""
     mask: Mask | None = None
     """Only these bits of a whole number, shifted down."""
+    write: Write | None = None
+    """How it is written, where it can be."""
 
     @classmethod
     def elsewhere(cls, field: str, given: object, protocol: str) -> tuple[str, object]:
@@ -43,6 +59,22 @@ class Point(common.PointMap):
         """A point without a place, which one that is a bit of another needs not."""
         if not self.path and self.flag is None:
             yield "path", "expected a path into the JSON object, or $ for a bare number", self.path
+        if self.write is not None:
+            yield from _unwritable(self, self.write)
+
+
+def _unwritable(point: Point, write: Write) -> Iterator[Misfit]:
+    """Settings of a write that do not go together."""
+    if not point.writable:
+        yield "write", "expected none, since the point is not `writable`", write.path
+    if point.mask is not None:
+        yield "write", "expected a point without mask: a write would clear the other bits", write.path
+    if write.form == "name" and not point.values:
+        yield "write", "expected `values`, whose names are written", write.form
+    if write.form == "truth" and set(point.values or ()) != {0, 1}:
+        yield "write", "expected `values` for 0 and 1, which are written as false and true", write.form
+    if write.path == "$" and write.also:
+        yield "write", "expected a path, since the message holds more than the value", write.path
 
 
 class Profile(common.Profile):
@@ -98,9 +130,11 @@ def _unreadable(profile: Profile) -> Iterator[Fault]:
     if profile.identity == "*" and "*" not in (profile.records or ""):
         yield Fault(("identity",), "expected records with a *, whose key or place it would be", profile.identity)
     for name, mapped in profile.points.items():
-        if mapped.subtopic is not None and not (mapped.subtopic and literal(mapped.subtopic) and sendable(mapped.subtopic)):
-            said = "expected levels below the device's topic, without + and #, line breaks, tabs and other control characters"
-            yield Fault(("points", name, "subtopic"), said, mapped.subtopic)
+        written: Place = ("points", name, "write", "subtopic")
+        for place, levels in ((("points", name, "subtopic"), mapped.subtopic), (written, mapped.write and mapped.write.subtopic)):
+            if levels is not None and not (levels and literal(levels) and sendable(levels)):
+                said = "expected levels below the device's topic, without + and #, line breaks, tabs and other control characters"
+                yield Fault(place, said, levels)
     if profile.time and profile.time.format == "epoch" and profile.time.zone:
         yield Fault(("time", "zone"), "expected none: seconds since 1970 have no zone", profile.time.zone)
 
@@ -115,3 +149,6 @@ def _paths(profile: Profile) -> Iterator[tuple[Place, str]]:
     for name, mapped in profile.points.items():
         if mapped.path is not None:
             yield ("points", name, "path"), mapped.path
+        if mapped.write is not None:
+            yield ("points", name, "write", "path"), mapped.write.path
+            yield from ((("points", name, "write", "also", path), path) for path in mapped.write.also)

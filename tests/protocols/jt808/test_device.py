@@ -21,7 +21,7 @@ from protocols.jt808.codec.fix import measured
 from protocols.jt808.codec.frame import Frame, Splitter, decode, encode
 from protocols.jt808.codec.location import Batch, Location
 from protocols.jt808.codec.session_bodies import PlatformResponse, ResendRequest
-from protocols.jt808.device import Link, edition, registration
+from protocols.jt808.device.link import Link, edition, registration
 from protocols.jt808.driver.listener import Listener
 from protocols.jt808.model import Bus, Device
 from protocols.jt808.model.phone import identity
