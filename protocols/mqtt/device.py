@@ -30,8 +30,10 @@ from protocols.mqtt.model import Bus, Device, Point
 from protocols.mqtt.model.times import MessageTime
 from protocols.mqtt.model.topics import heard_at
 from protocols.mqtt_client import MqttClient
-from protocols.stage import Address, Endpoints, Stage, beside
+from protocols.stage import Alone, Called, Calls, Endpoints, Stage, beside
 
+CALLS = Calls("the broker of devices that publish", passwords=True)
+ALONE = Alone(device={"topic": "devices/1"})
 Messages = tuple[tuple[str, bytes], ...]
 """Topics and payloads of one measurement."""
 
@@ -39,14 +41,14 @@ Messages = tuple[tuple[str, bytes], ...]
 class Publisher:
     """The devices of one MQTT bus, behind one connection; what the broker has not acknowledged is published again."""
 
-    def __init__(self, stage: Stage, bus: Bus, broker: Address) -> None:
+    def __init__(self, stage: Stage, bus: Bus, broker: Called) -> None:
         """Read the password of the bus's user.
 
         Raises:
             OSError: There is no such file.
         """
         self._stage, self._bus, self._broker = stage, bus, broker
-        folder = stage.called.passwords
+        folder = broker.passwords
         self._user = rights.source_user(bus.id)
         self._password = named_secret(folder / self._user) if folder else None
         self._devices = [d for d in stage.site.devices if isinstance(d, Device) and d.bus == bus.id]
@@ -206,7 +208,7 @@ async def play(stage: Stage) -> AsyncIterator[Endpoints]:
     Raises:
         OSError: A password file is missing.
     """
-    broker = stage.called.mqtt
+    broker = stage.called.get("mqtt")
     buses = [b for b in stage.site.buses if isinstance(b, Bus)]
     if broker is None or not buses:
         yield {}

@@ -14,7 +14,7 @@ from protocols.jt808.device.kept import Kept
 from protocols.jt808.device.link import SHORTEST, Link, registration
 from protocols.jt808.model import Device
 from protocols.memory import Memory, Said, grid
-from protocols.stage import Address, Stage
+from protocols.stage import Called, Stage
 
 HEARTBEAT = 60.0
 LONGEST_CALL = 30.0
@@ -28,7 +28,7 @@ _INTERVAL = "report_interval"
 class Terminal:
     """One car's terminal: measures on its grid whether or not the platform is there."""
 
-    def __init__(self, stage: Stage, device: Device, platform: Address) -> None:
+    def __init__(self, stage: Stage, device: Device, platform: Called) -> None:
         self._stage, self._device, self._platform = stage, device, platform
         self._clock = stage.clock
         self.memory: Memory[Location] = Memory(stage.said, stage.clock)
