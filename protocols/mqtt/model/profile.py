@@ -51,9 +51,9 @@ class Point(common.PointMap):
 
     @classmethod
     def elsewhere(cls, field: str, given: object, protocol: str) -> tuple[str, object]:
-        """A topic of its own is told; a path may stand beside a register."""
+        """A topic of its own and a message that writes are told; a path may stand beside a register."""
         del protocol
-        return _ONLY_HERE if field == "subtopic" else "", given
+        return _ONLY_HERE if field in {"subtopic", "write"} else "", given
 
     def misfits(self) -> Iterator[Misfit]:
         """A point without a place, which one that is a bit of another needs not."""
