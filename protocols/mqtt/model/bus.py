@@ -46,6 +46,21 @@ class Bus(Networked):
                 if twice is not None:
                     yield device, "key" if device.key else "topic", twice.id
                     break
+        yield from _overheard(devices)
+
+
+def _overheard(devices: Sequence[site.Device]) -> Iterator[tuple[site.Device, str, str]]:
+    """Devices whose commands the gateway would take for messages of another one."""
+    heard: dict[str, site.Device] = {}
+    for device in devices:
+        heard.update((topic, device) for topic in device.topics())
+    wild = [(topic, device) for topic, device in heard.items() if not literal(topic)]
+    for device in devices:
+        for topic in device.command_topics():
+            others = [heard[topic]] if topic in heard else [other for known, other in wild if overlap(topic, known)]
+            if others and others[0] is not device:
+                yield device, "command_topic", others[0].id
+                break
 
 
 class Device(site.Device):
@@ -101,7 +116,8 @@ class Device(site.Device):
 
     def misuses(self, bus: site.Bus) -> Iterator[tuple[str, str]]:
         """A topic for commands that is none, or at which the gateway would take its own command for an answer."""
-        del bus
+        if self.model.protocol != bus.protocol:
+            return  # nothing is known of what it can be told
         for topic in self.command_topics():
             if not literal(topic) or topic_fault(topic, named=False):
                 yield "command_topic", "expected a topic without + and #, at which this device alone takes commands"

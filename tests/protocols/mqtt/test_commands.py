@@ -265,3 +265,20 @@ def test_a_topic_for_commands_is_one_topic_and_not_the_device_s_own(fields: dict
     with pytest.raises(yamlfile.ConfigError) as told:
         sites.load(folder, text)
     assert fault in str(told.value)
+
+
+@pytest.mark.parametrize("topic", ["ac/1/set", "ac/+/set"])
+def test_commands_are_not_heard_as_another_device_s_messages(topic: str, tmp_path: Path, profiles: Path) -> None:
+    """The other one publishes where this one is told: the gateway would keep the command as its reading."""
+    (profiles / "named.yaml").write_text(sites.changed(PROFILE, ("points:", "identity: sn\npoints:")), encoding="utf-8")
+    folder = tmp_path / "site"
+    folder.mkdir()
+    name = {"zh": "a", "en": "a"}
+    one = {"id": "ac", "name": name, "profile": "hvac/thermostat", "bus": "pub", "topic": "ac/1/state", "command_topic": "ac/1"}
+    other = {"id": "b", "name": name, "profile": "hvac/named", "bus": "pub", "topic": topic, "key": "k", "command_topic": "b"}
+    zones = [{"id": f"z-{device}", "name": name, "device": device} for device in ("ac", "b")]
+    text = json.dumps(sites.fields(buses=[{"id": "pub", "gateway": "gw", "protocol": "mqtt"}], devices=[one, other], zones=zones))
+    with pytest.raises(
+        yamlfile.ConfigError, match=r"devices\.0\.command_topic: expected a command_topic that no other device of pub has; b takes it"
+    ):
+        sites.load(folder, text)
