@@ -16,7 +16,7 @@ from contract import descriptors
 from contract.clock import Clock
 from protocols.jt808.codec.location import Location
 from protocols.jt808.codec.session_bodies import OK, Auth, PlatformResponse, RegisterResponse
-from protocols.jt808.device import Link, registration
+from protocols.jt808.device.link import Link, registration
 from protocols.jt808.model import Device
 from simulators.stack.stack import Stack
 

@@ -111,6 +111,9 @@ _ALL: list[Point] = [
     Point("fuel_level", Unit.LITRE, plausible=(0, 1000)),
     Point("satellites", Unit.NONE, plausible=(0, 200)),
     Point("signal", Unit.NONE, plausible=(0, 255)),
+    Point("emergency_alarm", Unit.NONE, Kind.STATE, values={0: "none", 1: "alarm"}),
+    Point("overspeed_alarm", Unit.NONE, Kind.STATE, values={0: "none", 1: "alarm"}),
+    Point("report_interval", Unit.SECOND, plausible=(0, 1e6)),
     Point("alarms", Unit.NONE, Kind.STATE, sign="The alarm bits of JT/T 808 as one number."),
     # the gateway itself
     Point("outbox_depth", Unit.NONE, plausible=(0, 1e12)),

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from contract import units, yamlfile
 from contract.fault import Fault, located
+from contract.flag import Flag
 from contract.point import POINTS, Kind
 from contract.protocol import Spoken, packages
 from contract.register import Exact, RegisterType
@@ -60,6 +61,8 @@ class PointMap(Spoken):
     """The device gives the secondary side: multiply with these settings of the site."""
     values: dict[int, str] | None = None
     """Names of a state's raw numbers, such as {0: cool, 1: heat}."""
+    flag: Flag | None = None
+    """The device does not say this point: it is a bit of another one, 1 where that is set."""
     invalid: list[int | float] = []
     """Raw values that mean "no value", such as 32767 for a broken sensor, or -999.9 in a float."""
     limits: Limits | None = None
@@ -73,6 +76,11 @@ class PointMap(Spoken):
     def smallest_step(self) -> float:
         """By how much its raw number rises at least, where it is made of whole numbers."""
         return 1.0
+
+    def allows(self, value: float) -> bool:
+        """Whether a value may be written."""
+        inside = self.limits is None or self.limits.min <= value <= self.limits.max
+        return self.writable and inside and (self.values is None or value in self.values)
 
     def misfits(self) -> Iterator[Misfit]:
         """What its protocol cannot read or write."""
@@ -110,6 +118,11 @@ class Profile(Spoken):
     """`batch`: a device that hands over what it measured long ago as a rule, so its lateness says nothing of its clock."""
     points: Mapping[str, PointMap] = Field(min_length=1)
 
+    @cached_property
+    def flags(self) -> Mapping[str, Flag]:
+        """Each point that is a bit of another one."""
+        return {name: mapped.flag for name, mapped in self.points.items() if mapped.flag is not None}
+
     @model_validator(mode="after")
     def _points_are_known(self) -> Self:
         faults = [
@@ -117,10 +130,17 @@ class Profile(Spoken):
             for name, mapped in self.points.items()
             for field, text, given in _faults(name, mapped)
         ]
-        faults += self.misfits()
+        faults += [*self._flag_faults(), *self.misfits()]
         if faults:
             raise located(faults)
         return self
+
+    def _flag_faults(self) -> Iterator[Fault]:
+        for name, flag in self.flags.items():
+            if flag.of not in self.points or flag.of in self.flags:
+                yield Fault(("points", name, "flag", "of"), "expected a point of this profile that is no bit of another", flag.of)
+            if self.points[name].writable:
+                yield Fault(("points", name, "writable"), "expected a point without flag: a write would change the other bits", None)
 
     def misfits(self) -> Iterator[Fault]:
         """What its protocol cannot read, or not tell apart."""
@@ -201,10 +221,10 @@ def engineering(raw: float, mapped: PointMap, point: str, ct: float = 1.0, pt: f
 
 
 def raw(value: float, mapped: PointMap, point: str, ct: float = 1.0, pt: float = 1.0) -> float:
-    """The raw value that a device must hold to show `value`; rounded for integer registers."""
+    """The raw value that a device must hold to show `value`; rounded where it holds whole numbers."""
     numerator, divisor = decimal_scale(mapped, point, ct, pt)
     scaled = value * divisor / numerator
-    return scaled if mapped.type.floating else float(math.floor(scaled + 0.5))
+    return scaled if mapped.written or mapped.type.floating else float(math.floor(scaled + 0.5))
 
 
 def profiles_root() -> Path:

@@ -19,6 +19,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import to_jsonable_python
 
 from contract.fault import Fault, absent, located
 from contract.yamlfile import Strict
@@ -88,13 +89,16 @@ class Spoken(Strict):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Of a part that all protocols have: any of theirs."""
+        """Of a part that all protocols have: any of theirs. Of one of a protocol: with the fields of others that are passed over."""
         if protocol_of(cls) is not None:
-            return handler(core_schema)
+            return _lenient(cls, handler(core_schema), handler)
         every = list(models(cls))
         for model in every:
             model.model_rebuild()
-        return {"anyOf": [handler(model.__pydantic_core_schema__) for model in every], "description": cls.__doc__ or ""}
+        return {
+            "anyOf": [_lenient(model, handler(model.__pydantic_core_schema__), handler) for model in every],
+            "description": cls.__doc__ or "",
+        }
 
 
 class OfBus:
@@ -193,6 +197,30 @@ def _said(cls: type[Spoken], field: str, given: object) -> list[tuple[str, objec
     usual = [given == _names(model)[field].get_default(call_default_factory=True) for model in owners]
     speaks = protocol_of(cls) or ""
     return [("", given) if same else model.elsewhere(field, given, speaks) for model, same in zip(owners, usual, strict=True)]
+
+
+def _lenient(cls: type[Spoken], schema: JsonSchemaValue, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    """The schema of a part that lets pass what the loader passes over."""
+    handler.resolve_ref_schema(schema).setdefault("properties", {}).update(_passed_over(cls))
+    return schema
+
+
+def _passed_over(cls: type[Spoken]) -> dict[str, JsonSchemaValue]:
+    """What a file may say of the fields that only other protocols have: anything, where it is passed over, else the default value."""
+    found: dict[str, JsonSchemaValue] = {}
+    for owner in models(cls):
+        for field, info in _names(owner).items():
+            if field in _names(cls):
+                continue
+            if not all(text for text, _ in _said(cls, field, _NO_VALUE)):
+                found[field] = {}
+            elif field not in found and not info.is_required():
+                found[field] = {"const": to_jsonable_python(info.get_default(call_default_factory=True))}
+    return found
+
+
+_NO_VALUE = object()
+"""Stands in for what a file may say; no field has it as its default."""
 
 
 def _one_of(names: Mapping[str, str]) -> str:

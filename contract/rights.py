@@ -94,12 +94,14 @@ def _rights(site: Site, host_id: str, nodes: Collection[NodeId]) -> Iterator[tup
         # gateways of earlier versions read their buses by this user, and what it may not read they would lose during an upgrade
         yield gateway.id, [*_node(NodeId(site.group, gateway.id), host_id), *(f"topic read {topic}" for topic in own)]
     for bus in buses:
-        heard = source_topics(site, bus.id)
-        yield bus_user(bus), [f"topic read {topic}" for topic in heard]
-        yield source_user(bus.id), [f"topic write {topic}" for topic in heard]
-        for device in site.devices:
-            if device.bus == bus.id and device.publishes():
-                yield device_user(device.id), [f"topic write {topic}" for topic in device.topics()]
+        there = [device for device in site.devices if device.bus == bus.id]
+        heard, told = source_topics(site, bus.id), list(dict.fromkeys(topic for device in there for topic in device.command_topics()))
+        yield bus_user(bus), [*(f"topic read {topic}" for topic in heard), *(f"topic write {topic}" for topic in told)]
+        yield source_user(bus.id), [*(f"topic write {topic}" for topic in heard), *(f"topic read {topic}" for topic in told)]
+        for device in there:
+            if device.publishes():
+                own = [f"topic read {topic}" for topic in device.command_topics()]
+                yield device_user(device.id), [*(f"topic write {topic}" for topic in device.topics()), *own]
     for node in nodes:
         yield node_user(node), _node(node, host_id)
 

@@ -167,6 +167,10 @@ class Device(Spoken):
         """MQTT topics that it publishes to, of a bus with a broker."""
         return []
 
+    def command_topics(self) -> list[str]:
+        """MQTT topics at which it takes commands, of a bus with a broker."""
+        return []
+
     def publishes(self) -> bool:
         """Whether it is a client of that broker by itself."""
         return False

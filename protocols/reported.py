@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from contract.flag import add_flags
 from contract.profile import plausible
 from contract.reading import Row
 from contract.site import Device
@@ -14,7 +15,9 @@ from contract.store import LATE_AFTER
 def row(
     device: Device, at: int, values: Mapping[str, float], bad: Mapping[str, str] | None = None, *, received: int, judged: bool = True
 ) -> Row:
-    """A row of the points that the device's profile has; a value outside the plausible range is bad, with its reason.
+    """A row of the points that the device's profile has, those that are a bit of another one too.
+
+    A value outside the plausible range is bad, with its reason.
 
     Args:
         device: Which speaks by itself.
@@ -26,14 +29,17 @@ def row(
     """
     good: dict[str, float] = {}
     reasons = dict(bad or {})
+    model = device.model
     for point, value in values.items():
-        if point not in device.model.points:
+        mapped = model.points.get(point)
+        if mapped is None:
             continue
-        low, high = plausible(device.model.points[point], point, device.ct, device.pt)
+        low, high = plausible(mapped, point, device.ct, device.pt)
         if low <= value <= high:
             good[point] = value
         else:
             reasons[point] = f"not plausible: {value:g}" if math.isfinite(value) else "not a number"
-    judged = (judged and device.model.arrives == "live" and at != received) or at > received
+    add_flags(model.flags, good)
+    judged = (judged and model.arrives == "live" and at != received) or at > received
     at = at or 1  # a metric's time of 0 would be taken for none, and so for the time of sending
     return Row(device.id, at, good, reasons, late=received - at > LATE_AFTER * 1000, taken=received if judged else None)

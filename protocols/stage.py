@@ -1,11 +1,15 @@
-"""What simulated devices of any protocol play on; a protocol's `device` offers `play`, which makes all of a site's devices speak it."""
+"""What simulated devices of any protocol play on.
+
+A protocol's `device` offers `play`, which makes all of a site's devices speak it; `CALLS`, where they call the product instead of being
+asked; and `ALONE`, what a bus and a device of it need beside their ids, where one is played alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,17 +43,38 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """Where devices that speak by themselves find the product; without an address they are silent.
+    """Where the devices of a protocol that speak by themselves find the product.
 
     Attributes:
-        jt808: The listener of vehicle terminals.
-        mqtt: The broker of devices that publish.
-        passwords: A file for each user of the broker, named like it.
+        host: Of the listener or broker.
+        port: Its port.
+        passwords: Folder with a file for each user, named like it, where they have any.
     """
 
-    jt808: Address | None = None
-    mqtt: Address | None = None
+    host: str
+    port: int
     passwords: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Whom the devices of a protocol call.
+
+    Attributes:
+        whom: In words for a person.
+        passwords: Whether they may have users with passwords there.
+    """
+
+    whom: str
+    passwords: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Fields of a bus and of a device that is played alone, as a site has them; whoever plays it may say otherwise."""
+
+    bus: Mapping[str, object] = field(default_factory=dict)
+    device: Mapping[str, object] = field(default_factory=dict)
 
 
 SILENT, CLOCK = "silent", "clock"
@@ -101,13 +126,12 @@ class Stage(Protocol):
         ...
 
     @property
-    def called(self) -> Called:
-        """Where they say it."""
+    def called(self) -> Mapping[str, Called]:
+        """Where they say it, by protocol; devices of a protocol that is not there are silent."""
         ...
 
-    @property
-    def listens(self) -> Address:
-        """Where the first bus of devices that are asked listens, each further one a port higher; with port 0 each at a free one."""
+    def listen(self) -> Address:
+        """Where the next bus of devices that are asked listens: each a port higher than the one before; port 0 is a free one."""
         ...
 
     @property

@@ -18,13 +18,13 @@ from contract.clock import Clock, clock_from_environment
 from contract.commandline import FAILED, Parser, ended, fail, port, unit
 from contract.profile import load_profile
 from contract.site import load_site, shipped_site
-from protocols.modbus.device.server import Answer, serve_bus
-from protocols.modbus.model import Bus, Device
 from protocols.stage import Address, Called
+from simulators.alone import lone_device, play_alone, setting
 from simulators.control import Controls
 from simulators.faults import parsed
 from simulators.history import Access, HistoryError, expected, send, write_fuel
-from simulators.site import lone_device, simulate
+from simulators.parts import calls
+from simulators.site import simulate
 from simulators.world.site_world import SiteWorld
 
 PROGRAM = "jieyue-sim"
@@ -35,6 +35,28 @@ def _address(text: str) -> Address:
     if not (colon and host):
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text!r}")
     return Address(host, port(number))
+
+
+def _setting(text: str) -> tuple[str, object]:
+    try:
+        return setting(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _calls_parser(of: argparse.ArgumentParser) -> None:
+    """Where devices find the product that speak by themselves, an option a protocol."""
+    for protocol, them in calls().items():
+        of.add_argument(f"--{protocol}", type=_address, metavar="HOST:PORT", help=f"{them.whom} (none: they are silent)")
+        if them.passwords:
+            of.add_argument(f"--{protocol}-passwords", type=Path, metavar="DIR", help="a file for each user there, named like it")
+
+
+def _called(args: argparse.Namespace) -> dict[str, Called]:
+    given = vars(args)
+    found = {protocol: given[protocol.replace("-", "_")] for protocol in calls()}
+    folders = {protocol: given.get(f"{protocol}_passwords".replace("-", "_")) for protocol in found}
+    return {protocol: Called(there.host, there.port, folders[protocol]) for protocol, there in found.items() if there is not None}
 
 
 def parser() -> Parser:
@@ -50,26 +72,34 @@ def parser() -> Parser:
     site.add_argument("--data", required=True, type=Path, metavar="DIR", help="where writes, journal and endpoints.json are kept")
     site.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
     site.add_argument("--flush-each", action="store_true", help="write each journal line before its answer is sent")
-    site.add_argument(
-        "--jt808", type=_address, metavar="HOST:PORT", help="the listener that vehicle terminals call (none: they are silent)"
-    )
-    site.add_argument("--mqtt", type=_address, metavar="HOST:PORT", help="the broker of devices that publish (none: they are silent)")
-    site.add_argument("--mqtt-passwords", type=Path, metavar="DIR", help="a file for each user of the broker, named like it")
+    _calls_parser(site)
     site.add_argument(
         "--listen",
         type=_address,
         default="127.0.0.1:0",
         metavar="HOST:PORT",
-        help="the first Modbus bus, in the order of the site; each further one is a port higher (default 127.0.0.1, free ports)",
+        help="the first bus of devices that are asked, in the order of the site; each further one is a port higher (default 127.0.0.1, "
+        "free ports)",
     )
     site.add_argument("--gateway", metavar="ID", help="only the devices of this gateway")
     site.add_argument("--counting", action="store_true", help="for checks: counters rise by one with each answer")
-    device = commands.add_parser("device", help="one device", description="Serve one device of a profile until stopped.")
+    device = commands.add_parser(
+        "device", help="one device", description="Let one device of a profile, of any protocol, speak until stopped."
+    )
     device.add_argument("--profile", required=True, metavar="NAME", help="path below profiles/ without .yaml")
-    device.add_argument("--port", required=True, type=port, metavar="N", help="TCP port; 0 takes a free one")
+    device.add_argument("--port", type=port, metavar="N", help="TCP port of a device that is asked; 0 takes a free one")
     device.add_argument("--host", default="127.0.0.1", metavar="HOST", help="where to listen (default 127.0.0.1)")
-    device.add_argument("--unit", type=unit, default=1, metavar="N", help="Modbus unit id (default 1)")
-    device.add_argument("--framing", choices=["tcp", "rtu_over_tcp"], default="tcp", help="default tcp")
+    _calls_parser(device)
+    device.add_argument("--unit", dest="unit_id", type=unit, metavar="N", help="Modbus unit id (default 1)")
+    device.add_argument("--framing", choices=["tcp", "rtu_over_tcp"], help="of Modbus (default tcp)")
+    device.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="FIELD=VALUE",
+        help="a field of the device or its bus as a site has it, such as phone=013800138000 or topic=meters/1; may stand several times",
+    )
     device.add_argument("--seed", type=int, default=1, metavar="N", help="another world for another number (default 1)")
     history = commands.add_parser(
         "history", help="the past of all meters", description="Send the counters of all meters, hourly, for last year and this one."
@@ -115,7 +145,7 @@ def _folder(name: str) -> Path:
 
 async def _site(args: argparse.Namespace, clock: Clock) -> None:
     site = load_site(_folder(args.site))
-    called = Called(args.jt808, args.mqtt, args.mqtt_passwords)
+    called = _called(args)
     flags = {"flush_each": args.flush_each, "counting": args.counting}
     async with simulate(site, args.data, clock, seed=args.seed, called=called, gateway=args.gateway, listens=args.listen, **flags):
         sys.stdout.write(f"{site.id}: {len(site.devices)} devices, see {args.data / 'endpoints.json'}\n")
@@ -136,21 +166,14 @@ async def _unless_stopped(sending: Coroutine[object, object, None], leave: Calla
     work.result()
 
 
-def _ignore(_answer: Answer) -> None:
-    """A single device keeps no journal."""
-
-
 async def _device(args: argparse.Namespace, clock: Clock) -> None:
-    profile = load_profile(args.profile)
-    if profile.protocol != "modbus":
-        raise ValueError(f"{args.profile}: its protocol is {profile.protocol}; only modbus devices can be served alone")
-    site = lone_device(args.profile, port=args.port, unit=args.unit, framing=args.framing, host=args.host)
-    world = SiteWorld(site, args.seed)
-    world.warm(clock.now_ms())
-    (bus,) = (b for b in site.buses if isinstance(b, Bus))
-    devices = [d for d in site.devices if isinstance(d, Device)]
-    async with serve_bus(bus, devices, world, clock, _ignore) as (host, port):
-        sys.stdout.write(f"{profile.maker} {profile.model} at {host}:{port}, {args.framing}, unit {args.unit}\n")
+    named = {field: value for field in ("unit_id", "framing") if (value := getattr(args, field)) is not None}
+    protocol = load_profile(args.profile).protocol
+    if args.port is None and protocol not in calls():
+        raise ValueError(f"--port: expected a number, since a device of {protocol} is asked there")
+    site = lone_device(args.profile, **named | dict(args.set))
+    async with play_alone(site, clock, args.seed, _called(args), Address(args.host, args.port or 0)) as where:
+        sys.stdout.write(f"{where}\n")
         sys.stdout.flush()
         await _stopped()
 

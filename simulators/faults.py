@@ -181,7 +181,7 @@ def _speeding(_scene: Scene, span: Span, _values: Values, _at: int) -> Mapping[s
 
 
 def _calling(_scene: Scene, _span: Span, values: Values, _at: int) -> Mapping[str, float]:
-    return {"alarms": float(int(values.get("alarms") or 0.0) | 1)}
+    return {"alarms": float(int(values.get("alarms") or 0.0) | 1), "emergency_alarm": 1.0}
 
 
 CATALOGUE: dict[str, Fault] = {

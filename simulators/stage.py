@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from contract.clock import Clock
 from contract.site import Site
-from protocols.stage import CLOCK, SILENT, Address, Called, World
+from protocols.stage import CLOCK, SILENT, Address, Called, Sayings, World
 from simulators.faults import Faults
-from simulators.journal import Journal
 
 FREE_PORTS = Address("127.0.0.1", 0)
 """On this machine only, and nowhere that was agreed."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
     """A site that is played (`protocols.stage.Stage` says what the parts are for)."""
 
     site: Site
     world: World
     clock: Clock
-    journal: Journal
-    said: Journal
-    called: Called = field(default_factory=Called)
+    journal: Callable[[Any], None]
+    said: Sayings
+    called: Mapping[str, Called] = field(default_factory=dict)
     listens: Address = FREE_PORTS
+    """Where the next bus listens."""
     faults: Faults = field(default_factory=Faults)
+
+    def listen(self) -> Address:
+        """Where a bus listens; the next one of any protocol listens a port above, so that no two have one port."""
+        here = self.listens
+        self.listens = Address(here.host, here.port and here.port + 1)
+        return here
 
     def speaks(self, device: str, at: int) -> bool:
         """Whether a device that speaks by itself says anything about a moment."""

@@ -161,10 +161,11 @@ class Speaker(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """What a device is, and the node that speaks for it."""
+    """What a device is, the node that speaks for it, and the name of its profile; None for a device that only a birth made known."""
 
     device_class: str
     gateway: str
+    profile: str | None = None
 
 
 class NewDevice(NamedTuple):

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import NamedTuple
 
-from cloud.devices.model import DeviceState, KeptBirth, NewDevice, NodeState
+from cloud.devices.model import VEHICLE, DeviceState, KeptBirth, NewDevice, NodeState
 from cloud.devices.own_clock import Moved, OwnRow
 from cloud.ingest.clocks import doubtful_times
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.known import MAX_POINTS, Known
+from cloud.ingest.named import emergency, name_bits
 from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
@@ -24,14 +25,11 @@ from contract import coded, sparkplug
 from contract.reading import Quality, Reading
 from contract.sparkplug_b_pb2 import Payload
 from contract.topics import Topic
-from protocols.jt808.codec import bits
 
 HOUR = 3_600_000
 MINUTE = 60_000
 MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 """Of one message, decompressed: no row of ours comes near it, and nobody's message may fill the queue alone."""
-_VEHICLE = "vehicle"
-_ALARMS = "alarms"
 
 
 class Message(NamedTuple):
@@ -120,6 +118,9 @@ def take_readings(
     device = topic.device or topic.node
     group, device_class = topic.group, known.devices[topic.group, device].device_class
     good, others = sparkplug.sort_out(payload, device, types, aliases)
+    profile = known.profiles.get((group, device))
+    if profile is not None and profile.flags:
+        name_bits(profile, good.values())
     polls = batch.polls[group, device]
     counted = known.meters.get((group, device)) or {}
     others = _within_limit(batch, known, topic, received_at, good, others)
@@ -134,8 +135,9 @@ def take_readings(
             others += _split_off(device, at, values)
         batch.lines.append(Polled(group, device_class, device, at, values))
         polls.take(at, received_at, values)
-        if device_class == _VEHICLE:
-            _emergency(batch, group, device, at, values.get(_ALARMS))
+        if device_class == VEHICLE and emergency(profile, values):
+            # a terminal takes its emergency back once it was answered, so one position may be all that says so
+            batch.events["vehicle_sos", group, device, at // MINUTE * MINUTE] = coded.Message("reason.emergency").dumps()
         for point in counted.keys() & values.keys():
             batch.touched.update((meter, at // HOUR * HOUR) for meter in counted[point])
     for reading in others:
@@ -182,9 +184,3 @@ def _results(batch: Batch, group: str, device: str, payload: Payload) -> None:
                 batch.results.append(parse(group, device, metric.string_value))
             except ValueError:
                 batch.dropped["not a command result"] += 1
-
-
-def _emergency(batch: Batch, group: str, device: str, at: int, alarms: float | None) -> None:
-    """A terminal takes its emergency back once it was answered, so one position may be all that says so: it is an event."""
-    if alarms and int(alarms) & bits.ALARMS["emergency"]:
-        batch.events["vehicle_sos", group, device, at // MINUTE * MINUTE] = coded.Message("reason.emergency").dumps()

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 import sqlalchemy as sa
 
-from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, Placed
+from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, Placed, profile_of
 from cloud.devices.queries import nodes, register
 from cloud.devices.queries.clocks import open_row, unfinished
 from cloud.devices.queries.readings import points
@@ -22,6 +22,7 @@ from cloud.ledger.queries.meters import counting
 from cloud.telemetry.base import MAX_NAME
 from contract import sparkplug
 from contract.point import POINTS
+from contract.profile import Profile
 from contract.sparkplug_b_pb2 import Payload
 
 MAX_FOREIGN_NODES = 1000
@@ -125,6 +126,8 @@ class Known:
         """When each gateway that a site names last showed what its clock says, ms; others may be invented, and do not count."""
         self.nodes: dict[Key, Node] = {}
         self.devices: dict[tuple[str, str], Placed] = {}
+        self.profiles: dict[tuple[str, str], Profile] = {}
+        """Of devices that have one, by (group, device)."""
         self.meters: defaultdict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
         """Meters by (group, device) and point."""
         self.invented: Counter[Key] = Counter()
@@ -160,6 +163,8 @@ class Known:
     def place(self, group: str, device: str, placed: Placed) -> None:
         """Enter a device."""
         self.devices[group, device] = placed
+        if (profile := profile_of(placed.profile)) is not None:
+            self.profiles[group, device] = profile
         if placed.device_class == FOREIGN_CLASS:
             self.invented[group, placed.gateway] += 1
 

@@ -14,6 +14,7 @@ import aiomqtt
 
 from contract import rights
 from contract.clock import iso
+from contract.flag import add_flags
 from contract.lifecycle import heed_cancellation
 from contract.profile import engineering
 from contract.profile import raw as raw_of
@@ -24,12 +25,15 @@ from protocols.jt808.codec.bodies import Id
 from protocols.jt808.codec.location import Location
 from protocols.memory import Memory, Said, grid
 from protocols.mqtt import json_path
+from protocols.mqtt.codec.orders import ordered
 from protocols.mqtt.model import Bus, Device, Point
 from protocols.mqtt.model.times import MessageTime
 from protocols.mqtt.model.topics import heard_at
 from protocols.mqtt_client import MqttClient
-from protocols.stage import Address, Endpoints, Stage, beside
+from protocols.stage import Alone, Called, Calls, Endpoints, Stage, beside
 
+CALLS = Calls("the broker of devices that publish", passwords=True)
+ALONE = Alone(device={"topic": "devices/1"})
 Messages = tuple[tuple[str, bytes], ...]
 """Topics and payloads of one measurement."""
 
@@ -37,28 +41,28 @@ Messages = tuple[tuple[str, bytes], ...]
 class Publisher:
     """The devices of one MQTT bus, behind one connection; what the broker has not acknowledged is published again."""
 
-    def __init__(self, stage: Stage, bus: Bus, broker: Address) -> None:
+    def __init__(self, stage: Stage, bus: Bus, broker: Called) -> None:
         """Read the password of the bus's user.
 
         Raises:
             OSError: There is no such file.
         """
         self._stage, self._bus, self._broker = stage, bus, broker
-        folder = stage.called.passwords
+        folder = broker.passwords
         self._user = rights.source_user(bus.id)
         self._password = named_secret(folder / self._user) if folder else None
+        self._devices = [d for d in stage.site.devices if isinstance(d, Device) and d.bus == bus.id]
         self.memory: Memory[Messages] = Memory(stage.said, stage.clock)
 
     async def run(self) -> None:
         """Measure and publish until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for device in self._stage.site.devices:
-                if isinstance(device, Device) and device.bus == self._bus.id:
-                    tasks.create_task(self._measure(device))
+            for device in self._devices:
+                tasks.create_task(self._measure(device))
             tasks.create_task(self._publish())
 
     async def _measure(self, device: Device) -> None:
-        step = 1000 if device.model.maker == "EMQX" or _in_seconds(device.model.time) else 1
+        step = 1000 if device.model.messages == "emqx_jt808" or _in_seconds(device.model.time) else 1
         async for at in grid(self._stage.clock, device.id, device.poll_interval, step):
             if self._stage.speaks(device.id, at):
                 self.memory.add(said(device, self._stage.world.values(device.id, at), self._stage.dated(device.id, at)))
@@ -75,27 +79,55 @@ class Publisher:
         async with MqttClient(
             self._broker.host, self._broker.port, username=user, password=self._password, identifier=self._user, timeout=10
         ) as client:
-            while True:
-                await self.memory.any.wait()
-                taken = self.memory.take(1)
-                stored = False
-                try:
-                    for topic, payload in taken[0].message:
-                        await client.publish(topic, payload, qos=1)
-                    stored = True
-                finally:
-                    if stored:
-                        self.memory.thanked(taken)
-                    else:
-                        self.memory.give_back(taken)
-                heed_cancellation()
+            obeying = asyncio.create_task(self._obey(client), name="obey")
+            try:
+                await self._speak(client)
+            finally:
+                obeying.cancel()
+                await asyncio.gather(obeying, return_exceptions=True)
+
+    async def _obey(self, client: MqttClient) -> None:
+        """Do what messages ask of the devices, and say at once what they are then; until the connection breaks."""
+        topics = {topic for device in self._devices for topic in device.command_topics()}
+        if not topics:
+            return
+        await client.subscribe([(topic, 1) for topic in topics])
+        async for message in client.messages:
+            for device in self._devices:
+                if not message.retain:  # an order of last year
+                    self._take(device, ordered(device, str(message.topic), bytes(message.payload or b"")))
+
+    def _take(self, device: Device, asked: dict[str, float]) -> None:
+        now = self._stage.clock.now_ms()
+        allowed = {point: value for point, value in asked.items() if device.model.points[point].allows(value)}
+        for point, value in allowed.items():
+            self._stage.world.write(device.id, point, value, now)
+        if asked and self._stage.speaks(device.id, now):
+            self.memory.add(said(device, self._stage.world.values(device.id, now), self._stage.dated(device.id, now)))
+
+    async def _speak(self, client: MqttClient) -> None:
+        """Publish what was measured, until the connection breaks."""
+        while True:
+            await self.memory.any.wait()
+            taken = self.memory.take(1)
+            stored = False
+            try:
+                for topic, payload in taken[0].message:
+                    await client.publish(topic, payload, qos=1)
+                stored = True
+            finally:
+                if stored:
+                    self.memory.thanked(taken)
+                else:
+                    self.memory.give_back(taken)
+            heed_cancellation()
 
 
 def said(device: Device, values: dict[str, float | None], at: int) -> Said[Messages]:
     """What a device publishes about a moment."""
-    if device.model.maker == "EMQX":
+    if device.model.messages == "emqx_jt808":
         location = fix.measured(values, at)
-        return Said(device.id, at, fix.readings_of(location), ((device.topic, emqx(device, location)),))
+        return Said(device.id, at, fix.understood(device, location), ((device.topic, emqx(device, location)),))
     understood: dict[str, float] = {}
     messages: dict[str, object] = {}
     for point, mapped in device.model.points.items():
@@ -108,6 +140,7 @@ def said(device: Device, values: dict[str, float | None], at: int) -> Said[Messa
         messages[topic] = _with(device, messages.get(topic), mapped.path, number)
     for topic, document in messages.items():
         messages[topic] = _headed(device, document, at)
+    add_flags(device.model.flags, understood)
     return Said(device.id, at, understood, tuple((topic, json.dumps(document).encode()) for topic, document in messages.items()))
 
 
@@ -175,7 +208,7 @@ async def play(stage: Stage) -> AsyncIterator[Endpoints]:
     Raises:
         OSError: A password file is missing.
     """
-    broker = stage.called.mqtt
+    broker = stage.called.get("mqtt")
     buses = [b for b in stage.site.buses if isinstance(b, Bus)]
     if broker is None or not buses:
         yield {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import sqlite3
 import time
@@ -14,9 +15,10 @@ from contract.lifecycle import heed_cancellation
 from contract.logs import Seldom
 from contract.reaching import Takeovers, why
 from contract.reading import Row
-from protocols.base import QUIET, Line, Sparing
+from protocols.base import QUIET, DriverError, Line, NoAnswerError, NoLineError, Sparing
 from protocols.mqtt.codec import payloads
 from protocols.mqtt.codec.audience import Audience
+from protocols.mqtt.codec.orders import order
 from protocols.mqtt.model import Bus, Device
 from protocols.mqtt_client import MqttClient
 
@@ -25,6 +27,8 @@ log = structlog.get_logger()
 _QOS = 1
 _MOST_TOGETHER = 100
 """Messages in one commit; below the 500 that our broker leaves unacknowledged."""
+_SHORTEST_ANSWER = 0.5
+"""Real seconds that a device has for its answer to a command, however fast the clock runs."""
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 30.0
 
@@ -45,6 +49,26 @@ class ManualAck:
         self._paho.ack(message.mid, message.qos)
 
 
+class Awaited:
+    """What a command waits for: that its device says a value."""
+
+    def __init__(self, device: str, point: str, value: float) -> None:
+        """Nothing is said yet."""
+        self.device, self.point, self._value = device, point, value
+        self.said: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.last: float | None = None
+        """What the device said last, another value."""
+
+    def hear(self, row: Row) -> None:
+        """A message came and is committed; what is late may be from before the command."""
+        found = row.values.get(self.point)
+        if row.device != self.device or row.late or found is None:
+            return
+        self.last = found
+        if math.isclose(found, self._value, abs_tol=1e-6) and not self.said.done():
+            self.said.set_result(found)
+
+
 class Driver:
     """One bus: one session at its broker, which keeps what comes while we are away.
 
@@ -59,6 +83,46 @@ class Driver:
         self._client_id = f"{line.bus.gateway}-{line.bus.id}"
         self._takeovers, self._accepted = Takeovers(self._client_id), False
         self._seldom = Seldom(QUIET)
+        self._client: MqttClient | None = None
+        """While a session is up."""
+        self._waiting: set[Awaited] = set()
+        self._writing: dict[str, asyncio.Lock] = {}
+        """Of each device that was ever commanded."""
+
+    async def write(self, device: Device, point: str, value: float) -> float:
+        """Publish the message that writes a point, and return what the device says of it afterwards.
+
+        That is the first message that says the value; where none does within the profile's `timeout`, what the last one says: one may
+        have been on its way already. Messages that the broker kept, and late ones, say nothing of now.
+
+        Raises:
+            DriverError: The profile does not say how, there is no session at the broker, or no message of the device says the point.
+        """
+        try:
+            topic, payload = order(device, point, value)
+        except ValueError as error:
+            raise DriverError(str(error)) from error
+        async with self._writing.setdefault(device.id, asyncio.Lock()):
+            if self._client is None:
+                raise NoLineError("no session at the broker")
+            awaited = Awaited(device.id, point, value)
+            self._waiting.add(awaited)
+            try:
+                return await self._told(self._client, topic, payload, awaited, device.model.timeout)
+            finally:
+                self._waiting.discard(awaited)
+
+    async def _told(self, client: MqttClient, topic: str, payload: bytes, awaited: Awaited, seconds: float) -> float:
+        try:
+            async with asyncio.timeout(max(self._line.clock.real_seconds(seconds), _SHORTEST_ANSWER)):
+                await client.publish(topic, payload, qos=_QOS)
+                return await awaited.said
+        except TimeoutError as error:
+            if awaited.last is None:
+                raise NoAnswerError(f"no message of the device said {awaited.point} within {seconds:g} s") from error
+            return awaited.last
+        except (aiomqtt.MqttError, OSError) as error:
+            raise NoLineError(f"no session at the broker: {error}") from error
 
     async def run(self) -> None:
         """Hold sessions until cancelled; wait a little longer after each failure."""
@@ -105,21 +169,32 @@ class Driver:
             if self._audience.filters:
                 await client.subscribe([(topic, _QOS) for topic in self._audience.filters])
             log.info("bus online", bus=bus.id, topics=len(self._audience.filters))
-            waiting: list[aiomqtt.Message] = []
-            async for message in client.messages:
-                waiting.append(message)
-                if len(client.messages) and len(waiting) < _MOST_TOGETHER:
-                    continue
-                await self._store(waiting)
-                for each in waiting:
-                    acknowledge(each)
-                waiting.clear()
-                heed_cancellation()
+            self._client = client
+            try:
+                await self._hear(client, acknowledge)
+            finally:
+                self._client = None
+
+    async def _hear(self, client: MqttClient, acknowledge: ManualAck) -> None:
+        waiting: list[aiomqtt.Message] = []
+        async for message in client.messages:
+            waiting.append(message)
+            if len(client.messages) and len(waiting) < _MOST_TOGETHER:
+                continue
+            await self._store(waiting)
+            for each in waiting:
+                acknowledge(each)
+            waiting.clear()
+            heed_cancellation()
 
     async def _store(self, messages: list[aiomqtt.Message]) -> None:
-        rows = [row for message in messages for row in self._rows(message)]
+        said = [(message, self._rows(message)) for message in messages]
+        rows = [row for _, found in said for row in found]
         if rows:
             await self._line.commit(rows)
+        for awaited in self._waiting:
+            for row in (row for message, found in said if not message.retain for row in found):
+                awaited.hear(row)
 
     def _rows(self, message: aiomqtt.Message) -> list[Row]:
         topic = str(message.topic)

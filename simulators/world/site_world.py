@@ -89,6 +89,8 @@ class SiteWorld:
         last = self.written.last(device_id, point, at_ms)
         if last:
             return last[1]
+        if point == "report_interval":
+            return self.site.device_by_id[device_id].poll_interval
         if POINTS[point].kind is Kind.STATE:
             return states.number(profile, point, "normal", "none", "ok", "off", "closed", "full")
         return _DEFAULT.get(point, 0.0)

@@ -196,6 +196,8 @@ class Vehicle:
             "fuel_level": fuel,
             "satellites": 9.0 + int(7 * self._draw("satellites", at_ms // 60_000)),
             "signal": 18.0 + int(12 * self._draw("signal", at_ms // 60_000)),
+            "emergency_alarm": 0.0,
+            "overspeed_alarm": 0.0,
             "alarms": 0.0,
             # JT/T 808 status: bit 0 engine on, bit 1 located
             "status": 2.0 + (trip is not None),

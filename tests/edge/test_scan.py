@@ -19,7 +19,7 @@ from contract.operation import Text
 from edge.cli.scan import by_port
 from protocols.modbus.device.server import serve_bus
 from protocols.modbus.model import Bus, Device
-from simulators.site import lone_device
+from simulators.alone import lone_device
 from simulators.world.site_world import SiteWorld
 from tests.models import one
 from tests.sites import fields

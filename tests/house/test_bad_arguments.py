@@ -102,6 +102,9 @@ def test_wrong_arguments_of_the_edge(arguments: list[str], said: str, code: int,
     refused(place.run("edge", *arguments), said, code)
 
 
+MQTT, AT = "electricity/jieyue-mqtt-meter", ("--mqtt", "127.0.0.1:1")
+
+
 @pytest.fixture
 def busy() -> Iterator[int]:
     """A port that somebody else has."""
@@ -115,7 +118,15 @@ def busy() -> Iterator[int]:
     ("arguments", "said"),
     [
         (["device", "--profile", "electricity/none", "--port", "0"], "none.yaml: cannot be read: No such file or directory"),
-        (["device", "--profile", "electricity/jieyue-mqtt-meter", "--port", "0"], "only modbus devices can be served alone"),
+        (["device", "--profile", MQTT, "--port", "0"], "--mqtt: expected HOST:PORT, the broker of devices that publish"),
+        (["device", "--profile", "electricity/chint-dtsu666"], "--port: expected a number, since a device of modbus is asked there"),
+        (["device", "--profile", MQTT, *AT, "--unit", "3"], "unit_id: expected a field that a bus or a device of mqtt has"),
+        (
+            ["device", "--profile", MQTT, *AT, "--set", "topic=a/+"],
+            "topic: expected a topic without + and #, which would take every meter's",
+        ),
+        (["device", "--profile", MQTT, *AT, "--set", "topic"], "argument --set: expected FIELD=VALUE, got 'topic'"),
+        (["device", "--profile", "electricity/chint-dtsu666", "--port", "0", "--set", "unit_id=400"], "unit_id: Input should be less than"),
         (["device", "--profile", "x/y", "--port", "-1"], "argument --port: expected a port from 0 (a free one) to 65535, got '-1'"),
         (["device", "--profile", "x/y", "--port", "0", "--unit", "300"], "argument --unit: expected a unit id from 1 to 247, got '300'"),
         (["device", "--profile", "x/y", "--port", "0", "--framing", "ascii"], "argument --framing: invalid choice: 'ascii'"),

@@ -19,6 +19,7 @@ import yaml
 
 from contract import sparkplug
 from edge.outbox.outbox import Outbox
+from simulators.stack.broker import free_port
 from tests.sites import fields
 from tests.waiting import until
 
@@ -209,6 +210,45 @@ async def polled(place: Place) -> list[set[str]]:
         return [{m.name for m in sparkplug.decode(row.body).metrics if "/" not in m.name} for row in kept]
     finally:
         outbox.close()
+
+
+async def test_its_device_is_served_alone(place: Place) -> None:
+    """`jieyue-sim device` plays one of any installed protocol, with what the protocol says of a lone one or what a person says."""
+    process = await place.start("simulators", "device", "--profile", "hvac/trial", "--port", "0", "--set", "station=3")
+    try:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        assert line.startswith("Trial T1 at 127.0.0.1:")
+        port = int(line.rpartition(":")[2])
+        site = yaml.safe_load((place.folder / SITE_FILE).read_text(encoding="utf-8"))
+        place.write(SITE_FILE, yaml.safe_dump(site | {"devices": [site["devices"][0] | {"station": 3}]}, allow_unicode=True))
+        settings = yaml.safe_load((place.folder / "gw.yaml").read_text(encoding="utf-8"))
+        place.write("gw.yaml", yaml.safe_dump(settings | {"buses": {"b": {"port": port}}}))
+        code, out, err = await place.edge("read", "s2")
+        assert (code, err) == (0, "")
+        assert json.loads(out)["values"].keys() == {"setpoint", "room_temperature", "fault"}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_buses_of_two_protocols_share_the_ports_from_a_first_one(place: Place) -> None:
+    """With --listen each bus has a port of its own, whatever protocols they are of."""
+    meter = {"id": "m", "name": NAME, "profile": "electricity/chint-dtsu666", "bus": "power", "unit_id": 1}
+    site = SITE | {"buses": [{"id": "power", "gateway": "gw", "protocol": "modbus"}, *SITE["buses"]], "devices": [meter, *SITE["devices"]]}
+    place.write(SITE_FILE, yaml.safe_dump(site, allow_unicode=True))
+    first, data = free_port(), place.folder / "played"
+    process = await place.start(
+        "simulators", "site", "--site", str(place.folder / "site"), "--data", str(data), "--listen", f"127.0.0.1:{first}"
+    )
+    try:
+        await until(lambda: (data / "endpoints.json").exists() or process.returncode is not None)
+        told = json.loads((data / "endpoints.json").read_text(encoding="utf-8"))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert [told[protocol][0]["port"] for protocol in ("modbus", "trial")] == [first, first + 1]
 
 
 def test_an_editor_knows_its_fields(place: Place) -> None:

@@ -18,7 +18,7 @@ from contract.register import RegisterType
 from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.model import Bus, Device, Point, Profile
 from protocols.modbus.model.forms import Table
-from simulators.site import lone_device
+from simulators.alone import lone_device
 from tests.models import each, one
 
 CODE = {"uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q", "float32": "f", "float64": "d", "bool": "H"}

@@ -8,7 +8,7 @@ from contract.point import POINTS
 from contract.profile import load_profile, profile_names
 from protocols.modbus.device.encoding import to_registers
 from protocols.modbus.model import Point
-from simulators.site import lone_device
+from simulators.alone import lone_device
 from simulators.world.calendar import HOUR_MS, day_number, day_start_ms
 from simulators.world.site_world import SiteWorld
 

@@ -23,7 +23,7 @@ from protocols.jt808 import model as jt808
 from protocols.jt808.driver.listener import Listener
 from protocols.modbus import model as modbus
 from protocols.modbus.driver.master import Modbus
-from protocols.stage import Address, Called
+from protocols.stage import Called
 from simulators.__main__ import main
 from simulators.site import simulate
 from simulators.stack.broker import free_port
@@ -98,7 +98,7 @@ class Gateway:
 @asynccontextmanager
 async def running(folder: Path, data: Path, *, speed: float = 1.0, jt808: int | None = None) -> AsyncIterator[Gateway]:
     site, clock = load_site(folder), Clock(float(NIGHT), time.time(), speed)
-    called = Called(Address("127.0.0.1", jt808)) if jt808 else None
+    called = {"jt808": Called("127.0.0.1", jt808)} if jt808 else None
     async with simulate(site, data, clock, called=called):
         port = json.loads((data / "endpoints.json").read_text(encoding="utf-8"))["modbus"][0]["port"]
         gateway = Gateway(site, port, clock)

@@ -6,23 +6,32 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from contract.clock import Clock
+from contract.operation import Text
+from contract.reading import Row
+from protocols.base import Line
+from protocols.jt808.driver.listener import Listener
+from protocols.jt808.model import Bus as Cars
+from protocols.jt808.model import Device as Car
 from protocols.modbus.device.server import Answer
 from simulators.__main__ import main
+from simulators.alone import lone_device
 from simulators.journal import Journal
-from simulators.site import lone_device, simulate
+from simulators.site import simulate
+from tests.waiting import beside
 
 METER = "electricity/chint-dtsu666"
 
 
 async def test_a_site_writes_where_its_devices_are_and_what_they_answered(tmp_path: Path) -> None:
     """endpoints.json leads any client to each device, and the journal holds what that client saw."""
-    async with simulate(lone_device(METER, port=0, unit=5), tmp_path, Clock()):
+    async with simulate(lone_device(METER, unit_id=5), tmp_path, Clock()):
         told = json.loads((tmp_path / "endpoints.json").read_text(encoding="utf-8"))["modbus"][0]
         assert (told["device"], told["framing"], told["unit"], told["profile"]) == ("device", "tcp", 5, METER)
         client = AsyncModbusTcpClient(told["host"], port=told["port"], retries=0)
@@ -92,3 +101,25 @@ async def test_a_device_serves_until_it_is_told_to_stop() -> None:
     client.close()
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
+
+
+async def test_a_terminal_alone_calls_the_listener(tmp_path: Path) -> None:
+    """The command says whom it calls; the gateway's listener hears its fixes, by the phone that was given."""
+    car = Car(id="car", name=Text(zh="车", en="Car"), profile="vehicle/jtt808-terminal", bus="cars", phone="013900139000")
+    heard, faults = asyncio.Event(), list[str]()
+
+    async def commit(rows: Sequence[Row]) -> None:
+        if any("speed" in row.values for row in rows):
+            heard.set()
+
+    bus = Cars.model_validate({"id": "cars", "gateway": "gw", "protocol": "jt808", "port": 0})
+    listener = Listener(Line(bus, [car], Clock(), commit, faults.append, folder=tmp_path))
+    async with beside(listener.run()):
+        await asyncio.wait_for(listener.listening.wait(), 10)
+        program = [sys.executable, "-m", "simulators", "device", "--profile", car.profile, "--jt808", f"127.0.0.1:{listener.port}"]
+        process = await asyncio.create_subprocess_exec(*program, "--set", f"phone={car.phone}", stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).decode().endswith(f" calls 127.0.0.1:{listener.port}\n")
+        await asyncio.wait_for(heard.wait(), 30)
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0

@@ -1,4 +1,4 @@
-"""Official cars: what their terminals say of speed (JT/T 808, message 0x0200)."""
+"""Official cars: what their terminals say of speed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
-from protocols.jt808.codec.bits import ALARMS
+from contract.states import is_wrong
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -22,14 +22,17 @@ class Speed(Given):
     more: float = Field(ge=0, le=1)
 
 
-@condition("speeding", Speed, needs=Needs(classes=True, points=frozenset({"speed"})), reads=("alarms",))
+_OVERSPEED = "overspeed_alarm"
+
+
+@condition("speeding", Speed, needs=Needs(classes=True, points=frozenset({"speed"})), reads=(_OVERSPEED,))
 def speeding(rule: Rule, given: Speed, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A car is faster than is allowed anywhere, or its terminal, which may know the road's limit, says that it is too fast."""
     for device in view.of_class(rule.classes):
-        speed, alarms = view.good(device, rule.point or ""), view.good(device, "alarms")
+        speed = view.good(device, rule.point or "")
         if speed is None:
             yield Observation(device.id, None)
             continue
         over = speed.value - given.limit * (1 + given.more)
-        says_so = alarms is not None and bool(int(alarms.value) & ALARMS["overspeed"])
+        says_so = is_wrong(view.state(device, _OVERSPEED))
         yield Observation(device.id, max(over, 1.0) if says_so else over, speed.value, given.limit)

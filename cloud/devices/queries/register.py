@@ -86,8 +86,8 @@ def everywhere(connection: sa.Connection) -> list[tuple[str, str, str]]:
 
 def placed(connection: sa.Connection) -> dict[tuple[str, str], Placed]:
     """Each device of all groups by group and id, of those too that the site no longer has."""
-    columns = (device.c.grp, device.c.id, device.c["class"], device.c.gateway)
-    return {(group, name): Placed(device_class, gateway) for group, name, device_class, gateway in connection.execute(sa.select(*columns))}
+    columns = (device.c.grp, device.c.id, device.c["class"], device.c.gateway, device.c.profile)
+    return {(group, name): Placed(*placed) for group, name, *placed in connection.execute(sa.select(*columns))}
 
 
 def by_node(connection: sa.Connection) -> dict[tuple[str, str], list[str]]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from protocols.jt808.codec import location as loc
+from protocols.jt808.codec import parameters as par
 from protocols.jt808.codec import session_bodies as ses
 from protocols.jt808.codec.fields import BodyError, Reader, pack
 from protocols.jt808.codec.frame import Frame, Version
 from protocols.jt808.codec.location import Batch, Location, LocationReply
+from protocols.jt808.codec.parameters import Parameters, QueryParameters, SetParameters
 from protocols.jt808.codec.session_bodies import (
     Auth,
     PlatformResponse,
@@ -32,6 +34,7 @@ class Id(IntEnum):
     REGISTER = 0x0100
     LOGOUT_2011 = 0x0101
     AUTH = 0x0102
+    PARAMETERS = 0x0104
     LOCATION = 0x0200
     LOCATION_REPLY = 0x0201
     BATCH = 0x0704
@@ -39,6 +42,8 @@ class Id(IntEnum):
     RESEND_REQUEST = 0x8003
     SERVER_TIME = 0x8004
     REGISTER_RESPONSE = 0x8100
+    SET_PARAMETERS = 0x8103
+    QUERY_PARAMETERS = 0x8104
     LOCATION_QUERY = 0x8201
 
 
@@ -89,6 +94,9 @@ Body = (
     | ServerTime
     | RegisterResponse
     | LocationQuery
+    | SetParameters
+    | QueryParameters
+    | Parameters
     | Other
 )
 
@@ -98,6 +106,7 @@ _EMPTY: dict[int, Body] = {
     Id.LOGOUT_2011: Logout(),
     Id.TIME_QUERY: TimeQuery(),
     Id.LOCATION_QUERY: LocationQuery(),
+    Id.QUERY_PARAMETERS: QueryParameters(),
 }
 
 
@@ -133,6 +142,8 @@ _DECODERS: dict[int, Callable[[Frame], Body]] = {
     Id.RESEND_REQUEST: lambda frame: ses.decode_resend(frame.body, frame.version),
     Id.SERVER_TIME: lambda frame: ses.decode_server_time(frame.body),
     Id.REGISTER_RESPONSE: lambda frame: ses.decode_register_response(frame.body),
+    Id.SET_PARAMETERS: lambda frame: par.decode_set(frame.body),
+    Id.PARAMETERS: lambda frame: par.decode_parameters(frame.body),
 }
 
 
@@ -168,6 +179,8 @@ def _encode_answer(body: Body) -> tuple[int, bytes] | None:
             return Id.REGISTER_RESPONSE, ses.encode_register_response(body)
         case ServerTime():
             return Id.SERVER_TIME, ses.encode_server_time(body)
+        case Parameters():
+            return Id.PARAMETERS, par.encode_parameters(body)
         case _:
             return None
 
@@ -178,6 +191,8 @@ def _encode_request(body: Body, version: Version) -> tuple[int, bytes] | None:
             return Id.REGISTER, ses.encode_register(body)
         case Auth():
             return Id.AUTH, ses.encode_auth(body, version)
+        case SetParameters():
+            return Id.SET_PARAMETERS, par.encode_set(body)
         case ResendRequest():
             return Id.RESEND_REQUEST, ses.encode_resend(body, version)
         case _:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
+from contract.flag import add_flags
 from contract.reading import Row
 from contract.site import Device
 from protocols import reported
@@ -170,10 +172,24 @@ def measured(values: dict[str, float | None], at: int) -> Location:
     )
 
 
-def position_row(device: Device, location: Location, received: int) -> Row | None:
+def understood(device: Device, location: Location) -> dict[str, float]:
+    """What a reader of a position must understand: the points of the device's profile, by name."""
+    points = device.model.points
+    values = {point: value for point, value in readings_of(location).items() if point in points}
+    add_flags(device.model.flags, values)
+    return values
+
+
+def position_row(device: Device, location: Location, received: int, bad: Mapping[str, str] | None = None) -> Row | None:
     """A vehicle's fix at its own time, whatever that is worth; None without a date, since nobody knows when it was measured.
 
     Whether it came alone or in a 0x0704 says nothing: some terminals send all fixes as 0x0704, and networks keep single ones too.
+    `bad` has the reasons of what could not be read, by point.
     """
     at = location.at()
-    return None if at is None else reported.row(device, at, readings_of(location), received=received)
+    if at is None:
+        return None
+    values = readings_of(location)
+    for point in bad or ():
+        values.pop(point, None)
+    return reported.row(device, at, values, bad, received=received)

@@ -70,8 +70,8 @@ class Location:
     """One position report, as sent.
 
     Attributes:
-        alarm: Alarm bits, see `protocols.jt808.codec.bits`.
-        status: Status bits, see `protocols.jt808.codec.bits`.
+        alarm: Alarm bits, see `protocols.jt808.model.bits`.
+        status: Status bits, see `protocols.jt808.model.bits`.
         latitude_e6: Magnitude in millionths of a degree; the status says north or south.
         longitude_e6: Magnitude in millionths of a degree; the status says east or west.
         altitude: Metres; read signed, since there are places below the sea.

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import structlog
 
-from protocols.base import Line, Sparing
+from protocols.base import Line, NoAnswerError, Sparing
 from protocols.jt808.codec.frame import Splitter
 from protocols.jt808.codec.reassembly import Incomplete, Reassembler
+from protocols.jt808.driver import commands
 from protocols.jt808.driver.codes import Codes
 from protocols.jt808.driver.connections import Connection, Connections
 from protocols.jt808.driver.session import Known, Outcome, Session, ticks
@@ -24,6 +25,8 @@ ANSWER = 30.0
 """Seconds that answers may wait for a terminal that does not read them."""
 SHORTEST = 5.0
 """Real seconds below which a sped-up clock must not press the limits."""
+SHORTEST_ANSWER = 0.5
+"""Real seconds that a terminal has for the answer to a command, however fast the clock runs."""
 READ = 4096
 """Bytes taken at once; no more is read from a connection until these are committed and answered."""
 RETRY = 5.0
@@ -46,6 +49,8 @@ class Listener:
         self.connections = Connections(limits, len(devices))
         self._links: dict[str, Connection] = {}
         """The newest connection of each vehicle."""
+        self._writing: dict[str, asyncio.Lock] = {}
+        """Of each vehicle that was ever commanded."""
         self.listening = asyncio.Event()
         self.port = 0
 
@@ -73,6 +78,19 @@ class Listener:
                 finally:
                     # Not serve_forever, which from Python 3.12 on waits for connections that this group ends only afterwards.
                     server.close()
+
+    async def write(self, device: Device, point: str, value: float) -> float:
+        """Set a parameter of a terminal, one at a time, and return what it says afterwards.
+
+        Raises:
+            DriverError: It is not connected, refuses, or does not answer; the message says whether it was written.
+        """
+        async with self._writing.setdefault(device.id, asyncio.Lock()):
+            link = self._links.get(device.id)
+            if link is None or link.writer.transport.is_closing():
+                raise NoAnswerError("the terminal is not connected")
+            within = max(self._line.clock.real_seconds(device.model.timeout), SHORTEST_ANSWER)
+            return await commands.write(link, device, point, value, within)
 
     async def _tidy(self) -> None:
         """Ask for the packages that long messages lack, and give up those that stay incomplete, until cancelled."""
@@ -110,6 +128,7 @@ class Listener:
             self._known.report(peer, "fault of the listener")
             log.exception("connection given up", peer=peer)
         finally:
+            mine.session.replies.close()
             self.connections.leave(mine)
             for name in [name for name, each in self._links.items() if each is mine]:
                 del self._links[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,19 @@ from protocols.jt808.codec.fields import BodyError
 from protocols.jt808.codec.fix import position_row
 from protocols.jt808.codec.frame import Frame, FrameError, Version, encode
 from protocols.jt808.codec.location import Batch, Location, LocationReply
+from protocols.jt808.codec.parameters import Parameters, QueryParameters, SetParameters
 from protocols.jt808.codec.reassembly import Reassembler
-from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, ServerTime
+from protocols.jt808.codec.session_bodies import (
+    Auth,
+    PlatformResponse,
+    Register,
+    RegisterResponse,
+    ResendRequest,
+    ServerTime,
+    TerminalResponse,
+)
 from protocols.jt808.driver.codes import Codes
+from protocols.jt808.driver.replies import Replies, Reply
 from protocols.jt808.model import Device
 from protocols.jt808.model.phone import identity
 
@@ -68,13 +79,17 @@ class Session:
         peer: Where it comes from, for reports.
         device: The vehicle, once its terminal has authenticated.
         promising: Whether it named a phone that the site knows.
+        replies: Who waits for the terminal's answers.
     """
 
     known: Known
     peer: str
     device: Device | None = None
     promising: bool = False
+    replies: Replies = field(default_factory=Replies, repr=False)
     _seq: int = field(default=0, repr=False)
+    _spoken: tuple[str, Version] = field(default=("", 2013), repr=False)
+    """The phone as its terminal writes it, and the edition that it speaks."""
 
     def take(self, found: Frame | FrameError) -> Outcome:
         """What one frame leads to; nothing that a terminal sends ends its session."""
@@ -84,10 +99,30 @@ class Session:
         if self._stranger(found):
             return self._refuse(found)
         if found.msg_id in NO_ANSWER:
+            self._replied(found)
             return Outcome()
         if found.package_total and found.msg_id in _KEPT and not found.encrypted:
             return self._package(found)
         return self._message(found)
+
+    def ask(self, question: SetParameters | QueryParameters) -> tuple[bytes, asyncio.Future[Reply]]:
+        """A question to the terminal, which has authenticated, for the wire; and its answer once that comes.
+
+        Raises ConnectionError instead of an answer when the link ends.
+        """
+        seq, (phone, version) = self._seq, self._spoken
+        frame = self._frame(question, phone, version)
+        return frame, self.replies.expect(seq, Id.SET_PARAMETERS if isinstance(question, SetParameters) else Id.QUERY_PARAMETERS)
+
+    def _replied(self, frame: Frame) -> None:
+        """A general answer of the terminal. One that a question is taken is none yet where its own answer follows."""
+        try:
+            body = decode_body(frame)
+        except BodyError:
+            self.known.report(self._name(), "message that does not hold what it should")
+            return
+        if isinstance(body, TerminalResponse) and not (body.reply_id == Id.QUERY_PARAMETERS and body.result == results.OK):
+            self.replies.take(body, frozenset({body.reply_id}))
 
     def _package(self, found: Frame) -> Outcome:
         """A package is answered as it comes, since terminals wait for that; the one that makes its message whole, after the commit."""
@@ -159,6 +194,9 @@ class Session:
                 return self._authenticate(frame, body)
             case Heartbeat():
                 return results.OK
+            case Parameters():
+                self.replies.take(body, _OF_PARAMETERS)
+                return results.OK
             case Logout():
                 self.device = None
                 return results.OK
@@ -171,7 +209,7 @@ class Session:
         if not self.known.codes.right(who, auth.code):
             self.known.report(self.known.devices[who].id, "wrong authentication code")
             return results.FAILED
-        self.device = self.known.devices[who]
+        self.device, self._spoken = self.known.devices[who], (frame.phone, frame.version)
         return results.OK
 
     def _kept(self, frame: Frame, body: Location | LocationReply | Batch) -> tuple[tuple[Row, ...], Body]:
@@ -204,8 +242,9 @@ def ticks() -> int:
 
 _REGISTER = 0x0100
 _OPENING = frozenset({_REGISTER, 0x0102})
-_KEPT = frozenset({Id.LOCATION, Id.LOCATION_REPLY, Id.BATCH})
-"""Messages of which something is kept; the packages of others are not collected."""
+_KEPT = frozenset({Id.LOCATION, Id.LOCATION_REPLY, Id.BATCH, Id.PARAMETERS})
+"""Messages whose packages are collected; of others nothing is wanted."""
+_OF_PARAMETERS = frozenset({int(Id.QUERY_PARAMETERS)})
 
 
 def _fixes(body: Location | LocationReply | Batch) -> tuple[list[Location], int]:

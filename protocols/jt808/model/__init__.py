@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contract import profile, site
 from contract.addressing import Address, End
 from contract.register import Mask
+from contract.yamlfile import Strict
 from protocols.buses import Networked
 from protocols.jt808.model.limits import TerminalLimits
 from protocols.jt808.model.phone import PHONE_PATTERN, identity
+from protocols.jt808.model.standard import named
 
 
 class Bus(Networked):
@@ -47,6 +49,12 @@ class Device(site.Device):
         del field, protocol
         return "", given
 
+    if TYPE_CHECKING:
+
+        @property
+        def model(self) -> Profile:
+            """Its profile, which the loader has found to be one of JT/T 808."""
+
     def address(self, bus: site.Bus) -> Address:
         """Its phone, without the zeros that pad it."""
         del bus
@@ -55,11 +63,20 @@ class Device(site.Device):
         return Address("phone", self.phone, meaning if self.phone else None, fault)
 
 
+class Parameter(Strict):
+    """A parameter of the terminal that can be set (0x8103); a whole number, with a sign where the point's `type` has one."""
+
+    id: Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
+    bytes: Literal[1, 2, 4] = 4
+
+
 class Point(profile.PointMap):
     """A point that the protocol itself places; a profile says how its numbers are scaled."""
 
     mask: Mask | None = None
     """Which bits of the message's number it is."""
+    parameter: Parameter | None = None
+    """What is set and read back where the point is written."""
 
 
 class Profile(profile.Profile):
@@ -69,3 +86,8 @@ class Profile(profile.Profile):
 
     protocol: Literal["jt808"]
     points: Mapping[str, Point] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_standard_bits(cls, given: object) -> object:
+        return named(given)

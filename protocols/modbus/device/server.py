@@ -175,7 +175,7 @@ class _Served:
                 return ExcCodes.ILLEGAL_FUNCTION
             part = values[first - address : first - address + size]
             value = float(part[0]) if table in _BITS else reg.from_registers(part, mapped, name, self.device.ct, self.device.pt)
-            if not _allowed(value, mapped):
+            if not mapped.allows(value):
                 return ExcCodes.ILLEGAL_VALUE
             written.append((name, value))
             covered.update(range(first, first + size))
@@ -184,14 +184,6 @@ class _Served:
         for name, value in written:
             self.world.write(self.device.id, name, value, at)
         return None
-
-
-def _allowed(value: float, mapped: Point) -> bool:
-    if not math.isfinite(value):
-        return False
-    if mapped.values is not None and int(value) not in mapped.values:
-        return False
-    return mapped.limits is None or mapped.limits.min <= value <= mapped.limits.max
 
 
 def _blocks(profile: Profile, table: Table) -> list[SimData]:

@@ -84,6 +84,8 @@ def _places(mapped: Point) -> Iterator[tuple[object, ...]]:
 
 def _register_faults(mapped: Point) -> Iterator[Misfit]:
     """The same for what a Modbus driver could only guess at."""
+    if mapped.flag is not None:
+        yield "flag", "expected none: a bit of a register is read with a mask", mapped.flag.of
     bits = mapped.table in {Table.COIL, Table.DISCRETE}
     whole = {RegisterType.UINT16, RegisterType.INT16}
     if mapped.address is None:

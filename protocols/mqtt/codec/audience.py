@@ -32,7 +32,7 @@ class Audience:
         self._by_filter: dict[str, dict[str, Listeners]] = {}
         for device in devices:
             for topic in device.topics():
-                points = {name: m for name, m in device.model.points.items() if heard_at(device.topic, m.subtopic) == topic}
+                points = {name: m for name, m in device.model.points.items() if m.path and heard_at(device.topic, m.subtopic) == topic}
                 listeners = self._by_filter.setdefault(topic, {}).setdefault(device.profile, Listeners(device.model, points))
                 listeners.devices[device.key.strip()] = device
         self._wild = [topic for topic in self._by_filter if set(topic) & set("+#")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from contract.point import POINTS, Kind
@@ -94,7 +94,7 @@ def _whose(listeners: Sequence[Listeners]) -> str:
 def _document(result: Heard, listeners: Sequence[Listeners], document: object, received: int, *, retained: bool) -> None:
     """Add what one document says to whoever hears it."""
     for each in listeners:
-        if each.profile.maker == "EMQX":
+        if each.profile.messages == "emqx_jt808":
             for car in each.devices.values():
                 _positions(result, car, document, received)
             continue
@@ -146,7 +146,7 @@ def _points(points: Mapping[str, Point], device: Device, record: object, message
         found = json_path.value(json_path.parse(mapped.path or "$"), record, message)
         if found is None:
             continue
-        number = None if isinstance(found, bool) and _quantity(point, mapped) else _number(found, mapped)
+        number = None if isinstance(found, bool) and _quantity(point, mapped) else number_of(found, mapped)
         if number is None:
             shown = str(found).lower() if isinstance(found, bool) else repr(found)
             bad[point] = f"not a number: {shown:.{_SHOWN}}"
@@ -162,7 +162,7 @@ def _quantity(point: str, mapped: Point) -> bool:
     return POINTS[point].kind is not Kind.STATE and mapped.values is None and mapped.mask is None
 
 
-def _number(found: object, mapped: Point) -> float | None:
+def number_of(found: object, mapped: Point) -> float | None:
     """A JSON value as a raw number: a number, the text of one, a truth value, or the name of a state."""
     if isinstance(found, str):
         text = found.strip()
@@ -232,9 +232,8 @@ def _positions(result: Heard, device: Device, document: object, received: int) -
         if isinstance(fix, str):
             result.faults.append((device.id, "wrong position", fix))
             continue
-        row = position_row(device, fix.location, received)
+        row = position_row(device, fix.location, received, fix.bad)
         if row is None:
             result.faults.append((device.id, "position without a date", fix.location.time))
-            continue
-        values = {point: value for point, value in row.values.items() if point not in fix.bad}
-        result.rows.append(replace(row, values=values, bad=row.bad | fix.bad))
+        else:
+            result.rows.append(row)

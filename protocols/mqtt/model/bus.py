@@ -46,6 +46,21 @@ class Bus(Networked):
                 if twice is not None:
                     yield device, "key" if device.key else "topic", twice.id
                     break
+        yield from _overheard(devices)
+
+
+def _overheard(devices: Sequence[site.Device]) -> Iterator[tuple[site.Device, str, str]]:
+    """Devices whose commands the gateway would take for messages of another one."""
+    heard: dict[str, site.Device] = {}
+    for device in devices:
+        heard.update((topic, device) for topic in device.topics())
+    wild = [(topic, device) for topic, device in heard.items() if not literal(topic)]
+    for device in devices:
+        for topic in device.command_topics():
+            others = [heard[topic]] if topic in heard else [other for known, other in wild if overlap(topic, known)]
+            if others and others[0] is not device:
+                yield device, "command_topic", others[0].id
+                break
 
 
 class Device(site.Device):
@@ -53,6 +68,8 @@ class Device(site.Device):
 
     topic: str = ""
     """MQTT topic that the device publishes to; with + and # where its messages name it (`identity` in its profile)."""
+    command_topic: str = ""
+    """Where the device takes commands; absent, its topic, and the levels below it that its profile names."""
     key: str = ""
     """What stands in this device's messages where its profile's `identity` points."""
     phone: Annotated[str, Field(pattern=PHONE_PATTERN)] = ""
@@ -89,7 +106,23 @@ class Device(site.Device):
         """What it is heard at: its topic, or the topics below it that its points name."""
         if not self.topic:
             return []
-        return list(dict.fromkeys(heard_at(self.topic, mapped.subtopic) for mapped in self.model.points.values()))
+        return list(dict.fromkeys(heard_at(self.topic, mapped.subtopic) for mapped in self.model.points.values() if mapped.path))
+
+    def command_topics(self) -> list[str]:
+        """Where it is written to."""
+        topic = self.command_topic or self.topic
+        writes = [mapped.write for mapped in self.model.points.values() if mapped.write is not None]
+        return list(dict.fromkeys(heard_at(topic, write.subtopic) for write in writes)) if topic else []
+
+    def misuses(self, bus: site.Bus) -> Iterator[tuple[str, str]]:
+        """A topic for commands that is none, or at which the gateway would take its own command for an answer."""
+        if self.model.protocol != bus.protocol:
+            return  # nothing is known of what it can be told
+        for topic in self.command_topics():
+            if not literal(topic) or topic_fault(topic, named=False):
+                yield "command_topic", "expected a topic without + and #, at which this device alone takes commands"
+            elif any(overlap(topic, heard) for heard in self.topics()):
+                yield "command_topic", "expected another topic than those that the device publishes to"
 
     def publishes(self) -> bool:
         """Not a terminal, for which EMQX does, and not at a topic with wildcards, which is that of every meter it may be behind."""

@@ -93,3 +93,10 @@ def test_stops_count_only_in_a_mode_that_means_normal(raw: float, normal: bool) 
     found = seen("elevator_wrong_stop", lift, "2026-03-11T08:00", {"stops": 9.0, "stops_04": 3.0, "mode": raw})
     assert found.memory is not None
     assert found.memory["look"]["normal"] is normal
+
+
+@pytest.mark.parametrize(("alarm", "excess"), [({"overspeed_alarm": 1.0}, 1.0), ({"overspeed_alarm": 0.0}, -52.0), ({}, -52.0)])
+def test_a_terminal_that_says_too_fast_is_believed(alarm: dict[str, float], excess: float) -> None:
+    """It may know the road's limit, which the rule does not; where it says nothing, the speed alone counts."""
+    car = device("car", "vehicle", None)
+    assert seen("vehicle_speeding", car, "2026-03-11T10:00", {"speed": 80.0} | alarm).excess == pytest.approx(excess)

@@ -25,7 +25,7 @@ from contract.site import Gateway as GatewayId
 from edge.app import Gateway
 from edge.settings import Settings
 from protocols.jt808.model import Bus, Device
-from protocols.stage import CLOCK, Address, Called
+from protocols.stage import CLOCK, Called
 from simulators.faults import FILE, Faults
 from simulators.site import simulate
 from simulators.stack.broker import free_port
@@ -78,7 +78,7 @@ class Road:
             "broker": {"port": self.cloud.broker.port}, "buses": {"cars": {"host": "127.0.0.1", "port": self.port}},
         }  # fmt: skip
         gateway = Gateway(Settings.model_validate(settings), SITE, self.clock)
-        called = Called(jt808=Address("127.0.0.1", self.port))
+        called = {"jt808": Called("127.0.0.1", self.port)}
         async with self.cloud.running():
             running = asyncio.create_task(gateway.run())
             try:

@@ -6,26 +6,28 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from protocols.stage import Endpoints, Stage
+from protocols.stage import Address, Alone, Endpoints, Stage
 
 from .model import Bus, Device
+
+ALONE = Alone({"greeting": "hello"}, {"station": 1})
 
 
 @asynccontextmanager
 async def play(stage: Stage) -> AsyncIterator[Endpoints]:
-    """All stations of the site, each bus at a free port."""
+    """All stations of the site, each bus at a port of its own."""
     async with AsyncExitStack() as stack:
         reached = []
         for bus in stage.site.buses:
             if isinstance(bus, Bus):
                 devices = [d for d in stage.site.devices if isinstance(d, Device) and d.bus == bus.id]
-                port = await stack.enter_async_context(_served(stage, bus, devices))
+                port = await stack.enter_async_context(_served(stage, bus, devices, stage.listen()))
                 reached += [{"device": d.id, "bus": bus.id, "host": "127.0.0.1", "port": port} for d in devices]
         yield {"trial": reached}
 
 
 @asynccontextmanager
-async def _served(stage: Stage, bus: Bus, devices: list[Device]) -> AsyncIterator[int]:
+async def _served(stage: Stage, bus: Bus, devices: list[Device], there: Address) -> AsyncIterator[int]:
     by_station = {str(device.station): device for device in devices}
 
     async def told(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,7 +39,7 @@ async def _served(stage: Stage, bus: Bus, devices: list[Device]) -> AsyncIterato
             writer.write(f"{_said(stage, by_station[words[1]], words[2])}\n".encode())
         writer.close()
 
-    server = await asyncio.start_server(told, "127.0.0.1", 0)
+    server = await asyncio.start_server(told, there.host, there.port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

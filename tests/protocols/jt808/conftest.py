@@ -58,13 +58,17 @@ class Client:
 
     async def answer(self) -> Body:
         """The platform's next message."""
+        return decode_body(await self.frame())
+
+    async def frame(self) -> Frame:
+        """The same with its number."""
         async with asyncio.timeout(10):
             while not self._found:
                 data = await self.reader.read(4096)
                 if not data:
                     raise ConnectionResetError
                 self._found += [found for found in self._splitter.feed(data) if isinstance(found, Frame)]
-        return decode_body(self._found.pop(0))
+        return self._found.pop(0)
 
     async def ask(self, body: Body) -> Body:
         """Send, and take the next message."""

@@ -38,7 +38,7 @@ async def test_a_terminal_registers_authenticates_and_sends(platform: Platform, 
     assert (row.device, row.at, row.bad) == (device.id, at, {})
     assert row.values == {
         "latitude": 32.43, "longitude": 105.84, "altitude": 480.0, "speed": 36.5, "course": 90.0, "located": 1.0,
-        "ignition": 0.0, "alarms": 0.0, "status": 2.0, "odometer": 1234.5,
+        "ignition": 0.0, "alarms": 0.0, "status": 2.0, "odometer": 1234.5, "emergency_alarm": 0.0, "overspeed_alarm": 0.0,
     }  # fmt: skip
 
 
@@ -193,7 +193,7 @@ async def test_a_fix_without_a_date_is_told_and_not_stored(platform: Platform) -
     assert platform.counted == ["car-1: positions that cannot be read or have no date"]
 
 
-@pytest.mark.parametrize("msg_id", [0x0210, 0x0104, 0x0702, 0x0705, 0x0900, 0x5501, 0x8103])
+@pytest.mark.parametrize("msg_id", [0x0210, 0x0107, 0x0702, 0x0705, 0x0900, 0x5501, 0x8105])
 async def test_a_message_of_which_nothing_is_kept_is_not_supported(platform: Platform, msg_id: int) -> None:
     """Result 3, for 0 would say that it is stored; each kind is counted by its id."""
     client = await platform.call()

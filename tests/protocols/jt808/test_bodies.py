@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.clock import parse_time
-from protocols.jt808.codec.bits import CLEARED_BY_ANSWER, alarm_names, load, status_names
 from protocols.jt808.codec.bodies import Body, Heartbeat, Id, LocationQuery, Logout, Other, TimeQuery, decode_body, encode_body, message
 from protocols.jt808.codec.fields import BodyError, digits_of, time_of
 from protocols.jt808.codec.frame import Frame, Version, decode, encode
@@ -21,6 +20,7 @@ from protocols.jt808.codec.session_bodies import (
     ServerTime,
     TerminalResponse,
 )
+from protocols.jt808.model.bits import CLEARED_BY_ANSWER, alarm_names, load, status_names
 
 NOON = parse_time("2026-03-01T04:00:00Z")
 BASE = Location.of(NOON, 32.43, 105.84, speed=36.5, course=90, altitude=480)

@@ -21,11 +21,11 @@ from protocols.jt808.codec.fix import measured
 from protocols.jt808.codec.frame import Frame, Splitter, decode, encode
 from protocols.jt808.codec.location import Batch, Location
 from protocols.jt808.codec.session_bodies import PlatformResponse, ResendRequest
-from protocols.jt808.device import Link, edition, registration
+from protocols.jt808.device.link import Link, edition, registration
 from protocols.jt808.driver.listener import Listener
 from protocols.jt808.model import Bus, Device
 from protocols.jt808.model.phone import identity
-from protocols.stage import Address, Called
+from protocols.stage import Called
 from simulators.site import simulate
 from simulators.stack.broker import free_port
 from tests.models import each, one
@@ -91,7 +91,7 @@ async def test_what_terminals_measured_while_nobody_listened_arrives_in_batches(
     """No listener at first, a disk that refuses twice, a listener that goes and comes: each acknowledged fix is stored as measured."""
     time = clock()
     platform = Platform(tmp_path, time)
-    called = Called(jt808=Address("127.0.0.1", platform.port))
+    called = {"jt808": Called("127.0.0.1", platform.port)}
     async with simulate(SITE, tmp_path, time, flush_each=True, called=called) as endpoints:
         assert endpoints["jt808"] == {"host": "127.0.0.1", "port": platform.port}
         await until(lambda: len(journal(tmp_path)) >= 8)

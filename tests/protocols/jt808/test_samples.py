@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from contract.clock import iso
-from protocols.jt808.codec.bits import alarm_names, status_names
-from protocols.jt808.codec.bodies import Body, Heartbeat, LocationQuery, Other, decode_body, message
+from protocols.jt808.codec.bodies import Body, Heartbeat, LocationQuery, Other, decode_body, encode_body, message
 from protocols.jt808.codec.fields import BodyError
 from protocols.jt808.codec.frame import Splitter, decode, encode
 from protocols.jt808.codec.location import Batch, Location, LocationReply
+from protocols.jt808.codec.parameters import Parameters, QueryParameters, SetParameters
 from protocols.jt808.codec.session_bodies import Auth, PlatformResponse, Register, RegisterResponse, ResendRequest, TerminalResponse
+from protocols.jt808.model.bits import alarm_names, status_names
 
 _SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "jt808_samples.json"
 _LOADED: list[dict[str, Any]] = json.loads(_SAMPLES.read_text(encoding="utf-8")) if _SAMPLES.exists() else []
@@ -64,6 +65,9 @@ def test_a_sample_s_body(sample: dict[str, Any]) -> None:
             decode_body(frame)
         return
     body = decode_body(frame)
+    if isinstance(body, SetParameters | QueryParameters | Parameters):
+        assert encode_body(body, frame.version) == (frame.msg_id, frame.body)
+        return
     if sample["kind"] not in _READ_KINDS:
         assert body == Other(frame.msg_id, frame.body)
         return

@@ -23,7 +23,7 @@ from protocols.modbus.codec.blocks import plan
 from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.driver.master import Modbus
 from protocols.modbus.model import Bus, Device, Point, Profile
-from simulators.site import lone_device
+from simulators.alone import lone_device
 from simulators.world.site_world import SiteWorld
 from tests.modbus_devices import device, driven, nothing_kept, profile
 from tests.models import one

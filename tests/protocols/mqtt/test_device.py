@@ -20,7 +20,7 @@ from protocols.mqtt.codec.payloads import heard
 from protocols.mqtt.device import said
 from protocols.mqtt.driver import Driver as Mqtt
 from protocols.mqtt.model import Bus, Device
-from protocols.stage import Address, Called
+from protocols.stage import Called
 from simulators.site import simulate
 from simulators.stack.broker import prepare
 from simulators.stack.processes import Processes
@@ -73,7 +73,7 @@ async def test_what_devices_said_is_stored_also_over_a_broker_that_went_away(tmp
         processes.start("broker", broker.argv)
         processes.wait_for("broker", lambda: listens(broker.port), seconds=20)
 
-    called = Called(mqtt=Address("127.0.0.1", broker.port), passwords=broker.folder / "passwords")
+    called = {"mqtt": Called("127.0.0.1", broker.port, broker.folder / "passwords")}
     bus = one(Bus, SITE.buses[0]).model_copy(update={"host": "127.0.0.1", "port": broker.port})
     password = broker.password_file(bus_user(bus)).read_text(encoding="utf-8")
     driver = asyncio.create_task(Mqtt(Line(bus, each(Device, SITE.devices), clock, commit, lambda _: None, bus_user(bus), password)).run())

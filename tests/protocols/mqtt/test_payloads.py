@@ -404,6 +404,15 @@ def test_one_bad_position_or_field_takes_no_other_with_it() -> None:
     assert [what for _, what, _ in found.faults] == ["wrong position", "wrong position", "position without a date"]
 
 
+def test_an_alarm_word_that_is_none_says_nothing_of_alarms() -> None:
+    """No emergency is made of it, and no absence of one either."""
+    (row,) = rows(CAR, position(body(alarm="?")))
+    assert "alarms" in row.bad
+    assert {"emergency_alarm", "overspeed_alarm", "alarms"}.isdisjoint(row.values)
+    (row,) = rows(CAR, position(body(alarm=3)))
+    assert [row.values[point] for point in ("emergency_alarm", "overspeed_alarm")] == [1.0, 1.0]
+
+
 def test_another_terminal_s_position_is_refused() -> None:
     """A phone with and without its leading 0 is this car; another one is not."""
     assert len(rows(CAR, position(body(), phone="10000000001"))) == 1

@@ -1,0 +1,29 @@
+"""Points that are a bit of another one: a gateway of an earlier version sends only the number that they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from contract.flag import add_flags
+from contract.profile import Profile
+from contract.states import is_wrong, meaning
+
+_EMERGENCY, _LOCATED = "emergency_alarm", "located"
+_PLACE = ("latitude", "longitude")
+
+
+def name_bits(profile: Profile, polls: Iterable[dict[str, float]]) -> None:
+    """Add to the values of each moment what the profile knows of their bits, and take a place away that is no fix.
+
+    A terminal without a fix repeats the last place it knew; that is no measurement (JT/T 808-2019, clause 8, 0x0200, status bit 1).
+    """
+    for values in polls:
+        add_flags(profile.flags, values)
+        if meaning(profile, _LOCATED, values.get(_LOCATED)) == "not located":
+            for point in _PLACE:
+                values.pop(point, None)
+
+
+def emergency(profile: Profile | None, values: Mapping[str, float]) -> bool:
+    """Whether somebody calls for help."""
+    return bool(is_wrong(meaning(profile, _EMERGENCY, values.get(_EMERGENCY))))
