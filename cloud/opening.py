@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
+from cloud.organisations import queries as organisations
 from cloud.platform.database import open_database, schema_fault
 from cloud.settings import Settings
 from cloud.sites.entered import document, entered
@@ -87,14 +88,36 @@ def opened_database(settings: Settings) -> sa.Engine:
     return engine
 
 
-def entered_site(engine: sa.Engine) -> Site:
-    """The site that was entered.
+def chosen_group(engine: sa.Engine, given: str | None = None) -> str:
+    """The district that somebody works with: the one that is given, or the only one there is.
+
+    Args:
+        engine: Of the registry.
+        given: Its code; None where nobody said one.
 
     Raises:
-        ConfigError: There is none, or this version cannot read it.
+        ConfigError: None was entered, not this one, or several and nobody says which.
     """
     with engine.connect() as connection:
-        found = entered(connection)
+        known = sorted(organisations.groups(connection))
+    if not known:
+        raise ConfigError(_NOTHING)
+    if given is None and len(known) > 1:
+        raise ConfigError(f"--group: expected one of {', '.join(known)}, which were entered, got none")
+    if given is not None and given not in known:
+        raise ConfigError(f"--group: expected {'one of ' * (len(known) > 1)}{', '.join(known)}, got {given!r}")
+    return given or known[0]
+
+
+def entered_site(engine: sa.Engine, group: str | None = None) -> Site:
+    """The site that was entered for a district, or the only one there is.
+
+    Raises:
+        ConfigError: As `chosen_group`, or this version cannot read it.
+    """
+    chosen = chosen_group(engine, group)
+    with engine.connect() as connection:
+        found = entered(connection, chosen)
     if found is None:
         raise ConfigError(_NOTHING)
     return found.site

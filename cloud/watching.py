@@ -45,7 +45,7 @@ class SiteWatch:
             ConfigError: The files describe another district.
         """
         with self.engine.connect() as connection:
-            found = entered(connection)
+            found = entered(connection, self.site.group)
         if found is None:
             return
         seen = (found.at, self._files())

@@ -27,7 +27,7 @@ class Held(NamedTuple):
     role: str
 
 
-def audited(connection: sa.Connection, action: str, detail: Mapping[str, object] | str, by: str, now: int) -> None:
+def audited(connection: sa.Connection, action: str, detail: Mapping[str, object] | str, by: str, now: int, *, group: str | None) -> None:
     """Write a row of the audit log.
 
     Args:
@@ -36,9 +36,10 @@ def audited(connection: sa.Connection, action: str, detail: Mapping[str, object]
         detail: With what; kept as JSON, a text as it is.
         by: Who did it.
         now: ms since 1970 in UTC.
+        group: The district that it is about; None where it is about the cloud as a whole.
     """
     text = detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
-    connection.execute(sa.insert(audit), [{"at": now, "by": by, "action": action, "detail": text}])
+    connection.execute(sa.insert(audit), [{"at": now, "by": by, "action": action, "detail": text, "grp": group}])
 
 
 def done(connection: sa.Connection, action: str, *, at: int | None = None, limit: int | None = None) -> Iterator[Audited]:

@@ -43,7 +43,7 @@ def issue(engine: sa.Engine, name: str, role: Role, *, by: str, at: int) -> str:
     text = PREFIX + secrets.token_urlsafe(_BYTES)
     with writing(engine).begin() as connection:
         repository.add_token(connection, name, role.value, digest(text), at)
-        repository.audited(connection, "token.issue", f"{name}: {role}", by, at)
+        repository.audited(connection, "token.issue", f"{name}: {role}", by, at, group=None)
     return text
 
 
@@ -56,7 +56,7 @@ def revoke(engine: sa.Engine, name: str, *, by: str, at: int) -> int:
     with writing(engine).begin() as connection:
         number = repository.revoke(connection, name, at)
         if number:
-            repository.audited(connection, "token.revoke", name, by, at)
+            repository.audited(connection, "token.revoke", name, by, at, group=None)
     return number
 
 

@@ -16,6 +16,7 @@ site = Table(
     Column("grp", String, primary_key=True),
     Column("id", String, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("published_as", String, nullable=False, server_default=""),  # tag `group` of its published figures; empty of the first one
 )
 entered_site = Table(  # what `site apply` entered last
     "entered_site",

@@ -61,7 +61,7 @@ def known(name: str) -> Report:
 def record(engine: sa.Engine, name: str, asked: Asked, made: Made, by: str, now: int) -> None:
     """Put on record that somebody was given a report."""
     with writing(engine).begin() as connection:
-        audited(connection, ACTION, _detail(name, asked, made), by, now)
+        audited(connection, ACTION, _detail(name, asked, made), by, now, group=asked.group)
 
 
 def _detail(name: str, asked: Asked, made: Made) -> dict[str, Any]:

@@ -9,6 +9,8 @@ the migration refused, since a key between them would break.
 A token gets no group: it is for every district, as it was. A line of the audit gets the group that it is about, where that can be
 known: of commands and alerts it is on record, lines of a forgotten node say it, and what people record about meters, sites and reports
 is about the one district that was entered. Lines about tokens and about the cloud's own clock have none.
+
+Published figures of the district that is there have no tag `group`, as before: its `published_as` is empty.
 """
 
 from __future__ import annotations
@@ -68,24 +70,26 @@ def _refuse_crossing(only: str) -> None:
     query = "SELECT u.meter, m.grp, u.unit FROM meter_unit u JOIN meter m ON m.id = u.meter WHERE m.grp <> :only ORDER BY 1, 3"
     found = op.get_bind().execute(sa.text(query), {"only": only}).first()
     if found is not None:
-        raise ValueError(f"meter {found[0]} of the group {found[1]} serves {found[2]}, which is of {only or 'no known group'}; expected one")
+        raise ValueError(
+            f"meter {found[0]} of the group {found[1]} serves {found[2]}, which is of {only or 'no known group'}; expected one"
+        )
 
 
 def _new(name: str, metadata: sa.MetaData, key_name: str) -> sa.Table:
     """A table as it is to be, under another name."""
     old = sa.Table(name, sa.MetaData(), autoload_with=op.get_bind())
     columns = [
-        sa.Column(one.name, one.type, nullable=one.nullable, server_default=one.server_default)
-        for one in old.columns
-        if one.name != "grp"
+        sa.Column(one.name, one.type, nullable=one.nullable, server_default=one.server_default) for one in old.columns if one.name != "grp"
     ]
     refers = [
         sa.ForeignKeyConstraint(["grp", column], [f"{column}_0020.grp", f"{column}_0020.id"], name=f"fk_{name}_{column}")
         for column in _REFERS.get(name, ())
     ]
     key = sa.PrimaryKeyConstraint("grp", *_KEYS[name], name=key_name)
-    options = {"sqlite_with_rowid": False} if name == "ledger_hour" else {}
-    return sa.Table(f"{name}_0020", metadata, sa.Column("grp", sa.String(), nullable=False), *columns, key, *refers, **options)
+    with_rowid = name != "ledger_hour"
+    parts = [sa.Column("grp", sa.String(), nullable=False), *columns, key, *refers]
+    new: sa.Table = sa.Table(f"{name}_0020", metadata, *parts, sqlite_with_rowid=with_rowid)
+    return new
 
 
 def _fill(name: str, new: sa.Table, only: str) -> None:
@@ -121,8 +125,8 @@ def _keys(only: str) -> None:
 
 def _audit(only: str) -> None:
     """Say of each line of the audit which group it is about, where that can be known."""
-    for action, table in (("command", "command"), ("alert.acknowledge", "alert")):  # the line begins with a UUID
-        group = f"(SELECT t.grp FROM {table} t WHERE t.id = substr(audit.detail, 1, 36))"  # noqa: S608 (names of our own)
+    for action, table, length in (("command", "command", 36), ("alert.acknowledge", "alert", 32)):  # the line begins with its id
+        group = f"(SELECT t.grp FROM {table} t WHERE t.id = substr(audit.detail, 1, {length}))"  # noqa: S608 (names of our own)
         op.execute(f"UPDATE audit SET grp = {group} WHERE action = '{action}'")  # noqa: S608 (the same)
     audit = sa.table("audit", *map(sa.column, ("id", "action", "detail", "grp")))
     if only:
@@ -149,6 +153,7 @@ def upgrade() -> None:
     only = _only()
     _refuse_crossing(only)
     _keys(only)
+    op.add_column("site", sa.Column("published_as", sa.String(), server_default="", nullable=False))
     op.add_column("token", sa.Column("grp", sa.String(), nullable=True))
     op.add_column("audit", sa.Column("grp", sa.String(), nullable=True))
     _audit(only)
