@@ -22,6 +22,7 @@ from cloud.telemetry.base import Polled, Stored
 from contract.clock import Clock, parse_time
 from contract.reading import Quality, Reading
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 from tests.waiting import beside, until
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def rebuild(books: Books, hours: Iterable[int]) -> list[Any]:
     with writing(books.engine).begin() as connection:
         for table in _FACTS:
             connection.execute(sa.delete(table))
-        connection.execute(sa.insert(tables.touched), [{"meter": "power", "hour": hour, "generation": 1} for hour in hours])
+        connection.execute(sa.insert(tables.touched), [{"grp": GROUP, "meter": "power", "hour": hour, "generation": 1} for hour in hours])
     books.settle()
     return settled(books)
 

@@ -25,6 +25,7 @@ from contract.store import parse_ack, ranges
 from contract.topics import Topic
 from simulators.foreign_node import nbirth
 from tests.cloud import tables
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from simulators.foreign_node import ForeignNode
@@ -94,7 +95,7 @@ def test_nothing_of_a_batch_is_in_sql_when_telemetry_is_down(gateway: Line) -> N
     assert isinstance(gateway.telemetry, SqliteTelemetry)
     failing = Failing(gateway.telemetry._path)
     failing.down = True
-    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={("m", 0)})
+    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={(key("m"), 0)})
     with pytest.raises(StoreDown):
         store(batch, gateway.engine, failing)
     assert (generation(gateway), gateway.rows(tables.latest)) == ({}, [])
@@ -103,7 +104,7 @@ def test_nothing_of_a_batch_is_in_sql_when_telemetry_is_down(gateway: Line) -> N
 
 def test_a_failing_transaction_leaves_nothing_half_done(gateway: Line) -> None:
     """Telemetry has the reading, SQL has none of the batch; stored again it is whole."""
-    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={("m", 0)})
+    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={(key("m"), 0)})
     batch.polls[GROUP, DEVICE].take(NOW, NOW, {"energy_import": 1.0})
     batch.nodes["x", "y"] = NodeState("x", None, None, 0, online=True, changed_at=0)  # type: ignore[arg-type]
     with pytest.raises(sa.exc.IntegrityError):
