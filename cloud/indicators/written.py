@@ -1,7 +1,8 @@
 """The indicators written back to the time-series store, so that every panel shows what the report says.
 
-Measurement `indicator`, tags `scope` and `indicator`, and `group` where the district was not the first one here, one row a day, one field a figure, always a float. A figure that
-cannot be given has no field; `status` and `target_change` are always there. docs/grafana.md lists the fields.
+Measurement `indicator`, tags `scope` and `indicator`, and `group` where the district was not the first one here; one row a day, one field
+a figure, always a float. A figure that cannot be given has no field; `status` and `target_change` are always there. docs/grafana.md lists
+the fields.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The ledger written back to the time-series store, so that every panel shows what the report says.
 
-`ledger_hour` and `ledger_day` have the tags `meter` and `energy`, and `group` where the district was not the first one here, the field `value` in the factor's unit (kWh, m3, L, kg, MJ)
-and a field for each provenance with its share (0 to 1). An hour or a day that the ledger no longer has is deleted; a 0 in
-its place would say that nothing was used.
+`ledger_hour` and `ledger_day` have the tags `meter` and `energy`, and `group` where the district was not the first one here; the field
+`value` in the factor's unit (kWh, m3, L, kg, MJ), and a field for each provenance with its share (0 to 1). An hour or a day that the
+ledger no longer has is deleted; a 0 in its place would say that nothing was used.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from cloud.platform.histories import copy, enter_and_retire, move
 
 
 def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], units: Sequence[Unit], day: str) -> None:
-    """Enter a site, which is the only one of its group then, with its compounds and institutions; other institutions are retired from a day (ISO) on."""
+    """Enter a group's only site with its compounds and institutions; its other institutions are retired from a day (ISO) on."""
     connection.execute(sa.delete(site).where(site.c.grp == one.group, site.c.id != one.id))
     upsert(connection, site, [{"grp": one.group, "id": one.id, "name": _text(one.name)}])
     first = sa.select(site.c.grp).where(site.c.grp != one.group, site.c.published_as == "").exists()

@@ -40,7 +40,7 @@ class Total:
 
 
 def totals(connection: sa.Connection, group: str, meters: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[dict[str, Total]]:
-    """What each of some meters of a group used in each of some spans (start and end, ms), by meter; one query for as many spans as go into one.
+    """What each of some meters of a group used in each of some spans (start and end, ms), by meter; as many spans a query as go into one.
 
     A meter without any ledger hour in a span is absent. Most spans are measured throughout and decided: those are one sum, and only
     the others are read again by provenance.

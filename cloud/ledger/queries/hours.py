@@ -29,7 +29,7 @@ class Hour(NamedTuple):
 def hours_of(
     connection: sa.Connection, group: str, meters: Sequence[str], provenances: Sequence[Provenance], start: int, end: int
 ) -> Iterator[Hour]:
-    """The hours of some meters of a group from `start` and before `end` (ms) with amounts of these provenances, by meter, provenance and hour."""
+    """The hours of some meters of a group from `start` and before `end` (ms) that have these provenances, by meter, provenance and hour."""
     column = ledger_hour.c
     named = column.provenance.in_([provenance.value for provenance in provenances])
     within = sa.and_(column.grp == group, column.meter.in_(list(meters)), column.hour >= start, column.hour < end, named)

@@ -72,7 +72,10 @@ def parts_of_days(connection: sa.Connection, meter: MeterKey, ranges: Sequence[t
 
 
 def replace(connection: sa.Connection, spans: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> None:
-    """Put rows in the place of all that was counted in spans with `group` and `of` (the meter), `first` and `last` (hours, ms); entered ones stay."""
+    """Put rows in the place of all that was counted in spans; entered ones stay.
+
+    Each span has `group`, `of` (the meter's id), `first` and `last` (hours, ms).
+    """
     connection.execute(_FORGET, spans)
     if rows:
         connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)

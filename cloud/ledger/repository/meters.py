@@ -30,7 +30,7 @@ def enter(connection: sa.Connection, group: str, meters: Sequence[StatedMeter], 
 
 
 def enter_served(connection: sa.Connection, group: str, meters: Collection[str], served: Collection[tuple[str, str]]) -> None:
-    """Replace which institutions some meters of a group serve, by meter and institution; one that is retired keeps its part of what it used."""
+    """Replace which institutions a group's meters serve, by meter and institution; one that is retired keeps its part of what it used."""
     table = tables.meter_unit
     mine = sa.and_(table.c.grp == group, table.c.meter.in_(list(meters)), table.c.unit.in_(present(group)))
     connection.execute(sa.delete(table).where(mine))

@@ -18,7 +18,6 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.platform.database import writing
 from contract.clock import parse_time
 from tests.cloud import tables
-from tests.cloud.district import GROUP
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -182,7 +181,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_repeats_little(books: Books) -> 
     with writing(books.engine).begin() as connection:
         connection.execute(sa.delete(tables.learnt))
         connection.execute(
-            sa.insert(tables.touched), [dict(zip(("meter", "hour", "generation"), row, strict=True), grp=GROUP) for row in touched]
+            sa.insert(tables.touched), [dict(zip(("grp", "meter", "hour", "generation"), row, strict=True)) for row in touched]
         )
     with books.telemetry._transaction():
         books.telemetry._writer.execute("DELETE FROM figure")
