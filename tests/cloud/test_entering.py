@@ -316,13 +316,18 @@ def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine, small: Cal
     assert rows(engine, tables.ratio_change) == []
 
 
-def test_another_district_is_refused(engine: sa.Engine, lizhou: Site, small: Callable[..., Site]) -> None:
-    """One database holds one group; nothing of the other is entered."""
+def test_another_district_stands_beside_the_first(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """With the same ids everywhere; nothing of the first changes, then or when the other one is entered again with less."""
     seed(engine, small())
-    data = lizhou.model_dump(mode="json") | {"group": "510811"}
-    with pytest.raises(EntryRefused, match=r"^group: expected 510802, whose site this database holds, got 510811$"):
-        seed(engine, Site.model_validate(data))
-    assert [u["id"] for u in rows(engine, tables.unit)] == ["u1", "u2"]
+    before = {table.name: rows(engine, table) for table in SEEDED}
+    other = small(meters={"m1": {"max_rate": 7.0}}).model_dump(mode="json") | {"group": "510811"}
+    assert seed(engine, Site.model_validate(other)).first
+    less = small(units={"u2": None}, meters={"m1": {"units": ["u1"]}, "oil": None}).model_dump(mode="json") | {"group": "510811"}
+    seed(engine, Site.model_validate(less))
+    for table in SEEDED:
+        assert [row for row in rows(engine, table) if row["grp"] == GROUP] == before[table.name], table.name
+    assert {m["id"]: m["retired_on"] is None for m in rows(engine, tables.meter) if m["grp"] == "510811"} == {"m1": True, "oil": False}
+    assert {s["grp"]: s["published_as"] for s in rows(engine, tables.site)} == {GROUP: "", "510811": "510811"}
 
 
 def test_what_was_entered_is_kept_whole_and_on_record(engine: sa.Engine, lizhou: Site) -> None:

@@ -56,9 +56,9 @@ def test_what_waits_is_told_by_meter_and_energy_and_stays(data: Path) -> None:
         {"energy": "electricity", "waiting": 12, "provisional": 1},
     ]
     assert said["most"] == [
-        {"meter": "c1-e-main", "energy": "electricity", "waiting": 7, "oldest": iso(BEGIN + 3 * HOUR)},
-        {"meter": "c2-e-main", "energy": "electricity", "waiting": 5, "oldest": iso(BEGIN)},
-        {"meter": "gone", "energy": None, "waiting": 2, "oldest": iso(BEGIN)},
+        {"meter": "c1-e-main", "group": GROUP, "energy": "electricity", "waiting": 7, "oldest": iso(BEGIN + 3 * HOUR)},
+        {"meter": "c2-e-main", "group": GROUP, "energy": "electricity", "waiting": 5, "oldest": iso(BEGIN)},
+        {"meter": "gone", "group": GROUP, "energy": None, "waiting": 2, "oldest": iso(BEGIN)},
     ]
     assert status(data).splitlines()[:4] == [
         f"14 hours of 3 meters wait, the oldest {iso(BEGIN)}",
