@@ -70,7 +70,7 @@ def test_figures_are_equal_to_the_last_digit(bare_database: sa.Engine, commit: s
             assert {name: now[name] for name in before} == before, asked
     for meter, by_length in said["consumption"].items():
         for every, rows in by_length.items():
-            now = book.consumption(bare_database, MeterKey(GROUP, meter), said["start"], said["end"], every)
+            now = map(dict, book.consumption(bare_database, MeterKey(GROUP, meter), said["start"], said["end"], every))
             assert [{name: one[name] for name in before} for before, one in zip(rows, now, strict=True)] == rows
 
 
