@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from cloud.organisations import queries as organisations
 from cloud.platform.database import open_database, schema_fault
 from cloud.settings import Settings
-from cloud.sites.entered import document, entered
+from cloud.sites.entered import all_entered, document, entered
 from contract.site import Site, load_site, shipped_site, shipped_sites
 from contract.yamlfile import ConfigError
 
@@ -123,19 +123,39 @@ def entered_site(engine: sa.Engine, group: str | None = None) -> Site:
     return found.site
 
 
-def differs(settings: Settings, site: Site) -> bool:
-    """Whether the files that the settings name say something else than what was entered; False where they name none.
+def entered_sites(engine: sa.Engine) -> dict[str, Site]:
+    """The site of each district that was entered, by group.
 
     Raises:
-        ConfigError: They describe another district.
+        ConfigError: There is none, or this version cannot read one of them.
+    """
+    with engine.connect() as connection:
+        found = all_entered(connection)
+    if not found:
+        raise ConfigError(_NOTHING)
+    return {group: one.site for group, one in found.items()}
+
+
+def differing(settings: Settings, sites: Mapping[str, Site]) -> frozenset[str]:
+    """The groups of which the files that the settings name say something else than what was entered; none where they name none.
+
+    Files that cannot be read may be of any of them.
+
+    Args:
+        settings: They name the folder of one site.
+        sites: As they were entered, by group.
+
+    Raises:
+        ConfigError: The files describe a district that was not entered.
     """
     if not settings.site:
-        return False
+        return frozenset()
     try:
         named = site_of(settings)
     except ConfigError as error:
         log.warning("the site's files cannot be read; what was entered holds", reason=str(error).splitlines()[0])
-        return True
-    if named.group != site.group:
-        raise ConfigError(f"JIEYUE_SITE: expected a site of the group {site.group}, which was entered, got {named.group}")
-    return document(named) != document(site)
+        return frozenset(sites)
+    if named.group not in sites:
+        known = f"one of the groups {', '.join(sites)}, which were" if len(sites) > 1 else f"the group {', '.join(sites)}, which was"
+        raise ConfigError(f"JIEYUE_SITE: expected a site of {known} entered, got {named.group}")
+    return frozenset() if document(named) == document(sites[named.group]) else frozenset({named.group})

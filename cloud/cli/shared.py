@@ -57,7 +57,7 @@ def add_group(parser: Parser) -> None:
 def add_order(parser: Parser) -> None:
     """What is said of anything that the service is to send."""
     parser.add_argument("--reason", type=_reason, required=True, metavar="TEXT", help="why, for whoever audits it")
-    parser.add_argument("--group", metavar="G", help="Sparkplug group of a foreign node (default: the site's)")
+    parser.add_argument("--group", metavar="G", help="district, where several were entered, or Sparkplug group of a foreign node")
     parser.add_argument("--wait", action="store_true", help="wait for how it ends; the exit code is 1 unless it is done")
 
 

@@ -54,6 +54,16 @@ def entered(connection: sa.Connection, group: str) -> Entered | None:
         raise EntryRefused("the site that was entered does not fit this version; enter it anew: jieyue-cloud site apply FOLDER") from error
 
 
+def all_entered(connection: sa.Connection) -> dict[str, Entered]:
+    """What was entered last for each district, by group.
+
+    Raises:
+        EntryRefused: This version cannot read one of them.
+    """
+    found = ((group, entered(connection, group)) for group in organisations.entered_groups(connection))
+    return {group: one for group, one in found if one is not None}
+
+
 def document(site: Site) -> dict[str, Any]:
     """A site as JSON, to be kept and compared."""
     found: dict[str, Any] = site.model_dump(mode="json")

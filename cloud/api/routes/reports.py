@@ -67,7 +67,7 @@ async def one_report(here: Here, caller: Caller, report: Id, asked: Wanted) -> R
 async def ask(here: Here, report: Id, asked: Wanted, response: Response) -> ReportJob:
     """Have a report made; the answer says where its state is, and the state where the file is."""
     job = reports.ask(here, report, asked)
-    response.headers["Location"] = reports.path_of(job)
+    response.headers["Location"] = reports.path_of(here, job)
     return reports.shown(here, job)
 
 
