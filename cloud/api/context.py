@@ -105,10 +105,11 @@ async def _in_district(
 ) -> Context:
     """Not a plain function, as `_of`."""
     context = _kept(request)
-    asked = _asked(context, request.state.principal, group)
+    caller: Principal = request.state.principal
+    asked = _asked(context, caller, group)
     if asked not in context.districts:
         raise not_found("group", asked)
-    return context.of(asked)
+    return context.of(asked) if caller.group is None else replace(context.of(asked), others={})
 
 
 def _in_group(
