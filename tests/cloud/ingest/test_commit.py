@@ -307,3 +307,22 @@ async def test_the_queue_is_bounded_in_bytes(cloud: Cloud, line: Line, monkeypat
         await send_rows(cloud, line, edge, range(1, 50))
         await edge.until(lambda: {n for a, b in acked(edge) for n in range(a, b + 1)} >= set(range(1, 50)))
     failing.close()
+
+
+def test_gateways_of_two_districts_may_have_the_same_ids(line: Line) -> None:
+    """Node, device and meter of one name in each: readings, newest values and touched hours are of their own district."""
+    other, value = "510811", {GROUP: 5.0, "510811": 7.0}
+    line.counter(DEVICE, NODE, meter="m")
+    for table in (tables.device, tables.meter):
+        (row,) = line.rows(table)
+        line.insert(table, **row | {"grp": other})
+    line.restart()
+    for group, box in ((GROUP, BOX), (other, "other box")):
+        line.feed((Topic(group, "NBIRTH", NODE), nbirth(at=NOW, outbox=box)))
+        line.feed((Topic(group, "DDATA", NODE, DEVICE), line.row(DEVICE, NOW, 1, energy_import=value[group])))
+    for group in (GROUP, other):
+        found = line.telemetry.series(group, "electricity", DEVICE, "energy_import", 0, 2 * NOW)
+        assert [reading.value for reading in found] == [value[group]]
+        assert [row["value"] for row in line.rows(tables.latest, grp=group, device=DEVICE)] == [value[group]]
+        assert [(row["meter"], row["generation"]) for row in line.rows(tables.touched, grp=group)] == [("m", 1)]
+    assert {row["grp"]: row["outbox"] for row in line.rows(tables.node)} == {GROUP: BOX, other: "other box"}
