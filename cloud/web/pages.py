@@ -190,8 +190,8 @@ def _choice(request: Request, seen: Mapping[str, Site], asked: str | None) -> st
     """The form by which a person goes to another district."""
     lang, texts = language(request), catalogue()
     options = "".join(
-        f'<option value="{html.escape(group)}"{" selected" if group == asked else ""}>{html.escape(getattr(site.name, lang))}</option>'
-        for group, site in sorted(seen.items())
+        f'<option value="{html.escape(group)}"{" selected" if group == asked else ""}>{html.escape(name)}</option>'
+        for group, name in ((group, f"{getattr(site.name, lang)} ({group})") for group, site in sorted(seen.items()))
     )
     label, show = (html.escape(texts[key][lang]) for key in ("district", "show_district"))
     return (

@@ -179,8 +179,8 @@ async def test_pages_let_a_person_choose(cloud_of: Callable[..., Cloud]) -> None
         assert await both.ask(ADMIN, "GET", path, {"lang": "en"}) == (moved := await both.ask(ADMIN, "GET", path, {"lang": "en"}))
         assert (moved.status, moved.location) == (303, f"http://jieyue.test{path}?lang=en&group={GROUP}")
         page = (await both.ask(ADMIN, "GET", path, {"group": SECOND, "lang": "en"})).body.decode()
-        assert f'<option value="{SECOND}" selected>Second site</option>' in page
-        assert f'<option value="{GROUP}">Small site</option>' in page
+        assert f'<option value="{SECOND}" selected>Second site ({SECOND})</option>' in page
+        assert f'<option value="{GROUP}">Small site ({GROUP})</option>' in page
         assert '<select name="group">' not in (await both.ask(SECOND, "GET", path, {})).body.decode()
         assert (await both.ask(ADMIN, "GET", path, {"group": "000000"})).status == 404
     opened_wall = await both.ask(ADMIN, "GET", "/wall", {"token": both.issued[SECOND], "group": SECOND})
