@@ -22,6 +22,7 @@ from bench.settle import BEGIN, HOUR, LIMIT, counter_values
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
+from cloud.ledger.model import MeterKey
 from cloud.platform.database import open_database
 from cloud.platform.migrating import migrate
 from cloud.sites.entering import By, enter_site
@@ -79,7 +80,7 @@ def _one(folder: Path, engine: sa.Engine, number: int, each: int, kind: str) -> 
                 Polled(site.group, "electricity", name, at, {"energy_import": STARTED + value})
                 for at, value in zip(times.tolist(), values, strict=True)
             ]
-            store(Batch(lines=lines, touched={(name, at) for at in times.tolist()[:-1]}), engine, telemetry)
+            store(Batch(lines=lines, touched={(MeterKey(site.group, name), at) for at in times.tolist()[:-1]}), engine, telemetry)
         with _counted(engine) as done:
             began, used = time.perf_counter(), time.process_time()
             while book.settle(engine, telemetry, LIMIT) == LIMIT:

@@ -24,6 +24,7 @@ from cloud.platform.database import open_database
 from cloud.platform.migrating import migrate
 from cloud.sites.entering import By, enter_site
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 
 METERS = 1000
 BEGIN, END = month_start(2025, 1), month_start(2026, 4)
@@ -57,4 +58,4 @@ def _hours(index: int) -> Iterator[dict[str, object]]:
     """Each hour of a meter that is used more by day."""
     chance = np.random.default_rng(index)
     for hour, amount in zip(range(BEGIN, END, HOUR_MS), chance.integers(500, 5_000, (END - BEGIN) // HOUR_MS).tolist(), strict=True):
-        yield {"meter": f"m{index}", "hour": hour, "provenance": "measured", "amount": amount}
+        yield {"grp": GROUP, "meter": f"m{index}", "hour": hour, "provenance": "measured", "amount": amount}

@@ -22,6 +22,7 @@ from bench import figures
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
+from cloud.ledger.model import MeterKey
 from cloud.telemetry.base import Line, Polled, Telemetry
 from cloud.telemetry.open import open_telemetry
 from contract.site import Site, load_site, shipped_site
@@ -53,7 +54,7 @@ def run(folder: Path) -> None:
     meters = [meter for meter in site.meters if meter.device and meter.point][::EVERY]
     try:
         samples = sum(_store(engine, telemetry, site, meter, number) for number, meter in enumerate(meters))
-        hours = {(meter.id, BEGIN + number * HOUR) for meter in meters for number in range(HOURS)}
+        hours = {(MeterKey(site.group, meter.id), BEGIN + number * HOUR) for meter in meters for number in range(HOURS)}
         what = f"every third meter of the first site ({len(meters)}), two years, {samples} samples in SQLite"
         for name, said in (("first", "counted for the first time"), ("anew", "all touched again and counted anew")):
             store(Batch(touched=hours), engine, telemetry)

@@ -91,7 +91,7 @@ async def _storm(folder: Path, name: str, buses: int) -> None:
     _heard(engine, made, BEGIN, first=True)
     gc.freeze()  # as the service does
     app = create_app(context)
-    app.state.topics = events.Topics(context, app.state.wall, period=LOOK)
+    app.state.topics = events.Topics(context, app.state.walls, period=LOOK)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)

@@ -34,7 +34,7 @@ from cloud.ingest.host import Host
 from cloud.ingest.own import own_clock
 from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
-from cloud.opening import entered_site, opened_database
+from cloud.opening import entered_sites, opened_database
 from cloud.platform.database import DOWN
 from cloud.platform.leading import Lead, fenced, lead_of, while_leading
 from cloud.reports.queue import Limits, ReportQueue
@@ -74,30 +74,32 @@ def telemetry_of(settings: Settings) -> Telemetry:
         raise ConfigError(f"JIEYUE_TELEMETRY: {error}") from error
 
 
-def evaluator_of(settings: Settings, site: Site, engine: sa.Engine) -> Evaluator:
-    """The rules, exemptions and channels that the settings name.
+def evaluators_of(settings: Settings, sites: Iterable[Site], engine: sa.Engine) -> list[Evaluator]:
+    """One for each site, with the rules, exemptions and channels that the settings name.
 
     Raises:
         ConfigError: With file, line, field and what was expected.
     """
-    rules = load_rules(settings.rules or SHIPPED)
-    check_exemptions(site, rules)
-    return Evaluator(engine, site, rules, load_channels(settings.channels))
+    rules, channels, found = load_rules(settings.rules or SHIPPED), load_channels(settings.channels), []
+    for site in sites:
+        check_exemptions(site, rules)
+        found.append(Evaluator(engine, site, rules, channels))
+    return found
 
 
 class Service:
     """The parts of one process: interface, ingest or both."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Open the stores and work with the site that was entered; nothing runs yet.
+        """Open the stores and work with the sites that were entered; nothing runs yet.
 
         Raises:
-            ConfigError: The database has another schema or no site, or `JIEYUE_SITE` names one of another district.
+            ConfigError: The database has another schema or no site, or `JIEYUE_SITE` names one that was not entered.
         """
         self.settings, self.clock = settings, own_clock(clock)
         self.engine = opened_database(settings)
-        self.site = entered_site(self.engine)
-        self.watch = SiteWatch(settings, self.engine, self.site)
+        self.sites = entered_sites(self.engine)
+        self.watch = SiteWatch(settings, self.engine, self.sites)
         self.watch.look()
         self.telemetry = telemetry_of(settings)
         self.health = Health(self.engine, self.telemetry, clock)
@@ -106,8 +108,10 @@ class Service:
         self.elsewhere = Elsewhere(self.engine)
         """The process that stores, while it is another."""
         self.ledger = worker.State(backlog=1)
-        self.alerts = evaluator_of(settings, self.site, self.engine)
-        self.alerts.site_differs = lambda: self.watch.differs
+        self.alerts = evaluators_of(settings, self.sites.values(), self.engine)
+        self.channels = self.alerts[0].channels
+        for evaluator in self.alerts:
+            evaluator.site_differs = partial(self._differs, evaluator.site.group)
         self.listening: socket.socket | None = None
         """Where the interface is served; opened by uvicorn, which says little when it cannot, where none is given."""
         self._touched = asyncio.Event()
@@ -126,9 +130,12 @@ class Service:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="work"))
         work: list[Awaitable[None]] = [self.watch.run(), self.health.run(), self.elsewhere.run()]
         work += [while_leading(lead, role, partial(self._parts[role], fenced(self.engine, lead))) for role, lead in leads.items()]
-        names = {"zh": self.site.name.zh, "en": self.site.name.en}
+        names = {
+            "zh": "、".join(site.name.zh for site in self.sites.values()),
+            "en": ", ".join(site.name.en for site in self.sites.values()),
+        }
         told = self.settings.data / f"told-by-{'ingest' if Role.LEADER in roles else 'serve'}.json"
-        work.append(NothingStored(self.alerts.channels, self._down, names, told).run())
+        work.append(NothingStored(self.channels, self._down, names, told).run())
         if Role.API in roles:
             work.append(self._serve())
         gc.freeze()  # modules and rules stay until the end: the collector need not walk them each time that readings pour in
@@ -163,7 +170,7 @@ class Service:
             return
         work: list[Awaitable[None]] = [self.host.run(), storing.tell(engine, self.clock, self._stores)]
         if self.settings.mqtt_watch_user:
-            work.append(BrokerWatch(self.settings, engine, self.site.group, self.clock).run())
+            work.append(BrokerWatch(self.settings, engine, next(iter(self.sites)), self.clock).run())
         try:
             await together(work)
         finally:
@@ -180,8 +187,13 @@ class Service:
 
     async def _alert(self, engine: sa.Engine) -> None:
         """Look at the rules, and tell."""
-        self.alerts.engine = engine
-        await alerting.run_all(self.alerts, self.clock, lambda: self.not_ready() is None)
+        for evaluator in self.alerts:
+            evaluator.engine = engine
+        await alerting.run_all(self.alerts, engine, self.channels, self.clock, lambda: self.not_ready() is None)
+
+    def _differs(self, group: str) -> bool:
+        """Whether the files of `JIEYUE_SITE` say something else of a district than what was entered."""
+        return group in self.watch.differs
 
     def close(self) -> None:
         """Give back stores and connections."""
@@ -238,20 +250,21 @@ class Service:
         return Room(min(most, allowed), self.settings.connections_per_client, networks(self.settings.trusted_proxies))
 
     async def _serve(self) -> None:
-        s, alerts, group = self.settings, self.alerts, self.site.group
+        s, (group, *others) = self.settings, self.sites
         context = Context(
             self.engine,
             self.telemetry,
             self.clock,
             group,
             self.not_ready,
-            self.site,
-            alerts.channels,
-            alerts.rules,
-            lambda: self.watch.differs,
+            self.sites[group],
+            self.channels,
+            self.alerts[0].rules,
+            lambda: bool(self.watch.differs),
             self.health,
             ReportQueue(Limits(s.report_workers, s.report_queue, s.report_seconds, s.report_memory_mb)),
             streams=s.streams,
+            others={other: self.sites[other] for other in others},
         )
         config = uvicorn.Config(
             create_app(context),

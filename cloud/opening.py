@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
+from cloud.organisations import queries as organisations
 from cloud.platform.database import open_database, schema_fault
 from cloud.settings import Settings
-from cloud.sites.entered import document, entered
+from cloud.sites.entered import all_entered, document, entered
 from contract.site import Site, load_site, shipped_site, shipped_sites
 from contract.yamlfile import ConfigError
 
@@ -87,32 +88,74 @@ def opened_database(settings: Settings) -> sa.Engine:
     return engine
 
 
-def entered_site(engine: sa.Engine) -> Site:
-    """The site that was entered.
+def chosen_group(engine: sa.Engine, given: str | None = None) -> str:
+    """The district that somebody works with: the one that is given, or the only one there is.
+
+    Args:
+        engine: Of the registry.
+        given: Its code; None where nobody said one.
 
     Raises:
-        ConfigError: There is none, or this version cannot read it.
+        ConfigError: None was entered, not this one, or several and nobody says which.
     """
     with engine.connect() as connection:
-        found = entered(connection)
+        known = sorted(organisations.groups(connection))
+    if not known:
+        raise ConfigError(_NOTHING)
+    if given is None and len(known) > 1:
+        raise ConfigError(f"--group: expected one of {', '.join(known)}, which were entered, got none")
+    if given is not None and given not in known:
+        raise ConfigError(f"--group: expected {'one of ' * (len(known) > 1)}{', '.join(known)}, got {given!r}")
+    return given or known[0]
+
+
+def entered_site(engine: sa.Engine, group: str | None = None) -> Site:
+    """The site that was entered for a district, or the only one there is.
+
+    Raises:
+        ConfigError: As `chosen_group`, or this version cannot read it.
+    """
+    chosen = chosen_group(engine, group)
+    with engine.connect() as connection:
+        found = entered(connection, chosen)
     if found is None:
         raise ConfigError(_NOTHING)
     return found.site
 
 
-def differs(settings: Settings, site: Site) -> bool:
-    """Whether the files that the settings name say something else than what was entered; False where they name none.
+def entered_sites(engine: sa.Engine) -> dict[str, Site]:
+    """The site of each district that was entered, by group.
 
     Raises:
-        ConfigError: They describe another district.
+        ConfigError: There is none, or this version cannot read one of them.
+    """
+    with engine.connect() as connection:
+        found = all_entered(connection)
+    if not found:
+        raise ConfigError(_NOTHING)
+    return {group: one.site for group, one in found.items()}
+
+
+def differing(settings: Settings, sites: Mapping[str, Site]) -> frozenset[str]:
+    """The groups of which the files that the settings name say something else than what was entered; none where they name none.
+
+    Files that cannot be read may be of any of them.
+
+    Args:
+        settings: They name the folder of one site.
+        sites: As they were entered, by group.
+
+    Raises:
+        ConfigError: The files describe a district that was not entered.
     """
     if not settings.site:
-        return False
+        return frozenset()
     try:
         named = site_of(settings)
     except ConfigError as error:
         log.warning("the site's files cannot be read; what was entered holds", reason=str(error).splitlines()[0])
-        return True
-    if named.group != site.group:
-        raise ConfigError(f"JIEYUE_SITE: expected a site of the group {site.group}, which was entered, got {named.group}")
-    return document(named) != document(site)
+        return frozenset(sites)
+    if named.group not in sites:
+        known = f"one of the groups {', '.join(sites)}, which were" if len(sites) > 1 else f"the group {', '.join(sites)}, which was"
+        raise ConfigError(f"JIEYUE_SITE: expected a site of {known} entered, got {named.group}")
+    return frozenset() if document(named) == document(sites[named.group]) else frozenset({named.group})

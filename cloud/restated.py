@@ -54,15 +54,16 @@ def years(registries: Sequence[Registry], now: int) -> range:
     return range(min((registry.first_year or this for registry in registries), default=this), this + 1)
 
 
-def figures(connection: sa.Connection, of: range, now: int) -> Figures:
-    """Every figure of some years as the registry stands in this transaction.
+def figures(connection: sa.Connection, group: str, of: range, now: int) -> Figures:
+    """Every figure of a district and of some years as the registry stands in this transaction.
 
     Args:
         connection: To registry and ledger.
+        group: The district's code.
         of: The years.
         now: ms since 1970 in UTC.
     """
-    answers = all_targets(connection, scopes.load(connection), of, now)
+    answers = all_targets(connection, scopes.load(connection, group), of, now)
     return {(answer.year, answer.scope, indicator.id): indicator for answer in answers for indicator in answer.indicators}
 
 

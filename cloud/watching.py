@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
 
-from cloud.opening import differs, folder_of
+from cloud.opening import differing, folder_of
 from cloud.platform import database
 from cloud.settings import Settings
-from cloud.sites.entered import entered
+from cloud.sites.entered import all_entered
 from contract.site import Site
 from contract.yamlfile import ConfigError
 
@@ -23,37 +24,38 @@ LOOK_EVERY = 60.0
 
 @dataclass
 class SiteWatch:
-    """The files of `JIEYUE_SITE` beside the site that was entered.
+    """The files of `JIEYUE_SITE` beside the sites that were entered.
 
     Attributes:
         settings: They name the files; where they name none, nothing can differ.
         engine: Holds what was entered.
-        site: What was entered when this process started.
-        differs: The files say something else than what was entered last.
+        sites: What was entered when this process started, by group.
+        differs: The groups of which the files say something else than what was entered last.
     """
 
     settings: Settings
     engine: sa.Engine
-    site: Site
-    differs: bool = False
+    sites: Mapping[str, Site]
+    differs: frozenset[str] = frozenset()
     _seen: object = field(default=None, repr=False)
 
     def look(self) -> None:
         """Compare, if the files or what was entered changed since the last look; what is new is logged.
 
         Raises:
-            ConfigError: The files describe another district.
+            ConfigError: The files describe a district that was not entered.
         """
         with self.engine.connect() as connection:
-            found = entered(connection)
-        if found is None:
+            found = all_entered(connection)
+        if not found:
             return
-        seen = (found.at, self._files())
+        sites = {group: one.site for group, one in found.items()}
+        seen = ({group: one.at for group, one in found.items()}, self._files())
         if seen == self._seen:
             return
-        if self._seen is not None and found.site != self.site:
+        if self._seen is not None and sites != self.sites:
             log.warning("another site was entered; restart to work with all of it")
-        self._seen, self.differs = seen, differs(self.settings, found.site)
+        self._seen, self.differs = seen, differing(self.settings, sites)
         if self.differs:
             log.warning(
                 "the site's files differ from what was entered, which holds; see: jieyue-cloud site plan FOLDER", files=self.settings.site

@@ -47,11 +47,12 @@ PERMISSIONS: MappingProxyType[Role, frozenset[Permission]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a token belongs to."""
+    """Who a token belongs to, and the district that it is for; None: every district of this cloud."""
 
     id: int
     name: str
     role: Role
+    group: str | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether the role has the permission."""

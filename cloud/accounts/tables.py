@@ -15,6 +15,7 @@ token = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("grp", String),  # the district that it is for; none: every district of this cloud
 )
 audit = Table(
     "audit",
@@ -24,4 +25,5 @@ audit = Table(
     Column("by", String, nullable=False),
     Column("action", String, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("grp", String),  # the district that it is about; none: the cloud as a whole, or nobody knows
 )

@@ -25,7 +25,7 @@ def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def issue(engine: sa.Engine, name: str, role: Role, *, by: str, at: int) -> str:
+def issue(engine: sa.Engine, name: str, role: Role, *, by: str, at: int, group: str | None = None) -> str:
     """A new token; it is shown this once and cannot be had again.
 
     Args:
@@ -34,6 +34,7 @@ def issue(engine: sa.Engine, name: str, role: Role, *, by: str, at: int) -> str:
         role: What it may do.
         by: Who issues it.
         at: Now, ms since 1970 in UTC.
+        group: The district that it is for; None: every district of this cloud.
 
     Raises:
         ValueError: The name is empty.
@@ -42,8 +43,8 @@ def issue(engine: sa.Engine, name: str, role: Role, *, by: str, at: int) -> str:
         raise ValueError("a token: expected the name of who gets it")
     text = PREFIX + secrets.token_urlsafe(_BYTES)
     with writing(engine).begin() as connection:
-        repository.add_token(connection, name, role.value, digest(text), at)
-        repository.audited(connection, "token.issue", f"{name}: {role}", by, at)
+        repository.add_token(connection, name, role.value, group, digest(text), at)
+        repository.audited(connection, "token.issue", f"{name}: {role}", by, at, group=group)
     return text
 
 
@@ -56,7 +57,7 @@ def revoke(engine: sa.Engine, name: str, *, by: str, at: int) -> int:
     with writing(engine).begin() as connection:
         number = repository.revoke(connection, name, at)
         if number:
-            repository.audited(connection, "token.revoke", name, by, at)
+            repository.audited(connection, "token.revoke", name, by, at, group=None)
     return number
 
 
@@ -66,7 +67,7 @@ def find(engine: sa.Engine, text: str) -> Principal | None:
         return None
     with engine.connect() as connection:
         held = repository.by_digest(connection, digest(text))
-    return None if held is None else Principal(held.id, held.name, Role(held.role))
+    return None if held is None else Principal(held.id, held.name, Role(held.role), held.group)
 
 
 def holding(engine: sa.Engine, ids: Collection[int]) -> set[int]:

@@ -85,7 +85,7 @@ def alerts(connection: sa.Connection, group: str, now: int, *, state: str | None
     """
     which = _recent(now) if state is None else alert.c.state == state
     if after is not None:
-        last = sa.select(alert.c.fired_at).where(alert.c.id == after).scalar_subquery()
+        last = sa.select(alert.c.fired_at).where(alert.c.grp == group, alert.c.id == after).scalar_subquery()
         which = sa.and_(which, sa.or_(alert.c.fired_at < last, sa.and_(alert.c.fired_at == last, alert.c.id > after)))
     return _listed(connection, group, which, (alert.c.fired_at.desc(), alert.c.id), limit)
 

@@ -36,7 +36,7 @@ def acknowledge(engine: sa.Engine, group: str, alert: str, text: str, by: str, n
             raise NotOpenError(Message("problem.alert_over", alert=alert))
         if event is not None:
             standing.acknowledge(connection, alert, text, by, now)
-            audited(connection, "alert.acknowledge", f"{alert}: {text}", by, now)
+            audited(connection, "alert.acknowledge", f"{alert}: {text}", by, now, group=group)
     return True
 
 

@@ -199,8 +199,8 @@ def load(engine: sa.Engine, site: Site, now: int, points: Collection[str] | None
         events=noted,
         rejected=rejected,
         meters=known,
-        hourly=lambda of, start, end: _hourly(engine, of, start, end),
-        targets=lambda year: targets_of(engine, year, "district", now),
+        hourly=lambda of, start, end: _hourly(engine, group, of, start, end),
+        targets=lambda year: targets_of(engine, group, year, "district", now),
         findings=lambda: _findings(engine, group, now),
     )
 
@@ -240,6 +240,6 @@ def _by_device(rows: Iterable[Any]) -> dict[str, dict[str, Newest]]:
     return found
 
 
-def _hourly(engine: sa.Engine, of: Sequence[str], start: int, end: int) -> Hourly:
+def _hourly(engine: sa.Engine, group: str, of: Sequence[str], start: int, end: int) -> Hourly:
     with engine.connect() as connection:
-        return hourly(connection, of, start, end)
+        return hourly(connection, group, of, start, end)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import sqlalchemy as sa
 import structlog
 
 from cloud.alerts import sender
+from cloud.alerts.channels import Channel
 from cloud.alerts.evaluate import Evaluator
 from cloud.platform import database
 from cloud.telemetry.base import StoreDown
@@ -30,7 +32,9 @@ async def run(evaluator: Evaluator, clock: Clock, ready: Callable[[], bool]) -> 
         begun = begun or ready()
         try:
             for change in await asyncio.to_thread(evaluator.round, clock.now_ms()) if begun else ():
-                log.info("alert", rule=change.rule, subject=change.subject, change=change.event, reason=change.reason)
+                log.info(
+                    "alert", group=evaluator.site.group, rule=change.rule, subject=change.subject, change=change.event, reason=change.reason
+                )
         except (StoreDown, *database.DOWN) as error:
             log.warning("alerts wait", reason=str(error).splitlines()[0])
         except Exception:
@@ -38,9 +42,12 @@ async def run(evaluator: Evaluator, clock: Clock, ready: Callable[[], bool]) -> 
         await asyncio.sleep(max(clock.real_seconds(LOOK_EVERY), BREATH))
 
 
-async def run_all(evaluator: Evaluator, clock: Clock, ready: Callable[[], bool]) -> None:
-    """Evaluate and tell, each channel in a task of its own."""
+async def run_all(
+    evaluators: Sequence[Evaluator], engine: sa.Engine, channels: Sequence[Channel], clock: Clock, ready: Callable[[], bool]
+) -> None:
+    """Evaluate and tell, each district and each channel in a task of its own."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(run(evaluator, clock, ready), name="alerts")
-        for channel in evaluator.channels:
-            tasks.create_task(sender.run(evaluator.engine, channel, clock), name=f"channel-{channel.name}")
+        for evaluator in evaluators:
+            tasks.create_task(run(evaluator, clock, ready), name=f"alerts-{evaluator.site.group}")
+        for channel in channels:
+            tasks.create_task(sender.run(engine, channel, clock), name=f"channel-{channel.name}")

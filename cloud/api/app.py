@@ -12,7 +12,7 @@ from cloud.api.limits import Limited
 from cloud.api.metrics import Measured
 from cloud.api.routes import alerts, commands, devices, figures, findings, health, notices, readings, registry, reports, wall
 from cloud.api.slots import Slots
-from cloud.api.wall.snapshot import Wall
+from cloud.api.wall.snapshot import Walls
 from cloud.web import pages
 
 
@@ -20,7 +20,7 @@ def create_app(context: Context) -> FastAPI:
     """The HTTP interface over a context; it opens and closes nothing itself."""
     app = FastAPI(title="Jieyue", docs_url=None, redoc_url=None, responses=problems.DESCRIBED)
     app.state.context = context
-    app.state.wall = Wall(context)
+    app.state.walls = Walls()
     app.state.slots = Slots()
     problems.install(app)
     app.add_middleware(Limited)

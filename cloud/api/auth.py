@@ -160,4 +160,5 @@ def allows(permission: Permission) -> Callable[[Request], Principal]:
 
 Commander = Annotated[Principal, Depends(allows(Permission.COMMAND))]
 Acknowledger = Annotated[Principal, Depends(allows(Permission.ACKNOWLEDGE))]
+Reader = Annotated[Principal, Depends(allows(Permission.READ))]
 Watcher = Annotated[Principal, Depends(allows(Permission.WATCH))]

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends, Query, Request
 
+from cloud.accounts.model import Principal
 from cloud.alerts.channels import Channel
 from cloud.alerts.ruleset import Rule
 from cloud.api.brake import Brake
 from cloud.api.params import Id
-from cloud.api.problems import not_found
+from cloud.api.problems import ProblemError, not_found
 from cloud.devices.queries import register
 from cloud.health import Health
 from cloud.reports.queue import ReportQueue
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
+from contract.coded import Message
 from contract.site import Site
 
 
@@ -30,9 +33,9 @@ class Context:
         engine: For reading; writers take `cloud.platform.database.writing(engine)`.
         telemetry: The time-series store.
         clock: What "now" is.
-        group: District code; the application answers for this group only.
+        group: District code; a route answers for this group only.
         ready: None when the service is ready, else what it still waits for.
-        site: As it was entered.
+        site: Of that district, as it was entered.
         channels: By which people are told of alerts.
         rules: Of alerts, by id.
         site_differs: Whether the site's files say something else than what was entered.
@@ -40,6 +43,7 @@ class Context:
         reports: That wait and are made.
         logins: The brake on them.
         streams: Event streams that may be open at once.
+        others: The sites of the other districts that the cloud serves, by group.
     """
 
     engine: sa.Engine
@@ -55,6 +59,20 @@ class Context:
     reports: ReportQueue = field(default_factory=ReportQueue)
     logins: Brake = field(default_factory=Brake)
     streams: int = 200
+    others: Mapping[str, Site] = field(default_factory=dict)
+
+    @property
+    def districts(self) -> Mapping[str, Site]:
+        """The site of each district that the cloud serves, by group."""
+        return {self.site.group: self.site, **self.others}
+
+    def of(self, group: str) -> Context:
+        """The same for a district, by its group; what is asked of a group without a site is only its devices."""
+        if group == self.group:
+            return self
+        sites = dict(self.districts)
+        site = sites.pop(group, None) or sites.pop(self.site.group)
+        return replace(self, group=group, site=site, others=sites)
 
 
 async def _of(request: Request) -> Context:
@@ -67,17 +85,50 @@ def _kept(request: Request) -> Context:
     return context
 
 
-def _in_group(request: Request, group: Annotated[Id | None, Query(description="Sparkplug group (default: the site's)")] = None) -> Context:
+def _asked(context: Context, caller: Principal, group: str | None) -> str:
+    """The group that a request is about: the one that it names, else the token's, else the only one.
+
+    Raises:
+        HTTPException: 400, several and none is named; 404, the token is for another, which is said as of a group that is not there.
+    """
+    if caller.group is not None:
+        if group not in {None, caller.group}:
+            raise not_found("group", str(group))
+        return caller.group
+    if group is None and context.others:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, Message("problem.group", groups=", ".join(sorted(context.districts))))
+    return group or context.group
+
+
+async def _in_district(
+    request: Request, group: Annotated[Id | None, Query(description="code of the district, where the cloud serves several")] = None
+) -> Context:
+    """Not a plain function, as `_of`."""
     context = _kept(request)
-    if group is None or group == context.group:
-        return context
+    caller: Principal = request.state.principal
+    asked = _asked(context, caller, group)
+    if asked not in context.districts:
+        raise not_found("group", asked)
+    return context.of(asked) if caller.group is None else replace(context.of(asked), others={})
+
+
+def _in_group(
+    request: Request,
+    group: Annotated[Id | None, Query(description="Sparkplug group, of a district or of a foreign node")] = None,
+) -> Context:
+    context = _kept(request)
+    asked = _asked(context, request.state.principal, group)
+    if asked in context.districts:
+        return context.of(asked)
     with context.engine.connect() as connection:
-        if not register.is_known(connection, group):
-            raise not_found("group", group)
-    return replace(context, group=group)
+        if not register.is_known(connection, asked):
+            raise not_found("group", asked)
+    return context.of(asked)
 
 
-Here = Annotated[Context, Depends(_of)]
-"""A route's parameter that holds the context."""
+Cloud = Annotated[Context, Depends(_of)]
+"""The context of a route that is about no district."""
+Here = Annotated[Context, Depends(_in_district)]
+"""A route's parameter that holds the context of the district that a request is about."""
 HereOrThere = Annotated[Context, Depends(_in_group)]
-"""The context of the group that a request names by `group=`, such as that of a foreign node; the site's without one."""
+"""The same, where the request may be about the group of a foreign node too."""

@@ -20,7 +20,7 @@ from cloud.api.latest import latest_told, shape
 from cloud.api.shapes import Alert, Latest
 from cloud.api.streams import Places, Reader
 from cloud.api.wall.changes import State, changes
-from cloud.api.wall.snapshot import Wall
+from cloud.api.wall.snapshot import Wall, Walls
 from cloud.devices.model import Told
 
 PERIOD = 1.0
@@ -153,21 +153,35 @@ class Watching:
 
 
 class Topics:
-    """The readers of an application, and the places of their streams."""
+    """The readers of an application, for each district, and the places of their streams."""
 
-    def __init__(self, context: Context, wall: Wall, period: float = PERIOD) -> None:
+    def __init__(self, context: Context, walls: Walls, period: float = PERIOD) -> None:
         """Nothing is read yet."""
-        valid = partial(tokens.holding, context.engine)
         self.places = Places(context.streams)
-        self.readings = Reader(lambda: Readings(context), period, valid)
-        self.wall = Reader(lambda: Watching(wall), wall.period, valid)
+        self._walls, self._period = walls, period
+        self._valid = partial(tokens.holding, context.engine)
+        self._readings: dict[str, Reader] = {}
+        self._watching: dict[str, Reader] = {}
+
+    def readings(self, here: Context) -> Reader:
+        """Of the readings of a district."""
+        if here.group not in self._readings:
+            self._readings[here.group] = Reader(lambda: Readings(here), self._period, self._valid)
+        return self._readings[here.group]
+
+    def wall(self, here: Context) -> Reader:
+        """Of its wall."""
+        if here.group not in self._watching:
+            wall = self._walls.of(here)
+            self._watching[here.group] = Reader(lambda: Watching(wall), wall.period, self._valid)
+        return self._watching[here.group]
 
 
 def _of(request: Request) -> Topics:
     """Made when they are asked for first, by the one loop that answers."""
     state = request.app.state
     if not hasattr(state, "topics"):
-        state.topics = Topics(state.context, state.wall)
+        state.topics = Topics(state.context, state.walls)
     topics: Topics = state.topics
     return topics
 

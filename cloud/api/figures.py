@@ -12,6 +12,7 @@ from cloud.indicators import figures
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book
+from cloud.ledger.model import MeterKey
 
 
 def consumption(context: Context, meter: str, start: int, end: int, every: Every) -> list[Consumed]:
@@ -21,7 +22,7 @@ def consumption(context: Context, meter: str, start: int, end: int, every: Every
         HTTPException: 404, no such meter.
     """
     try:
-        found = book.consumption(context.engine, meter, start, end, every)
+        found = book.consumption(context.engine, MeterKey(context.group, meter), start, end, every)
     except book.UnknownMeterError:
         raise not_found("meter", meter) from None
     return [Consumed(**item) for item in found]
@@ -34,7 +35,7 @@ def denominators(context: Context, scope: str, start: int, end: int) -> Denomina
         HTTPException: 404, no such compound or unit.
     """
     try:
-        found = figures.denominators_of(context.engine, scope, start, end)
+        found = figures.denominators_of(context.engine, context.group, scope, start, end)
     except UnknownScopeError:
         raise not_found("scope", scope) from None
     return Denominators(headcount=found["headcount"], area=found["area"])
@@ -59,6 +60,6 @@ def targets(context: Context, year: int, scope: str) -> Targets:
         HTTPException: 404, no such compound or unit.
     """
     try:
-        return figures.targets_of(context.engine, year, scope, context.clock.now_ms())
+        return figures.targets_of(context.engine, context.group, year, scope, context.clock.now_ms())
     except UnknownScopeError:
         raise not_found("scope", scope) from None

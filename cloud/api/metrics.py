@@ -62,7 +62,8 @@ class _State(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family a question."""
         devices = GaugeMetricFamily("jieyue_devices", "Devices, by class and whether they are online.", labels=["class", "online"])
-        counted = Counter((item.device_class, "yes" if item.online else "no") for item in all_devices(self._context))
+        of_all = (item for group in self._context.districts for item in all_devices(self._context.of(group)))
+        counted = Counter((item.device_class, "yes" if item.online else "no") for item in of_all)
         for labels, number in sorted(counted.items()):
             devices.add_metric(labels, number)
         yield devices

@@ -16,7 +16,7 @@ from cloud.organisations import queries as organisations
 def units(context: Context, on: date) -> list[shapes.Unit]:
     """The units that there are on a day, with their people and area."""
     with context.engine.connect() as connection:
-        series, found = load_series(connection), organisations.units(connection, on.isoformat())
+        series, found = load_series(connection, context.group), organisations.units(connection, context.group, on.isoformat())
     until = on + timedelta(days=1)
     return [
         shapes.Unit(
@@ -33,7 +33,7 @@ def units(context: Context, on: date) -> list[shapes.Unit]:
 def meters(context: Context) -> list[shapes.Meter]:
     """All meters with the units they serve."""
     with context.engine.connect() as connection:
-        served, found = queries.served(connection), queries.meters(connection, context.group)
+        served, found = queries.served(connection, context.group), queries.meters(connection, context.group)
     return [
         shapes.Meter(id=one.id, device=one.device, energy=one.energy, parent=one.parent, main=one.main, units=served[one.id])
         for one in found

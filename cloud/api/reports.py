@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from cloud.api.context import Context
 from cloud.api.problems import ProblemError, not_found
@@ -30,7 +31,7 @@ _STATUS: dict[Fault, HTTPStatus] = {
 
 def every_report(context: Context) -> list[ReportKind]:
     """All reports by name."""
-    on_record = made.listed(context.engine)
+    on_record = made.listed(context.engine, context.group)
     return [
         ReportKind(
             id=name,
@@ -39,7 +40,7 @@ def every_report(context: Context) -> list[ReportKind]:
             languages=list(LANGUAGES),
             formats=list(base.FORMATS),
             made=[ReportMade(**{k: v for k, v in row.items() if k != "report"}) for row in on_record if row["report"] == name],
-            jobs=[shown(context, job) for job in context.reports.jobs(name)],
+            jobs=[shown(context, job) for job in context.reports.jobs(name) if job.asked.group == context.group],
         )
         for name, report in base.reports().items()
     ]
@@ -60,13 +61,13 @@ def ask(context: Context, name: str, asked: Asked) -> Job:
 
 
 def find(context: Context, name: str) -> Job:
-    """A job by its id.
+    """A job of the district by its id.
 
     Raises:
         HTTPException: 404, there is none, or it ended long ago.
     """
     job = context.reports.find(name)
-    if job is None:
+    if job is None or job.asked.group != context.group:
         raise not_found("job", name)
     return job
 
@@ -86,16 +87,16 @@ def shown(context: Context, job: Job) -> ReportJob:
         state=job.state,
         place=context.reports.place(job),
         step=job.step,
-        path=f"{path_of(job)}/file" if job.made else None,
+        path=path_of(context, job, "/file") if job.made else None,
         code=job.fault,
         detail=None if job.why is None else in_words(job.why, "en"),
         why=None if job.why is None else Said(code=job.why.code, params=job.why.form()["params"]),
     )
 
 
-def path_of(job: Job) -> str:
-    """Where a job's state is."""
-    return f"/api/v1/reports/jobs/{job.id}"
+def path_of(context: Context, job: Job, part: str = "") -> str:
+    """Where a job's state is, or a part of it; where the cloud serves several districts, with the group."""
+    return f"/api/v1/reports/jobs/{job.id}{part}" + (f"?{urlencode({'group': context.group})}" if context.others else "")
 
 
 def handed_over(context: Context, job: Job, by: str) -> Made:

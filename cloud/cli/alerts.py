@@ -10,7 +10,7 @@ from cloud.alerts import trial
 from cloud.alerts.channels import load_channels
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.cli.shared import add, add_actions, database
-from cloud.opening import entered_site, site_of
+from cloud.opening import entered_sites, site_of
 from cloud.settings import Settings
 from cloud.texts import in_words
 from contract.clock import Clock
@@ -35,22 +35,21 @@ def add_parser(commands: Commands[Parser]) -> None:
 def _check(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
     channels = load_channels(settings.channels)
     rules = load_rules(arguments.rules or settings.rules or SHIPPED)
-    site = _site(settings)
-    if site is not None:
+    for site in _sites(settings):
         check_exemptions(site, rules)
     sys.stdout.write(trial.summary(len(rules), channels) + "\n")
     return 0
 
 
-def _site(settings: Settings) -> Site | None:
+def _sites(settings: Settings) -> list[Site]:
     """Whose exemptions are checked: the files that the settings name, before they are entered; else what was entered, if anything."""
     if settings.site:
-        return site_of(settings)
+        return [site_of(settings)]
     try:
         with database(settings) as engine:
-            return entered_site(engine)
+            return list(entered_sites(engine).values())
     except ConfigError:
-        return None  # rules and channels may be tried before there is a site
+        return []  # rules and channels may be tried before there is a site
 
 
 def _try(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cloud.cli.shared import add, add_by, database
+from cloud.cli.shared import add, add_by, add_group, database
 from cloud.ledger import bills
 from cloud.ledger.base_units import energy_of, to_factor_unit
+from cloud.ledger.model import MeterKey
 from cloud.ledger.queries.bills import kept
-from cloud.opening import entered_site
+from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -26,17 +27,18 @@ def add_parser(commands: Commands[Parser]) -> None:
         "They are compared with the counter and never added to it; a bill entered again is corrected.",
     )
     parser.add_argument("--withdraw", nargs=2, metavar=("METER", "MONTH"), help="withdraw this one; the counter's figure stays")
+    add_group(parser)
     add_by(parser, "withdraws it")
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """List or withdraw."""
     with database(settings) as engine:
+        group = chosen_group(engine, arguments.group)
         if arguments.withdraw:
             meter, month = arguments.withdraw
-            bills.withdraw(engine, meter, month, arguments.by, clock.now_ms())
+            bills.withdraw(engine, MeterKey(group, meter), month, arguments.by, clock.now_ms())
             return 0
-        group = entered_site(engine).group
         with engine.connect() as connection:
             found = kept(connection, group)
     for one in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cloud.cli.shared import add, add_by, add_order, database, give
-from cloud.opening import entered_site
+from cloud.opening import chosen_group
 from cloud.operations.commands import refusal
 from cloud.operations.model import Order
 from cloud.settings import Settings
@@ -48,7 +48,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """
     now, a = clock.now_ms(), arguments
     with database(settings) as engine:
-        group = a.group or entered_site(engine).group
+        group = a.group or chosen_group(engine)
         order = Order(group, a.device, a.point, a.value, a.reason, a.by, now + int(a.expires * 1000))
         why_not = refusal(engine, order, now)
         if why_not is not None:

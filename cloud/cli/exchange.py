@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import add, add_by, at, database
+from cloud.cli.shared import add, add_by, add_group, at, database
 from cloud.ledger.exchanges import Change, record_exchange
+from cloud.ledger.model import MeterKey
+from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser, number
@@ -21,12 +23,14 @@ def add_parser(commands: Commands[Parser]) -> None:
     )
     parser.add_argument("--first", type=number, required=True, metavar="X", help="what it showed first afterwards, with the new ratio")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for whoever audits it")
+    add_group(parser)
     add_by(parser, "records it")
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Record it."""
-    change = Change(arguments.meter, arguments.at, arguments.last, arguments.first, arguments.reason)
     with database(settings) as engine:
+        meter = MeterKey(chosen_group(engine, arguments.group), arguments.meter)
+        change = Change(meter, arguments.at, arguments.last, arguments.first, arguments.reason)
         record_exchange(engine, change, arguments.by, clock.now_ms())
     return 0

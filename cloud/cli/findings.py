@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 
-from cloud.cli.shared import add, add_by, at, database
+from cloud.cli.shared import add, add_by, add_group, at, database
 from cloud.ledger import findings
 from cloud.ledger.findings import Finding
 from cloud.ledger.shown_findings import record_of
-from cloud.opening import entered_site
+from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -30,6 +30,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     parser.add_argument("--all", action="store_true", help="explained ones, too")
     parser.add_argument("--explain", nargs=3, metavar=("METER", "START", "KIND"), help="explain this one, as the list names it")
     parser.add_argument("--note", default="", metavar="TEXT", help="with --explain: why the figure stands as it is")
+    add_group(parser)
     add_by(parser, "explains it")
 
 
@@ -37,7 +38,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """List or explain."""
     now = clock.now_ms()
     with database(settings) as engine:
-        group = entered_site(engine).group
+        group = chosen_group(engine, arguments.group)
         if arguments.explain:
             meter, start, kind = arguments.explain
             findings.explain(engine, group, (meter, at(start), kind), arguments.note, arguments.by, now)

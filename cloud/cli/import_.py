@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from cloud.cli.shared import add, add_by, database
+from cloud.cli.shared import add, add_by, add_group, database
 from cloud.ledger.entries import Agreed, import_csv
+from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -21,6 +22,7 @@ def add_parser(commands: Commands[Parser]) -> None:
         "--replace", action="store_true", help="where a device counted a part of a month, enter the whole month in its place"
     )
     parser.add_argument("--unusual", action="store_true", help="take amounts of more than ten times the meter's largest month")
+    add_group(parser)
     add_by(parser, "enters them")
 
 
@@ -28,7 +30,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Enter all or none, and say how many."""
     with database(settings) as engine:
         agreed = Agreed(arguments.replace, arguments.unusual)
-        done = import_csv(engine, arguments.file, arguments.by, clock.now_ms(), agreed)
+        done = import_csv(engine, chosen_group(engine, arguments.group), arguments.file, arguments.by, clock.now_ms(), agreed)
     sys.stdout.write(f"{done.entered} amounts entered\n")
     if done.beside:
         sys.stdout.write(f"{done.beside} bills kept beside what a device counted; see: jieyue-cloud bills\n")

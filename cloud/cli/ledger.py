@@ -50,7 +50,8 @@ def _record(found: Progress) -> dict[str, object]:
         "provisional": sum(found.provisional.values()),
         "energies": [{"energy": name or None, "waiting": waits, "provisional": open_hours} for name, waits, open_hours in found.energies],
         "most": [
-            {"meter": one.meter, "energy": one.energy, "waiting": one.hours, "oldest": iso(one.oldest)} for one in found.meters[:MOST]
+            {"meter": one.meter.id, "group": one.meter.group, "energy": one.energy, "waiting": one.hours, "oldest": iso(one.oldest)}
+            for one in found.meters[:MOST]
         ],
     }
 

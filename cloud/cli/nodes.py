@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from cloud.cli.shared import add, add_by, database
 from cloud.devices.model import Node
 from cloud.devices.queries.nodes import nodes
-from cloud.opening import entered_site
+from cloud.opening import chosen_group
 from cloud.settings import Settings
 from cloud.sites.forgetting import forget
 from contract.clock import Clock, iso
@@ -56,7 +56,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
 
 def _forget(engine: sa.Engine, clock: Clock, arguments: argparse.Namespace) -> int:
     node, slash, device = arguments.forget.partition("/")
-    group = arguments.group or entered_site(engine).group
+    group = arguments.group or chosen_group(engine)
     done = forget(engine, group, node, device if slash else None, arguments.by, clock.now_ms())
     sys.stdout.write(
         f"forgot of {group}/{arguments.forget}: {done.nodes} nodes, {done.devices} devices, {done.points} points, {done.births} births\n"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import add, add_by, at, database
+from cloud.cli.shared import add, add_by, add_group, at, database
 from cloud.ledger.exchanges import OutOfUse, record_out_of_use
+from cloud.ledger.model import MeterKey
+from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -20,12 +22,14 @@ def add_parser(commands: Commands[Parser]) -> None:
     )
     parser.add_argument("--to", dest="end", type=at, metavar="TIME", help="until when, once it is over (default: until further notice)")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for whoever audits it")
+    add_group(parser)
     add_by(parser, "records it")
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Record it."""
-    time = OutOfUse(arguments.meter, arguments.start, arguments.end, arguments.reason)
     with database(settings) as engine:
+        meter = MeterKey(chosen_group(engine, arguments.group), arguments.meter)
+        time = OutOfUse(meter, arguments.start, arguments.end, arguments.reason)
         record_out_of_use(engine, time, arguments.by, clock.now_ms())
     return 0

@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from cloud.cli.shared import add, add_by, at, database
+from cloud.cli.shared import add, add_by, add_group, at, database
 from cloud.ledger.counters import Profile
+from cloud.ledger.model import MeterKey
 from cloud.ledger.recorded import record_profile
+from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -25,6 +27,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--from", dest="valid_from", type=at, required=True, metavar="TIME", help="since when, such as 2026-03-01T00:00:00+08:00"
     )
+    add_group(parser)
     add_by(parser, "records it")
 
 
@@ -40,7 +43,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise ValueError(f"{arguments.file}: {error}") from error
     with database(settings) as engine:
-        record_profile(engine, arguments.meter, profile, arguments.by, clock.now_ms())
+        record_profile(engine, MeterKey(chosen_group(engine, arguments.group), arguments.meter), profile, arguments.by, clock.now_ms())
     return 0
 
 

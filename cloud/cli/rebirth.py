@@ -6,7 +6,7 @@ import argparse
 
 from cloud.cli.shared import add, add_by, add_order, database, give
 from cloud.devices.queries.nodes import node_exists
-from cloud.opening import entered_site
+from cloud.opening import chosen_group
 from cloud.operations import commands as orders
 from cloud.settings import Settings
 from contract.clock import Clock
@@ -33,7 +33,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
         ValueError: There is no such node.
     """
     with database(settings) as engine:
-        group = arguments.group or entered_site(engine).group
+        group = arguments.group or chosen_group(engine)
         if not node_exists(engine, group, arguments.node):
             raise ValueError(f"no node {arguments.node!r} in the group {group}; jieyue-cloud nodes lists them")
         order = orders.rebirth(group, arguments.node, arguments.reason, arguments.by, clock.now_ms())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import PROGRAM, add, database
+from cloud.cli.shared import PROGRAM, add, add_group, database
+from cloud.opening import chosen_group
 from cloud.reports import command
 from cloud.reports.alone import alone
 from cloud.reports.base import ReportError
@@ -15,14 +16,16 @@ from contract.commandline import FAILED, Commands, Parser, fail
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
-    command.add_arguments(add(commands, "report", "make a report as PDF or XLSX", run))
+    parser = add(commands, "report", "make a report as PDF or XLSX", run)
+    command.add_arguments(parser)
+    add_group(parser)
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """Make it and write it to its place."""
-    wanted = command.asked(arguments)
     try:
         with database(settings) as engine:
+            wanted = command.asked(arguments, chosen_group(engine, arguments.group))
             alone(engine, wanted.format)
             command.run(engine, arguments.report, wanted, arguments.output, command_clock(settings, clock).now_ms())
     except ReportError as error:

@@ -8,7 +8,7 @@ import time
 
 import sqlalchemy as sa
 
-from cloud.cli.shared import add, at, database
+from cloud.cli.shared import add, add_group, at, database
 from cloud.devices.queries.nodes import node_exists
 from cloud.opening import entered_site
 from cloud.operations.commands import RESEND_WITHIN, place, resend, standing
@@ -28,6 +28,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
     parser = add(commands, "resend", "ask gateways for rows that they keep, after a restore", run, _ABOUT)
     parser.add_argument("gateways", nargs="*", metavar="GATEWAY", help="ids of gateways (default all of the site)")
+    add_group(parser)
     for option, text in (("--from", "first moment, such as 2026-03-01T00:00:00+08:00"), ("--to", "the moment after the last")):
         parser.add_argument(option, dest=option[2:], type=at, required=True, metavar="TIME", help=text)
 
@@ -41,7 +42,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """
     span = (getattr(arguments, "from"), arguments.to)
     with database(settings) as engine:
-        site = entered_site(engine)
+        site = entered_site(engine, arguments.group)
         known = [g.id for g in site.gateways]
         asked = arguments.gateways or known
         for name in asked:

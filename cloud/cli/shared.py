@@ -50,10 +50,15 @@ def add_by(parser: Parser, what: str) -> None:
     parser.add_argument("--by", default="command line", metavar="NAME", help=f"who {what} (default: command line)")
 
 
+def add_group(parser: Parser) -> None:
+    """Which district; needed where several were entered."""
+    parser.add_argument("--group", metavar="G", help="code of the district, where several were entered")
+
+
 def add_order(parser: Parser) -> None:
     """What is said of anything that the service is to send."""
     parser.add_argument("--reason", type=_reason, required=True, metavar="TEXT", help="why, for whoever audits it")
-    parser.add_argument("--group", metavar="G", help="Sparkplug group of a foreign node (default: the site's)")
+    parser.add_argument("--group", metavar="G", help="district, where several were entered, or Sparkplug group of a foreign node")
     parser.add_argument("--wait", action="store_true", help="wait for how it ends; the exit code is 1 unless it is done")
 
 

@@ -14,11 +14,11 @@ from cloud.cli.shared import add, add_actions, add_by, database, day
 from cloud.indicators import scopes
 from cloud.ledger.periods import local_date
 from cloud.opening import folder_of, site_in
+from cloud.organisations import queries as organisations
 from cloud.platform.database import writing
 from cloud.restated import Restated, figures, restated, years
 from cloud.settings import Settings, command_clock
 from cloud.sites.changes import Change
-from cloud.sites.entered import entered
 from cloud.sites.entering import By, Plan, enter, enter_site
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
@@ -85,7 +85,7 @@ def _apply(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> i
 
 def _is_entered(settings: Settings) -> bool:
     with database(settings) as engine, engine.connect() as connection:
-        return entered(connection) is not None
+        return bool(organisations.groups(connection))
 
 
 def _asked(settings: Settings, clock: Clock, arguments: argparse.Namespace, name: str) -> tuple[Site, By]:
@@ -97,15 +97,15 @@ def _asked(settings: Settings, clock: Clock, arguments: argparse.Namespace, name
 def _look(engine: sa.Engine, site: Site, by: By) -> _Looked:
     """Enter the site, look what became of the figures, and take all of it back."""
     with engine.connect() as connection:
-        before = scopes.load(connection)
+        before = scopes.load(connection, site.group)
     with writing(engine).connect() as connection, connection.begin() as transaction:
         plan = enter(connection, site, by)
-        after = scopes.load(connection)
+        after = scopes.load(connection, site.group)
         of = years((before, after), by.now)
-        new = figures(connection, of, by.now) if after != before else {}
+        new = figures(connection, site.group, of, by.now) if after != before else {}
         transaction.rollback()
     with engine.connect() as connection:
-        old = figures(connection, of, by.now) if after != before else {}
+        old = figures(connection, site.group, of, by.now) if after != before else {}
     return _Looked(plan, list(restated(old, new, plan.units)))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cloud.cli.shared import add, database, year
+from cloud.cli.shared import add, add_group, database, year
 from cloud.indicators.figures import targets_of
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger.periods import local_date
+from cloud.opening import chosen_group
 from cloud.printed import table
 from cloud.settings import Settings, command_clock
 from contract.clock import Clock
@@ -20,6 +21,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     parser = add(commands, "targets", "print how the yearly targets stand, as /api/v1/targets answers", run)
     parser.add_argument("--year", type=year, metavar="Y", help="year of the targets (default this year)")
     parser.add_argument("--scope", default="district", metavar="S", help="district, compound:ID or unit:ID (default district)")
+    add_group(parser)
     parser.add_argument("--lang", choices=["zh", "en"], default="zh", help="language of the table (default zh)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -32,8 +34,9 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """
     now = command_clock(settings, clock).now_ms()
     with database(settings) as engine:
+        group = chosen_group(engine, arguments.group)
         try:
-            found = targets_of(engine, arguments.year or local_date(now).year, arguments.scope, now)
+            found = targets_of(engine, group, arguments.year or local_date(now).year, arguments.scope, now)
         except UnknownScopeError as error:
             raise ValueError(f"--scope: {error}") from error
     if arguments.json:

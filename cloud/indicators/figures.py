@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from typing import TypedDict
@@ -19,8 +19,9 @@ from cloud.indicators.sums import Sums
 from cloud.indicators.targets import Definition, Side, targets
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, year_bounds
+from cloud.organisations import queries as organisations
 from cloud.platform.database import writing
-from cloud.telemetry.base import Figures, Telemetry
+from cloud.telemetry.base import Figures, FiguresError, Telemetry
 from contract.coded import Message
 
 
@@ -37,11 +38,12 @@ class FactorRow(TypedDict):
     set: str
 
 
-def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
+def targets_of(engine: sa.Engine, group: str, year: int, scope: str, now: int) -> Targets:
     """The targets of a year for a scope.
 
     Args:
         engine: Of registry and ledger.
+        group: The district's code.
         year: The target's year; its factors (national set, of 1 January) are used on both sides.
         scope: `district`, `compound:ID` or `unit:ID`.
         now: ms since 1970 in UTC.
@@ -50,13 +52,13 @@ def targets_of(engine: sa.Engine, year: int, scope: str, now: int) -> Targets:
         UnknownScopeError: There is no such scope.
     """
     with engine.connect() as connection:
-        found = scopes.scope_of(scopes.load(connection), scope)
-        sums = Sums(connection, [meter.id for meter in found.meters], now)
+        found = scopes.scope_of(scopes.load(connection, group), scope)
+        sums = Sums(connection, group, [meter.id for meter in found.meters], now)
         return targets_in(found, scope, year, sums, factors_of(connection, year))
 
 
 def all_targets(connection: sa.Connection, registry: scopes.Registry, years: Iterable[int], now: int) -> Iterator[Targets]:
-    """The targets of some years for the district, its compounds and its units.
+    """The targets of some years for a district, its compounds and its units.
 
     Args:
         connection: To registry and ledger, as they stand in its transaction.
@@ -64,7 +66,7 @@ def all_targets(connection: sa.Connection, registry: scopes.Registry, years: Ite
         years: Of the targets.
         now: ms since 1970 in UTC.
     """
-    sums = Sums(connection, [meter.id for meter, _ in registry.meters], now)
+    sums = Sums(connection, registry.group, [meter.id for meter, _ in registry.meters], now)
     for year in years:
         by_energy = factors_of(connection, year)
         for text in registry.all_scopes():
@@ -101,8 +103,8 @@ def _side(scope: Scope, sums: Sums, definition: Definition, meters: Sequence[Cou
     )
 
 
-def denominators_of(engine: sa.Engine, scope: str, start: int, end: int) -> dict[str, float | None]:
-    """The day-weighted mean headcount (persons) and floor area (m2) of a scope over [start, end) in ms.
+def denominators_of(engine: sa.Engine, group: str, scope: str, start: int, end: int) -> dict[str, float | None]:
+    """The day-weighted mean headcount (persons) and floor area (m2) of a scope of a district over [start, end) in ms.
 
     None where it is not known for the whole span.
 
@@ -110,7 +112,7 @@ def denominators_of(engine: sa.Engine, scope: str, start: int, end: int) -> dict
         UnknownScopeError: There is no such scope.
     """
     with engine.connect() as connection:
-        found = scopes.scope_of(scopes.load(connection), scope)
+        found = scopes.scope_of(scopes.load(connection, group), scope)
     values = {kind: found.denominator(kind, Span(start, end)) for kind in ("headcount", "area")}
     return {kind: None if value is None else float(value) for kind, value in values.items()}
 
@@ -158,7 +160,7 @@ def _held(connection: sa.Connection, on: date, name: str) -> dict[str, Factor]:
 
 
 def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
-    """Write the indicators of this year, of all scopes, to the time-series store, at the last complete day.
+    """Write the indicators of this year, of all scopes of all districts, to the time-series store, at the last complete day.
 
     `cloud.indicators.written` says under which names.
 
@@ -173,10 +175,8 @@ def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
     Raises:
         StoreDown: The time-series store cannot be asked.
     """
-    with engine.connect() as connection:
-        rows = _last_rows(connection, scopes.load(connection), [local_date(now).year], now)
-    telemetry.write_figures(written.MEASUREMENT, rows)
-    return len(rows)
+    this = local_date(now).year
+    return _publish(engine, telemetry, lambda _registry: [this], now)
 
 
 def publish_closed(engine: sa.Engine, telemetry: Telemetry, now: int, years: int | None = None) -> int:
@@ -195,16 +195,31 @@ def publish_closed(engine: sa.Engine, telemetry: Telemetry, now: int, years: int
         StoreDown: The time-series store cannot be asked.
     """
     this = local_date(now).year
+    earliest = 0 if years is None else this - years
+    return _publish(engine, telemetry, lambda registry: range(max(registry.first_year or this, earliest), this), now)
+
+
+def _publish(engine: sa.Engine, telemetry: Telemetry, years: Callable[[scopes.Registry], Iterable[int]], now: int) -> int:
+    """Write the rows of some years of each district; one that the store refuses keeps none of the others back."""
+    number, refused = 0, None
     with engine.connect() as connection:
-        registry = scopes.load(connection)
-        first = max(registry.first_year or this, 0 if years is None else this - years)
-        rows = _last_rows(connection, registry, range(first, this), now)
-    telemetry.write_figures(written.MEASUREMENT, rows)
-    return len(rows)
+        tags = organisations.published_as(connection)
+    for group, tag in sorted(tags.items()):
+        with engine.connect() as connection:
+            registry = scopes.load(connection, group)
+            rows = _last_rows(connection, registry, tag, years(registry), now)
+        try:
+            telemetry.write_figures(written.MEASUREMENT, rows)
+        except FiguresError as error:
+            refused = error
+        number += len(rows)
+    if refused is not None:
+        raise refused
+    return number
 
 
-def _last_rows(connection: sa.Connection, registry: scopes.Registry, years: Iterable[int], now: int) -> list[Figures]:
+def _last_rows(connection: sa.Connection, registry: scopes.Registry, tag: str, years: Iterable[int], now: int) -> list[Figures]:
     """The rows of all scopes at the last complete day of each year; none of a year that has no such day yet."""
     days = {year: spans.as_of(year, now) - DAY_MS for year in years}
     begun = [year for year, day in days.items() if day >= year_bounds(year)[0]]
-    return [row for answer in all_targets(connection, registry, begun, now) for row in written.rows(answer, days[answer.year])]
+    return [row for answer in all_targets(connection, registry, begun, now) for row in written.rows(answer, days[answer.year], tag)]

@@ -36,15 +36,17 @@ class UnknownScopeError(CodedError):
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Who is where and which main meters serve whom; read at once.
+    """Who of a district is where and which main meters serve whom; read at once.
 
     Attributes:
+        group: The district's code.
         compound_of: Compound by unit.
         meters: All meters that are counted in totals, by compound (None: of no compound).
         serves: Units by meter, sorted.
         series: Dated headcounts and areas by unit and kind.
     """
 
+    group: str
     compound_of: Mapping[str, str]
     meters: Sequence[tuple[CountedMeter, str | None]]
     serves: Mapping[str, Sequence[str]]
@@ -129,26 +131,32 @@ def scope_of(registry: Registry, text: str) -> Scope:
     raise UnknownScopeError(Message("problem.no_scope", scope=repr(text)))
 
 
-def load(connection: sa.Connection) -> Registry:
-    """The registry as it is now."""
-    return Registry(organisations.compounds(connection), counted_meters(connection), dict(served(connection)), load_series(connection))
+def load(connection: sa.Connection, group: str) -> Registry:
+    """The registry of a district as it is now."""
+    return Registry(
+        group,
+        organisations.compounds(connection, group),
+        counted_meters(connection, group),
+        dict(served(connection, group)),
+        load_series(connection, group),
+    )
 
 
-def load_series(connection: sa.Connection) -> Series:
-    """All approved headcounts and areas, exactly as entered: a database may give them as whole numbers or as floats."""
+def load_series(connection: sa.Connection, group: str) -> Series:
+    """All approved headcounts and areas of a district, exactly as entered: a database may give them as whole numbers or as floats."""
     found: defaultdict[tuple[str, str], list[Dated]] = defaultdict(list)
-    for one in organisations.denominators(connection):
+    for one in organisations.denominators(connection, group):
         found[one.unit, one.kind].append(Dated(date.fromisoformat(one.valid_from), Decimal(str(one.value))))
     return dict(found)
 
 
-def counted_meters(connection: sa.Connection, *, main: bool = True) -> list[tuple[CountedMeter, str | None]]:
-    """Main meters, fuel of cars among them, or the sub-meters, which are in their mains already; each with its compound."""
+def counted_meters(connection: sa.Connection, group: str, *, main: bool = True) -> list[tuple[CountedMeter, str | None]]:
+    """Main meters of a district, fuel of cars among them, or its sub-meters, which are in their mains already; each with its compound."""
     months: defaultdict[str, set[Month]] = defaultdict(set)
-    for name, month in entries.all_months(connection):
+    for name, month in entries.all_months(connection, group):
         months[name].add((int(month[:4]), int(month[5:])))
     found = []
-    for one in counted(connection, main=main):
+    for one in counted(connection, group, main=main):
         until = None if one.last is None else one.last + HOUR_MS
         days = (one.commissioned, one.added_on, one.taken_out, one.retired_on)
         stated, added, out, retired = (None if day is None else midnight(date.fromisoformat(day)) for day in days)

@@ -15,25 +15,26 @@ from cloud.ledger import periods
 from cloud.ledger.counters import Provenance
 from cloud.ledger.findings import Finding, listed
 from cloud.ledger.queries.consumption import Total, totals
-from cloud.ledger.queries.meters import groups
 
 Amounts = Mapping[Provenance, int]
 
 
 @dataclass
 class Sums:
-    """What meters used over spans.
+    """What meters of a district used over spans.
 
     The indicators of a year share most of their spans, and longer spans are made of the same months. So a span is cut where
     months begin, and each piece is read once. The hours of many meters cost seconds to read; to add months costs nothing.
 
     Attributes:
         connection: To the ledger.
+        group: The district's code.
         meters: That are asked for.
         now: ms since 1970 in UTC.
     """
 
     connection: sa.Connection
+    group: str
     meters: Sequence[str]
     now: int
     _pieces: dict[Span, Mapping[str, Total]] = field(default_factory=dict)
@@ -52,14 +53,13 @@ class Sums:
     @cached_property
     def findings(self) -> list[Finding]:
         """The open questions about these meters."""
-        found = [one for group in groups(self.connection) for one in listed(self.connection, group, self.now, self.meters)]
-        return [one for one in found if one.state == "open"]
+        return [one for one in listed(self.connection, self.group, self.now, self.meters) if one.state == "open"]
 
     def _cut(self, span: Span) -> list[Mapping[str, Total]]:
         inner = [edge for edge in periods.edges(span.start, span.end, "month") if span.start < edge < span.end]
         pieces = [Span(start, end) for start, end in pairwise([span.start, *inner, span.end])]
         if missing := [piece for piece in pieces if piece not in self._pieces]:
-            read = totals(self.connection, self.meters, [(piece.start, piece.end) for piece in missing])
+            read = totals(self.connection, self.group, self.meters, [(piece.start, piece.end) for piece in missing])
             self._pieces.update(zip(missing, read, strict=True))
         return [self._pieces[piece] for piece in pieces]
 

@@ -1,7 +1,8 @@
 """The indicators written back to the time-series store, so that every panel shows what the report says.
 
-Measurement `indicator`, tags `scope` and `indicator`, one row a day, one field a figure, always a float. A figure that
-cannot be given has no field; `status` and `target_change` are always there. docs/grafana.md lists the fields.
+Measurement `indicator`, tags `scope` and `indicator`, and `group` where the district was not the first one here; one row a day, one field
+a figure, always a float. A figure that cannot be given has no field; `status` and `target_change` are always there. docs/grafana.md lists
+the fields.
 """
 
 from __future__ import annotations
@@ -49,16 +50,17 @@ def pace(indicator: Indicator) -> Pace:
     return Pace(expected, None if actual is None or not expected else actual / expected - 1)
 
 
-def rows(answer: Targets, day: int) -> Iterator[Figures]:
+def rows(answer: Targets, day: int, published_as: str) -> Iterator[Figures]:
     """The rows of a scope's targets.
 
     Args:
         answer: What the interface answers.
         day: Start of the last complete day, ms since 1970 in UTC.
+        published_as: What the tag `group` says; empty for none.
     """
     for indicator in answer.indicators:
         fields = {name: float(value) for name, value in _values(indicator) if value is not None}
-        yield Figures({"scope": answer.scope, "indicator": indicator.id}, fields, day)
+        yield Figures({"scope": answer.scope, "indicator": indicator.id, "group": published_as}, fields, day)
 
 
 def _values(indicator: Indicator) -> Iterator[tuple[str, float | None]]:

@@ -20,6 +20,7 @@ from cloud.ingest.known import MAX_POINTS, Known
 from cloud.ingest.named import emergency, name_bits
 from cloud.ingest.newest import Polls
 from cloud.ingest.results import Result, parse
+from cloud.ledger.model import MeterKey
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault
 from contract import coded, sparkplug
 from contract.reading import Quality, Reading
@@ -52,7 +53,7 @@ class Batch:
     lines: list[Line] = field(default_factory=list)
     polls: defaultdict[tuple[str, str], Polls] = field(default_factory=lambda: defaultdict(Polls))
     """By (group, device)."""
-    touched: set[tuple[str, int]] = field(default_factory=set)
+    touched: set[tuple[MeterKey, int]] = field(default_factory=set)
     rejected: list[Refused] = field(default_factory=list)
     """Readings that no store can hold."""
     births: dict[tuple[str, str, str, int], KeptBirth] = field(default_factory=dict)

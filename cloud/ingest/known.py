@@ -18,6 +18,7 @@ from cloud.ingest.awaited import Awaited
 from cloud.ingest.judging import Row, Source
 from cloud.ingest.own import Own
 from cloud.ingest.sequence import Order
+from cloud.ledger.model import MeterKey
 from cloud.ledger.queries.meters import counting
 from cloud.telemetry.base import MAX_NAME
 from contract import sparkplug
@@ -128,7 +129,7 @@ class Known:
         self.devices: dict[tuple[str, str], Placed] = {}
         self.profiles: dict[tuple[str, str], Profile] = {}
         """Of devices that have one, by (group, device)."""
-        self.meters: defaultdict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
+        self.meters: defaultdict[tuple[str, str], dict[str, list[MeterKey]]] = defaultdict(dict)
         """Meters by (group, device) and point."""
         self.invented: Counter[Key] = Counter()
         """Devices that only births made known, by the node that speaks for them."""
@@ -140,8 +141,8 @@ class Known:
         with engine.connect() as connection:
             for (group, device), placed in register.placed(connection).items():
                 self.place(group, device, placed)
-            for group, device, point, meter in counting(connection):
-                self.meters[group, device].setdefault(point, []).append(meter)
+            for device, point, meter in counting(connection):
+                self.meters[meter.group, device].setdefault(point, []).append(meter)
             for group, device, point in points(connection):
                 self.points[group, device].add(point)
             for state in nodes.states(connection):

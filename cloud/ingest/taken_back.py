@@ -76,7 +76,7 @@ def take_back(connection: sa.Connection, moved: Moved, bring_forward: BringForwa
         "hours": hours,
         "sources": [f"{group}/{source}" for group, source in sorted(all_taken)],
     }
-    audited(connection, _ACTION, detail, JUDGED, moved.moved_to)
+    audited(connection, _ACTION, detail, JUDGED, moved.moved_to, group=None)
     return {key: (min(row.start for row in rows), max(row.end for row in rows)) for key, rows in right.items()}
 
 

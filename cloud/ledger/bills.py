@@ -8,8 +8,8 @@ from fractions import Fraction
 import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import month_bounds
-from cloud.ledger.queries import meters
 from cloud.ledger.repository import bills as repository
 from cloud.ledger.repository import hours, notes
 from cloud.ledger.repository.bills import Compared
@@ -27,27 +27,27 @@ class BillError(ValueError):
     """A bill that is not there."""
 
 
-def keep(connection: sa.Connection, meter: str, month: str, amount: int, by: str, now: int) -> None:
+def keep(connection: sa.Connection, meter: MeterKey, month: str, amount: int, by: str, now: int) -> None:
     """Keep a bill beside what the ledger counted; kept again with another amount, it is a question anew.
 
     Args:
         connection: In a transaction that writes.
-        meter: Its id, in the registry.
+        meter: In the registry.
         month: YYYY-MM.
         amount: Base units.
         by: Who enters it.
         now: ms since 1970 in UTC.
     """
-    group = meters.registered(connection, meter).group
     before = repository.amount(connection, meter, month)
     counted = hours.total(connection, meter, *month_bounds(month))
-    repository.put(connection, group, Compared(meter, month, counted), amount, by, now)
+    repository.put(connection, Compared(meter, month, counted), amount, by, now)
     if before is not None and before != amount:
         _forget_note(connection, meter, month)
-    audited(connection, "bill", {"meter": meter, "month": month, "before": before, "after": amount}, by, now)
+    detail = {"meter": meter.id, "month": month, "before": before, "after": amount}
+    audited(connection, "bill", detail, by, now, group=meter.group)
 
 
-def drop(connection: sa.Connection, meter: str, month: str) -> int | None:
+def drop(connection: sa.Connection, meter: MeterKey, month: str) -> int | None:
     """Let a bill go with what was said of it, in the caller's transaction; its amount, None if there was none."""
     amount = repository.amount(connection, meter, month)
     if amount is not None:
@@ -56,12 +56,12 @@ def drop(connection: sa.Connection, meter: str, month: str) -> int | None:
     return amount
 
 
-def withdraw(engine: sa.Engine, meter: str, month: str, by: str, now: int) -> None:
+def withdraw(engine: sa.Engine, meter: MeterKey, month: str, by: str, now: int) -> None:
     """Withdraw a bill that is none of this meter's; the counter's figure stays as it was.
 
     Args:
         engine: Of the ledger.
-        meter: Its id.
+        meter: Whose.
         month: YYYY-MM.
         by: Who withdraws it.
         now: ms since 1970 in UTC.
@@ -73,10 +73,11 @@ def withdraw(engine: sa.Engine, meter: str, month: str, by: str, now: int) -> No
         amount = drop(connection, meter, month)
         if amount is None:
             raise BillError(f"month: no bill of {meter} for {month} is kept beside its counter")
-        audited(connection, "bill", {"meter": meter, "month": month, "before": amount, "after": None}, by, now)
+        detail = {"meter": meter.id, "month": month, "before": amount, "after": None}
+        audited(connection, "bill", detail, by, now, group=meter.group)
 
 
-def recount(connection: sa.Connection, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+def recount(connection: sa.Connection, ranges: Mapping[MeterKey, Sequence[tuple[int, int]]]) -> None:
     """Take over what the ledger has now of the months of bills, where hours (first to last, ms, both included) of meters were counted anew.
 
     What was said of a difference does not explain another one, so a figure that changed is a question anew.
@@ -91,5 +92,5 @@ def recount(connection: sa.Connection, ranges: Mapping[str, Sequence[tuple[int, 
             _forget_note(connection, meter, month)
 
 
-def _forget_note(connection: sa.Connection, meter: str, month: str) -> None:
+def _forget_note(connection: sa.Connection, meter: MeterKey, month: str) -> None:
     notes.forget(connection, (meter, month_bounds(month)[0], BILL_DIFFERS))

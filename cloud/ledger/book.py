@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counters import Provenance, shares
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import Every
 from cloud.ledger.queries import hours, meters
 from cloud.ledger.queries.consumption import by_period
@@ -74,14 +75,14 @@ def settle(engine: sa.Engine, telemetry: Telemetry, limit: int) -> int:
     return taken
 
 
-def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Every) -> list[Consumption]:
+def consumption(engine: sa.Engine, meter: MeterKey, start: int, end: int, every: Every) -> list[Consumption]:
     """What a meter used in [start, end), by period; a period of which nothing is known is absent.
 
     Periods are cut in Asia/Shanghai. One that begins before `start` or ends after `end` holds only its hours within.
 
     Args:
         engine: Of the ledger.
-        meter: Its id.
+        meter: Which meter.
         start: ms since 1970 in UTC.
         end: ms, exclusive.
         every: Length of a period.
@@ -92,8 +93,8 @@ def consumption(engine: sa.Engine, meter: str, start: int, end: int, every: Ever
     with engine.connect() as connection:
         known = meters.one(connection, meter)
         if known is None:
-            raise UnknownMeterError(f"no meter {meter!r}")
-        amounts = by_period(connection, [meter], start, end, every).get(meter, {})
+            raise UnknownMeterError(f"no meter {meter.id!r}")
+        amounts = by_period(connection, meter.group, [meter.id], start, end, every).get(meter.id, {})
         undecided = {periods.floor(hour, every) for hour in hours.provisional(connection, meter, start, end)}
     unit = energy_of(known.energy).factor_unit
     return [_period(at, by_provenance, known.energy, unit, provisional=at in undecided) for at, by_provenance in amounts.items()]

@@ -73,7 +73,7 @@ def record_offset(engine: sa.Engine, group: str, known: Recorded, by: str, now: 
         clocks.put(connection, [ClockOffset(group, known.source, offset, State.CLOSED, by, known.why, now)])
         detail: dict[str, object] = {"source": known.source, "from": iso(known.start), "to": iso(known.end), "why": known.why}
         detail |= {"offset_from_ms": known.offset_from, "offset_to_ms": known.offset_to, "whole": known.whole}
-        audited(connection, "clock_offset", detail, by, now)
+        audited(connection, "clock_offset", detail, by, now, group=group)
     return touched
 
 

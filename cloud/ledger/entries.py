@@ -17,6 +17,7 @@ from cloud.accounts.repository import audited
 from cloud.ledger import bills, periods
 from cloud.ledger.base_units import ENERGIES, energy_of, to_base, to_factor_unit
 from cloud.ledger.counters import month_entry
+from cloud.ledger.model import MeterKey
 from cloud.ledger.queries import entries as queries
 from cloud.ledger.queries import meters
 from cloud.ledger.repository import entries as repository
@@ -80,13 +81,13 @@ class Imported(NamedTuple):
 class _Entry:
     """`beside`: a bill of a month that a counter counted."""
 
-    meter: str
+    meter: MeterKey
     month: str
     amount: int
     beside: bool
 
 
-def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by: str, now: int, agreed: Agreed = _NOTHING) -> None:
+def enter(engine: sa.Engine, meter: MeterKey, month: str, amount: Decimal | float, by: str, now: int, agreed: Agreed = _NOTHING) -> None:
     """Enter what a meter used in a month; entered again, the new amount replaces the old one.
 
     The amount is spread over the month's days. Its hours are marked as touched, so that the settler writes their figures
@@ -95,7 +96,7 @@ def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by
 
     Args:
         engine: Of the ledger.
-        meter: Its id.
+        meter: Whose.
         month: YYYY-MM, begun by `now`.
         amount: In the factor's unit (L of petrol, kg of coal, kWh); 0, or what the ledger can count.
         by: Who enters it.
@@ -109,7 +110,7 @@ def enter(engine: sa.Engine, meter: str, month: str, amount: Decimal | float, by
         _write(connection, _checked(connection, meter, month, Decimal(str(amount)), now, agreed), by, now)
 
 
-def months(engine: sa.Engine, meter: str) -> list[Entered]:
+def months(engine: sa.Engine, meter: MeterKey) -> list[Entered]:
     """The entered months of a meter, oldest first."""
     with engine.connect() as connection:
         found = queries.of_meter(connection, meter)
@@ -125,11 +126,12 @@ def months(engine: sa.Engine, meter: str) -> list[Entered]:
     ]
 
 
-def import_csv(engine: sa.Engine, path: Path, by: str, now: int, agreed: Agreed = _NOTHING) -> Imported:
-    """Enter the months of a CSV file with the columns meter, month and amount (in the factor's unit).
+def import_csv(engine: sa.Engine, group: str, path: Path, by: str, now: int, agreed: Agreed = _NOTHING) -> Imported:
+    """Enter the months of a CSV file about meters of a district, with the columns meter, month and amount (in the factor's unit).
 
     Args:
         engine: Of the ledger.
+        group: The district's code.
         path: UTF-8, with or without a byte order mark.
         by: Who enters them.
         now: ms since 1970 in UTC.
@@ -148,7 +150,7 @@ def import_csv(engine: sa.Engine, path: Path, by: str, now: int, agreed: Agreed 
         entries = []
         for number, (meter, month, amount) in lines:
             try:
-                entries.append(_checked(connection, meter, month, _decimal(amount), now, agreed))
+                entries.append(_checked(connection, MeterKey(group, meter), month, _decimal(amount), now, agreed))
                 if (first := seen.setdefault((meter, month), number)) != number:
                     raise EntryError("month", f"{meter} {month} stands in line {first} too")  # noqa: TRY301 (one list of faults)
             except EntryError as error:
@@ -191,10 +193,10 @@ def _decimal(text: str) -> Decimal:
         raise EntryError("amount", str(error)) from error
 
 
-def _checked(connection: sa.Connection, meter: str, month: str, amount: Decimal, now: int, agreed: Agreed) -> _Entry:
+def _checked(connection: sa.Connection, meter: MeterKey, month: str, amount: Decimal, now: int, agreed: Agreed) -> _Entry:
     known = meters.one(connection, meter)
     if known is None:
-        raise EntryError("meter", f"no meter {meter!r}")
+        raise EntryError("meter", f"no meter {meter.id!r}")
     energy = known.energy
     if energy not in ENERGIES:
         raise EntryError("meter", f"{meter} counts {energy!r}; expected one of {', '.join(ENERGIES)}")
@@ -222,7 +224,7 @@ def _begin(month: str) -> int:
     return periods.month_start(int(found[1]), int(found[2]))
 
 
-def _is_counted(connection: sa.Connection, meter: str, month: str, now: int, agreed: Agreed) -> bool:
+def _is_counted(connection: sa.Connection, meter: MeterKey, month: str, now: int, agreed: Agreed) -> bool:
     """Whether a device counted the whole of a month; one that it counted in part takes an entry only where that was agreed to.
 
     Raises:
@@ -258,5 +260,5 @@ def _write(connection: sa.Connection, entry: _Entry, by: str, now: int) -> None:
     # What a device counted in a month it did not count as a whole goes too: of one hour there is one source.
     hours.enter(connection, entry.meter, parts)
     waiting.touch(connection, ((entry.meter, part.hour) for part in parts))
-    detail = {"meter": entry.meter, "month": entry.month, "before": before, "after": entry.amount}
-    audited(connection, "entry", detail, by, now)
+    detail = {"meter": entry.meter.id, "month": entry.month, "before": before, "after": entry.amount}
+    audited(connection, "entry", detail, by, now, group=entry.meter.group)

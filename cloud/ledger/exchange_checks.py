@@ -45,7 +45,7 @@ def check_exchange(connection: sa.Connection, meter: Known, at: int, last: int, 
     for field, value in (("last", last), ("first", first)):
         if value < 0:
             raise RecordError(f"{field}: expected a counter of at least 0, got {value}")
-    before, after = settled_levels.around(connection, meter.id, at)
+    before, after = settled_levels.around(connection, meter.key, at)
     shown = before or (at, last)
     around = at if before is None else before[0], at if after is None else after[0]
     limits = _limits(connection, meter, meter.counter.at(shown[0]).limits_of(shown), around)
@@ -73,7 +73,7 @@ def _possible(connection: sa.Connection, near: _Near, window: tuple[int, int], e
 
     After the newest level nothing has told yet: the old meter may have gone on until `waits` ms after the middle of the window.
     """
-    for old, new in pairwise(settled_levels.between(connection, near.meter.id, *window)):
+    for old, new in pairwise(settled_levels.between(connection, near.meter.key, *window)):
         if old is None:
             continue
         until, (since, level) = sum(window) // 2 + waits if new is None else new[0], old
@@ -85,7 +85,7 @@ def _possible(connection: sa.Connection, near: _Near, window: tuple[int, int], e
 
 def _limits(connection: sa.Connection, meter: Known, limits: Limits, around: tuple[int, int]) -> Limits:
     """What a counter can do around a time, as its settled weeks tell it."""
-    return own_most(limits, Usual(partial(settled_levels.by_hour, connection, meter.id), limits.rate).busiest(*around))
+    return own_most(limits, Usual(partial(settled_levels.by_hour, connection, meter.key), limits.rate).busiest(*around))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class _Near:
 def _fits_break(connection: sa.Connection, counter: _Near, at: int, ends: tuple[int, int]) -> bool:
     """Whether the counter broke near a moment just as it is said; near, and otherwise, is a fault that tells when it broke."""
     meter = counter.meter
-    rows = judgements.near(connection, meter.group, meter.id, (at - SNAP_MS, at + SNAP_MS), _BREAKING)
+    rows = judgements.near(connection, meter.key, (at - SNAP_MS, at + SNAP_MS), _BREAKING)
     for since, shown_at, before, after in rows:
         old, new = ends[0] - before, after - ends[1]
         both = max(old, 0) + max(new, 0)  # the two meters share the time of the break

@@ -15,8 +15,8 @@ from cloud.ledger.base_units import to_base
 from cloud.ledger.breaks import SNAP_MS, Exchange
 from cloud.ledger.exchange_checks import check_exchange
 from cloud.ledger.known_meters import load_meters
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
-from cloud.ledger.queries import meters
 from cloud.ledger.recorded import RecordError, counted_as
 from cloud.ledger.repository import hours, judgements, records, waiting
 from cloud.platform.database import writing
@@ -28,14 +28,14 @@ class Change:
     """An exchange of a meter or of its transformers, as somebody reports it.
 
     Attributes:
-        meter: Id of the meter.
+        meter: Which meter.
         at: When, ms since 1970 in UTC.
         last: What the counter showed last, in the point's unit and with the old ratio.
         first: What it showed first afterwards, with the new ratio.
         why: The person's reason.
     """
 
-    meter: str
+    meter: MeterKey
     at: int
     last: float
     first: float
@@ -71,8 +71,8 @@ def record_exchange(engine: sa.Engine, change: Change, by: str, now: int) -> Non
         _check_single(connection, change)
         records.put_exchange(connection, change.meter, Exchange(change.at, last, first), change.why, by, now)
         waiting.touch(connection, [(change.meter, change.at // HOUR_MS * HOUR_MS)])
-        detail = {"meter": change.meter, "at": change.at, "old_last": last, "new_first": first, "why": change.why}
-        audited(connection, "exchange", detail, by, now)
+        detail = {"meter": change.meter.id, "at": change.at, "old_last": last, "new_first": first, "why": change.why}
+        audited(connection, "exchange", detail, by, now, group=change.meter.group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,13 @@ class OutOfUse:
     """A time in which a meter was not used, as somebody reports it.
 
     Attributes:
-        meter: Id of the meter.
+        meter: Which meter.
         start: From when, ms since 1970 in UTC.
         end: Until when, exclusive; None until further notice.
         why: The person's reason.
     """
 
-    meter: str
+    meter: MeterKey
     start: int
     end: int | None
     why: str
@@ -113,24 +113,23 @@ def record_out_of_use(engine: sa.Engine, time: OutOfUse, by: str, now: int) -> N
         raise RecordError("reason: expected why the meter was out of use")
     with writing(engine).begin() as connection:
         counted_as(connection, time.meter)
-        group = meters.registered(connection, time.meter).group
-        end = max(_ends(connection, group, time, now))
-        records.put_out_of_use(connection, group, time.meter, (time.start, time.end), time.why, by, now)
-        _touch(connection, group, time, end)
-        detail = {"grp": group, "meter": time.meter, "start": time.start, "end": time.end, "reason": time.why}
-        audited(connection, "out_of_use", detail, by, now)
+        end = max(_ends(connection, time, now))
+        records.put_out_of_use(connection, time.meter, (time.start, time.end), time.why, by, now)
+        _touch(connection, time, end)
+        detail = {"grp": time.meter.group, "meter": time.meter.id, "start": time.start, "end": time.end, "reason": time.why}
+        audited(connection, "out_of_use", detail, by, now, group=time.meter.group)
 
 
-def _ends(connection: sa.Connection, group: str, time: OutOfUse, now: int) -> Iterator[int]:
+def _ends(connection: sa.Connection, time: OutOfUse, now: int) -> Iterator[int]:
     """Until when a record is about hours that were counted, ms: as it says, and as it said before it was corrected."""
-    for end in (time.end, *records.ends_out_of_use(connection, group, time.meter, time.start)):
+    for end in (time.end, *records.ends_out_of_use(connection, time.meter, time.start)):
         yield now if end is None else min(end, now)
 
 
-def _touch(connection: sa.Connection, group: str, time: OutOfUse, end: int) -> None:
+def _touch(connection: sa.Connection, time: OutOfUse, end: int) -> None:
     """Touch what was counted from the begin of a record until an end, and the begin of what was judged since then."""
     counted = hours.begins(connection, time.meter, time.start // HOUR_MS * HOUR_MS, end)
-    counted += [since // HOUR_MS * HOUR_MS for since in judgements.begins(connection, group, time.meter, time.start)]
+    counted += [since // HOUR_MS * HOUR_MS for since in judgements.begins(connection, time.meter, time.start)]
     waiting.touch(connection, [(time.meter, hour) for hour in set(counted)])
 
 

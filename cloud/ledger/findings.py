@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from cloud.accounts.repository import audited
 from cloud.ledger.bills import BILL_DIFFERS, DIFFERS
 from cloud.ledger.counters import SEAM, UNDECIDED, Judgement
+from cloud.ledger.model import MeterKey
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.queries import findings as queries
@@ -125,9 +126,9 @@ def explain(engine: sa.Engine, group: str, finding: tuple[str, int, str], note: 
     with writing(engine).begin() as connection:
         if not any((one.meter, one.start, one.kind) == finding for one in listed(connection, group)):
             raise FindingError(Message("finding.none", kind=kind, meter=meter))
-        notes.put(connection, group, finding, Note(note.strip(), by, now))
+        notes.put(connection, (MeterKey(group, meter), start, kind), Note(note.strip(), by, now))
         detail = {"grp": group, "meter": meter, "since": start, "kind": kind, "note": note.strip(), "by": by, "at": now}
-        audited(connection, "finding", detail, by, now)
+        audited(connection, "finding", detail, by, now, group=group)
 
 
 def _judged(connection: sa.Connection, group: str, now: int | None) -> list[Finding]:
@@ -179,5 +180,5 @@ def _bills(connection: sa.Connection, group: str) -> list[Finding]:
 def _noted(connection: sa.Connection, group: str, found: Sequence[Finding]) -> list[Finding]:
     """The findings with what people wrote about them."""
     said = notes.of_group(connection, group) if found else {}
-    of_each = [(one, said.get((one.meter, one.start, one.kind))) for one in found]
+    of_each = [(one, said.get((MeterKey(group, one.meter), one.start, one.kind))) for one in found]
     return [one if of is None else replace(one, state="explained", note=of.text, by=of.by, at=of.at) for one, of in of_each]

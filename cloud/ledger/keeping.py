@@ -142,9 +142,9 @@ def _devices(engine: sa.Engine, telemetry: Telemetry) -> Iterator[_Device]:
         faulty = set[tuple[str, str | None]]()
         for known in load_meters(connection, counts).values():
             if known.fault:
-                faulty |= counts[known.id]
+                faulty |= {(known.key.group, device) for device in counts[known.key]}
             for _, counter in known.counter.pieces() if known.counter is not None else ():
-                by_device[known.group, counter.device].append((known, counter))
+                by_device[known.key.group, counter.device].append((known, counter))
     for group, device_class, name in rows:
         if (group, name) not in faulty:  # what it must keep is known once its meter can be counted
             yield _Device(engine, telemetry, (group, device_class, name), by_device[group, name], offsets[group].get(name, ()))
@@ -183,9 +183,9 @@ class _Device:
 
     def waits(self, day: int) -> bool:
         """Whether an hour is still to be counted that could change what was judged of a day."""
-        names = [known.id for known, _ in self.meters]
+        keys = [known.key for known, _ in self.meters]
         with self.engine.connect() as connection:
-            return waiting.is_any_touched(connection, names, day - RETURN_MS, day + DAY_MS + RETURN_MS)
+            return waiting.is_any_touched(connection, keys, day - RETURN_MS, day + DAY_MS + RETURN_MS)
 
     def thin(self, kind: Kind, day: int) -> int:
         """Let a day's readings of a kind go; with its gauges go its thinned counters, where they are kept as one. How many went."""
@@ -242,7 +242,7 @@ class _Around:
     def __init__(self, connection: sa.Connection, known: Known, counter: Counter, day: int, moved: Sequence[Span]) -> None:
         levels: dict[int, Level] = {}
         open_hours, other, self.measured = set[int](), set[int](), set[int]()
-        for one in hours.kept(connection, known.id, day - AROUND_MS, day + DAY_MS + AROUND_MS):
+        for one in hours.kept(connection, known.key, day - AROUND_MS, day + DAY_MS + AROUND_MS):
             if one.provisional or one.level_at is None or one.level is None:
                 open_hours.add(one.hour)
             else:
@@ -250,7 +250,7 @@ class _Around:
             (self.measured if one.provenance is Provenance.MEASURED and one.amount > 0 else other).add(one.hour)
         self.measured -= other | open_hours
         rules = counter.rules
-        judged = Settled(connection, known.group, known.id).reaching(day - RETURN_MS - DAY_MS, day + 2 * DAY_MS)
+        judged = Settled(connection, known.key).reaching(day - RETURN_MS - DAY_MS, day + 2 * DAY_MS)
         seams = [one.until for one in (known.counter or counter).earlier]  # a seam may lie as far from its entry as a ratio's break
         spans = spans_of(judged, [one.at for one in rules.exchanges], [*(one.at for one in rules.ratios), *seams])
         rates = [rules.limits.rate, *(row.rate for row in counter.learnt if rules.limits.rate_is_default)]

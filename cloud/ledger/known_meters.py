@@ -15,7 +15,7 @@ from cloud.devices.queries.clocks import load_offsets, undecided
 from cloud.ledger.base_units import ENERGIES, INT64_MAX, to_base
 from cloud.ledger.counters import Rules
 from cloud.ledger.limits import Limits, Sample
-from cloud.ledger.model import Learnt, Recorded
+from cloud.ledger.model import Learnt, MeterKey, Recorded
 from cloud.ledger.queries import installed
 from cloud.ledger.queries.installed import Installed
 from cloud.ledger.repository import records
@@ -112,24 +112,30 @@ class Known:
         fault: Why it cannot be counted by what was entered of it; empty if it can.
     """
 
-    id: str
-    group: str
+    key: MeterKey
     energy: str
     counter: Counter | None
     fault: str = ""
 
+    @property
+    def id(self) -> str:
+        """Unique in its group."""
+        return self.key.id
 
-def load_meters(connection: sa.Connection, ids: Collection[str]) -> dict[str, Known]:
-    """The meters of these ids that the registry has; one whose settings the ledger cannot take says why, and harms no other."""
-    newest = installed.newest(connection, ids)
-    names = [one.meter for one in newest]
-    recorded, earlier = records.load(connection, names), installed.earlier(connection, names)
+
+def load_meters(connection: sa.Connection, keys: Collection[MeterKey]) -> dict[MeterKey, Known]:
+    """Those of some meters that the registry has; one whose settings the ledger cannot take says why, and harms no other."""
+    newest = installed.newest(connection, keys)
+    found = [one.meter for one in newest]
+    recorded, earlier = records.load(connection, found), installed.earlier(connection, found)
     devices: defaultdict[str, list[str]] = defaultdict(list)
     for one in (*newest, *(past for of_meter in earlier.values() for past in of_meter)):
-        devices[one.group] += [] if one.device is None else [one.device]
+        devices[one.meter.group] += [] if one.device is None else [one.device]
     clocks = {group: load_offsets(connection, group, known) for group, known in devices.items()}
     late = {group: undecided(connection, group, known) for group, known in devices.items()}
-    return {one.meter: _known((*earlier[one.meter], one), recorded[one.meter], clocks[one.group], late[one.group]) for one in newest}
+    return {
+        one.meter: _known((*earlier[one.meter], one), recorded[one.meter], clocks[one.meter.group], late[one.meter.group]) for one in newest
+    }
 
 
 def _known(
@@ -144,11 +150,11 @@ def _known(
         try:
             counter = _counter(one, recorded, clocks, late)
         except ValueError as error:
-            return Known(newest.meter, newest.group, newest.energy, None, str(error))
+            return Known(newest.meter, newest.energy, None, str(error))
         if counter is not None:
             of_time.append(counter)
     counting = replace(of_time[-1], earlier=tuple(of_time[:-1])) if of_time else None
-    return Known(newest.meter, newest.group, newest.energy, counting)
+    return Known(newest.meter, newest.energy, counting)
 
 
 def _counter(
@@ -176,7 +182,7 @@ def _counter(
     rules = Rules(limits, recorded.profiles, shapes, recorded.exchanges, recorded.ratios, _joined(recorded.idle))
     rate_point, per_rate = _RATE_POINTS.get(one.point, ("", 1.0))
     return Counter(
-        group=one.group,
+        group=one.meter.group,
         device_class=one.device_class,
         device=one.device,
         point=one.point,

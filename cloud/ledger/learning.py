@@ -46,14 +46,14 @@ def taught(connection: sa.Connection, telemetry: Telemetry, meter: Known, first:
     """
     if meter.counter is None:
         return None
-    newest = hours.newest(connection, meter.id)
+    newest = hours.newest(connection, meter.key)
     if newest is None or periods.floor(newest - _LOOKED_AT_MS, "day") + _LOOKED_AT_MS < first:
         return None
     end = periods.floor(newest, "month")
     start = periods.floor(end - HOUR_MS, "month")
-    if any(row.valid_from > end for row in meter.counter.learnt) or waiting.is_touched(connection, meter.id, start, end):
+    if any(row.valid_from > end for row in meter.counter.learnt) or waiting.is_touched(connection, meter.key, start, end):
         return None
-    measured = hours.measured(connection, meter.id, start, end)
+    measured = hours.measured(connection, meter.key, start, end)
     most = max(measured.values(), default=0)
     if most <= 0 or len(measured) < _LEAST_MEASURED * (end - start) / HOUR_MS:
         return None

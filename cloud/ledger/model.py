@@ -10,6 +10,16 @@ from cloud.ledger.counters import Profile
 from cloud.ledger.periods import month_bounds
 
 
+class MeterKey(NamedTuple):
+    """Which meter: the code of its district, and its id, which is unique in the district only. As a text it is the id."""
+
+    group: str
+    id: str
+
+    def __str__(self) -> str:
+        return self.id
+
+
 class Meter(NamedTuple):
     """A counting place of the ledger; the device and point that count it are None where somebody enters its months."""
 
@@ -26,14 +36,12 @@ class Registered(NamedTuple):
     """What the register says of a meter to whoever takes an amount of it, or a record about it.
 
     Attributes:
-        group: District code.
         energy: What it counts.
         device: That counts it; None where somebody enters its months.
         point: Of the device.
         max_rate: Most in an hour, in the point's unit; None where nobody stated it.
     """
 
-    group: str
     energy: str
     device: str | None
     point: str | None
@@ -97,13 +105,13 @@ class OfMeter:
     """The touched hours of one meter.
 
     Attributes:
-        meter: Its id.
+        meter: Which meter.
         energy: What it counts; None where the registry has no such meter.
         hours: How many wait.
         oldest: Begin of the oldest, ms since 1970 in UTC.
     """
 
-    meter: str
+    meter: MeterKey
     energy: str | None
     hours: int
     oldest: int

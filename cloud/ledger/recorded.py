@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
 from cloud.ledger.counters import Profile
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.queries import meters
 from cloud.ledger.repository import hours, records
@@ -20,12 +21,12 @@ class RecordError(ValueError):
     """Something that cannot be recorded; one line with the field and what was expected."""
 
 
-def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now: int) -> None:
+def record_profile(engine: sa.Engine, meter: MeterKey, profile: Profile, by: str, now: int) -> None:
     """Record how gaps are spread from a moment on; a row that a gap may have used never changes.
 
     Args:
         engine: Of the ledger.
-        meter: Id of the meter.
+        meter: Whose.
         profile: From when, and the 168 weights.
         by: Who records it.
         now: ms since 1970 in UTC.
@@ -39,11 +40,11 @@ def record_profile(engine: sa.Engine, meter: str, profile: Profile, by: str, now
         if is_later or records.has_profile(connection, meter, profile.valid_from):
             raise RecordError(f"from: expected a time after the last hour counted of {meter}, got {iso(profile.valid_from)}")
         records.add_profile(connection, meter, profile, by, now)
-        detail = {"meter": meter, "valid_from": profile.valid_from, "weights": json.dumps(profile.weights)}
-        audited(connection, "spread_profile", detail, by, now)
+        detail = {"meter": meter.id, "valid_from": profile.valid_from, "weights": json.dumps(profile.weights)}
+        audited(connection, "spread_profile", detail, by, now, group=meter.group)
 
 
-def counted_as(connection: sa.Connection, meter: str) -> tuple[str, str]:
+def counted_as(connection: sa.Connection, meter: MeterKey) -> tuple[str, str]:
     """The energy of a meter and the unit of its counter.
 
     Raises:
@@ -51,7 +52,7 @@ def counted_as(connection: sa.Connection, meter: str) -> tuple[str, str]:
     """
     known = meters.one(connection, meter)
     if known is None:
-        raise RecordError(f"meter: no meter {meter!r}")
+        raise RecordError(f"meter: no meter {meter.id!r}")
     if known.point not in POINTS:
         raise RecordError(f"meter: expected one that a device counts; {meter} is fed by hand")
     return known.energy, POINTS[known.point].unit.value

@@ -18,6 +18,7 @@ import structlog
 from cloud.ledger.counted import count
 from cloud.ledger.known_meters import Known, load_meters
 from cloud.ledger.learning import taught
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.repository import records, waiting
 from cloud.ledger.repository.hours import parts_of_days
@@ -85,12 +86,12 @@ def round_of_turns(engine: sa.Engine, telemetry: Telemetry, limit: int | None = 
             yield done
 
 
-def _next(connection: sa.Connection, names: deque[str], most: int, limit: int | None) -> dict[str, Generations]:
+def _next(connection: sa.Connection, names: deque[MeterKey], most: int, limit: int | None) -> dict[MeterKey, Generations]:
     """The hours of the next meters, so many as are written at once, and at most so many of each.
 
     They are read before the meters: what is recorded about a meter later touches its hours again.
     """
-    found: dict[str, Generations] = {}
+    found: dict[MeterKey, Generations] = {}
     taken = 0
     while names and taken < BATCH and taken != limit and len(found) < METERS:
         name = names.popleft()
@@ -103,8 +104,13 @@ def _next(connection: sa.Connection, names: deque[str], most: int, limit: int | 
 
 def _is_sound(meter: Known) -> bool:
     """Whether a meter can be counted; else it is told why not."""
-    if meter.fault and _FAULTS.news((meter.id, meter.fault)):
-        log.error("a meter cannot be counted; its hours wait until its settings are right", meter=meter.id, reason=meter.fault)
+    if meter.fault and _FAULTS.news((meter.key, meter.fault)):
+        log.error(
+            "a meter cannot be counted; its hours wait until its settings are right",
+            group=meter.key.group,
+            meter=meter.id,
+            reason=meter.fault,
+        )
     return not meter.fault
 
 
@@ -118,7 +124,7 @@ def _settle(engine: sa.Engine, telemetry: Telemetry, turns: list[_Turn]) -> None
         going_on = [turn for turn in going_on if turn.hours]
     with engine.connect() as connection:
         found = [(turn.meter, taught(connection, telemetry, turn.meter, turn.first)) for turn in turns]
-    lessons = [(meter.group, meter.id, lesson) for meter, lesson in found if lesson is not None]
+    lessons = [(meter.key, lesson) for meter, lesson in found if lesson is not None]
     if lessons:
         with writing(engine).begin() as connection:
             records.learn(connection, lessons)
@@ -154,8 +160,8 @@ class _Turn:
         """Count the next part; `hours` are then those that are left."""
         change = None if self.meter.counter is None else self.meter.counter.next_lesson(self.hours[0])
         part = [hour for hour in self.hours if change is None or hour < change]
-        counted = count(self.meter, telemetry, Settled(connection, self.meter.group, self.meter.id), part, self._resumed)
-        before = parts_of_days(connection, self.meter.id, counted.ranges)
+        counted = count(self.meter, telemetry, Settled(connection, self.meter.key), part, self._resumed)
+        before = parts_of_days(connection, self.meter.key, counted.ranges)
         resumed = [hour for at, end in counted.resume.items() for hour in range(at, end, HOUR_MS)]
         done = {hour: self.generations.pop(hour) for hour in {*part} - {*resumed} if hour in self.generations}
         added = [hour for hour in resumed if hour not in self.generations]

@@ -17,12 +17,14 @@ from cloud.ledger.bills import recount
 from cloud.ledger.counted import Counted
 from cloud.ledger.counters import HELD, RESTING, SEAM, UNDECIDED, Parts, Provenance
 from cloud.ledger.known_meters import Known
+from cloud.ledger.model import MeterKey
 from cloud.ledger.path import Kind
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.repository import entries, hours, judgements, records, waiting
 from cloud.ledger.repository.hours import Row
 from cloud.ledger.repository.waiting import Generations
 from cloud.ledger.written import Change, write_back
+from cloud.organisations.queries import published_as
 from cloud.platform.database import writing
 from cloud.telemetry.base import Telemetry
 from contract.clock import iso
@@ -60,25 +62,28 @@ def write(engine: sa.Engine, telemetry: Telemetry, steps: Sequence[Step]) -> Non
         StoreDown: Count them again.
         sqlalchemy.exc.OperationalError: The same.
     """
-    names = [step.meter.id for step in steps]
+    keys = [step.meter.key for step in steps]
     with engine.connect() as connection:
-        entered = entries.months(connection, names)
-    write_back(telemetry, [_change(step, _outside(step.counted.parts, entered[step.meter.id])) for step in steps])
+        entered, tags = entries.months(connection, keys), published_as(connection)
+    write_back(
+        telemetry,
+        [_change(step, tags.get(step.meter.key.group, ""), _outside(step.counted.parts, entered[step.meter.key])) for step in steps],
+    )
     with writing(engine).begin() as connection:
-        entered = entries.months(connection, names)  # a month may have been entered meanwhile
+        entered = entries.months(connection, keys)  # a month may have been entered meanwhile
         _replace(connection, steps, entered)
-        recount(connection, {step.meter.id: step.counted.ranges for step in steps})
+        recount(connection, {step.meter.key: step.counted.ranges for step in steps})
         _record(connection, steps)
-        waiting.clear(connection, {step.meter.id: step.done for step in steps})
-        waiting.put_back(connection, [(step.meter.id, hour) for step in steps for hour in step.added])
+        waiting.clear(connection, {step.meter.key: step.done for step in steps})
+        waiting.put_back(connection, [(step.meter.key, hour) for step in steps for hour in step.added])
 
 
-def _change(step: Step, parts: Parts) -> Change:
+def _change(step: Step, tag: str, parts: Parts) -> Change:
     """The figures that change: what an entered month has stands beside what was counted."""
     counted, before = step.counted, step.before
     replaced = {hour for hour, _ in before if counted.replaces(hour)}
     kept = {key: amount for key, amount in before.items() if key[1] is Provenance.MANUAL or key[0] not in replaced}
-    return Change(step.meter, kept | parts, replaced, {hour for hour, _ in parts} | replaced)
+    return Change(step.meter, tag, kept | parts, replaced, {hour for hour, _ in parts} | replaced)
 
 
 def _outside(parts: Parts, months: Collection[str]) -> Parts:
@@ -91,30 +96,30 @@ def _outside(parts: Parts, months: Collection[str]) -> Parts:
 def _spans(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """The counted ranges as parameters."""
     return [
-        {"group": step.meter.group, "of": step.meter.id, "first": first, "last": last, "end": last + HOUR_MS}
+        {"group": step.meter.key.group, "of": step.meter.key.id, "first": first, "last": last, "end": last + HOUR_MS}
         for step in steps
         for first, last in step.counted.ranges
     ]
 
 
-def _replace(connection: sa.Connection, steps: Sequence[Step], entered: Mapping[str, Collection[str]]) -> None:
+def _replace(connection: sa.Connection, steps: Sequence[Step], entered: Mapping[MeterKey, Collection[str]]) -> None:
     """Put the counted parts in the place of all that was counted of these hours; entered amounts are not touched."""
-    hours.replace(connection, _spans(steps), [row for step in steps for row in _rows(step, entered[step.meter.id])])
+    hours.replace(connection, _spans(steps), [row for step in steps for row in _rows(step, entered[step.meter.key])])
 
 
 def _rows(step: Step, months: Collection[str]) -> Iterator[Row]:
-    meter, counted, none = step.meter.id, step.counted, (None, None)
+    meter, counted, none = step.meter.key, step.counted, (None, None)
     for (hour, provenance), amount in _outside(counted.parts, months).items():
-        yield (meter, hour, _TEXT[provenance], amount, hour in counted.provisional, *counted.levels.get(hour, none))
+        yield (*meter, hour, _TEXT[provenance], amount, hour in counted.provisional, *counted.levels.get(hour, none))
 
 
 def _record(connection: sa.Connection, steps: Sequence[Step]) -> None:
     """Keep what was judged; judged again, it is the same row, and what late readings or a record explained is withdrawn."""
     events.forget(connection, _KINDS, _spans(steps))
     judgements.forget(connection, _spans(steps))
-    judgements.put(connection, ((step.meter.group, step.meter.id, one) for step in steps for one in step.counted.judgements.values()))
+    judgements.put(connection, ((step.meter.key, one) for step in steps for one in step.counted.judgements.values()))
     events.put(connection, [row for step in steps for row in _events(step)])
-    for meter, record, placed in ((step.meter.id, *one) for step in steps for one in step.counted.placed):
+    for meter, record, placed in ((step.meter.key, *one) for step in steps for one in step.counted.placed):
         records.place(connection, meter, record, placed)
 
 
@@ -131,4 +136,4 @@ def _events(step: Step) -> list[dict[str, object]]:
         if one.kind not in _UNTOLD
     ]
     found += [(UNUSABLE, at, why) for at, why in step.counted.unusable.items()]
-    return [{"kind": k, "grp": meter.group, "subject": meter.id, "at": at, "detail": said.dumps()} for k, at, said in found]
+    return [{"kind": k, "grp": meter.key.group, "subject": meter.id, "at": at, "detail": said.dumps()} for k, at, said in found]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
 
 LEAST_MEASURED_GAP = HOUR_MS + 60_000
@@ -16,7 +17,7 @@ class StatedMeter(NamedTuple):
     """A meter; amounts in the unit of its point, days as ISO dates.
 
     Attributes:
-        id: Unique in the database.
+        id: Unique in its group.
         name: What people call it, in `zh` and `en`.
         group: Its district's.
         device: By which it counts; None where somebody enters its months.
@@ -58,6 +59,11 @@ class StatedMeter(NamedTuple):
     float32: bool
     commissioned: str | None
     taken_out: str | None
+
+    @property
+    def key(self) -> MeterKey:
+        """Its group and id."""
+        return MeterKey(self.group, self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,27 @@
 """Tables of the ledger: meters, what is to be counted anew, hours, judgements, entries, bills, and what people recorded of meters.
 
-Times are ms since 1970 in UTC, dates ISO texts, amounts int64 base units.
+`grp` is the code of the district; other ids need be unique in it only. Times are ms since 1970 in UTC, dates ISO texts, amounts int64
+base units.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
 
 from cloud.platform.tables import metadata
+
+
+def _of(table: str, column: str = "meter") -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(["grp", column], [f"{column}.grp", f"{column}.id"], name=f"fk_{table}_{column}")
+
 
 meter = Table(
     "meter",
     metadata,
+    Column("grp", String, primary_key=True),
     Column("id", String, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("grp", String, nullable=False),
     Column("device", String),
     Column("point", String),
     Column("energy", String, nullable=False),
@@ -39,12 +45,16 @@ meter = Table(
 meter_unit = Table(
     "meter_unit",
     metadata,
-    Column("meter", ForeignKey("meter.id"), primary_key=True),
-    Column("unit", ForeignKey("unit.id"), primary_key=True),
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("unit", String, primary_key=True),
+    _of("meter_unit"),
+    _of("meter_unit", "unit"),
 )
 touched = Table(
     "touched",
     metadata,
+    Column("grp", String, primary_key=True),
     Column("meter", String, primary_key=True),
     Column("hour", BigInteger, primary_key=True),
     Column("generation", Integer, nullable=False),
@@ -52,6 +62,7 @@ touched = Table(
 ledger_hour = Table(
     "ledger_hour",
     metadata,
+    Column("grp", String, primary_key=True),
     Column("meter", String, primary_key=True),
     Column("hour", BigInteger, primary_key=True),
     Column("provenance", String, primary_key=True),
@@ -121,11 +132,13 @@ thinned = Table(
 entry = Table(
     "entry",
     metadata,
-    Column("meter", ForeignKey("meter.id"), primary_key=True),
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
     Column("month", String, primary_key=True),  # YYYY-MM
     Column("amount", BigInteger, nullable=False),
     Column("entered_by", String, nullable=False),
     Column("entered_at", BigInteger, nullable=False),
+    _of("entry"),
 )
 bill = Table(
     "bill",  # of a month that a counter counted; beside its figure, never added to it
@@ -141,7 +154,8 @@ bill = Table(
 exchange = Table(
     "exchange",  # of a meter or of its transformers
     metadata,
-    Column("meter", ForeignKey("meter.id"), primary_key=True),
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
     Column("at", BigInteger, primary_key=True),
     Column("old_last", BigInteger, nullable=False),
     Column("new_first", BigInteger, nullable=False),
@@ -149,6 +163,7 @@ exchange = Table(
     Column("recorded_by", String, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("placed_at", BigInteger),  # where the samples break; none while it waits for them
+    _of("exchange"),
 )
 ratio_change = Table(
     "ratio_change",  # of a transformer's ratio or a profile's scale: the counter shows `factor` times what it showed before
@@ -182,9 +197,11 @@ earlier_counter = Table(
 spread_profile = Table(
     "spread_profile",
     metadata,
-    Column("meter", ForeignKey("meter.id"), primary_key=True),
+    Column("grp", String, primary_key=True),
+    Column("meter", String, primary_key=True),
     Column("valid_from", BigInteger, primary_key=True),
     Column("weights", Text, nullable=False),  # JSON: 168 whole numbers, Monday 00:00 in Shanghai first
     Column("recorded_by", String, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+    _of("spread_profile"),
 )

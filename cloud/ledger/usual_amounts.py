@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of, to_base, to_factor_unit
+from cloud.ledger.model import MeterKey
 from cloud.ledger.queries import meters
 from cloud.ledger.repository import hours
 from contract.point import POINTS
@@ -40,12 +41,12 @@ _NEAR_MS = 800 * periods.DAY_MS
 """How far back a meter's months are looked at: a year and the one before."""
 
 
-def beyond(connection: sa.Connection, meter: str, month: str, amount: int, *, unusual: bool) -> str | None:
+def beyond(connection: sa.Connection, meter: MeterKey, month: str, amount: int, *, unusual: bool) -> str | None:
     """Why an amount cannot be what a meter used in a month; None if it can.
 
     Args:
         connection: To the ledger.
-        meter: Its id, in the registry.
+        meter: In the registry.
         month: YYYY-MM.
         amount: Base units.
         unusual: Somebody said that it is right though the meter never used as much.
@@ -73,7 +74,7 @@ def _shown(amount: int, energy: str) -> str:
     return f"{to_factor_unit(amount, energy).normalize():f} {energy_of(energy).factor_unit}"
 
 
-def _largest(connection: sa.Connection, meter: str, month: str) -> tuple[str, int] | None:
+def _largest(connection: sa.Connection, meter: MeterKey, month: str) -> tuple[str, int] | None:
     """The month in which the meter used most within two years of one, that month left out, and how much."""
     begin, _ = periods.month_bounds(month)
     sums: dict[str, int] = {}

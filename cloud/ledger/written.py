@@ -1,8 +1,8 @@
 """The ledger written back to the time-series store, so that every panel shows what the report says.
 
-`ledger_hour` and `ledger_day` have the tags `meter` and `energy`, the field `value` in the factor's unit (kWh, m3, L, kg, MJ)
-and a field for each provenance with its share (0 to 1). An hour or a day that the ledger no longer has is deleted; a 0 in
-its place would say that nothing was used.
+`ledger_hour` and `ledger_day` have the tags `meter` and `energy`, and `group` where the district was not the first one here; the field
+`value` in the factor's unit (kWh, m3, L, kg, MJ), and a field for each provenance with its share (0 to 1). An hour or a day that the
+ledger no longer has is deleted; a 0 in its place would say that nothing was used.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Change(NamedTuple):
 
     Attributes:
         meter: Whose figures.
+        published_as: What the tag `group` says; empty for none.
         parts: All parts of every day that has a changed hour.
         known_hours: Hours that had figures before. Others write only the shares they have: history is long, and a field
             that was never written needs no 0. One without a part has no figure now: what was written goes.
@@ -43,6 +44,7 @@ class Change(NamedTuple):
     """
 
     meter: Known
+    published_as: str
     parts: Parts
     known_hours: Collection[int]
     changed: Container[int]
@@ -62,11 +64,11 @@ def write_back(telemetry: Telemetry, changes: Sequence[Change]) -> None:
     """
     cut = [(change, *_cut(change.parts)) for change in changes]
     _write(telemetry, HOUR_FIGURES, chain.from_iterable(_hours(change, hours) for change, hours, _ in cut))
-    _write(telemetry, DAY_FIGURES, chain.from_iterable(_figures(change.meter, _whole(days)) for change, _, days in cut))
+    _write(telemetry, DAY_FIGURES, chain.from_iterable(_figures(change, _whole(days)) for change, _, days in cut))
     for change, hours, days in cut:
         gone = {hour for hour in change.known_hours if hour not in hours}
-        _forget(telemetry, change.meter, HOUR_FIGURES, gone, HOUR_MS)
-        _forget(telemetry, change.meter, DAY_FIGURES, {floor(hour, "day") for hour in gone} - days.keys(), DAY_MS)
+        _forget(telemetry, change, HOUR_FIGURES, gone, HOUR_MS)
+        _forget(telemetry, change, DAY_FIGURES, {floor(hour, "day") for hour in gone} - days.keys(), DAY_MS)
 
 
 def _write(telemetry: Telemetry, measurement: str, rows: Iterable[Figures]) -> None:
@@ -93,14 +95,14 @@ def _cut(parts: Parts) -> tuple[dict[int, _Amounts], dict[int, _Amounts]]:
 
 def _hours(change: Change, hours: Mapping[int, _Amounts]) -> Iterator[Figures]:
     written = ((hour, amounts, hour in change.known_hours) for hour, amounts in hours.items() if hour in change.changed)
-    return _figures(change.meter, written)
+    return _figures(change, written)
 
 
 def _whole(days: Mapping[int, _Amounts]) -> Iterator[tuple[int, _Amounts, bool]]:
     return ((day, amounts, True) for day, amounts in days.items())
 
 
-def _forget(telemetry: Telemetry, meter: Known, measurement: str, starts: Collection[int], length: int) -> None:
+def _forget(telemetry: Telemetry, change: Change, measurement: str, starts: Collection[int], length: int) -> None:
     """Delete figures by the begin of their periods, neighbours at once."""
     runs: list[tuple[int, int]] = []
     for start in sorted(starts):
@@ -109,17 +111,19 @@ def _forget(telemetry: Telemetry, meter: Known, measurement: str, starts: Collec
         else:
             runs.append((start, start + length))
     for first, end in runs:
-        if not telemetry.forget_figures(measurement, _tags(meter), first, end):
-            log.warning("figures stay that the ledger has no more", figures=measurement, meter=meter.id, start=iso(first), end=iso(end))
+        if not telemetry.forget_figures(measurement, _tags(change), first, end):
+            log.warning(
+                "figures stay that the ledger has no more", figures=measurement, meter=change.meter.id, start=iso(first), end=iso(end)
+            )
 
 
-def _tags(meter: Known) -> dict[str, str]:
-    return {"meter": meter.id, "energy": meter.energy}
+def _tags(change: Change) -> dict[str, str]:
+    return {"meter": change.meter.id, "energy": change.meter.energy, "group": change.published_as}
 
 
-def _figures(meter: Known, periods: Iterator[tuple[int, _Amounts, bool]]) -> Iterator[Figures]:
-    tags = _tags(meter)
-    per_unit = int(energy_of(meter.energy).per_factor_unit)
+def _figures(change: Change, periods: Iterator[tuple[int, _Amounts, bool]]) -> Iterator[Figures]:
+    tags = _tags(change)
+    per_unit = int(energy_of(change.meter.energy).per_factor_unit)
     for start, amounts, every_share in periods:
         fields = {"value": sum(amounts.values()) / per_unit}  # of two whole numbers: rounded once, as Decimal would be
         if every_share or len(amounts) > 1:

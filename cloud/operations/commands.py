@@ -159,7 +159,7 @@ def enter(connection: sa.Connection, order: Order, now: int) -> str:
     name = str(uuid.uuid4())
     detail = f"{name}: {order.device} {order.point} = {order.value:g}: {order.why}"
     repository.add(connection, name, order, now)
-    audited(connection, "command", detail, order.by, now)
+    audited(connection, "command", detail, order.by, now, group=order.group)
     return name
 
 

@@ -18,11 +18,14 @@ from cloud.platform.histories import copy, enter_and_retire, move
 
 
 def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], units: Sequence[Unit], day: str) -> None:
-    """Enter a site, which is the only one then, with its compounds and institutions; other institutions are retired from a day (ISO) on."""
-    connection.execute(sa.delete(site).where(site.c.id != one.id))
-    upsert(connection, site, [{"id": one.id, "grp": one.group, "name": _text(one.name)}])
-    upsert(connection, compound, [{"id": c.id, "name": _text(c.name)} for c in compounds])
-    enter_and_retire(connection, unit, [{"id": u.id, "name": _text(u.name), "compound": u.compound} for u in units], day)
+    """Enter a group's only site with its compounds and institutions; its other institutions are retired from a day (ISO) on."""
+    connection.execute(sa.delete(site).where(site.c.grp == one.group, site.c.id != one.id))
+    upsert(connection, site, [{"grp": one.group, "id": one.id, "name": _text(one.name)}])
+    first = sa.select(site.c.grp).where(site.c.grp != one.group, site.c.published_as == "").exists()
+    connection.execute(sa.update(site).where(site.c.grp == one.group, first).values(published_as=one.group))
+    upsert(connection, compound, [{"grp": one.group, "id": c.id, "name": _text(c.name)} for c in compounds])
+    rows = [{"id": u.id, "name": _text(u.name), "compound": u.compound} for u in units]
+    enter_and_retire(connection, unit, one.group, rows, day)
 
 
 def keep_document(connection: sa.Connection, group: str, text: str, by: str, now: int) -> None:
@@ -31,12 +34,13 @@ def keep_document(connection: sa.Connection, group: str, text: str, by: str, now
 
 
 def enter_denominators(
-    connection: sa.Connection, name: str, kind: str, values: Mapping[str, Decimal], gone: Collection[str], by: str
+    connection: sa.Connection, group: str, name: str, kind: str, values: Mapping[str, Decimal], gone: Collection[str], by: str
 ) -> None:
     """Enter the headcounts or the areas (m2) of an institution by the day (ISO) that they hold from, and delete those of other days.
 
     Args:
         connection: In a transaction that writes.
+        group: District code.
         name: Id of the institution.
         kind: `headcount` or `area`.
         values: By day.
@@ -44,20 +48,21 @@ def enter_denominators(
         by: Who approved them.
     """
     column = denominator.c
-    connection.execute(sa.delete(denominator).where(column.unit == name, column.kind == kind, column.valid_from.in_(list(gone))))
-    row = {"unit": name, "kind": kind, "approved_by": by}
+    of_kind = sa.and_(column.grp == group, column.unit == name, column.kind == kind)
+    connection.execute(sa.delete(denominator).where(of_kind, column.valid_from.in_(list(gone))))
+    row = {"grp": group, "unit": name, "kind": kind, "approved_by": by}
     upsert(connection, denominator, [row | {"valid_from": day, "value": value} for day, value in values.items()])
 
 
-def copy_unit(connection: sa.Connection, old: str, new: str) -> None:
-    """Begin to rename an institution: it is there under both ids, and what it is divided by names the new one."""
-    copy(connection, unit, old, new)
-    move(connection, denominator, "unit", old, new)
+def copy_unit(connection: sa.Connection, group: str, old: str, new: str) -> None:
+    """Begin to rename an institution of a group: it is there under both ids, and what it is divided by names the new one."""
+    copy(connection, unit, group, old, new)
+    move(connection, denominator, "unit", group, old, new)
 
 
-def drop_unit(connection: sa.Connection, old: str) -> None:
+def drop_unit(connection: sa.Connection, group: str, old: str) -> None:
     """Delete an institution whose rows name another id."""
-    connection.execute(sa.delete(unit).where(unit.c.id == old))
+    connection.execute(sa.delete(unit).where(unit.c.grp == group, unit.c.id == old))
 
 
 def _text(name: Mapping[str, str]) -> str:

@@ -1,17 +1,22 @@
 """Tables of whom a site has: the site as it was entered, its compounds, institutions, and what they are divided by.
 
-Times are ms since 1970 in UTC, dates ISO texts.
+`grp` is the code of the district; other ids need be unique in it only. Times are ms since 1970 in UTC, dates ISO texts.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, ForeignKey, String, Table, Text
+from sqlalchemy import BigInteger, Column, String, Table, Text
 
 from cloud.platform.tables import metadata
 
 site = Table(
-    "site", metadata, Column("id", String, primary_key=True), Column("grp", String, nullable=False), Column("name", Text, nullable=False)
+    "site",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("published_as", String, nullable=False, server_default=""),  # tag `group` of its published figures; empty of the first one
 )
 entered_site = Table(  # what `site apply` entered last
     "entered_site",
@@ -21,21 +26,31 @@ entered_site = Table(  # what `site apply` entered last
     Column("entered_by", String, nullable=False),
     Column("entered_at", BigInteger, nullable=False),
 )
-compound = Table("compound", metadata, Column("id", String, primary_key=True), Column("name", Text, nullable=False))
+compound = Table(
+    "compound",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+)
 unit = Table(
     "unit",
     metadata,
+    Column("grp", String, primary_key=True),
     Column("id", String, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("compound", ForeignKey("compound.id"), nullable=False),
+    Column("compound", String, nullable=False),
     Column("retired_on", String),  # first day on which the site no longer had it, ISO date
+    sa.ForeignKeyConstraint(["grp", "compound"], ["compound.grp", "compound.id"], name="fk_unit_compound"),
 )
 denominator = Table(
     "denominator",
     metadata,
-    Column("unit", ForeignKey("unit.id"), primary_key=True),
+    Column("grp", String, primary_key=True),
+    Column("unit", String, primary_key=True),
     Column("kind", String, primary_key=True),  # headcount | area
     Column("valid_from", String, primary_key=True),
     Column("value", sa.Numeric(18, 4, asdecimal=False), nullable=False),
     Column("approved_by", String, nullable=False),
+    sa.ForeignKeyConstraint(["grp", "unit"], ["unit.grp", "unit.id"], name="fk_denominator_unit"),
 )

@@ -44,8 +44,9 @@ class LibraryError(ReportError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which report somebody wants."""
+    """Which report somebody wants; of which district, by its code."""
 
+    group: str
     period: Period
     scope: str
     language: Language

@@ -37,8 +37,8 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def asked(arguments: argparse.Namespace) -> Asked:
-    """What is asked for.
+def asked(arguments: argparse.Namespace, group: str) -> Asked:
+    """What is asked for, of a district.
 
     Raises:
         ValueError: Both a quarter and a month.
@@ -47,7 +47,7 @@ def asked(arguments: argparse.Namespace) -> Asked:
         period = Period(arguments.year, arguments.quarter, arguments.month)
     except ValueError as error:
         raise ValueError(f"--{error}") from error
-    return Asked(period, arguments.scope, arguments.lang, arguments.format)
+    return Asked(group, period, arguments.scope, arguments.lang, arguments.format)
 
 
 def _on_terminal(text: str) -> None:

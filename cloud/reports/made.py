@@ -62,7 +62,7 @@ def known(name: str) -> Report:
 def record(engine: sa.Engine, name: str, asked: Asked, made: Made, by: str, now: int) -> None:
     """Put on record that somebody was given a report."""
     with writing(engine).begin() as connection:
-        audited(connection, ACTION, _detail(name, asked, made), by, now)
+        audited(connection, ACTION, _detail(name, asked, made), by, now, group=asked.group)
 
 
 def _detail(name: str, asked: Asked, made: Made) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def _detail(name: str, asked: Asked, made: Made) -> dict[str, Any]:
     return what | {"lang": asked.language, "format": asked.format, "as_of": iso(made.as_of), "bytes": len(made.content), "sha256": digest}
 
 
-def listed(engine: sa.Engine) -> list[dict[str, Any]]:
-    """The reports made last, the newest first: what was asked, `as_of`, the file's size and digest, who and when."""
+def listed(engine: sa.Engine, group: str) -> list[dict[str, Any]]:
+    """The reports of a district made last, the newest first: what was asked, `as_of`, the file's size and digest, who and when."""
     with engine.connect() as connection:
-        found = done(connection, ACTION, limit=MOST_LISTED)
+        found = done(connection, ACTION, limit=MOST_LISTED, group=group)
         return [json.loads(one.detail) | {"made_at": iso(one.at), "made_by": one.by} for one in found]
 
 

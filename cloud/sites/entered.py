@@ -39,19 +39,29 @@ class Entered:
     at: int
 
 
-def entered(connection: sa.Connection) -> Entered | None:
-    """The site that was entered last; None if there is none.
+def entered(connection: sa.Connection, group: str) -> Entered | None:
+    """The site that was entered last for a group; None if there is none.
 
     Raises:
         EntryRefused: This version cannot read it.
     """
-    found = organisations.entered(connection)
+    found = organisations.entered(connection, group)
     if found is None:
         return None
     try:
         return Entered(Site.model_validate_json(found.document), found.entered_at)
     except ValidationError as error:
         raise EntryRefused("the site that was entered does not fit this version; enter it anew: jieyue-cloud site apply FOLDER") from error
+
+
+def all_entered(connection: sa.Connection) -> dict[str, Entered]:
+    """What was entered last for each district, by group.
+
+    Raises:
+        EntryRefused: This version cannot read one of them.
+    """
+    found = ((group, entered(connection, group)) for group in organisations.entered_groups(connection))
+    return {group: one for group, one in found if one is not None}
 
 
 def document(site: Site) -> dict[str, Any]:
@@ -64,13 +74,7 @@ def documents(connection: sa.Connection, group: str) -> tuple[Document | None, D
     """The document that was entered last, as it stands and with the fields that came since; both None if nothing was.
 
     Of a registry from before there were any, the second is what its tables say.
-
-    Raises:
-        EntryRefused: Another district's site was entered.
     """
-    other = min(organisations.groups(connection) - {group}, default=None)
-    if other is not None:
-        raise EntryRefused(f"group: expected {other}, whose site this database holds, got {group}")
     found = organisations.entered(connection, group)
     if found is not None:
         as_kept: Document = json.loads(found.document)
@@ -78,17 +82,17 @@ def documents(connection: sa.Connection, group: str) -> tuple[Document | None, D
             return as_kept, document(Site.model_validate(as_kept))
         except ValidationError:
             return as_kept, as_kept
-    return None, _of_tables(connection, group) if organisations.has_units(connection) else None
+    return None, _of_tables(connection, group) if organisations.has_units(connection, group) else None
 
 
 def _of_tables(connection: sa.Connection, group: str) -> Document:
     """What the tables say, as far as a site's document says the same; devices that only a birth made known are no site's."""
     register = kept(connection, group)
     return {
-        "units": _items(organisations.units(connection)),
+        "units": _items(organisations.units(connection, group)),
         "devices": _items(one for one in register.devices.values() if one.interval is not None),
         "meters": _items(register.meters.values()),
-        "compounds": _items(organisations.all_compounds(connection)),
+        "compounds": _items(organisations.all_compounds(connection, group)),
     }
 
 

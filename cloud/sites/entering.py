@@ -98,7 +98,7 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
         by: Who, when, and from which day on.
 
     Raises:
-        EntryRefused: Another district's site was entered, the day lies before one that has a value already, or a unit lost its first day
+        EntryRefused: The day lies before one that has a value already, or a unit lost its first day
             or would lose what changed before it, or has a change before it.
     """
     last, old = documents(connection, site.group)
@@ -118,7 +118,7 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
     changes += recounted(connection, register, files)
     _rows(connection, site, files, by.day)
     added = [] if before is None else [one.id for one in files.meters.values() if one.id not in register.meters and one.device is not None]
-    meters.mark_added(connection, added, by.day.isoformat())
+    meters.mark_added(connection, site.group, added, by.day.isoformat())
     changes += people(connection, site, by.day, first=before is None)
     if changes or last != new:
         _record(connection, site, new, changes, by)
@@ -144,14 +144,14 @@ def _rows(connection: sa.Connection, site: Site, files: Register, day: date) -> 
         [model.Unit(unit.id, name_of(unit.name), unit.compound) for unit in site.units],
         from_day,
     )
-    devices.enter(connection, list(files.devices.values()), from_day)
-    meters.enter(connection, list(files.meters.values()), from_day)
+    devices.enter(connection, site.group, list(files.devices.values()), from_day)
+    meters.enter(connection, site.group, list(files.meters.values()), from_day)
     served = [(meter.id, unit) for meter in site.meters for unit in dict.fromkeys(meter.units)]
-    meters.enter_served(connection, list(files.meters), served)
+    meters.enter_served(connection, site.group, list(files.meters), served)
 
 
 def _record(connection: sa.Connection, site: Site, new: Document, changes: Sequence[Change], by: By) -> None:
     organisations.keep_document(connection, site.group, json.dumps(new, ensure_ascii=False), by.name, by.now)
     said = [str(change) for change in changes]
     detail = {"site": site.id, "from": by.day.isoformat(), "changes": said[:_TOLD], "more": max(len(said) - _TOLD, 0)}
-    audited(connection, "site", detail, by.name, by.now)
+    audited(connection, "site", detail, by.name, by.now, group=site.group)

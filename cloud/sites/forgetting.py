@@ -77,7 +77,8 @@ def forget(engine: sa.Engine, group: str, node: str, device: str | None, by: str
         forget_thinned(connection, group, going)
         if done == Forgotten(0, 0, 0, 0):
             raise ValueError(f"the site knows all that {node if device is None else device} is and told; there is nothing to forget")
-        audited(connection, "forget", {"group": group, "node": node, "device": device, **asdict(done), "named": going[:_TOLD]}, by, now)
+        detail = {"group": group, "node": node, "device": device, **asdict(done), "named": going[:_TOLD]}
+        audited(connection, "forget", detail, by, now, group=group)
     return done
 
 
@@ -90,8 +91,8 @@ def _check(connection: sa.Connection, group: str, node: str, device: str | None,
 
 def _named(connection: sa.Connection, group: str, node: str) -> bool:
     """Whether the site that was entered has a gateway of this name."""
-    found = entered(connection)
-    return found is not None and found.site.group == group and node in {gateway.id for gateway in found.site.gateways}
+    found = entered(connection, group)
+    return found is not None and node in {gateway.id for gateway in found.site.gateways}
 
 
 def _forget_points(connection: sa.Connection, group: str, device: str, counted: Collection[tuple[str, str]]) -> int:

@@ -34,9 +34,9 @@ def people(connection: sa.Connection, site: Site, day: date, *, first: bool) -> 
             or has a change before it.
     """
     units = {unit.id: unit for unit in site.units}
-    gone = organisations.units_retired_on(connection, day.isoformat())
+    gone = organisations.units_retired_on(connection, site.group, day.isoformat())
     for kind in dated.KINDS:
-        kept = _series(connection, kind)
+        kept = _series(connection, site.group, kind)
         for name in (*units, *gone):
             before, others = kept.get(name, ({}, set()))
             try:
@@ -45,7 +45,7 @@ def people(connection: sa.Connection, site: Site, day: date, *, first: bool) -> 
                 place = f"--from: {name}" if error.field == "--from" else f"units: {name}: {error.field}"
                 raise EntryRefused(f"{place}: {kind}: {error}") from error
             mine = {at: value for at, value in after.items() if at not in others}
-            enter_denominators(connection, name, kind, mine, [at for at in before if at not in mine], dated.SITE_FILE)
+            enter_denominators(connection, site.group, name, kind, mine, [at for at in before if at not in mine], dated.SITE_FILE)
             if not first:
                 yield from (Change("changed", "unit", name, _said(kind, found)) for found in dated.told(before, after))
 
@@ -59,10 +59,10 @@ def _next(unit: Unit | None, kind: str, before: dated.Rows, day: date, *, first:
     return {} if others else dated.first_rows(asked, dated.VALID_FROM if first else day.isoformat())
 
 
-def _series(connection: sa.Connection, kind: str) -> Mapping[str, _Series]:
-    """What there is of each institution, by its id."""
+def _series(connection: sa.Connection, group: str, kind: str) -> Mapping[str, _Series]:
+    """What there is of each institution of a group, by its id."""
     found: dict[str, _Series] = {}
-    for row in organisations.approved(connection, kind):
+    for row in organisations.approved(connection, group, kind):
         rows, others = found.setdefault(row.unit, ({}, set()))
         if row.by == dated.SITE_FILE:
             rows[row.valid_from] = round(Decimal(str(row.value)), 4)

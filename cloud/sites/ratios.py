@@ -36,5 +36,5 @@ def new_ratios(connection: sa.Connection, kept: Register, files: Register, by: s
         factor = f"{(Decimal(new.ratio) / Decimal(old.ratio)).normalize():f}"
         why = f"a step of the register was worth {old.ratio}, now {new.ratio}"
         keep_ratio_change(connection, new, factor, why, by, now)
-        touch(connection, [(new.id, now // HOUR_MS * HOUR_MS)])
+        touch(connection, [(new.key, now // HOUR_MS * HOUR_MS)])
         yield Change("recorded", "ratio of meter", new.id, f"{why} (times {factor})")

@@ -50,8 +50,8 @@ def _limits(meter: StatedMeter, device: RegisteredDevice) -> Stated:
 
 def _touch(connection: sa.Connection, meter: StatedMeter) -> int | None:
     """Touch the hours that were counted of a meter or judged without a figure; the first of them, None if there is none."""
-    counted = sorted(hours.counted(connection, meter.group, meter.id))
-    touch(connection, [(meter.id, hour) for hour in counted])
+    counted = sorted(hours.counted(connection, meter.key))
+    touch(connection, [(meter.key, hour) for hour in counted])
     return min(counted, default=None)
 
 

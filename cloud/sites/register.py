@@ -33,10 +33,10 @@ class Register:
 
 
 def kept(connection: sa.Connection, group: str) -> Register:
-    """The devices of a group and all meters, as they were entered last, with those of births alone."""
+    """The devices and meters of a group, as they were entered last, with those of births alone."""
     return Register(
         {one.id: one for one in devices.registered(connection, group)},
-        {one.id: one for one in entered.meters(connection)},
+        {one.id: one for one in entered.meters(connection, group)},
     )
 
 

@@ -36,19 +36,19 @@ def renamed(connection: sa.Connection, site: Site) -> Renames:
         connection: In a transaction that writes.
         site: From its files.
     """
-    asked = Renames(_asked(site.units), _asked(site.meters))
+    group, asked = site.group, Renames(_asked(site.units), _asked(site.meters))
     found = Renames(
-        {was: asked.units[was] for was in known_units(connection, asked.units)},
-        {was: asked.meters[was] for was in known_meters(connection, asked.meters)},
+        {was: asked.units[was] for was in known_units(connection, group, asked.units)},
+        {was: asked.meters[was] for was in known_meters(connection, group, asked.meters)},
     )
     for old, new in found.units.items():
-        organisations.copy_unit(connection, old, new)
-        ledger.rename_unit(connection, old, new)
-        organisations.drop_unit(connection, old)
+        organisations.copy_unit(connection, group, old, new)
+        ledger.rename_unit(connection, group, old, new)
+        organisations.drop_unit(connection, group, old)
     for old, new in found.meters.items():
-        ledger.copy_meter(connection, old, new)
-        events.rename_meter(connection, old, new)
-        ledger.drop_meter(connection, old, new)
+        ledger.copy_meter(connection, group, old, new)
+        events.rename_meter(connection, group, old, new)
+        ledger.drop_meter(connection, group, old, new)
     return found
 
 

@@ -33,7 +33,7 @@ def replaced(connection: sa.Connection, kept: Register, files: Register, now: in
         if old is None or was is None or _series(old, was) == _series(new, now_by):
             continue
         keep_earlier_counter(connection, old, was.device_class, was.interval, now)
-        touch(connection, [(new.id, now // HOUR_MS * HOUR_MS)])
+        touch(connection, [(new.key, now // HOUR_MS * HOUR_MS)])
         yield Change("recorded", "counter of meter", new.id, _told(_series(old, was), _series(new, now_by)))
 
 

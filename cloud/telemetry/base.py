@@ -176,7 +176,7 @@ class Telemetry(Protocol):
 
         Args:
             measurement: As they were written.
-            tags: All that they were written with; none is empty.
+            tags: All that they were written with; one with empty text is of figures without it.
             start: ms since 1970 in UTC.
             end: ms, exclusive.
 

@@ -1,5 +1,6 @@
 // The form that has a report made: how it stands, then the file, or the reason why there is none.
 
+import { here } from "./district.js";
 import { KEY, say, tell } from "./texts.js";
 
 const LOOK_EVERY = 1000;
@@ -57,7 +58,7 @@ async function make() {
   const wanted = new URLSearchParams(form.period.value);
   for (const name of ["year", "scope", "format"]) wanted.set(name, form[name].value);
   wanted.set("lang", KEY);
-  const answer = await ask(await made(`/api/v1/reports/${form.report.value}?${wanted}`));
+  const answer = await ask(await made(here(`/api/v1/reports/${form.report.value}?${wanted}`)));
   const name = answer.headers.get("Content-Disposition").match(/filename="(.+)"/)[1];
   save(await answer.blob(), name);
   said.textContent = name;
@@ -75,4 +76,4 @@ choose("report", kinds.map((kind) => [kind.id, kind.title[KEY]]));
 form.report.parentElement.hidden = kinds.length < 2;
 choose("period", periods());
 form.year.value = (await (await fetch("/healthz")).json()).year; // it is said while the service still starts, too
-choose("scope", scopes(await (await ask("/api/v1/units")).json()));
+choose("scope", scopes(await (await ask(here("/api/v1/units"))).json()));

@@ -1,6 +1,7 @@
 // The overview: one stream says what changes of readings and alerts; a page of devices is asked for every few seconds, the targets every
 // minute. All text is set as text, never as markup.
 
+import { here } from "./district.js";
 import { KEY, local, number, percent, say, tell } from "./texts.js";
 
 const PERIOD = 5000;
@@ -18,7 +19,7 @@ function element(name, text, kind) {
 }
 
 async function ask(path) {
-  const answer = await fetch(path, { headers: { Accept: "application/json" } });
+  const answer = await fetch(here(path), { headers: { Accept: "application/json" } });
   if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
@@ -68,7 +69,7 @@ function row(device, newest) {
 }
 
 async function acknowledge(alert, note) {
-  const answer = await fetch(`/api/v1/alerts/${encodeURIComponent(alert.id)}/acknowledge`, {
+  const answer = await fetch(here(`/api/v1/alerts/${encodeURIComponent(alert.id)}/acknowledge`), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ note }),
@@ -133,7 +134,7 @@ function showAlerts() {
 
 // Made anew whenever the stream is: it begins with all there is. A change that goes on from another state than ours means that we missed one.
 function listen() {
-  const stream = new EventSource("/api/v1/events");
+  const stream = new EventSource(here("/api/v1/events"));
   const again = () => {
     stream.close();
     setTimeout(listen, PERIOD);

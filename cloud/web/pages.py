@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import html
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
-from urllib.parse import parse_qs, urlsplit
+from types import MappingProxyType
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from cloud.accounts.model import Principal, Role
 from cloud.api.auth import COOKIE, LOGOUT, WALL, logged_in, who
-from cloud.api.context import Here
+from cloud.api.context import Cloud, Context
 from cloud.api.problems import ProblemError, not_found
 from cloud.texts import Language, catalogue
 from contract.coded import Message
+from contract.site import Site
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "jieyue_lang"
@@ -32,6 +35,7 @@ _ECHARTS = "echarts-6.1.0.min.js"
 _OWN = (
     "page.js",
     "page-report.js",
+    "district.js",
     "texts.js",
     "style.css",
     "messages.json",
@@ -63,12 +67,14 @@ def language(request: Request) -> Language:
     return "en" if request.headers.get("accept-language", "").lower().startswith("en") else "zh"
 
 
-def _page(request: Request, name: str, status: int = HTTPStatus.OK, message: str = "") -> HTMLResponse:
-    """A page of this folder; every text in it is escaped."""
+def _page(
+    request: Request, name: str, status: int = HTTPStatus.OK, message: str = "", parts: Mapping[str, str] = MappingProxyType({})
+) -> HTMLResponse:
+    """A page of this folder; every text in it is escaped, and `parts` are HTML already."""
     lang = language(request)
     nonce = secrets.token_urlsafe(16)
     texts = {key: html.escape(both[lang]) for key, both in catalogue().items() if "." not in key}
-    texts |= {"lang": _TAGS[lang], "other": "zh" if lang == "en" else "en", "nonce": nonce, "message": message and texts[message]}
+    texts |= {"lang": _TAGS[lang], "other": "zh" if lang == "en" else "en", "nonce": nonce, "message": message and texts[message], **parts}
     texts["style"] = (HERE / "style.css").read_text(encoding="utf-8")
     body = Template((HERE / name).read_text(encoding="utf-8")).substitute(texts)
     answer = HTMLResponse(body, status)
@@ -107,7 +113,7 @@ OwnForm = Depends(_own_form)
 
 
 @router.post("/login", dependencies=[OwnForm])
-async def login(here: Here, request: Request) -> Response:
+async def login(here: Cloud, request: Request) -> Response:
     """Start a session with a valid token."""
     given = await _token(request)
     found = await logged_in(here, request, given)
@@ -143,19 +149,54 @@ def logout(request: Request) -> RedirectResponse:
 
 
 @router.get("/")
-def overview(request: Request) -> HTMLResponse:
-    """Devices and targets, live."""
-    return _page(request, "index.html")
+def overview(here: Cloud, request: Request) -> Response:
+    """Devices and targets of a district, live."""
+    return _of_district(here, request, "index.html")
 
 
 @router.get(WALL)
-def wall(request: Request) -> Response:
+def wall(here: Cloud, request: Request) -> Response:
     """The wall; a token in its address becomes a cookie at once, so that it stands in no history and no picture of the screen."""
     token = request.query_params.get("token")
     if not token:
-        return _page(request, "wall.html")
-    said = request.query_params.get("lang")
-    return _session(request, f"{WALL}?lang={language(request)}" if said else WALL, token, who(request))
+        return _of_district(here, request, "wall.html")
+    said = {name: request.query_params[name] for name in ("lang", "group") if request.query_params.get(name)}
+    if "lang" in said:
+        said["lang"] = language(request)
+    return _session(request, f"{WALL}?{urlencode(said)}" if said else WALL, token, who(request))
+
+
+def _of_district(context: Context, request: Request, name: str) -> Response:
+    """A page about the district that its address names, or that the token is for; where neither says one, the way to the first.
+
+    Raises:
+        HTTPException: 404, there is no such district, or the token is for another.
+    """
+    own, asked = who(request).group, request.query_params.get("group")
+    seen = {group: site for group, site in context.districts.items() if own in {None, group}}
+    if asked is not None and asked not in seen:
+        raise not_found("group", asked)
+    if asked is None and len(seen) > 1:
+        return RedirectResponse(request.url.include_query_params(group=min(seen)), HTTPStatus.SEE_OTHER)
+    if len(seen) < 2:  # noqa: PLR2004 (a choice)
+        return _page(request, name, parts=dict.fromkeys(("districts", "of_district", "and_district"), ""))
+    query = html.escape(urlencode({"group": asked}))
+    return _page(
+        request, name, parts={"districts": _choice(request, seen, asked), "of_district": f"?{query}", "and_district": f"&amp;{query}"}
+    )
+
+
+def _choice(request: Request, seen: Mapping[str, Site], asked: str | None) -> str:
+    """The form by which a person goes to another district."""
+    lang, texts = language(request), catalogue()
+    options = "".join(
+        f'<option value="{html.escape(group)}"{" selected" if group == asked else ""}>{html.escape(name)}</option>'
+        for group, name in ((group, f"{getattr(site.name, lang)} ({group})") for group, site in sorted(seen.items()))
+    )
+    label, show = (html.escape(texts[key][lang]) for key in ("district", "show_district"))
+    return (
+        f'<form class="district" method="get"><label>{label} <select name="group">{options}</select></label> <button>{show}</button></form>'
+    )
 
 
 @router.get("/web/{name}")

@@ -1,5 +1,6 @@
 // The wall: one stream, one state, one drawing. It recovers by itself from whatever happens to the service or the network.
 
+import { here } from "./district.js";
 import { age, clock, day, KEY, say } from "./texts.js";
 import { make, mark, place, put, state } from "./wall-dom.js";
 import { drawKpis, drawLoad, drawTargets } from "./wall-figures.js";
@@ -81,7 +82,7 @@ function hear(event, use) {
 
 function open() {
   stream?.close();
-  stream = new EventSource("/api/v1/events?topic=wall");
+  stream = new EventSource(here("/api/v1/events?topic=wall"));
   hear("snapshot", (next) => show(next, next));
   hear("change", (change) => show(merge(change), change));
   stream.onerror = () => {
@@ -94,7 +95,7 @@ function later() {
   setTimeout(async () => {
     wait = Math.min(2 * wait, LONGEST_WAIT);
     try {
-      const { status } = await fetch("/api/v1/wall");
+      const { status } = await fetch(here("/api/v1/wall"));
       if (status === 401) end();
       else if (ended) location.reload();
       else return open();

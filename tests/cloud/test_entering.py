@@ -12,6 +12,7 @@ from cloud.sites.dated import SITE_FILE
 from cloud.sites.entered import EntryRefused, entered
 from contract.site import Site
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 from tests.cloud.entering import said, seed
 
 
@@ -176,14 +177,23 @@ def test_a_unit_that_is_gone_is_retired_with_its_history(engine: sa.Engine, smal
 
 def filled(engine: sa.Engine) -> None:
     """Something of each kind that is kept of u1 and m1."""
-    hour = {"meter": "m1", "hour": 3_600_000, "provenance": "measured", "amount": 7}
+    hour = {"grp": GROUP, "meter": "m1", "hour": 3_600_000, "provenance": "measured", "amount": 7}
     event = {"grp": "510802", "at": 5, "detail": "x"}
     with writing(engine).begin() as connection:
         connection.execute(sa.insert(tables.ledger_hour), [hour, hour | {"hour": 7_200_000, "amount": 8}])
-        connection.execute(sa.insert(tables.touched), [{"meter": "m1", "hour": 3_600_000, "generation": 4}])
-        entry = {"meter": "oil", "month": "2026-01", "amount": 5, "entered_by": "li", "entered_at": 1}
+        connection.execute(sa.insert(tables.touched), [{"grp": GROUP, "meter": "m1", "hour": 3_600_000, "generation": 4}])
+        entry = {"grp": GROUP, "meter": "oil", "month": "2026-01", "amount": 5, "entered_by": "li", "entered_at": 1}
         connection.execute(sa.insert(tables.entry), [entry])
-        exchange = {"meter": "m1", "at": 9, "old_last": 1, "new_first": 2, "reason": "r", "recorded_by": "li", "recorded_at": 10}
+        exchange = {
+            "grp": GROUP,
+            "meter": "m1",
+            "at": 9,
+            "old_last": 1,
+            "new_first": 2,
+            "reason": "r",
+            "recorded_by": "li",
+            "recorded_at": 10,
+        }
         connection.execute(sa.insert(tables.exchange), [exchange])
         connection.execute(sa.insert(tables.event), [event | {"kind": kind, "subject": "m1"} for kind in ("counter_reset", "clock_fault")])
 
@@ -218,7 +228,7 @@ def test_a_twin_of_an_earlier_version_is_taken_back(engine: sa.Engine, small: Ca
     seed(engine, both)
     filled(engine)
     with writing(engine).begin() as connection:
-        own = {"meter": "main", "hour": 7_200_000, "provenance": "distributed", "amount": 80}
+        own = {"grp": GROUP, "meter": "main", "hour": 7_200_000, "provenance": "distributed", "amount": 80}
         connection.execute(sa.insert(tables.ledger_hour), [own])
     seed(engine, small(meters={"m1": {"id": "main", "was": "m1"}}))
     assert {(r["meter"], r["hour"], r["amount"]) for r in rows(engine, tables.ledger_hour)} == {
@@ -269,7 +279,7 @@ def test_a_strangers_device_of_the_same_id_hides_no_ratio(engine: sa.Engine, sma
 def test_limits_that_change_touch_what_was_counted_by_them(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """CT 40 -> 60 changes what the branch can draw and the smallest step: counted and judged hours are touched, entered ones not."""
     seed(engine, small())
-    hour, more = {"meter": "m1", "provenance": "measured", "amount": 7}, small(devices={"em": {"ct": 60}})
+    hour, more = {"grp": GROUP, "meter": "m1", "provenance": "measured", "amount": 7}, small(devices={"em": {"ct": 60}})
     judged = {"grp": "510802", "meter": "m1", "kind": "frozen", "since": 18_000_001, "at": 18_000_002, "until": 21_600_000}
     with writing(engine).begin() as connection:
         connection.execute(sa.insert(tables.ledger_hour), [hour | {"hour": n * 3_600_000} for n in (2, 3)])
@@ -295,7 +305,7 @@ def test_another_device_behind_a_meter_is_not_counted_anew(engine: sa.Engine, sm
     assert [line for line in plan if line.startswith("rec")] == [f"recorded counter of meter m1: {told} an exchange to record"]
     (row,) = rows(engine, tables.earlier_counter)
     assert (row["device"], row["until"], row["max_rate"]) == ("em", 9_000_000, None)
-    entered = {"meter": "m1", "hour": 7_200_000, "generation": 1}
+    entered = {"grp": GROUP, "meter": "m1", "hour": 7_200_000, "generation": 1}
     assert [one for one in rows(engine, tables.touched) if one not in before] == [entered]
 
 
@@ -306,20 +316,25 @@ def test_another_device_behind_a_meter_is_no_ratio(engine: sa.Engine, small: Cal
     assert rows(engine, tables.ratio_change) == []
 
 
-def test_another_district_is_refused(engine: sa.Engine, lizhou: Site, small: Callable[..., Site]) -> None:
-    """One database holds one group; nothing of the other is entered."""
+def test_another_district_stands_beside_the_first(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """With the same ids everywhere; nothing of the first changes, then or when the other one is entered again with less."""
     seed(engine, small())
-    data = lizhou.model_dump(mode="json") | {"group": "510811"}
-    with pytest.raises(EntryRefused, match=r"^group: expected 510802, whose site this database holds, got 510811$"):
-        seed(engine, Site.model_validate(data))
-    assert [u["id"] for u in rows(engine, tables.unit)] == ["u1", "u2"]
+    before = {table.name: rows(engine, table) for table in SEEDED}
+    other = small(meters={"m1": {"max_rate": 7.0}}).model_dump(mode="json") | {"group": "510811"}
+    assert seed(engine, Site.model_validate(other)).first
+    less = small(units={"u2": None}, meters={"m1": {"units": ["u1"]}, "oil": None}).model_dump(mode="json") | {"group": "510811"}
+    seed(engine, Site.model_validate(less))
+    for table in SEEDED:
+        assert [row for row in rows(engine, table) if row["grp"] == GROUP] == before[table.name], table.name
+    assert {m["id"]: m["retired_on"] is None for m in rows(engine, tables.meter) if m["grp"] == "510811"} == {"m1": True, "oil": False}
+    assert {s["grp"]: s["published_as"] for s in rows(engine, tables.site)} == {GROUP: "", "510811": "510811"}
 
 
 def test_what_was_entered_is_kept_whole_and_on_record(engine: sa.Engine, lizhou: Site) -> None:
     """The service finds the site as the files said it, and the audit who entered what; a registry of an earlier version gets it too."""
     seed(engine, lizhou, now=5)
     with engine.connect() as connection:
-        found = entered(connection)
+        found = entered(connection, GROUP)
     assert found is not None
     assert (found.site, found.at) == (Site.model_validate(lizhou.model_dump(mode="json")), 5)
     with writing(engine).begin() as connection:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from cloud.platform.database import open_database, writing
 from contract.clock import parse_time
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 from tests.cloud.folder import rows, run
 
 SINCE = parse_time("2026-02-20T10:00:00+08:00")
@@ -23,7 +24,15 @@ OUT = ["out-of-use", "c1-e-main", "--from", "2026-02-20T09:30:00+08:00", "--reas
 def data(tmp_path: Path, entered: Callable[..., Path]) -> Path:
     """The first site, and one question about its first meter."""
     folder = entered(tmp_path)
-    row = {"meter": "c1-e-main", "since": SINCE, "kind": "jump", "at": SINCE + 900_000, "until": SINCE + 900_000, "before": 5_000_000}
+    row = {
+        "grp": GROUP,
+        "meter": "c1-e-main",
+        "since": SINCE,
+        "kind": "jump",
+        "at": SINCE + 900_000,
+        "until": SINCE + 900_000,
+        "before": 5_000_000,
+    }
     engine = open_database(f"sqlite:///{folder / 'registry.db'}")
     with writing(engine).begin() as connection:
         row |= {"grp": connection.execute(sa.select(tables.site.c.grp)).scalar_one(), "after": 9_000_000, "amount": 2500}
@@ -78,7 +87,7 @@ def test_a_wrong_answer_ends_with_one_line(data: Path, arguments: list[str], sai
 def test_a_bill_is_compared_and_withdrawn(data: Path, tmp_path: Path) -> None:
     """`import` says that it is kept beside the counter, `bills` lists both, `findings` asks; withdrawn, nothing is left of it."""
     begin = parse_time("2026-01-01T00:00:00+08:00")
-    row = {"meter": "c1-e-main", "provenance": "measured", "amount": 1000, "provisional": False}
+    row = {"grp": GROUP, "meter": "c1-e-main", "provenance": "measured", "amount": 1000, "provisional": False}
     engine = open_database(f"sqlite:///{data / 'registry.db'}")
     with writing(engine).begin() as connection:
         connection.execute(sa.insert(tables.ledger_hour), [row | {"hour": begin + n * 3_600_000} for n in range(31 * 24)])

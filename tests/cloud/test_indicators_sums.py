@@ -12,13 +12,14 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from cloud.ledger.queries.consumption import Total, totals
 from cloud.platform.database import writing
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 
 JANUARY, FEBRUARY, MARCH = (month_start(2026, month) for month in (1, 2, 3))
 YEAR = Span(JANUARY, month_start(2027, 1))
 
 
 def hour(meter: str, at: int, amount: int, kind: Provenance = Provenance.MEASURED, *, provisional: bool = False) -> dict[str, object]:
-    return {"meter": meter, "hour": at, "provenance": kind.value, "amount": amount, "provisional": provisional}
+    return {"grp": GROUP, "meter": meter, "hour": at, "provenance": kind.value, "amount": amount, "provisional": provisional}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -54,7 +55,7 @@ def queries(engine: sa.Engine) -> list[str]:
 def test_sums_are_those_of_the_hours_whatever_the_span(engine: sa.Engine) -> None:
     """Spans that begin or end inside of a month, and one without hours; what is absent is absent, and provisional is told by meter."""
     with engine.connect() as connection:
-        sums = Sums(connection, ["a", "b", "c"], 0)
+        sums = Sums(connection, GROUP, ["a", "b", "c"], 0)
         assert sums.over(YEAR) == {
             "a": {Provenance.MEASURED: 1111, Provenance.ESTIMATED: 5},
             "b": {Provenance.MEASURED: 7},
@@ -71,7 +72,7 @@ def test_an_hour_is_read_once(engine: sa.Engine, queries: list[str]) -> None:
     Two months of a meter are not measured throughout and decided: those are asked once more, by provenance.
     """
     with engine.connect() as connection:
-        sums = Sums(connection, ["a", "b"], 0)
+        sums = Sums(connection, GROUP, ["a", "b"], 0)
         whole = sums.over(YEAR)
         months = [sums.over(Span(month_start(2026, n), month_start(2026, n + 1))) for n in range(1, 13)]
         assert sums.provisional(YEAR) == {"a"}
@@ -82,9 +83,9 @@ def test_an_hour_is_read_once(engine: sa.Engine, queries: list[str]) -> None:
 def test_what_is_measured_throughout_is_one_sum(engine: sa.Engine, queries: list[str]) -> None:
     """Another meter's estimate beside it asks nothing more of it."""
     with engine.connect() as connection:
-        assert totals(connection, ["b"], [(FEBRUARY, MARCH)]) == [{"b": Total({Provenance.MEASURED: 7}, provisional=False)}]
+        assert totals(connection, GROUP, ["b"], [(FEBRUARY, MARCH)]) == [{"b": Total({Provenance.MEASURED: 7}, provisional=False)}]
         assert len(queries) == 1
-        both = totals(connection, ["a", "b"], [(FEBRUARY, MARCH)])
+        both = totals(connection, GROUP, ["a", "b"], [(FEBRUARY, MARCH)])
     assert both == [
         {
             "a": Total({Provenance.MEASURED: 100, Provenance.ESTIMATED: 5}, provisional=False),
@@ -97,7 +98,7 @@ def test_there_may_be_more_spans_than_go_into_a_statement(engine: sa.Engine) -> 
     """SQLite takes 500 selects in one: a thousand hours are each what they are, the last as well as the first."""
     hours = [(at, at + HOUR_MS) for at in range(FEBRUARY - 999 * HOUR_MS, FEBRUARY + HOUR_MS, HOUR_MS)]
     with engine.connect() as connection:
-        found = totals(connection, ["a"], hours)
+        found = totals(connection, GROUP, ["a"], hours)
     assert {at: total["a"].amounts for (at, _), total in zip(hours, found, strict=True) if total} == {
         JANUARY: {Provenance.MEASURED: 1},
         FEBRUARY - HOUR_MS: {Provenance.MEASURED: 10},

@@ -188,7 +188,7 @@ def test_met_says_when_much_of_it_is_estimated(this: tuple[int, int], last: tupl
     actual, baseline = (Side({"water": {M: m, Provenance.ESTIMATED: e}}, Decimal(10)) for m, e in (this, last))
     found = targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
     assert (found.status, found.reason) == ("met", reason)
-    (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0)
+    (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
     assert row.fields["status"] == written.STATUS_NUMBERS["met_noted" if reason else "met"]
     if found.message:
         assert in_words(found.message, "en") == reason

@@ -14,6 +14,7 @@ from cloud.platform.database import open_database, writing
 from contract.clock import iso, parse_time
 from tests import commands
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 
 BEGIN, HOUR = parse_time("2026-02-01T00:00:00+08:00"), 3_600_000
 WAITING = {"c1-e-main": range(3, 10), "c2-e-main": range(5), "gone": range(2)}
@@ -21,8 +22,8 @@ WAITING = {"c1-e-main": range(3, 10), "c2-e-main": range(5), "gone": range(2)}
 
 def touch(data: Path) -> None:
     """Hours of two meters of the site, and of one that it has no more; one counted hour of two provenances may still change."""
-    rows = [{"meter": meter, "hour": BEGIN + n * HOUR, "generation": 1} for meter, hours in WAITING.items() for n in hours]
-    counted = {"meter": "c1-e-main", "hour": BEGIN, "amount": 5, "provisional": True}
+    rows = [{"grp": GROUP, "meter": meter, "hour": BEGIN + n * HOUR, "generation": 1} for meter, hours in WAITING.items() for n in hours]
+    counted = {"grp": GROUP, "meter": "c1-e-main", "hour": BEGIN, "amount": 5, "provisional": True}
     engine = open_database(f"sqlite:///{data / 'registry.db'}")
     with writing(engine).begin() as connection:
         connection.execute(sa.insert(tables.touched), rows)
@@ -55,9 +56,9 @@ def test_what_waits_is_told_by_meter_and_energy_and_stays(data: Path) -> None:
         {"energy": "electricity", "waiting": 12, "provisional": 1},
     ]
     assert said["most"] == [
-        {"meter": "c1-e-main", "energy": "electricity", "waiting": 7, "oldest": iso(BEGIN + 3 * HOUR)},
-        {"meter": "c2-e-main", "energy": "electricity", "waiting": 5, "oldest": iso(BEGIN)},
-        {"meter": "gone", "energy": None, "waiting": 2, "oldest": iso(BEGIN)},
+        {"meter": "c1-e-main", "group": GROUP, "energy": "electricity", "waiting": 7, "oldest": iso(BEGIN + 3 * HOUR)},
+        {"meter": "c2-e-main", "group": GROUP, "energy": "electricity", "waiting": 5, "oldest": iso(BEGIN)},
+        {"meter": "gone", "group": GROUP, "energy": None, "waiting": 2, "oldest": iso(BEGIN)},
     ]
     assert status(data).splitlines()[:4] == [
         f"14 hours of 3 meters wait, the oldest {iso(BEGIN)}",

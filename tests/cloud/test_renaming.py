@@ -9,6 +9,7 @@ from cloud.platform.database import writing
 from cloud.platform.schema import SLICES
 from contract.site import Site
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 from tests.cloud.entering import seed
 
 NAMING = [table for table in tables.metadata.sorted_tables if "meter" in table.c]
@@ -20,13 +21,29 @@ def test_whatever_names_a_meter_names_its_new_id(engine: sa.Engine, small: Calla
     with writing(engine).begin() as connection:
         connection.execute(sa.delete(tables.meter_unit))
         for table in NAMING:
-            row = {column.name: column.type.python_type(1) for column in table.c} | {"meter": "m1"}
+            row = {column.name: column.type.python_type(1) for column in table.c} | {"grp": GROUP, "meter": "m1"}
             connection.execute(sa.insert(table), [row | ({"unit": "u1"} if "unit" in table.c else {})])
     seed(engine, small(meters={"m1": {"id": "main", "was": "m1", "units": ["u1"]}, "oil": {"units": ["u2"]}}))
     with engine.connect() as connection:
         found = {table.name: set(connection.execute(sa.select(table.c.meter)).scalars()) for table in NAMING}
     assert found == {table.name: {"main"} for table in NAMING} | {"meter_unit": {"main", "oil"}}
     assert len(NAMING) >= 13
+
+
+def test_a_rename_is_of_one_district(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """Another district's meter and institution of the same ids, with all that names them, keep theirs."""
+    other = small().model_dump(mode="json") | {"group": "510811"}
+    seed(engine, small())
+    seed(engine, Site.model_validate(other))
+    seed(engine, small(units={"u1": {"id": "n1", "was": "u1"}}, meters={"m1": {"id": "main", "was": "m1", "units": ["n1"]}, "oil": None}))
+    served = tables.meter_unit.c
+    with engine.connect() as connection:
+        found = {tuple(row) for row in connection.execute(sa.select(served.grp, served.meter, served.unit))}
+        retired = dict(connection.execute(sa.select(tables.meter.c.grp, tables.meter.c.retired_on).where(tables.meter.c.id == "oil")).all())
+    assert {row for row in found if row[0] == "510811"} == {("510811", "m1", "u1"), ("510811", "m1", "u2"), ("510811", "oil", "u1")}
+    assert ("510802", "main", "n1") in found
+    assert retired["510811"] is None
+    assert retired["510802"] is not None
 
 
 def test_only_the_ledger_names_meters() -> None:

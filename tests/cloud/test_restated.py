@@ -17,6 +17,7 @@ from cloud.sites.entering import By, enter_site
 from contract.clock import parse_time
 from contract.site import Site
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 
 NOW = parse_time("2026-07-01T10:00:00+08:00")
 TEXT = {"zh": "名", "en": "Name"}
@@ -32,7 +33,7 @@ def engine(open_registry: Callable[[str], sa.Engine], small: Callable[..., Site]
     enter_site(opened, small(meters={"oil": None}), By("li", 0, date(2025, 1, 1)))
     first = parse_time("2025-01-01T00:00:00+08:00")
     hours = [first + n * HOUR for n in range((NOW - first) // HOUR)]
-    rows = [{"meter": "m1", "hour": hour, "provenance": "measured", "amount": 10_000} for hour in hours]
+    rows = [{"grp": GROUP, "meter": "m1", "hour": hour, "provenance": "measured", "amount": 10_000} for hour in hours]
     with writing(opened).begin() as connection:
         connection.execute(sa.insert(tables.ledger_hour), rows)
     return opened
@@ -44,7 +45,7 @@ def moved(engine: sa.Engine, site: Site, day: str = "2026-07-01") -> list[tuple[
 
 
 def per_head(engine: sa.Engine, year: int) -> float | None:
-    return targets_of(engine, year, "district", NOW).indicators[0].actual.value
+    return targets_of(engine, GROUP, year, "district", NOW).indicators[0].actual.value
 
 
 def test_a_plan_restates_nothing_where_a_number_holds_from_today(engine: sa.Engine, small: Callable[..., Site]) -> None:
@@ -95,10 +96,10 @@ def test_a_plan_says_that_figures_follow_when_hours_are_counted_anew(engine: sa.
 def test_a_renamed_institution_and_meter_move_no_figure(engine: sa.Engine, small: Callable[..., Site]) -> None:
     """With `was` (H2) the figures of the renamed unit are those it had, and the district's stay."""
     renamed = small(units={"u1": {"id": "n1", "was": "u1"}}, meters={"m1": {"id": "main", "was": "m1", "units": ["n1", "u2"]}, "oil": None})
-    before = targets_of(engine, 2025, "unit:u1", NOW).indicators[0].actual.value
+    before = targets_of(engine, GROUP, 2025, "unit:u1", NOW).indicators[0].actual.value
     assert moved(engine, renamed) == []
     enter_site(engine, renamed, By("wang", NOW, date(2026, 7, 1)))
-    assert targets_of(engine, 2025, "unit:n1", NOW).indicators[0].actual.value == before
+    assert targets_of(engine, GROUP, 2025, "unit:n1", NOW).indicators[0].actual.value == before
 
 
 def test_a_main_meter_that_is_one_no_more_restates_the_years(engine: sa.Engine, small: Callable[..., Site]) -> None:
@@ -115,13 +116,13 @@ def test_a_main_meter_that_goes_and_one_that_comes_blind_nobody(engine: sa.Engin
     changed = small(meters={"oil": None, "m1": {"id": "main"}})
     enter_site(engine, changed, By("wang", NOW, date(2026, 7, 1)))
     later = NOW + 20 * DAY
-    waiting = targets_of(engine, 2026, "district", later).indicators[0]
+    waiting = targets_of(engine, GROUP, 2026, "district", later).indicators[0]
     assert (waiting.actual.end, waiting.reason) == ("2026-06-30T16:00:00.000Z", "main: nothing counted since 2026-07-01 00:00")
     hours = range(NOW, later, HOUR)
     with writing(engine).begin() as connection:
-        rows = [{"meter": "main", "hour": hour, "provenance": "measured", "amount": 10_000} for hour in hours]
+        rows = [{"grp": GROUP, "meter": "main", "hour": hour, "provenance": "measured", "amount": 10_000} for hour in hours]
         connection.execute(sa.insert(tables.ledger_hour), rows)
-    found = targets_of(engine, 2026, "district", later).indicators[0]
+    found = targets_of(engine, GROUP, 2026, "district", later).indicators[0]
     assert (found.actual.end, found.reason) == ("2026-07-20T16:00:00.000Z", None)
     assert found.actual.value == pytest.approx(0.1229 * 240 * 201 / 100)
     assert found.change == pytest.approx(0)
@@ -144,8 +145,8 @@ def test_a_meter_counts_from_its_first_day_to_its_last(
     begin = parse_time("2026-06-10T11:00:00+08:00")
     end = parse_time(f"{stated.get('taken_out', '2026-07-01')}T00:00:00+08:00")
     with writing(engine).begin() as connection:
-        rows = [{"meter": "m2", "hour": hour, "provenance": "measured", "amount": 5_000} for hour in range(begin, end, HOUR)]
+        rows = [{"grp": GROUP, "meter": "m2", "hour": hour, "provenance": "measured", "amount": 5_000} for hour in range(begin, end, HOUR)]
         connection.execute(sa.insert(tables.ledger_hour), rows)
     for year, used in ((2025, of_2025), (2026, of_2026)):
-        found = targets_of(engine, year, "district", NOW).indicators[0].actual.value
+        found = targets_of(engine, GROUP, year, "district", NOW).indicators[0].actual.value
         assert found == (None if used is None else pytest.approx(0.1229 * (used - (55 if year == 2026 else 0)) / 100))

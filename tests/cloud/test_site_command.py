@@ -47,7 +47,8 @@ def test_no_command_makes_a_database_but_migrate_and_none_enters_a_site_but_appl
     done = run(data, "serve")
     assert (done.returncode, done.stderr) == (2, "jieyue-cloud: the database holds no site yet: jieyue-cloud site apply FOLDER\n")
     assert run(data, "token", "x").returncode == 0
-    assert run(data, "targets").returncode == 0
+    done = run(data, "targets")
+    assert (done.returncode, done.stderr) == (2, "jieyue-cloud: the database holds no site yet: jieyue-cloud site apply FOLDER\n")
     assert rows(data, tables.unit) == []
 
 

@@ -13,6 +13,7 @@ from cloud.sites.entering import By, enter_site
 from cloud.watching import SiteWatch
 from contract.site import Site
 from contract.yamlfile import ConfigError
+from tests.cloud.district import GROUP
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def watch(open_registry: Callable[[str], sa.Engine], folder: Path, small: Callab
     """Begins to watch, after the small site was entered."""
     engine = open_registry("sqlite")
     enter_site(engine, small(), By("li", 1, date(2026, 1, 1)))
-    return lambda site=None: SiteWatch(Settings(site=str(folder) if site is None else site), engine, small())
+    return lambda site=None: SiteWatch(Settings(site=str(folder) if site is None else site), engine, {GROUP: small()})
 
 
 def test_files_that_say_what_was_entered_do_not_differ(watch: Callable[..., SiteWatch], folder: Path, small: Callable[..., Site]) -> None:
@@ -70,3 +71,21 @@ def test_files_of_another_district_are_refused(watch: Callable[..., SiteWatch], 
     write(folder, small().model_copy(update={"group": "510811"}))
     with pytest.raises(ConfigError, match=r"^JIEYUE_SITE: expected a site of the group 510802, which was entered, got 510811$"):
         watch().look()
+
+
+def test_files_of_one_of_several_districts_are_compared_with_its_own(
+    watch: Callable[..., SiteWatch], folder: Path, small: Callable[..., Site]
+) -> None:
+    """They differ from that one only; a district that was not entered is refused, and all that were are named."""
+    made = watch()
+    other = small().model_copy(update={"group": "510811"})
+    enter_site(made.engine, other, By("li", 2, date(2026, 1, 1)))
+    write(folder, other)
+    made.look()
+    assert made.differs == frozenset()
+    write(folder, other.model_copy(update={"latitude": 31.0}))
+    made.look()
+    assert made.differs == {"510811"}
+    write(folder, small().model_copy(update={"group": "510812"}))
+    with pytest.raises(ConfigError, match=r"one of the groups 510802, 510811, which were entered, got 510812$"):
+        made.look()

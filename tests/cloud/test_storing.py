@@ -44,7 +44,7 @@ async def test_channels_are_told_that_the_other_process_stores_nothing(service: 
     monkeypatch.setattr(nothing_stored, "AFTER", 0.1)
     monkeypatch.setattr(storing, "LIMIT", 0.5)
     monkeypatch.setattr(storing, "EVERY", 0.02)
-    service.alerts.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
+    service.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
     async with beside(service.run(())):
         await until(lambda: told)
         async with beside(storing.tell(service.engine, service.clock, lambda: True)):
@@ -61,7 +61,7 @@ async def test_the_service_knows_whom_it_told_before_its_restart(service: Servic
     monkeypatch.setattr(storing, "EVERY", 0.02)
     file = service.settings.data / "told-by-serve.json"
     file.write_text('{"why": "telemetry", "told": ["duty"]}', encoding="utf-8")
-    service.alerts.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
+    service.channels = [SimpleNamespace(name="duty", language="en")]  # type: ignore[list-item]
     async with beside(service.run(())), beside(storing.tell(service.engine, service.clock, lambda: True)):
         await until(lambda: "duty" not in file.read_text(encoding="utf-8"))
     assert [title.split(": ")[-1] for title in told] == ["stored again · resolved"]

@@ -409,6 +409,18 @@ def test_figures_that_are_to_go_are_gone_and_no_others(store: Telemetry) -> None
     assert (T0 + 2, odd, 9.0) in figures(store, here)
 
 
+def test_figures_of_two_districts_are_apart(store: Telemetry) -> None:
+    """A meter of the first has no tag `group`, one of the same id elsewhere has: neither is written over, nor goes with the other."""
+    name, first, other = fresh(), {"meter": "m", "energy": "water", "group": ""}, {"meter": "m", "energy": "water", "group": "510811"}
+    both = [(first, 0.0), (other, 100.0)]
+    store.write_figures(name, [Figures(tags, {"value": base + n}, T0 + n) for tags, base in both for n in range(3)])
+    assert sorted(row[2] for row in figures(store, name)) == [0.0, 1.0, 2.0, 100.0, 101.0, 102.0]
+    assert store.forget_figures(name, first, T0, T0 + 1)
+    assert sorted(row[2] for row in figures(store, name)) == [1.0, 2.0, 100.0, 101.0, 102.0]
+    assert store.forget_figures(name, other, T0 + 1, T0 + 3)
+    assert sorted(row[2] for row in figures(store, name)) == [1.0, 2.0, 100.0]
+
+
 def test_a_store_that_answers_answers_ping(store: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ping returns also while reading is spared the wait, since it finds out whether that is over."""
     monkeypatch.setattr(store.breaker, "open", "no answer")

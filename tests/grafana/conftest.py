@@ -31,6 +31,7 @@ from simulators.history import meters_of, packed, span, write_fuel
 from simulators.stack.influxd import Influxd
 from simulators.world.site_world import SiteWorld
 from tests.cloud import unsynced
+from tests.cloud.district import GROUP
 
 sys.path.append(str(Path(__file__).parents[2]))
 """The dashboards' generator is not in the wheel, it runs from a checkout; last, so that all else comes from what is tested."""
@@ -64,7 +65,7 @@ def filled(influxd: Influxd, lizhou: Site, _entered: Callable[[Path], Path], tmp
     world = SiteWorld(lizhou)
     _take(_messages(lizhou, world, folder), engine, telemetry)
     write_fuel(lizhou, world, NOW, folder / "fuel.csv")
-    entries.import_csv(engine, folder / "fuel.csv", "test", NOW)
+    entries.import_csv(engine, GROUP, folder / "fuel.csv", "test", NOW)
     while book.settle(engine, telemetry, _LIMIT):
         pass
     for day in range(_DAYS):

@@ -11,6 +11,7 @@ from cloud.indicators.written import pace
 from cloud.ledger import book
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from simulators.stack import panels
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.grafana.conftest import Filled
@@ -41,7 +42,7 @@ def test_targets_on_panels_equal_the_interface(filled: Filled, uid: str) -> None
         "zh": ("人均综合能耗", "单位建筑面积能耗", "人均水耗"),
         "en": ("Energy per person", "Energy per floor area", "Water per person"),
     }
-    answer = targets_of(filled.engine, 2026, "district", filled.now)
+    answer = targets_of(filled.engine, GROUP, 2026, "district", filled.now)
     for title, indicator in zip(titles["en" if uid.endswith("-en") else "zh"], answer.indicators, strict=True):
         (series,) = panels.ask(filled.influxd, filled.database, panel(uid, title, at=filled.now))
         expected = (indicator.change, indicator.target_change, pace(indicator).gap, indicator.allowance.value)
@@ -53,7 +54,7 @@ def test_targets_on_panels_equal_the_interface(filled: Filled, uid: str) -> None
 
 def test_the_scope_variable_reaches_the_query(filled: Filled) -> None:
     """Another scope gives that scope's figures."""
-    answer = targets_of(filled.engine, 2026, "compound:c2", filled.now).indicators[1]
+    answer = targets_of(filled.engine, GROUP, 2026, "compound:c2", filled.now).indicators[1]
     asked = panel("jieyue-energy", "单位建筑面积能耗", at=filled.now, scope=["compound:c2"])
     (series,) = panels.ask(filled.influxd, filled.database, asked)
     assert series.rows[-1]["change"] == answer.change
@@ -66,7 +67,7 @@ def test_day_bars_are_days_of_shanghai_and_equal_the_ledger(filled: Filled) -> N
     bars = panels.ask(filled.influxd, filled.database, panel("jieyue-energy", "每日用电", at=filled.now))
     assert {s.tags["meter"] for s in bars} == {m.id for m in filled.site.meters if m.main and m.energy == "electricity"}
     for series in bars:
-        days = book.consumption(filled.engine, series.tags["meter"], today - 29 * DAY_MS, today + DAY_MS, "day")
+        days = book.consumption(filled.engine, key(series.tags["meter"]), today - 29 * DAY_MS, today + DAY_MS, "day")
         found = {row["time"]: row["value"] for row in series.rows}
         assert len(found) == 30
         assert found == pytest.approx({start: day["value"] for start, day in zip(sorted(found), days, strict=True)}, rel=1e-12)
@@ -79,7 +80,7 @@ def test_today_and_the_same_day_last_year_are_two_days(filled: Filled) -> None:
     for title, start in (("今日逐时用电", midnight), ("去年同日逐时用电", year_ago)):
         series = {s.tags["meter"]: s for s in panels.ask(filled.influxd, filled.database, panel("jieyue-wall", title, at=filled.now))}
         rows = series["c1-e-main"].rows
-        hours = book.consumption(filled.engine, "c1-e-main", start, start + 15 * HOUR_MS, "hour")
+        hours = book.consumption(filled.engine, key("c1-e-main"), start, start + 15 * HOUR_MS, "hour")
         assert [row["time"] for row in rows] == [start + n * HOUR_MS for n in range(15)]
         assert [row["value"] for row in rows] == pytest.approx([hour["value"] for hour in hours], rel=1e-12)
 
@@ -112,7 +113,7 @@ def test_a_year_of_water_by_the_hour_is_a_year_of_days(filled: Filled) -> None:
     meter = min(meters)
     day = since // DAY_MS * DAY_MS + 100 * DAY_MS
     (row,) = [row for series in found if series.tags["meter"] == meter for row in series.rows if row["time"] == day]
-    hours = book.consumption(filled.engine, meter, day, day + DAY_MS, "hour")
+    hours = book.consumption(filled.engine, key(meter), day, day + DAY_MS, "hour")
     assert row["value"] == pytest.approx(sum(hour["value"] for hour in hours) / 24, rel=1e-12)
 
 
@@ -126,5 +127,5 @@ def test_all_meters_of_a_dashboard_are_those_of_its_energy(filled: Filled, uid: 
     (days,) = [series for series in found if not series.tags]
     noon = days.rows[-2]["time"] + DAY_MS // 2
     day = floor(noon, "day")
-    amounts = [book.consumption(filled.engine, meter, day, day + DAY_MS, "day")[0]["value"] for meter in sorted(of_energy)]
+    amounts = [book.consumption(filled.engine, key(meter), day, day + DAY_MS, "day")[0]["value"] for meter in sorted(of_energy)]
     assert days.rows[-2]["value"] == pytest.approx(sum(amounts), rel=1e-9)

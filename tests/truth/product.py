@@ -26,6 +26,7 @@ from cloud.telemetry.open import open_telemetry
 from contract.reading import Quality, Reading
 from contract.site import Site
 from tests.cloud import tables, unsynced
+from tests.cloud.district import GROUP, key
 from tests.truth import site as files
 from tests.truth.delivery import Piece
 from tests.truth.kinds import START
@@ -95,7 +96,7 @@ class Product:
         """Store some pieces, as ingest does."""
         for piece in pieces:
             meter = self.meters[piece.meter]
-            hours = {(meter.name, int(hour)) for hour in np.unique(piece.times // HOUR * HOUR)} if piece.good else set()
+            hours = {(key(meter.name), int(hour)) for hour in np.unique(piece.times // HOUR * HOUR)} if piece.good else set()
             store(Batch(lines=_lines(meter, piece), touched=hours), self.engine, self.telemetry)
 
     def settle(self) -> None:
@@ -107,7 +108,7 @@ class Product:
         """Touch every hour that the ledger has, and settle."""
         with self.engine.connect() as connection:
             found = connection.execute(sa.select(tables.ledger_hour.c.meter, tables.ledger_hour.c.hour).distinct()).all()
-        store(Batch(touched={(meter, hour) for meter, hour in found}), self.engine, self.telemetry)
+        store(Batch(touched={(key(meter), hour) for meter, hour in found}), self.engine, self.telemetry)
         self.settle()
 
     def note(self, meter: Meter, known: Record | Shifted) -> None:
@@ -121,7 +122,7 @@ class Product:
 
     def _exchanged(self, meter: Meter, record: Record) -> None:
         last = meter.shown_at(record.happened) if record.absurd is None else record.absurd
-        change = Change(meter.name, record.at, last, record.first, "exchanged")
+        change = Change(key(meter.name), record.at, last, record.first, "exchanged")
         what = f"{meter.name}: exchange of {text(record.happened)}, recorded for {text(record.at)}, last {last}, first {record.first}"
         try:
             record_exchange(self.engine, change, "truth", record.noted)
@@ -145,14 +146,14 @@ class Product:
 
     def months(self, meter: str, start: int, end: int) -> list[book.Consumption]:
         """What the interface says of a meter's months."""
-        return book.consumption(self.engine, meter, start, end, "month")
+        return book.consumption(self.engine, key(meter), start, end, "month")
 
     def targets(self, year: int, now: int) -> list[Targets]:
         """The targets of every scope at a moment."""
         compounds = sorted({files.compound_of(n) for n in range(len(self.meters))})
         units = sorted(set(files.units_of(self.meters).values()))
         scopes = ["district", *(f"compound:{c}" for c in compounds), *(f"unit:{u}" for u in units)]
-        return [targets_of(self.engine, year, scope, now) for scope in scopes]
+        return [targets_of(self.engine, GROUP, year, scope, now) for scope in scopes]
 
     def events(self) -> list[Event]:
         """What the ledger found by itself."""

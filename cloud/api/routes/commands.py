@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.api import devices
-from cloud.api.auth import Commander
-from cloud.api.context import Here, HereOrThere
+from cloud.api.auth import Commander, Reader
+from cloud.api.context import Cloud, HereOrThere
 from cloud.api.params import Id, Moment, Said
 from cloud.api.problems import not_found, unprocessable
 from cloud.api.shapes import CommandAccepted, CommandState, Node
@@ -55,9 +55,13 @@ class NewRebirth(BaseModel):
 
 
 @router.get("/nodes")
-def every_node(here: Here) -> list[Node]:
-    """Every edge node that was ever born, those of groups that no site names too."""
-    return [Node(**node._asdict() | {"changed_at": iso(node.changed_at)}) for node in nodes.nodes(here.engine)]
+def every_node(here: Cloud, caller: Reader, group: Id | None = None) -> list[Node]:
+    """Every edge node that was ever born, those of groups that no site names too; of one group, if it is named or the token's."""
+    if caller.group is not None and group not in {None, caller.group}:
+        raise not_found("group", str(group))
+    asked = caller.group or group
+    found = [node for node in nodes.nodes(here.engine) if asked in {None, node.group}]
+    return [Node(**node._asdict() | {"changed_at": iso(node.changed_at)}) for node in found]
 
 
 @router.post("/nodes/{node}/rebirth", status_code=HTTPStatus.ACCEPTED)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from cloud.api import figures
-from cloud.api.context import Here
+from cloud.api.context import Cloud, Here
 from cloud.api.params import Day, Every, Id, Moment, Scope, Year, check_span
 from cloud.api.shapes import Consumed, Denominators, Factor
 from cloud.api.slots import Large
@@ -26,7 +26,7 @@ def consumption(here: Here, _room: Large, meter: Id, start: Moment, end: Moment,
 
 
 @router.get("/factors")
-def factors(here: Here, on: Day | None = None, name: Annotated[Id, Query(alias="set")] = NATIONAL) -> list[Factor]:
+def factors(here: Cloud, on: Day | None = None, name: Annotated[Id, Query(alias="set")] = NATIONAL) -> list[Factor]:
     """The factors of a set that hold on a day (today), one row an energy."""
     return figures.factors(here, on or local_date(here.clock.now_ms()), name)
 

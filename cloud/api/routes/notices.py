@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from cloud.accounts.model import Permission
 from cloud.api.auth import Watcher, require
+from cloud.api.context import Here
 from cloud.api.events import TheTopics
 from cloud.api.streams import EventStream
 
@@ -17,9 +18,9 @@ router = APIRouter(prefix="/api/v1")
 
 
 @router.get("/events", response_class=StreamingResponse, responses={HTTPStatus.OK: {"content": {"text/event-stream": {}}}})
-async def changes(topics: TheTopics, caller: Watcher, topic: Literal["readings", "wall"] = "readings") -> EventStream:
+async def changes(here: Here, topics: TheTopics, caller: Watcher, topic: Literal["readings", "wall"] = "readings") -> EventStream:
     """Server-Sent Events: all `readings` and the worst `alerts`, then what changed of them; of the wall `snapshot`, then `change`."""
     if topic == "wall":
-        return EventStream(topics.wall, topics.places, caller)
+        return EventStream(topics.wall(here), topics.places, caller)
     require(caller, Permission.READ)
-    return EventStream(topics.readings, topics.places, caller)
+    return EventStream(topics.readings(here), topics.places, caller)

@@ -30,6 +30,7 @@ Caller = Annotated[Principal, Depends(who)]
 
 
 def _wanted(
+    here: Here,
     year: Year,
     quarter: Annotated[int | None, Query(ge=1, le=QUARTERS)] = None,
     month: Annotated[int | None, Query(ge=1, le=MONTHS)] = None,
@@ -39,7 +40,7 @@ def _wanted(
 ) -> Asked:
     if quarter is not None and month is not None:
         raise unprocessable(Message("problem.quarter_or_month"))
-    return Asked(Period(year, quarter, month), scope, lang, kind)
+    return Asked(here.group, Period(year, quarter, month), scope, lang, kind)
 
 
 Wanted = Annotated[Asked, Depends(_wanted)]
@@ -66,7 +67,7 @@ async def one_report(here: Here, caller: Caller, report: Id, asked: Wanted) -> R
 async def ask(here: Here, report: Id, asked: Wanted, response: Response) -> ReportJob:
     """Have a report made; the answer says where its state is, and the state where the file is."""
     job = reports.ask(here, report, asked)
-    response.headers["Location"] = reports.path_of(job)
+    response.headers["Location"] = reports.path_of(here, job)
     return reports.shown(here, job)
 
 

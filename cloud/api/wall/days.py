@@ -81,8 +81,8 @@ def days(connection: sa.Connection, group: str, now: int) -> Days:
     names = [meter.id for meter in mains]
     earlier = a_year_earlier(midnight)
     used = {
-        midnight: by_period(connection, names, midnight, until, "hour"),
-        earlier: by_period(connection, names, earlier, earlier + DAY_MS, "hour"),
+        midnight: by_period(connection, group, names, midnight, until, "hour"),
+        earlier: by_period(connection, group, names, earlier, earlier + DAY_MS, "hour"),
     }
     sides = {
         energy: (_side(energy, mains, midnight, used[midnight]), _side(energy, mains, earlier, used[earlier]))

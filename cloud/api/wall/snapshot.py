@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from cloud.alerts import service
 from cloud.api import alerts, figures
-from cloud.api.context import Context
+from cloud.api.context import Context, Here
 from cloud.api.shapes import Alert
 from cloud.api.wall import days, plant
 from cloud.api.wall.newest import Newest, newest
@@ -50,7 +50,7 @@ class _Kept(Generic[T]):
 
 
 class Wall:
-    """Snapshots of one application. Any thread may ask; only one makes them, and the others get the same."""
+    """Snapshots of a district. Any thread may ask; only one makes them, and the others get the same."""
 
     def __init__(self, context: Context, period: float = PERIOD, slowly: float = SLOWLY) -> None:
         """Nothing is asked yet.
@@ -115,10 +115,25 @@ def _pace(indicator: Indicator) -> Pace:
     return Pace(id=indicator.id, expected=way.expected, gap=way.gap)
 
 
-def _of(request: Request) -> Wall:
-    wall: Wall = request.app.state.wall
-    return wall
+class Walls:
+    """The wall of each district, made when somebody asks for it first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._walls: dict[str, Wall] = {}
+
+    def of(self, here: Context) -> Wall:
+        """The wall of a district."""
+        with self._lock:
+            if here.group not in self._walls:
+                self._walls[here.group] = Wall(here)
+            return self._walls[here.group]
+
+
+def _of(request: Request, here: Here) -> Wall:
+    walls: Walls = request.app.state.walls
+    return walls.of(here)
 
 
 TheWall = Annotated[Wall, Depends(_of)]
-"""A route's parameter that holds the application's wall."""
+"""A route's parameter that holds the wall of the district that a request is about."""

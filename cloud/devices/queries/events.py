@@ -72,18 +72,18 @@ def rejected(connection: sa.Connection, group: str, since: int) -> dict[str, Rej
     return {device: Rejected(count, at, read(reason)) for device, count, at, reason in connection.execute(recent)}
 
 
-def within(connection: sa.Connection, subjects: Collection[str], start: int, end: int) -> Sequence[Event]:
-    """The events of some subjects from `start` and before `end` (ms), by kind, subject and time."""
+def within(connection: sa.Connection, group: str, subjects: Collection[str], start: int, end: int) -> Sequence[Event]:
+    """The events of some subjects of a group from `start` and before `end` (ms), by kind, subject and time."""
     column = event.c
-    of = sa.and_(column.subject.in_(list(subjects)), column.at >= start, column.at < end)
+    of = sa.and_(column.grp == group, column.subject.in_(list(subjects)), column.at >= start, column.at < end)
     query = sa.select(column.kind, column.subject, column.at, column.detail).where(of)
     return [Event._make(row) for row in connection.execute(query.order_by(column.kind, column.subject, column.at))]
 
 
-def rejected_within(connection: sa.Connection, devices: Collection[str], start: int, end: int) -> list[Refusal]:
-    """Readings of some devices, of a time from `start` and before `end` (ms), that the store refused, by device and reason."""
+def rejected_within(connection: sa.Connection, group: str, devices: Collection[str], start: int, end: int) -> list[Refusal]:
+    """Readings of some devices of a group, of a time from `start` and before `end` (ms), that the store refused, by device and reason."""
     column = rejected_reading.c
-    of = sa.and_(column.device.in_(list(devices)), column.at >= start, column.at < end)
+    of = sa.and_(column.grp == group, column.device.in_(list(devices)), column.at >= start, column.at < end)
     columns = (column.device, column.reason, sa.func.min(column.at), sa.func.max(column.at), sa.func.count())
     found = connection.execute(sa.select(*columns).where(of).group_by(column.device, column.reason))
     return [Refusal(device, read(reason), first, last, number) for device, reason, first, last, number in found]

@@ -59,16 +59,15 @@ def spoken_for(connection: sa.Connection, group: str, node: str) -> list[tuple[s
     return [(name, device_class) for name, device_class in connection.execute(query.order_by(device.c.id))]
 
 
-def names(connection: sa.Connection, group: str | None = None) -> dict[str, dict[str, str]]:
-    """What people call each device of a group, or of all, by its id; of those too that the site no longer has."""
-    query = sa.select(device.c.id, device.c.name).order_by(device.c.id)
-    query = query if group is None else query.where(device.c.grp == group)
+def names(connection: sa.Connection, group: str) -> dict[str, dict[str, str]]:
+    """What people call each device of a group, by its id; of those too that the site no longer has."""
+    query = sa.select(device.c.id, device.c.name).where(device.c.grp == group).order_by(device.c.id)
     return {row.id: json.loads(row.name) for row in connection.execute(query)}
 
 
-def gateways(connection: sa.Connection, devices: Collection[str] | None = None) -> list[tuple[str, str]]:
-    """Id and gateway of some devices, or of all of all groups."""
-    query = sa.select(device.c.id, device.c.gateway)
+def gateways(connection: sa.Connection, group: str, devices: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """Id and gateway of some devices of a group, or of all."""
+    query = sa.select(device.c.id, device.c.gateway).where(device.c.grp == group)
     query = query if devices is None else query.where(device.c.id.in_(list(devices)))
     return [(row.id, row.gateway) for row in connection.execute(query)]
 

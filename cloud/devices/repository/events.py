@@ -93,9 +93,9 @@ def _forget(kinds: tuple[str, ...]) -> sa.Delete:
     return sa.delete(event).where(*mine)
 
 
-def rename_meter(connection: sa.Connection, old: str, new: str) -> None:
-    """Let the events of a meter name its new id; those of a device of the same id stay."""
-    move(connection, event, "subject", old, new, where=event.c.kind.startswith(_COUNTED))
+def rename_meter(connection: sa.Connection, group: str, old: str, new: str) -> None:
+    """Let the events of a meter of a group name its new id; those of a device of the same id stay."""
+    move(connection, event, "subject", group, old, new, where=event.c.kind.startswith(_COUNTED))
 
 
 def of_day(connection: sa.Connection, group: str, kinds: Collection[str], day: int) -> list[tuple[str, str, str]]:

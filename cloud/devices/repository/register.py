@@ -12,11 +12,10 @@ from cloud.devices.tables import device
 from cloud.platform.histories import enter_and_retire
 
 
-def enter(connection: sa.Connection, devices: Sequence[RegisteredDevice], day: str) -> None:
-    """Enter all devices of a site; others that its files named are retired from a day (ISO) on, those of births alone stay."""
+def enter(connection: sa.Connection, group: str, devices: Sequence[RegisteredDevice], day: str) -> None:
+    """Enter all devices of a group's site; others that its files named are retired from a day (ISO) on, those of births alone stay."""
     rows = [
         {
-            "grp": one.group,
             "id": one.id,
             "class": one.device_class,
             "name": json.dumps(one.name, ensure_ascii=False),
@@ -27,4 +26,4 @@ def enter(connection: sa.Connection, devices: Sequence[RegisteredDevice], day: s
         }
         for one in devices
     ]
-    enter_and_retire(connection, device, rows, day, device.c.interval.is_not(None))
+    enter_and_retire(connection, device, group, rows, day, device.c.interval.is_not(None))

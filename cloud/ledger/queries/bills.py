@@ -7,6 +7,7 @@ from fractions import Fraction
 import sqlalchemy as sa
 
 from cloud.ledger.model import Bill
+from cloud.ledger.selecting import same
 from cloud.ledger.tables import bill, meter
 
 
@@ -17,5 +18,5 @@ def kept(connection: sa.Connection, group: str, *, beyond: Fraction | None = Non
     if beyond is not None:
         mine.append(sa.func.abs(column.amount - column.counted) * beyond.denominator > column.counted * beyond.numerator)
     columns = (column.meter, meter.c.energy, column.month, column.amount, column.counted)
-    query = sa.select(*columns).join_from(bill, meter, meter.c.id == column.meter).where(*mine)
+    query = sa.select(*columns).join_from(bill, meter, same(meter, bill)).where(*mine)
     return [Bill(*row) for row in connection.execute(query.order_by(column.meter, column.month))]

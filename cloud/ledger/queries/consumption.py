@@ -21,7 +21,7 @@ _PARAMETERS = 20_000
 _SELECTS = 400
 """Of one statement; SQLite takes 500."""
 _KINDS = tuple(Provenance)
-_PARAMETERS_OF_COLUMNS = len(_KINDS) + 3
+_PARAMETERS_OF_COLUMNS = len(_KINDS) + 4
 """The most of a span beside its meters."""
 Columns = Sequence[sa.ColumnElement[Any]]
 
@@ -39,27 +39,31 @@ class Total:
     provisional: bool
 
 
-def totals(connection: sa.Connection, meters: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[dict[str, Total]]:
-    """What each of some meters used in each of some spans (start and end, ms), by meter; one query for as many spans as go into one.
+def totals(connection: sa.Connection, group: str, meters: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[dict[str, Total]]:
+    """What each of some meters of a group used in each of some spans (start and end, ms), by meter; as many spans a query as go into one.
 
     A meter without any ledger hour in a span is absent. Most spans are measured throughout and decided: those are one sum, and only
     the others are read again by provenance.
     """
     found: list[dict[str, Total]] = [{} for _ in spans]
     others: defaultdict[int, list[str]] = defaultdict(list)
-    for number, meter, amount, other in _asked(connection, _plain, dict.fromkeys(range(len(spans)), meters), spans):
+    for number, meter, amount, other in _asked(connection, group, _plain, dict.fromkeys(range(len(spans)), meters), spans):
         if other:
             others[number].append(meter)
         else:
             found[number][meter] = Total({Provenance.MEASURED: int(amount)}, provisional=False)
-    for number, meter, provisional, *amounts in _asked(connection, _by_provenance, others, spans):
+    for number, meter, provisional, *amounts in _asked(connection, group, _by_provenance, others, spans):
         used = {kind: int(part) for kind, part in zip(_KINDS, amounts, strict=True) if part is not None}
         found[number][meter] = Total(used, provisional > 0)
     return found
 
 
 def _asked(
-    connection: sa.Connection, columns: Callable[[], Columns], meters: Mapping[int, Sequence[str]], spans: Sequence[tuple[int, int]]
+    connection: sa.Connection,
+    group: str,
+    columns: Callable[[], Columns],
+    meters: Mapping[int, Sequence[str]],
+    spans: Sequence[tuple[int, int]],
 ) -> Iterator[Any]:
     """Rows of a span's number, a meter and these columns, for some meters of each number; as many spans at once as go into a query."""
     waiting: list[sa.Select[Any]] = []
@@ -70,7 +74,7 @@ def _asked(
             yield from connection.execute(sa.union_all(*waiting)).all()
             waiting, parameters = [], 0
         start, end = spans[number]
-        within = sa.and_(_LEDGER.meter.in_(list(some)), _LEDGER.hour >= start, _LEDGER.hour < end)
+        within = sa.and_(_LEDGER.grp == group, _LEDGER.meter.in_(list(some)), _LEDGER.hour >= start, _LEDGER.hour < end)
         # The index gives the hours of a meter together, so only groups by meter need no sorting.
         waiting.append(sa.select(sa.literal(number), _LEDGER.meter, *columns()).where(within).group_by(_LEDGER.meter))
         parameters += needed
@@ -91,9 +95,9 @@ def _by_provenance() -> Columns:
 
 
 def by_period(
-    connection: sa.Connection, meters: Sequence[str], start: int, end: int, every: Every
+    connection: sa.Connection, group: str, meters: Sequence[str], start: int, end: int, every: Every
 ) -> dict[str, dict[int, dict[Provenance, int]]]:
-    """What each of some meters used in [start, end), base units by begin of period (ascending) and provenance; one query.
+    """What each of some meters of a group used in [start, end), base units by begin of period (ascending) and provenance; one query.
 
     The database adds up days, so a year is 365 rows and not 8760. What is not known is absent.
     """
@@ -101,7 +105,7 @@ def by_period(
     # Written out, since PostgreSQL takes two parameters of one value for two expressions and then refuses the grouping.
     offset, divisor = (sa.literal_column(str(n), sa.BigInteger) for n in (_SHANGHAI_MS, length))
     number = ((_LEDGER.hour + offset) // divisor).label("number")
-    within = sa.and_(_LEDGER.meter.in_(list(meters)), _LEDGER.hour >= start, _LEDGER.hour < end)
+    within = sa.and_(_LEDGER.grp == group, _LEDGER.meter.in_(list(meters)), _LEDGER.hour >= start, _LEDGER.hour < end)
     query = sa.select(_LEDGER.meter, number, _LEDGER.provenance, sa.func.sum(_LEDGER.amount)).where(within)
     found: defaultdict[str, dict[int, dict[Provenance, int]]] = defaultdict(dict)
     for meter, index, provenance, amount in connection.execute(query.group_by(_LEDGER.meter, number, _LEDGER.provenance).order_by(number)):

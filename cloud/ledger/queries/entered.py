@@ -13,15 +13,15 @@ from cloud.ledger.tables import earlier_counter, meter
 _STATED = tuple(meter.c["grp" if name == "group" else name] for name in StatedMeter._fields)
 
 
-def meters(connection: sa.Connection) -> list[StatedMeter]:
-    """All meters of all groups, by id; those too that the site no longer has."""
-    rows = connection.execute(sa.select(*_STATED).order_by(meter.c.id))
+def meters(connection: sa.Connection, group: str) -> list[StatedMeter]:
+    """All meters of a group, by id; those too that the site no longer has."""
+    rows = connection.execute(sa.select(*_STATED).where(meter.c.grp == group).order_by(meter.c.id))
     return [StatedMeter._make(row)._replace(name=json.loads(row.name)) for row in rows]
 
 
-def known(connection: sa.Connection, ids: Collection[str]) -> list[str]:
-    """Those of some ids that a meter has."""
-    return list(connection.execute(sa.select(meter.c.id).where(meter.c.id.in_(list(ids)))).scalars())
+def known(connection: sa.Connection, group: str, ids: Collection[str]) -> list[str]:
+    """Those of some ids that a meter of a group has."""
+    return list(connection.execute(sa.select(meter.c.id).where(meter.c.grp == group, meter.c.id.in_(list(ids)))).scalars())
 
 
 def counters(connection: sa.Connection, group: str) -> set[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Judgement
+from cloud.ledger.selecting import same
 from cloud.ledger.tables import exchange, judgement, ledger_hour, meter, ratio_change
 
 _JUDGED = [judgement.c[name] for name in Judgement._fields]
@@ -54,7 +55,7 @@ class PendingRatio(NamedTuple):
 
 def at_stake(connection: sa.Connection, group: str) -> Iterator[Asked]:
     """What was judged in a district and a person may know better."""
-    query = sa.select(meter.c.id, meter.c.energy, *_JUDGED).join_from(judgement, meter, meter.c.id == judgement.c.meter)
+    query = sa.select(meter.c.id, meter.c.energy, *_JUDGED).join_from(judgement, meter, same(meter, judgement))
     for name, energy, *judged in connection.execute(query.where(judgement.c.grp == group, judgement.c.stake > 0)):
         yield Asked(name, energy, Judgement(*judged))
 
@@ -62,19 +63,19 @@ def at_stake(connection: sa.Connection, group: str) -> Iterator[Asked]:
 def pending_exchanges(connection: sa.Connection, group: str, recorded_until: int | None) -> list[PendingExchange]:
     """The exchanges of a district that have no place; with a time (ms) only those that were recorded until then."""
     columns = (exchange.c.meter, meter.c.energy, exchange.c.at, exchange.c.old_last, exchange.c.new_first)
-    query = sa.select(*columns).join_from(exchange, meter, meter.c.id == exchange.c.meter)
-    rows = connection.execute(query.where(meter.c.grp == group, *_waits(exchange, recorded_until)))
+    query = sa.select(*columns).join_from(exchange, meter, same(meter, exchange))
+    rows = connection.execute(query.where(exchange.c.grp == group, *_waits(exchange, recorded_until)))
     return [PendingExchange._make(row) for row in rows]
 
 
 def pending_ratios(connection: sa.Connection, group: str, recorded_until: int | None) -> list[PendingRatio]:
     """The ratios of a district that have no place; with a time (ms) only those that were recorded until then."""
     ratio, hour = ratio_change.c, ledger_hour.c
-    since = sa.and_(hour.meter == ratio.meter, hour.hour >= ratio.at)
+    since = sa.and_(same(ledger_hour, ratio_change), hour.hour >= ratio.at)
     counted = sa.select(sa.func.coalesce(sa.func.sum(hour.amount), 0)).where(since).scalar_subquery()
     last = sa.select(sa.func.max(hour.hour)).where(since).scalar_subquery()
     columns = (ratio.meter, meter.c.energy, ratio.at, ratio.factor, counted, last)
-    query = sa.select(*columns).join_from(ratio_change, meter, meter.c.id == ratio.meter)
+    query = sa.select(*columns).join_from(ratio_change, meter, same(meter, ratio_change))
     rows = connection.execute(query.where(ratio.grp == group, *_waits(ratio_change, recorded_until)))
     return [PendingRatio(name, energy, at, Decimal(factor), int(used), newest) for name, energy, at, factor, used, newest in rows]
 

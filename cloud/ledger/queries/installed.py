@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from cloud.devices.queries.register import KINDS
 from cloud.ledger.base_units import INT64_MAX
+from cloud.ledger.model import MeterKey
+from cloud.ledger.selecting import among, same
 from cloud.ledger.tables import earlier_counter, meter
 
 _STATED = ("modulus", "max_rate", "capacity", "capacity_from", "resolution", "float32")
@@ -19,8 +21,7 @@ class Installed(NamedTuple):
     """A meter with a counter of it; amounts in the unit of the counter's point.
 
     Attributes:
-        meter: Id of the meter.
-        group: District code.
+        meter: Which meter.
         energy: What it counts.
         device_class: None where there is no such device.
         device: None where somebody enters the meter's months.
@@ -35,8 +36,7 @@ class Installed(NamedTuple):
         until: When another counter took its place, ms, exclusive; `INT64_MAX` of the one that counts now.
     """
 
-    meter: str
-    group: str
+    meter: MeterKey
     energy: str
     device_class: str | None
     device: str | None
@@ -51,30 +51,30 @@ class Installed(NamedTuple):
     until: int
 
 
-def newest(connection: sa.Connection, meters: Collection[str]) -> list[Installed]:
+def newest(connection: sa.Connection, meters: Collection[MeterKey]) -> list[Installed]:
     """Those of some meters that the register has, each with the counter that counts it now."""
     joined = meter.outerjoin(KINDS, sa.and_(KINDS.c.grp == meter.c.grp, KINDS.c.id == meter.c.device))
-    own = (meter.c.id, meter.c.grp, meter.c.energy, KINDS.c["class"], meter.c.device, meter.c.point, KINDS.c.interval)
-    query = sa.select(*own, *(meter.c[name] for name in _STATED)).select_from(joined).where(meter.c.id.in_(list(meters)))
-    return [Installed._make((*row, INT64_MAX)) for row in connection.execute(query)]
+    own = (meter.c.grp, meter.c.id, meter.c.energy, KINDS.c["class"], meter.c.device, meter.c.point, KINDS.c.interval)
+    query = sa.select(*own, *(meter.c[name] for name in _STATED)).select_from(joined).where(among(meter, meters))
+    return [Installed._make((MeterKey(group, name), *row, INT64_MAX)) for group, name, *row in connection.execute(query)]
 
 
-def earlier(connection: sa.Connection, meters: Collection[str]) -> defaultdict[str, list[Installed]]:
+def earlier(connection: sa.Connection, meters: Collection[MeterKey]) -> defaultdict[MeterKey, list[Installed]]:
     """What some meters were counted by before, by time; a meter without any has none."""
     past = earlier_counter.c
-    own = (past.meter, past.grp, meter.c.energy, past["class"], past.device, past.point, past.interval)
-    query = sa.select(*own, *(past[name] for name in _STATED), past.until).join_from(earlier_counter, meter, meter.c.id == past.meter)
-    found: defaultdict[str, list[Installed]] = defaultdict(list)
-    for row in connection.execute(query.where(past.meter.in_(list(meters))).order_by(past.until)):
-        found[row.meter].append(Installed._make(row))
+    own = (past.grp, past.meter, meter.c.energy, past["class"], past.device, past.point, past.interval)
+    query = sa.select(*own, *(past[name] for name in _STATED), past.until).join_from(earlier_counter, meter, same(meter, earlier_counter))
+    found: defaultdict[MeterKey, list[Installed]] = defaultdict(list)
+    for group, name, *row in connection.execute(query.where(among(earlier_counter, meters)).order_by(past.until)):
+        found[MeterKey(group, name)].append(Installed._make((MeterKey(group, name), *row)))
     return found
 
 
-def devices(connection: sa.Connection) -> defaultdict[str, set[tuple[str, str | None]]]:
-    """Group and id of each device that counts a meter or counted it before, by meter; the id is None where somebody enters its months."""
+def devices(connection: sa.Connection) -> defaultdict[MeterKey, set[str | None]]:
+    """The id of each device that counts a meter or counted it before, by meter of any group; None where somebody enters its months."""
     past = earlier_counter.c
-    found: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)
-    for query in (sa.select(meter.c.id, meter.c.grp, meter.c.device), sa.select(past.meter, past.grp, past.device)):
-        for name, group, device in connection.execute(query):
-            found[name].add((group, device))
+    found: defaultdict[MeterKey, set[str | None]] = defaultdict(set)
+    for query in (sa.select(meter.c.grp, meter.c.id, meter.c.device), sa.select(past.grp, past.meter, past.device)):
+        for group, name, device in connection.execute(query):
+            found[MeterKey(group, name)].add(device)
     return found

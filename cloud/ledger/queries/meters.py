@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Provenance
-from cloud.ledger.model import Meter, Registered
+from cloud.ledger.model import Meter, MeterKey, Registered
+from cloud.ledger.selecting import of, same
 from cloud.ledger.tables import earlier_counter, ledger_hour, meter, meter_unit
 
-_REGISTERED = sa.select(meter.c.grp, meter.c.energy, meter.c.device, meter.c.point, meter.c.max_rate)
+_REGISTERED = sa.select(meter.c.energy, meter.c.device, meter.c.point, meter.c.max_rate)
 
 
 class Counted(NamedTuple):
@@ -34,10 +35,9 @@ class Counted(NamedTuple):
 class Counting(NamedTuple):
     """A point of a device, and the meter that counts by it."""
 
-    group: str
     device: str
     point: str
-    meter: str
+    meter: MeterKey
 
 
 def meters(connection: sa.Connection, group: str, *, retired: bool = True) -> list[Meter]:
@@ -48,37 +48,37 @@ def meters(connection: sa.Connection, group: str, *, retired: bool = True) -> li
     return [Meter(row.id, json.loads(row.name), row.energy, row.device, row.point, row.main, row.parent) for row in rows]
 
 
-def one(connection: sa.Connection, name: str) -> Registered | None:
-    """A meter by its id; None where the register has none such."""
-    row = connection.execute(_REGISTERED.where(meter.c.id == name)).one_or_none()
+def one(connection: sa.Connection, key: MeterKey) -> Registered | None:
+    """A meter by its key; None where the register has none such."""
+    row = connection.execute(_REGISTERED.where(of(meter, key))).one_or_none()
     return None if row is None else Registered._make(row)
 
 
-def registered(connection: sa.Connection, name: str) -> Registered:
-    """A meter of which the caller knows that the register has it, by its id.
+def registered(connection: sa.Connection, key: MeterKey) -> Registered:
+    """A meter of which the caller knows that the register has it, by its key.
 
     Raises:
         sqlalchemy.exc.NoResultFound: It has not.
     """
-    return Registered._make(connection.execute(_REGISTERED.where(meter.c.id == name)).one())
+    return Registered._make(connection.execute(_REGISTERED.where(of(meter, key))).one())
 
 
-def served(connection: sa.Connection) -> defaultdict[str, list[str]]:
-    """The institutions that each meter serves, by id."""
+def served(connection: sa.Connection, group: str) -> defaultdict[str, list[str]]:
+    """The institutions that each meter of a group serves, by id."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for row in connection.execute(sa.select(meter_unit).order_by(meter_unit.c.unit)):
+    for row in connection.execute(sa.select(meter_unit).where(meter_unit.c.grp == group).order_by(meter_unit.c.unit)):
         found[row.meter].append(row.unit)
     return found
 
 
-def names(connection: sa.Connection) -> dict[str, dict[str, str]]:
-    """What people call each meter, by its id."""
-    return {row.id: json.loads(row.name) for row in connection.execute(sa.select(meter.c.id, meter.c.name))}
+def names(connection: sa.Connection, group: str) -> dict[str, dict[str, str]]:
+    """What people call each meter of a group, by its id."""
+    return {row.id: json.loads(row.name) for row in connection.execute(sa.select(meter.c.id, meter.c.name).where(meter.c.grp == group))}
 
 
-def devices_of(connection: sa.Connection, meters: Collection[str]) -> set[str]:
-    """The devices behind some meters."""
-    query = sa.select(meter.c.device).where(meter.c.id.in_(list(meters)), meter.c.device.is_not(None))
+def devices_of(connection: sa.Connection, group: str, meters: Collection[str]) -> set[str]:
+    """The devices behind some meters of a group."""
+    query = sa.select(meter.c.device).where(meter.c.grp == group, meter.c.id.in_(list(meters)), meter.c.device.is_not(None))
     return set(connection.execute(query).scalars())
 
 
@@ -87,30 +87,28 @@ def counting(connection: sa.Connection) -> list[Counting]:
     earlier = earlier_counter.c
     now = sa.select(meter.c.grp, meter.c.device, meter.c.point, meter.c.id).where(meter.c.device.is_not(None))
     past = sa.select(earlier.grp, earlier.device, earlier.point, earlier.meter)
-    return [Counting._make(row) for row in connection.execute(sa.union(now, past))]
+    rows = connection.execute(sa.union(now, past))
+    return [Counting(device, point, MeterKey(group, name)) for group, device, point, name in rows]
 
 
-def counted_by(connection: sa.Connection, group: str, devices: sa.Select[tuple[str]]) -> Sequence[str]:
+def counted_by(connection: sa.Connection, group: str, devices: sa.Select[tuple[str]]) -> list[MeterKey]:
     """The meters of a group that some devices count, or counted before."""
     earlier = earlier_counter.c
     now = sa.select(meter.c.id).where(meter.c.grp == group, meter.c.device.in_(devices))
     past = sa.select(earlier.meter).where(earlier.grp == group, earlier.device.in_(devices))
-    return connection.execute(sa.union(now, past)).scalars().all()
+    return [MeterKey(group, name) for name in connection.execute(sa.union(now, past)).scalars()]
 
 
-def groups(connection: sa.Connection) -> list[str]:
-    """The groups that have meters."""
-    return list(connection.execute(sa.select(meter.c.grp).distinct()).scalars())
-
-
-def counted(connection: sa.Connection, *, main: bool) -> list[Counted]:
-    """Main meters, fuel of cars among them, or the sub-meters, by id."""
+def counted(connection: sa.Connection, group: str, *, main: bool) -> list[Counted]:
+    """Main meters of a group, fuel of cars among them, or its sub-meters, by id."""
     hour = ledger_hour.c
-    by_device = sa.and_(hour.meter == meter.c.id, hour.provenance != Provenance.MANUAL.value)
+    by_device = sa.and_(same(ledger_hour, meter), hour.provenance != Provenance.MANUAL.value)
     # The index has both ends; min() and max() would read all.
     ends = [
         sa.select(hour.hour).where(by_device).order_by(order).limit(1).scalar_subquery().label(name)
         for name, order in (("first", hour.hour), ("last", hour.hour.desc()))
     ]
     query = sa.select(*(meter.c[name] for name in Counted._fields if name not in {"first", "last"}), *ends)
-    return [Counted._make(row) for row in connection.execute(query.where(meter.c.main.is_(main)).order_by(meter.c.id))]
+    return [
+        Counted._make(row) for row in connection.execute(query.where(meter.c.grp == group, meter.c.main.is_(main)).order_by(meter.c.id))
+    ]

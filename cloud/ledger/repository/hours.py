@@ -12,23 +12,25 @@ import sqlalchemy as sa
 
 from cloud.ledger import periods
 from cloud.ledger.counters import HourPart, Parts, Provenance
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.selecting import of, of_parameters
 from cloud.ledger.tables import ledger_hour
 
 _HOUR = ledger_hour.c
 _MANUAL = Provenance.MANUAL.value
 _FIRST, _LAST = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last"))
-_IN_SPAN = sa.and_(_HOUR.meter == sa.bindparam("of", type_=sa.String), _HOUR.hour >= _FIRST, _HOUR.hour <= _LAST)
+_IN_SPAN = sa.and_(of_parameters(ledger_hour), _HOUR.hour >= _FIRST, _HOUR.hour <= _LAST)
 _FORGET = sa.delete(ledger_hour).where(_IN_SPAN, _HOUR.provenance != _MANUAL)
 _STORED = sa.select(_HOUR.hour, _HOUR.provenance, _HOUR.amount).where(_IN_SPAN)
-_COLUMNS = ("meter", "hour", "provenance", "amount", "provisional", "level_at", "level")
+_COLUMNS = ("grp", "meter", "hour", "provenance", "amount", "provisional", "level_at", "level")
 _INSERT = {
     style: f"INSERT INTO ledger_hour ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 (names of our own)
     for style, mark in (("qmark", "?"), ("pyformat", "%s"))
 }
 """By the driver's way to write a parameter: years of hours go in at once, and to build a statement for each costs more than it."""
-Row = tuple[str, int, str, int, bool, int | None, int | None]
-"""Meter, hour (begin, ms), provenance, base units, whether what follows may decide otherwise, and time and level of its last point.
+Row = tuple[str, str, int, str, int, bool, int | None, int | None]
+"""Group, meter, hour (begin, ms), provenance, base units, whether what follows may decide otherwise, and time and level of its last point.
 
 No record, since a pass makes millions of them.
 """
@@ -55,94 +57,103 @@ class Kept(NamedTuple):
     level: int | None
 
 
-def parts_of_days(connection: sa.Connection, meter: str, ranges: Sequence[tuple[int, int]]) -> Parts:
+def parts_of_days(connection: sa.Connection, meter: MeterKey, ranges: Sequence[tuple[int, int]]) -> Parts:
     """What the ledger has of all days that some ranges (first and last hour, ms) of a meter touch."""
     found: Parts = {}
     for first, last in ranges:
-        days = {"of": meter, "first": periods.floor(first, "day"), "last": periods.following(last, "day") - HOUR_MS}
+        days = {
+            "group": meter.group,
+            "of": meter.id,
+            "first": periods.floor(first, "day"),
+            "last": periods.following(last, "day") - HOUR_MS,
+        }
         found.update(((hour, Provenance(provenance)), amount) for hour, provenance, amount in connection.execute(_STORED, days))
     return found
 
 
 def replace(connection: sa.Connection, spans: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> None:
-    """Put rows in the place of all that was counted in spans with `of` (the meter), `first` and `last` (hours, ms); entered ones stay."""
+    """Put rows in the place of all that was counted in spans; entered ones stay.
+
+    Each span has `group`, `of` (the meter's id), `first` and `last` (hours, ms).
+    """
     connection.execute(_FORGET, spans)
     if rows:
         connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)
 
 
-def newest(connection: sa.Connection, meter: str) -> int | None:
+def newest(connection: sa.Connection, meter: MeterKey) -> int | None:
     """The last hour (begin, ms) that the ledger has of a meter; None if it has none."""
-    query = sa.select(_HOUR.hour).where(_HOUR.meter == meter).order_by(_HOUR.hour.desc()).limit(1)
+    query = sa.select(_HOUR.hour).where(of(ledger_hour, meter)).order_by(_HOUR.hour.desc()).limit(1)
     found: int | None = connection.execute(query).scalar()
     return found
 
 
-def measured(connection: sa.Connection, meter: str, start: int, end: int) -> dict[int, int]:
+def measured(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> dict[int, int]:
     """What was measured of a meter from `start` and before `end` (ms), base units by begin of the hour."""
     of_kind = sa.and_(_within(meter, start, end), _HOUR.provenance == Provenance.MEASURED.value)
     return dict(connection.execute(sa.select(_HOUR.hour, _HOUR.amount).where(of_kind)).all())
 
 
-def amounts(connection: sa.Connection, meter: str, start: int, end: int) -> list[tuple[int, int]]:
+def amounts(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> list[tuple[int, int]]:
     """What a meter used in the hours from `start` and before `end` (ms): begin and base units, once a provenance."""
     rows = connection.execute(sa.select(_HOUR.hour, _HOUR.amount).where(_within(meter, start, end)))
     return [(hour, amount) for hour, amount in rows]
 
 
-def total(connection: sa.Connection, meter: str, start: int, end: int) -> int:
+def total(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> int:
     """What a meter used from `start` and before `end` (ms), base units; 0 where nothing is known."""
     used = sa.func.coalesce(sa.func.sum(_HOUR.amount), 0)
     return int(connection.execute(sa.select(used).where(_within(meter, start, end))).scalar_one())
 
 
-def by_device(connection: sa.Connection, meter: str, start: int, end: int) -> ByDevice:
+def by_device(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> ByDevice:
     """The hours of a meter from `start` and before `end` (ms) that nobody entered."""
     columns = (sa.func.count(sa.distinct(_HOUR.hour)), sa.func.max(_HOUR.hour))
     return ByDevice._make(connection.execute(sa.select(*columns).where(_counted(meter, start, end))).one())
 
 
-def number_estimated(connection: sa.Connection, meter: str, start: int, end: int) -> int:
+def number_estimated(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> int:
     """How many hours of a meter from `start` and before `end` (ms) have an amount that was only estimated."""
     guessed = sa.and_(_counted(meter, start, end), _HOUR.provenance == Provenance.ESTIMATED.value, _HOUR.amount > 0)
     return connection.execute(sa.select(sa.func.count(sa.distinct(_HOUR.hour))).where(guessed)).scalar_one()
 
 
-def kept(connection: sa.Connection, meter: str, start: int, end: int) -> Iterator[Kept]:
+def kept(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> Iterator[Kept]:
     """All that the ledger has of the hours of a meter from `start` and before `end` (ms)."""
     columns = (_HOUR.hour, _HOUR.provenance, _HOUR.amount, _HOUR.provisional, _HOUR.level_at, _HOUR.level)
     for hour, provenance, *values in connection.execute(sa.select(*columns).where(_within(meter, start, end))):
         yield Kept(hour, Provenance(provenance), *values)
 
 
-def begins(connection: sa.Connection, meter: str, start: int, end: int) -> list[int]:
+def begins(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> list[int]:
     """The hours (begins, ms) that the ledger has of a meter from `start` and before `end` (ms)."""
     return list(connection.execute(sa.select(_HOUR.hour).where(_within(meter, start, end)).distinct()).scalars())
 
 
-def is_known_from(connection: sa.Connection, meter: str, start: int) -> bool:
+def is_known_from(connection: sa.Connection, meter: MeterKey, start: int) -> bool:
     """Whether the ledger has an hour of a meter that begins at or after a moment (ms)."""
-    later = sa.select(_HOUR.hour).where(_HOUR.meter == meter, _HOUR.hour >= start).limit(1)
+    later = sa.select(_HOUR.hour).where(of(ledger_hour, meter), _HOUR.hour >= start).limit(1)
     return connection.execute(later).first() is not None
 
 
-def enter(connection: sa.Connection, meter: str, parts: Sequence[HourPart]) -> None:
+def enter(connection: sa.Connection, meter: MeterKey, parts: Sequence[HourPart]) -> None:
     """Put what somebody entered in the place of all that the ledger has from the first to the last of its hours.
 
     Args:
         connection: In a transaction that writes.
-        meter: Its id.
+        meter: Whose.
         parts: By hour, at least one.
     """
-    entered = sa.and_(_HOUR.meter == meter, _HOUR.hour >= parts[0].hour, _HOUR.hour <= parts[-1].hour)
+    entered = sa.and_(of(ledger_hour, meter), _HOUR.hour >= parts[0].hour, _HOUR.hour <= parts[-1].hour)
     connection.execute(sa.delete(ledger_hour).where(entered))
-    rows = [{"meter": meter, "hour": part.hour, "provenance": part.provenance.value, "amount": part.amount} for part in parts]
+    row: dict[str, str | int] = {"grp": meter.group, "meter": meter.id}
+    rows = [row | {"hour": part.hour, "provenance": part.provenance.value, "amount": part.amount} for part in parts]
     connection.execute(sa.insert(ledger_hour), rows)
 
 
-def _within(meter: str, start: int, end: int) -> sa.ColumnElement[bool]:
-    return sa.and_(_HOUR.meter == meter, _HOUR.hour >= start, _HOUR.hour < end)
+def _within(meter: MeterKey, start: int, end: int) -> sa.ColumnElement[bool]:
+    return sa.and_(of(ledger_hour, meter), _HOUR.hour >= start, _HOUR.hour < end)
 
 
-def _counted(meter: str, start: int, end: int) -> sa.ColumnElement[bool]:
+def _counted(meter: MeterKey, start: int, end: int) -> sa.ColumnElement[bool]:
     return sa.and_(_within(meter, start, end), _HOUR.provenance != _MANUAL)

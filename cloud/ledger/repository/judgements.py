@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cloud.ledger.counters import Judgement
+from cloud.ledger.model import MeterKey
+from cloud.ledger.selecting import of, of_parameters
 from cloud.ledger.tables import judgement
 from cloud.platform.database import upsert
 
 _JUDGED = judgement.c
-_GROUP, _OF = (sa.bindparam(name, type_=sa.String) for name in ("group", "of"))
 _FIRST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "end"))
-_FORGET = sa.delete(judgement).where(_JUDGED.grp == _GROUP, _JUDGED.meter == _OF, _JUDGED.until > _FIRST, _JUDGED.since < _END)
+_FORGET = sa.delete(judgement).where(of_parameters(judgement), _JUDGED.until > _FIRST, _JUDGED.since < _END)
 
 
 class Left(NamedTuple):
@@ -26,17 +27,17 @@ class Left(NamedTuple):
     after: int
 
 
-def near(connection: sa.Connection, group: str, meter: str, span: tuple[int, int], kinds: Collection[str]) -> list[Left]:
+def near(connection: sa.Connection, meter: MeterKey, span: tuple[int, int], kinds: Collection[str]) -> list[Left]:
     """Where a counter left its level, by judgements of these kinds that reach into a span (first and last ms), by time."""
     reaching = sa.and_(_JUDGED.since <= span[1], _JUDGED.until >= span[0], _JUDGED.kind.in_([str(kind) for kind in kinds]))
-    mine = sa.and_(_JUDGED.grp == group, _JUDGED.meter == meter, reaching)
+    mine = sa.and_(of(judgement, meter), reaching)
     query = sa.select(_JUDGED.since, _JUDGED.at, _JUDGED.before, _JUDGED.after).where(mine).order_by(_JUDGED.at)
     return [Left._make(row) for row in connection.execute(query)]
 
 
-def begins(connection: sa.Connection, group: str, meter: str, until: int) -> list[int]:
+def begins(connection: sa.Connection, meter: MeterKey, until: int) -> list[int]:
     """Begins (ms) of what was judged of a meter and ends at or after a moment (ms)."""
-    asked = sa.select(_JUDGED.since).where(_JUDGED.grp == group, _JUDGED.meter == meter, _JUDGED.until >= until)
+    asked = sa.select(_JUDGED.since).where(of(judgement, meter), _JUDGED.until >= until)
     return list(connection.execute(asked).scalars())
 
 
@@ -45,6 +46,6 @@ def forget(connection: sa.Connection, spans: Sequence[Mapping[str, Any]]) -> Non
     connection.execute(_FORGET, spans)
 
 
-def put(connection: sa.Connection, judged: Iterable[tuple[str, str, Judgement]]) -> None:
-    """Keep judgements, each with its group and meter; judged again, it is the same row."""
-    upsert(connection, judgement, [{"grp": group, "meter": meter} | one._asdict() for group, meter, one in judged])
+def put(connection: sa.Connection, judged: Iterable[tuple[MeterKey, Judgement]]) -> None:
+    """Keep judgements, each with its meter; judged again, it is the same row."""
+    upsert(connection, judgement, [{"grp": meter.group, "meter": meter.id} | one._asdict() for meter, one in judged])

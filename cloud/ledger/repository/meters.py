@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from cloud.ledger import tables
 from cloud.ledger.stated import StatedMeter
-from cloud.organisations.queries import PRESENT
+from cloud.organisations.queries import present
 from cloud.platform.database import upsert
 from cloud.platform.histories import enter_and_retire
 
@@ -20,26 +20,28 @@ _STATED = ("device", "point", "modulus", "max_rate", "capacity", "capacity_from"
 """What an earlier counter keeps of its meter."""
 
 
-def enter(connection: sa.Connection, meters: Sequence[StatedMeter], day: str) -> None:
-    """Enter all meters of a site; the others are retired from a day (ISO) on."""
+def enter(connection: sa.Connection, group: str, meters: Sequence[StatedMeter], day: str) -> None:
+    """Enter all meters of a group's site; the others are retired from a day (ISO) on."""
     rows = []
     for one in meters:
         row = {"grp" if name == "group" else name: value for name, value in one._asdict().items()}
         rows.append(row | {"name": json.dumps(one.name, ensure_ascii=False)})
-    enter_and_retire(connection, tables.meter, rows, day)
+    enter_and_retire(connection, tables.meter, group, rows, day)
 
 
-def enter_served(connection: sa.Connection, meters: Collection[str], served: Collection[tuple[str, str]]) -> None:
-    """Replace which institutions some meters serve, by meter and institution; one that is retired keeps its part of what it used."""
+def enter_served(connection: sa.Connection, group: str, meters: Collection[str], served: Collection[tuple[str, str]]) -> None:
+    """Replace which institutions a group's meters serve, by meter and institution; one that is retired keeps its part of what it used."""
     table = tables.meter_unit
-    connection.execute(sa.delete(table).where(table.c.meter.in_(list(meters)), table.c.unit.in_(PRESENT)))
+    mine = sa.and_(table.c.grp == group, table.c.meter.in_(list(meters)), table.c.unit.in_(present(group)))
+    connection.execute(sa.delete(table).where(mine))
     if served:
-        connection.execute(sa.insert(table), [{"meter": meter, "unit": unit} for meter, unit in served])
+        connection.execute(sa.insert(table), [{"grp": group, "meter": meter, "unit": unit} for meter, unit in served])
 
 
-def mark_added(connection: sa.Connection, meters: Collection[str], day: str) -> None:
-    """Keep from which day (ISO) on there are some meters that were not in the first site."""
-    connection.execute(sa.update(tables.meter).where(tables.meter.c.id.in_(list(meters))).values(added_on=day))
+def mark_added(connection: sa.Connection, group: str, meters: Collection[str], day: str) -> None:
+    """Keep from which day (ISO) on there are some meters of a group that were not in the first site."""
+    mine = sa.and_(tables.meter.c.grp == group, tables.meter.c.id.in_(list(meters)))
+    connection.execute(sa.update(tables.meter).where(mine).values(added_on=day))
 
 
 def keep_ratio_change(connection: sa.Connection, meter: StatedMeter, factor: str, reason: str, by: str, now: int) -> None:

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from cloud.ledger.model import MeterKey
+from cloud.ledger.selecting import of
 from cloud.ledger.tables import finding_note
 from cloud.platform.database import upsert
 
 _NOTE = finding_note.c
-Question = tuple[str, int, str]
+Question = tuple[MeterKey, int, str]
 """Meter, begin (ms) and kind."""
 
 
@@ -25,18 +27,18 @@ class Note(NamedTuple):
 def of_group(connection: sa.Connection, group: str) -> dict[Question, Note]:
     """All that was said about questions of a district."""
     query = sa.select(_NOTE.meter, _NOTE.since, _NOTE.kind, _NOTE.note, _NOTE.by, _NOTE.at).where(_NOTE.grp == group)
-    return {(meter, since, kind): Note(*said) for meter, since, kind, *said in connection.execute(query)}
+    return {(MeterKey(group, meter), since, kind): Note(*said) for meter, since, kind, *said in connection.execute(query)}
 
 
-def put(connection: sa.Connection, group: str, question: Question, note: Note) -> None:
+def put(connection: sa.Connection, question: Question, note: Note) -> None:
     """Keep what somebody said about a question, in the place of what was said before."""
     meter, since, kind = question
-    row = {"grp": group, "meter": meter, "since": since, "kind": kind, "note": note.text, "by": note.by, "at": note.at}
-    upsert(connection, finding_note, [row])
+    row = {"grp": meter.group, "meter": meter.id, "since": since, "kind": kind}
+    upsert(connection, finding_note, [row | {"note": note.text, "by": note.by, "at": note.at}])
 
 
 def forget(connection: sa.Connection, question: Question) -> None:
     """Let go what was said about a question."""
     meter, since, kind = question
-    mine = sa.and_(_NOTE.meter == meter, _NOTE.since == since, _NOTE.kind == kind)
+    mine = sa.and_(of(finding_note, meter), _NOTE.since == since, _NOTE.kind == kind)
     connection.execute(sa.delete(finding_note).where(mine))

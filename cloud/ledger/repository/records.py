@@ -13,11 +13,12 @@ from cloud.ledger import tables
 from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.breaks import Exchange, RatioChange
 from cloud.ledger.counters import Profile
-from cloud.ledger.model import Learnt, Recorded
+from cloud.ledger.model import Learnt, MeterKey, Recorded
+from cloud.ledger.selecting import among, of
 from cloud.platform.database import upsert
 
 
-def load(connection: sa.Connection, meters: Sequence[str]) -> dict[str, Recorded]:
+def load(connection: sa.Connection, meters: Sequence[MeterKey]) -> dict[MeterKey, Recorded]:
     """What is recorded about some meters; all of them are in the answer."""
     exchanges, profiles = _exchanges(connection, meters), _profiles(connection, meters)
     ratios, idle, learnt = _ratios(connection, meters), _idle(connection, meters), _learnt(connection, meters)
@@ -27,60 +28,64 @@ def load(connection: sa.Connection, meters: Sequence[str]) -> dict[str, Recorded
     }
 
 
-def _exchanges(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[Exchange]]:
+def _exchanges(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[Exchange]]:
     row = tables.exchange.c
-    found: defaultdict[str, list[Exchange]] = defaultdict(list)
-    columns = (row.meter, row.at, row.old_last, row.new_first, row.placed_at)
-    for meter, *values in connection.execute(sa.select(*columns).where(row.meter.in_(meters)).order_by(row.at)):
-        found[meter].append(Exchange(*values))
+    found: defaultdict[MeterKey, list[Exchange]] = defaultdict(list)
+    columns = (row.grp, row.meter, row.at, row.old_last, row.new_first, row.placed_at)
+    for group, meter, *values in connection.execute(sa.select(*columns).where(among(tables.exchange, meters)).order_by(row.at)):
+        found[MeterKey(group, meter)].append(Exchange(*values))
     return found
 
 
-def _profiles(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[Profile]]:
+def _profiles(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[Profile]]:
     row = tables.spread_profile.c
-    found: defaultdict[str, list[Profile]] = defaultdict(list)
-    query = sa.select(row.meter, row.valid_from, row.weights).where(row.meter.in_(meters)).order_by(row.valid_from)
-    for meter, valid_from, weights in connection.execute(query):
-        found[meter].append(Profile(valid_from, tuple(json.loads(weights))))
+    found: defaultdict[MeterKey, list[Profile]] = defaultdict(list)
+    query = sa.select(row.grp, row.meter, row.valid_from, row.weights).where(among(tables.spread_profile, meters)).order_by(row.valid_from)
+    for group, meter, valid_from, weights in connection.execute(query):
+        found[MeterKey(group, meter)].append(Profile(valid_from, tuple(json.loads(weights))))
     return found
 
 
-def _ratios(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[RatioChange]]:
+def _ratios(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[RatioChange]]:
     row = tables.ratio_change.c
-    found: defaultdict[str, list[RatioChange]] = defaultdict(list)
-    query = sa.select(row.meter, row.at, row.factor, row.placed_at).where(row.meter.in_(meters)).order_by(row.at)
-    for meter, at, factor, placed_at in connection.execute(query):
-        found[meter].append(RatioChange(at, Decimal(factor), placed_at))
+    found: defaultdict[MeterKey, list[RatioChange]] = defaultdict(list)
+    query = sa.select(row.grp, row.meter, row.at, row.factor, row.placed_at).where(among(tables.ratio_change, meters)).order_by(row.at)
+    for group, meter, at, factor, placed_at in connection.execute(query):
+        found[MeterKey(group, meter)].append(RatioChange(at, Decimal(factor), placed_at))
     return found
 
 
-def _idle(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[tuple[int, int]]]:
+def _idle(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[tuple[int, int]]]:
     row = tables.out_of_use.c
-    found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    query = sa.select(row.meter, row.start, row.end).where(row.meter.in_(meters)).order_by(row.start)
-    for meter, start, end in connection.execute(query):
-        found[meter].append((start, INT64_MAX if end is None else end))
+    found: defaultdict[MeterKey, list[tuple[int, int]]] = defaultdict(list)
+    query = sa.select(row.grp, row.meter, row.start, row.end).where(among(tables.out_of_use, meters)).order_by(row.start)
+    for group, meter, start, end in connection.execute(query):
+        found[MeterKey(group, meter)].append((start, INT64_MAX if end is None else end))
     return found
 
 
-def _learnt(connection: sa.Connection, meters: Sequence[str]) -> defaultdict[str, list[Learnt]]:
+def _learnt(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[Learnt]]:
     row = tables.learnt.c
-    found: defaultdict[str, list[Learnt]] = defaultdict(list)
-    query = sa.select(row.meter, row.valid_from, row.rate, row.step, row.weights).where(row.meter.in_(meters)).order_by(row.valid_from)
-    for meter, *taught in connection.execute(query):
-        found[meter].append(Learnt(*taught))
+    found: defaultdict[MeterKey, list[Learnt]] = defaultdict(list)
+    query = (
+        sa.select(row.grp, row.meter, row.valid_from, row.rate, row.step, row.weights)
+        .where(among(tables.learnt, meters))
+        .order_by(row.valid_from)
+    )
+    for group, meter, *taught in connection.execute(query):
+        found[MeterKey(group, meter)].append(Learnt(*taught))
     return found
 
 
-def other_exchange(connection: sa.Connection, meter: str, at: int, within: int) -> int | None:
+def other_exchange(connection: sa.Connection, meter: MeterKey, at: int, within: int) -> int | None:
     """When another exchange of a meter is recorded for, at most so many ms from a moment; None if none is."""
     row = tables.exchange.c
-    near = sa.and_(row.meter == meter, row.at != at, row.at.between(at - within, at + within))
+    near = sa.and_(of(tables.exchange, meter), row.at != at, row.at.between(at - within, at + within))
     found: int | None = connection.execute(sa.select(row.at).where(near).limit(1)).scalar()
     return found
 
 
-def put_exchange(connection: sa.Connection, meter: str, exchange: Exchange, why: str, by: str, now: int) -> None:
+def put_exchange(connection: sa.Connection, meter: MeterKey, exchange: Exchange, why: str, by: str, now: int) -> None:
     """Keep an exchange; of the one that was recorded for the same moment only its place stays.
 
     Args:
@@ -91,53 +96,52 @@ def put_exchange(connection: sa.Connection, meter: str, exchange: Exchange, why:
         by: Who recorded it.
         now: ms since 1970 in UTC.
     """
-    row = {"meter": meter, "at": exchange.at, "old_last": exchange.last, "new_first": exchange.first}
+    row = {"grp": meter.group, "meter": meter.id, "at": exchange.at, "old_last": exchange.last, "new_first": exchange.first}
     upsert(connection, tables.exchange, [row | {"reason": why, "recorded_by": by, "recorded_at": now}])
 
 
-def place(connection: sa.Connection, meter: str, record: Exchange | RatioChange, placed_at: int | None) -> None:
+def place(connection: sa.Connection, meter: MeterKey, record: Exchange | RatioChange, placed_at: int | None) -> None:
     """Keep where the samples show a recorded change (ms); None where they do not."""
     table = tables.exchange if isinstance(record, Exchange) else tables.ratio_change
-    connection.execute(sa.update(table).where(table.c.meter == meter, table.c.at == record.at).values(placed_at=placed_at))
+    connection.execute(sa.update(table).where(of(table, meter), table.c.at == record.at).values(placed_at=placed_at))
 
 
-def ends_out_of_use(connection: sa.Connection, group: str, meter: str, start: int) -> Sequence[int | None]:
+def ends_out_of_use(connection: sa.Connection, meter: MeterKey, start: int) -> Sequence[int | None]:
     """The end (ms) of the time out of use that is recorded from a moment on; None for one until further notice."""
     row = tables.out_of_use.c
-    same = sa.and_(row.grp == group, row.meter == meter, row.start == start)
+    same = sa.and_(of(tables.out_of_use, meter), row.start == start)
     return connection.execute(sa.select(row.end).where(same)).scalars().all()
 
 
-def put_out_of_use(connection: sa.Connection, group: str, meter: str, span: tuple[int, int | None], why: str, by: str, now: int) -> None:
+def put_out_of_use(connection: sa.Connection, meter: MeterKey, span: tuple[int, int | None], why: str, by: str, now: int) -> None:
     """Keep a time out of use, in the place of the one that was recorded from the same moment on.
 
     Args:
         connection: In a transaction that writes.
-        group: District code of the meter.
         meter: What was not used.
         span: From when and until when (exclusive), ms; None until further notice.
         why: The person's reason.
         by: Who recorded it.
         now: ms since 1970 in UTC.
     """
-    row = {"grp": group, "meter": meter, "start": span[0], "end": span[1], "reason": why}
+    row = {"grp": meter.group, "meter": meter.id, "start": span[0], "end": span[1], "reason": why}
     upsert(connection, tables.out_of_use, [row | {"recorded_by": by, "recorded_at": now}])
 
 
-def has_profile(connection: sa.Connection, meter: str, valid_from: int) -> bool:
+def has_profile(connection: sa.Connection, meter: MeterKey, valid_from: int) -> bool:
     """Whether a load shape is recorded of a meter from just this moment (ms) on."""
     row = tables.spread_profile.c
-    same = sa.select(row.meter).where(row.meter == meter, row.valid_from == valid_from)
+    same = sa.select(row.meter).where(of(tables.spread_profile, meter), row.valid_from == valid_from)
     return connection.execute(same).first() is not None
 
 
-def add_profile(connection: sa.Connection, meter: str, profile: Profile, by: str, now: int) -> None:
+def add_profile(connection: sa.Connection, meter: MeterKey, profile: Profile, by: str, now: int) -> None:
     """Keep a new load shape of a meter, which somebody recorded at a moment (ms)."""
-    row = {"meter": meter, "valid_from": profile.valid_from, "weights": json.dumps(profile.weights)}
+    row = {"grp": meter.group, "meter": meter.id, "valid_from": profile.valid_from, "weights": json.dumps(profile.weights)}
     connection.execute(sa.insert(tables.spread_profile), [row | {"recorded_by": by, "recorded_at": now}])
 
 
-def learn(connection: sa.Connection, lessons: Iterable[tuple[str, str, Learnt]]) -> None:
-    """Keep what months taught of meters (group, id and lesson); what is kept from the same moment on stays as it is."""
-    rows = [{"grp": group, "meter": meter, **taught._asdict()} for group, meter, taught in lessons]
+def learn(connection: sa.Connection, lessons: Iterable[tuple[MeterKey, Learnt]]) -> None:
+    """Keep what months taught of meters; what is kept from the same moment on stays as it is."""
+    rows = [{"grp": meter.group, "meter": meter.id, **taught._asdict()} for meter, taught in lessons]
     upsert(connection, tables.learnt, rows, keep=True)

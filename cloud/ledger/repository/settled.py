@@ -12,9 +12,11 @@ from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.counters import RESTING, UNDECIDED, Judgement
 from cloud.ledger.levels import RETURN_MS
 from cloud.ledger.limits import Level
+from cloud.ledger.model import MeterKey
 from cloud.ledger.path import DECIDED, Branch, Kind
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.repository.waiting import is_touched
+from cloud.ledger.selecting import of, of_parameters
 from cloud.ledger.standing import held_until
 from cloud.ledger.usual import WEEKS_MS, YEAR_MS
 
@@ -22,12 +24,12 @@ _HOUR, _JUDGED = tables.ledger_hour.c, tables.judgement.c
 _COLUMNS = [_JUDGED[name] for name in Judgement._fields]
 _GOES_ON = sa.or_(_JUDGED.kind == UNDECIDED, sa.and_(_JUDGED.kind == Kind.FROZEN, _JUDGED.amount == 0))
 """What nothing ended yet."""
-_OF, _START, _END = (sa.bindparam(name, type_=of) for name, of in (("of", sa.String), ("start", sa.BigInteger), ("end", sa.BigInteger)))
-_LEVELS = sa.select(_HOUR.level_at, _HOUR.level).where(_HOUR.meter == _OF, _HOUR.level_at.is_not(None))
+_START, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("start", "end"))
+_LEVELS = sa.select(_HOUR.level_at, _HOUR.level).where(of_parameters(tables.ledger_hour), _HOUR.level_at.is_not(None))
 _BEFORE = _LEVELS.where(_HOUR.hour < _END).order_by(_HOUR.hour.desc())
 _NEWEST_BEFORE = _BEFORE.limit(sa.bindparam("most", type_=sa.Integer))
 _BY_HOUR = _LEVELS.add_columns(_HOUR.hour).where(_HOUR.hour >= _START, _HOUR.hour < _END)
-_OF_METER = sa.select(*_COLUMNS).where(_JUDGED.grp == sa.bindparam("group", type_=sa.String), _JUDGED.meter == _OF)
+_OF_METER = sa.select(*_COLUMNS).where(of_parameters(tables.judgement))
 _ENDING_AFTER = _OF_METER.where(sa.or_(_JUDGED.until >= _START, _GOES_ON)).order_by(_JUDGED.since, _JUDGED.kind)
 # Built once: a pass asks them for each meter, and to build a statement costs more than to execute it.
 
@@ -37,15 +39,17 @@ class Settled:
     """The ledger's rows of one meter, read on one connection; judgements are read once for a time and kept."""
 
     connection: sa.Connection
-    group: str
-    meter: str
+    meter: MeterKey
     _since: int = INT64_MAX
     _known: list[Judgement] = field(default_factory=list)
 
+    def _asked(self, **parameters: int) -> dict[str, str | int]:
+        """Parameters of a statement, with the meter's own."""
+        return {"group": self.meter.group, "of": self.meter.id, **parameters}
+
     def levels_before(self, hour: int, number: int) -> list[Level]:
         """The last points of the newest hours before one, newest first; none if hours in between still wait to be counted."""
-        newest = {"of": self.meter, "end": hour, "most": 2 * number}
-        found = self.connection.execute(_NEWEST_BEFORE, newest).all()
+        found = self.connection.execute(_NEWEST_BEFORE, self._asked(end=hour, most=2 * number)).all()
         levels = list(dict.fromkeys((at, level) for at, level in found))[:number]
         if levels and is_touched(self.connection, self.meter, levels[-1][0] // HOUR_MS * HOUR_MS, hour):
             return []
@@ -53,7 +57,7 @@ class Settled:
 
     def levels(self, start: int, end: int) -> dict[int, Level]:
         """The last point of each hour of [start, end) that has one, by begin of the hour."""
-        rows = self.connection.execute(_BY_HOUR, {"of": self.meter, "start": start, "end": end}).all()
+        rows = self.connection.execute(_BY_HOUR, self._asked(start=start, end=end)).all()
         return {hour: (at, level) for at, level, hour in rows}
 
     def lower_before(self, anchor: Level) -> tuple[int, bool, int | None]:
@@ -63,7 +67,7 @@ class Settled:
         over a longer time (a gap, a counter that caught up), it stood there from then on.
         """
         at, level = anchor
-        before = {"of": self.meter, "end": at // HOUR_MS * HOUR_MS}
+        before = self._asked(end=at // HOUR_MS * HOUR_MS)
         last = self.connection.execute(_NEWEST_BEFORE, before | {"most": 1}).one_or_none()
         if last is None:
             return at // HOUR_MS * HOUR_MS, False, None
@@ -96,7 +100,7 @@ class Settled:
     def standing(self, start: int) -> Judgement | None:
         """The judgement that a counter is frozen and has not moved again, of one that stood before a moment."""
         frozen = [one for one in self._from(start) if one.kind == Kind.FROZEN and not one.amount and one.since < start]
-        later = sa.select(_HOUR.hour).where(_HOUR.meter == self.meter, _HOUR.hour >= start).limit(1)
+        later = sa.select(_HOUR.hour).where(of(tables.ledger_hour, self.meter), _HOUR.hour >= start).limit(1)
         return None if not frozen or self.connection.execute(later).first() else frozen[-1]
 
     def resting(self, start: int) -> Judgement | None:
@@ -127,12 +131,11 @@ class Settled:
         """The judgements that end after a moment, with room for what a return reopens, and those that nothing ended yet, by time."""
         if start - RETURN_MS < self._since:
             self._since = start - 2 * RETURN_MS
-            asked = {"group": self.group, "of": self.meter, "start": self._since}
-            self._known = [Judgement(*row) for row in self.connection.execute(_ENDING_AFTER, asked)]
+            self._known = [Judgement(*row) for row in self.connection.execute(_ENDING_AFTER, self._asked(start=self._since))]
         return self._known
 
     def reaching(self, start: int, end: int) -> list[Judgement]:
         """The judgements that lie in [start, end) or reach into it, and those that nothing ended yet."""
-        mine = sa.and_(_JUDGED.grp == self.group, _JUDGED.meter == self.meter, _JUDGED.since < end)
+        mine = sa.and_(of(tables.judgement, self.meter), _JUDGED.since < end)
         near = sa.or_(_JUDGED.until >= start, _GOES_ON)
         return [Judgement(*row) for row in self.connection.execute(sa.select(*_COLUMNS).where(mine, near))]

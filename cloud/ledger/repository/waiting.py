@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from cloud.ledger import tables
+from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
+from cloud.ledger.selecting import among, of_parameters
 from cloud.platform.database import upsert
 from cloud.platform.trial import try_rows
 
@@ -16,67 +18,72 @@ Generations = dict[int, int]
 _TOUCHED = tables.touched.c
 _NEWEST = (
     sa.select(_TOUCHED.hour, _TOUCHED.generation)
-    .where(_TOUCHED.meter == sa.bindparam("of"))
+    .where(of_parameters(tables.touched))
     .order_by(_TOUCHED.hour.desc())
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
 _WITHIN = (
     sa.select(_TOUCHED.hour)
-    .where(_TOUCHED.meter == sa.bindparam("of"), _TOUCHED.hour >= sa.bindparam("start"), _TOUCHED.hour < sa.bindparam("end"))
+    .where(of_parameters(tables.touched), _TOUCHED.hour >= sa.bindparam("start"), _TOUCHED.hour < sa.bindparam("end"))
     .limit(1)
 )
 _CLEAR = sa.delete(tables.touched).where(
-    _TOUCHED.meter == sa.bindparam("of"),
+    of_parameters(tables.touched),
     _TOUCHED.hour.between(sa.bindparam("first"), sa.bindparam("last")),
     _TOUCHED.generation == sa.bindparam("seen"),
 )
 
 
-def meters(connection: sa.Connection) -> list[str]:
-    """The meters that have touched hours, the one with the newest hour first."""
-    found = _found()
-    newest = sa.select(sa.func.max(_TOUCHED.hour)).where(_TOUCHED.meter == found.c.meter).scalar_subquery()
-    query = sa.select(found.c.meter).where(found.c.meter.is_not(None))
-    return list(connection.execute(query.order_by(newest.desc(), found.c.meter)).scalars())
+def meters(connection: sa.Connection) -> list[MeterKey]:
+    """The meters of all groups that have touched hours, the one with the newest hour first."""
+    found = _found().c
+    newest = sa.select(sa.func.max(_TOUCHED.hour)).where(_TOUCHED.grp == found.grp, _TOUCHED.meter == found.meter).scalar_subquery()
+    query = sa.select(found.grp, found.meter).where(found.meter.is_not(None))
+    return [MeterKey._make(row) for row in connection.execute(query.order_by(newest.desc(), found.meter, found.grp))]
 
 
 def number(connection: sa.Connection) -> int:
-    """How many touched hours wait."""
+    """How many touched hours of all groups wait."""
     return connection.execute(sa.select(sa.func.count()).select_from(tables.touched)).scalar_one()
 
 
 def oldest(connection: sa.Connection) -> int | None:
     """The oldest touched hour (begin, ms) of all meters; None if nothing waits."""
     found = _found()
-    of_meter = sa.select(sa.func.min(_TOUCHED.hour)).where(_TOUCHED.meter == found.c.meter).scalar_subquery()
+    mine = sa.and_(_TOUCHED.grp == found.c.grp, _TOUCHED.meter == found.c.meter)
+    of_meter = sa.select(sa.func.min(_TOUCHED.hour)).where(mine).scalar_subquery()
     hours: int | None = connection.execute(sa.select(sa.func.min(of_meter)).select_from(found)).scalar()
     return hours
 
 
 def _found() -> sa.CTE:
     """The meters that have touched hours, and NULL: each is one step in the index, for the list may be of millions of hours."""
-    found = sa.select(sa.func.min(_TOUCHED.meter).label("meter")).cte("waiting", recursive=True)
-    following = sa.select(sa.func.min(_TOUCHED.meter)).where(_TOUCHED.meter > found.c.meter).scalar_subquery()
-    return found.union_all(sa.select(following).where(found.c.meter.is_not(None)))
+    groups = sa.select(sa.func.min(_TOUCHED.grp).label("grp")).cte("waiting_groups", recursive=True)
+    next_group = sa.select(sa.func.min(_TOUCHED.grp)).where(_TOUCHED.grp > groups.c.grp).scalar_subquery()
+    groups = groups.union_all(sa.select(next_group).where(groups.c.grp.is_not(None)))
+    first = sa.select(sa.func.min(_TOUCHED.meter)).where(_TOUCHED.grp == groups.c.grp).scalar_subquery()
+    found = sa.select(groups.c.grp, first.label("meter")).where(groups.c.grp.is_not(None)).cte("waiting", recursive=True)
+    following = sa.select(sa.func.min(_TOUCHED.meter)).where(_TOUCHED.grp == found.c.grp, _TOUCHED.meter > found.c.meter).scalar_subquery()
+    return found.union_all(sa.select(found.c.grp, following).where(found.c.meter.is_not(None)))
 
 
-def newest(connection: sa.Connection, meter: str, most: int) -> Generations:
+def newest(connection: sa.Connection, meter: MeterKey, most: int) -> Generations:
     """At most so many of a meter's touched hours, the newest first."""
-    return dict(connection.execute(_NEWEST, {"of": meter, "most": most}).all())
+    return dict(connection.execute(_NEWEST, {"group": meter.group, "of": meter.id, "most": most}).all())
 
 
-def is_touched(connection: sa.Connection, meter: str, start: int, end: int) -> bool:
+def is_touched(connection: sa.Connection, meter: MeterKey, start: int, end: int) -> bool:
     """Whether an hour of a meter in [start, end) (ms) waits to be counted."""
-    return connection.execute(_WITHIN, {"of": meter, "start": start, "end": end}).first() is not None
+    return connection.execute(_WITHIN, {"group": meter.group, "of": meter.id, "start": start, "end": end}).first() is not None
 
 
-def is_any_touched(connection: sa.Connection, meters: Sequence[str], start: int, end: int) -> bool:
+def is_any_touched(connection: sa.Connection, meters: Sequence[MeterKey], start: int, end: int) -> bool:
     """Whether an hour of any of some meters in [start, end) (ms) waits to be counted."""
-    near = sa.and_(_TOUCHED.meter.in_(meters), _TOUCHED.hour >= start, _TOUCHED.hour < end)
+    near = sa.and_(among(tables.touched, meters), _TOUCHED.hour >= start, _TOUCHED.hour < end)
     return connection.execute(sa.select(_TOUCHED.hour).where(near).limit(1)).first() is not None
 
 
-def clear(connection: sa.Connection, counted: Mapping[str, Generations]) -> None:
+def clear(connection: sa.Connection, counted: Mapping[MeterKey, Generations]) -> None:
     """Take the hours of some meters off the list that nobody touched since; neighbours of one generation at once."""
     runs: list[dict[str, str | int]] = []
     for meter, generations in counted.items():
@@ -85,21 +92,24 @@ def clear(connection: sa.Connection, counted: Mapping[str, Generations]) -> None
             if last and (last["last"], last["seen"]) == (hour - HOUR_MS, seen):
                 last["last"] = hour
             else:
-                last = {"of": meter, "first": hour, "last": hour, "seen": seen}
+                last = {"group": meter.group, "of": meter.id, "first": hour, "last": hour, "seen": seen}
                 runs.append(last)
     if runs:
         connection.execute(_CLEAR, runs)
 
 
-def touch(connection: sa.Connection, hours: Iterable[tuple[str, int]]) -> None:
+def touch(connection: sa.Connection, hours: Iterable[tuple[MeterKey, int]]) -> None:
     """Let hours (meter and begin, ms) be counted anew; whoever counts one just now leaves it on the list."""
-    rows = [{"meter": meter, "hour": hour, "generation": 1} for meter, hour in hours]
-    upsert(connection, tables.touched, rows, add="generation")
+    upsert(connection, tables.touched, _rows(hours), add="generation")
 
 
-def put_back(connection: sa.Connection, hours: Iterable[tuple[str, int]]) -> None:
+def put_back(connection: sa.Connection, hours: Iterable[tuple[MeterKey, int]]) -> None:
     """Let hours (meter and begin, ms) be counted too; one that waits already stays as it is."""
-    upsert(connection, tables.touched, [{"meter": meter, "hour": hour, "generation": 1} for meter, hour in hours], keep=True)
+    upsert(connection, tables.touched, _rows(hours), keep=True)
+
+
+def _rows(hours: Iterable[tuple[MeterKey, int]]) -> list[dict[str, str | int]]:
+    return [{"grp": meter.group, "meter": meter.id, "hour": hour, "generation": 1} for meter, hour in hours]
 
 
 def try_row(connection: sa.Connection) -> None:

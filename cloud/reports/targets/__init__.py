@@ -16,7 +16,7 @@ def make(engine: sa.Engine, asked: Asked, now: int, tell: Tell) -> Made:
         ReportError: Nothing is known of the period, or what it is made with is missing.
     """
     tell("figures")
-    facts = gather(engine, asked.period, asked.scope, now)
+    facts = gather(engine, asked.group, asked.period, asked.scope, now)
     if asked.format == "pdf":
         from cloud.reports.targets.paper import paper  # noqa: PLC0415 (the service runs without what it needs)
 

@@ -57,11 +57,12 @@ class _Who:
         return self.site if self.text == scopes.DISTRICT else self.names[self.text.partition(":")[2]]
 
 
-def gather(engine: sa.Engine, period: Period, scope: str, now: int) -> Facts:
+def gather(engine: sa.Engine, group: str, period: Period, scope: str, now: int) -> Facts:
     """The facts of a period for a scope.
 
     Args:
         engine: Of registry and ledger.
+        group: The district's code.
         period: The year, quarter or month.
         scope: `district`, `compound:ID` or `unit:ID`.
         now: ms since 1970 in UTC.
@@ -75,12 +76,12 @@ def gather(engine: sa.Engine, period: Period, scope: str, now: int) -> Facts:
     if span.end <= span.start:
         raise MissingError(Message("report.fault.no_day_over", period=period.code()))
     with engine.connect() as connection:
-        who = _who(connection, scope)
+        who = _who(connection, group, scope)
         ids = [meter.id for meter, _ in who.registry.meters] + [meter.id for meter in who.subs]
-        used = Used(period, Sums(connection, ids, until), factors_of(connection, period.year))
+        used = Used(period, Sums(connection, group, ids, until), factors_of(connection, period.year))
         _need(who, used, span)
         targets = targets_in(who.scope, scope, period.year, used.sums, used.factors)
-        faults = faults_of(connection, span, _subjects(connection, who), who.names)
+        faults = faults_of(connection, group, span, _subjects(connection, who), who.names)
         factors = [row for row in factor_rows(engine, date(period.year, 1, 1)) if row["energy"] in by_energy(who.energies)]
         energies, total, total_spans = _energies(who, used)
         return Facts(
@@ -105,17 +106,17 @@ def gather(engine: sa.Engine, period: Period, scope: str, now: int) -> Facts:
         )
 
 
-def _who(connection: sa.Connection, text: str) -> _Who:
-    registry = scopes.load(connection)
+def _who(connection: sa.Connection, group: str, text: str) -> _Who:
+    registry = scopes.load(connection, group)
     scope = scopes.scope_of(registry, text)
     kind, _, name = text.partition(":")
     subs = [
         meter
-        for meter, compound in scopes.counted_meters(connection, main=False)
+        for meter, compound in scopes.counted_meters(connection, group, main=False)
         if kind == scopes.DISTRICT or compound == name or (kind == "unit" and name in registry.serves.get(meter.id, ()))
     ]
-    names = organisations.names(connection) | register.names(connection) | queries.names(connection)
-    site = organisations.site_name(connection)
+    names = organisations.names(connection, group) | register.names(connection, group) | queries.names(connection, group)
+    site = organisations.site_name(connection, group)
     return _Who(text, registry, scope, subs, cast("dict[str, Name]", names), cast("Name", site))
 
 
@@ -201,9 +202,9 @@ def _units(who: _Who, used: Used) -> list[UnitRow]:
 
 def _subjects(connection: sa.Connection, who: _Who) -> dict[str, CountedMeter | None]:
     """What may have faults: meters that are counted, the devices behind them and their gateways; in a district, all devices."""
-    counted = {meter.id: meter for meter in (*who.scope.meters, *who.subs)}
-    behind = None if who.text == scopes.DISTRICT else queries.devices_of(connection, counted)
+    group, counted = who.registry.group, {meter.id: meter for meter in (*who.scope.meters, *who.subs)}
+    behind = None if who.text == scopes.DISTRICT else queries.devices_of(connection, group, counted)
     found: dict[str, CountedMeter | None] = {}
-    for of, gateway in register.gateways(connection, behind):
+    for of, gateway in register.gateways(connection, group, behind):
         found |= {of: None, gateway: None}
     return found | dict(counted)

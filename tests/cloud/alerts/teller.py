@@ -19,4 +19,4 @@ if __name__ == "__main__":
     rules = {name: rule for name, rule in load_rules().items() if name == "vehicle_sos"}
     engine = open_database(f"sqlite:///{data / 'registry.db'}")
     evaluator = Evaluator(engine, load_site(shipped_site("lizhou")), rules, load_channels(channels))
-    asyncio.run(run_all(evaluator, clock_from_environment(), lambda: True))
+    asyncio.run(run_all([evaluator], engine, evaluator.channels, clock_from_environment(), lambda: True))

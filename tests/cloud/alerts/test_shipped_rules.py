@@ -27,6 +27,7 @@ from contract.reading import Row
 from contract.topics import Topic
 from simulators.foreign_node import nbirth
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 
 if TYPE_CHECKING:
     from tests.cloud.alerts.conftest import House
@@ -190,7 +191,9 @@ def _used(first: str, days: int, litres: int) -> Change:
         table = tables.ledger_hour
         with house.engine.begin() as connection:
             connection.execute(table.delete().where(table.c.hour >= start, table.c.hour < start + days * DAY_MS))
-            connection.execute(table.insert(), [{"meter": m, "hour": hour, "provenance": "measured", "amount": n} for m, hour, n in rows])
+            connection.execute(
+                table.insert(), [{"grp": GROUP, "meter": m, "hour": hour, "provenance": "measured", "amount": n} for m, hour, n in rows]
+            )
 
     return enter
 

@@ -72,11 +72,11 @@ def meter(of: str, energy: str, **more: object) -> dict[str, Any]:
 
 
 def used(of: str, day: str, amount: int) -> dict[str, Any]:
-    return {"meter": of, "hour": parse_time(f"{day}T00:00:00+08:00"), "provenance": "measured", "amount": amount}
+    return {"grp": GROUP, "meter": of, "hour": parse_time(f"{day}T00:00:00+08:00"), "provenance": "measured", "amount": amount}
 
 
 def people(of: str, kind: str, since: str, value: int) -> dict[str, Any]:
-    return {"unit": of, "kind": kind, "valid_from": since, "value": value, "approved_by": "site file"}
+    return {"grp": GROUP, "unit": of, "kind": kind, "valid_from": since, "value": value, "approved_by": "site file"}
 
 
 def alert(of: str, state: str, **more: object) -> dict[str, Any]:
@@ -106,12 +106,18 @@ def message(of: str, channel: str, state: str, **more: object) -> dict[str, Any]
 
 ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
     (tables.site, [{"id": "small", "grp": GROUP, "name": name("小站", "Small site")}]),
-    (tables.compound, [{"id": "c1", "name": name("一办公区", "Compound 1")}, {"id": "c2", "name": name("二办公区", "Compound 2")}]),
+    (
+        tables.compound,
+        [
+            {"grp": GROUP, "id": "c1", "name": name("一办公区", "Compound 1")},
+            {"grp": GROUP, "id": "c2", "name": name("二办公区", "Compound 2")},
+        ],
+    ),
     (
         tables.unit,
         [
-            {"id": "u1", "name": name("办公室", "Office"), "compound": "c1"},
-            {"id": "u2", "name": name("<b>财政局</b>", "<b>Finance</b>"), "compound": "c2"},
+            {"grp": GROUP, "id": "u1", "name": name("办公室", "Office"), "compound": "c1"},
+            {"grp": GROUP, "id": "u2", "name": name("<b>财政局</b>", "<b>Finance</b>"), "compound": "c2"},
         ],
     ),
     (
@@ -172,7 +178,12 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
     ),
     (
         tables.meter_unit,
-        [{"meter": "m1", "unit": "u2"}, {"meter": "m1", "unit": "u1"}, {"meter": "fuel", "unit": "u1"}, {"meter": "w1", "unit": "u1"}],
+        [
+            {"grp": GROUP, "meter": "m1", "unit": "u2"},
+            {"grp": GROUP, "meter": "m1", "unit": "u1"},
+            {"grp": GROUP, "meter": "fuel", "unit": "u1"},
+            {"grp": GROUP, "meter": "w1", "unit": "u1"},
+        ],
     ),
     (
         tables.ledger_hour,
@@ -180,10 +191,10 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
             used("w1", "2025-01-01", 60_000),
             used("w1", "2025-08-01", 340_000),
             used("w1", "2026-02-01", 57_200),
-            {"meter": "w1", "hour": MIDNIGHT + 23 * HOUR, "provenance": "measured", "amount": 0},  # it still counts
-            {"meter": "m1", "hour": MIDNIGHT - HOUR, "provenance": "measured", "amount": 4000},
-            {"meter": "m1", "hour": MIDNIGHT, "provenance": "measured", "amount": 1500},
-            {"meter": "m1", "hour": MIDNIGHT + HOUR, "provenance": "estimated", "amount": 500},
+            {"grp": GROUP, "meter": "w1", "hour": MIDNIGHT + 23 * HOUR, "provenance": "measured", "amount": 0},  # it still counts
+            {"grp": GROUP, "meter": "m1", "hour": MIDNIGHT - HOUR, "provenance": "measured", "amount": 4000},
+            {"grp": GROUP, "meter": "m1", "hour": MIDNIGHT, "provenance": "measured", "amount": 1500},
+            {"grp": GROUP, "meter": "m1", "hour": MIDNIGHT + HOUR, "provenance": "estimated", "amount": 500},
         ],
     ),
     (

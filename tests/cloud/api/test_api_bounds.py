@@ -94,14 +94,14 @@ def _grow(context: Context, number: int) -> None:
     meter = {"grp": GROUP, "name": "{}", "energy": "water", "main": True, "item": "", "compound": "c1", "vehicle_fuel": False}
     newest = {"grp": GROUP, "point": "power", "value": 1.0, "at": 1, "quality": 192, "reason": "", "received_at": 1}
     hours = [parse_time("2025-01-01T00:00:00+08:00"), parse_time("2026-03-10T23:00:00+08:00")]
-    used = {"provenance": "measured", "amount": 5}
+    used = {"grp": GROUP, "provenance": "measured", "amount": 5}
     with writing(context.engine).begin() as connection:
-        connection.execute(tables.unit.insert(), [{"id": i, "name": device["name"], "compound": "c1"} for i in ids])
-        people = {"valid_from": "2020-01-01", "value": 7, "approved_by": "x"}
+        connection.execute(tables.unit.insert(), [{"grp": GROUP, "id": i, "name": device["name"], "compound": "c1"} for i in ids])
+        people = {"grp": GROUP, "valid_from": "2020-01-01", "value": 7, "approved_by": "x"}
         connection.execute(tables.denominator.insert(), [people | {"unit": i, "kind": k} for i in ids for k in ("headcount", "area")])
         connection.execute(tables.device.insert(), [device | {"id": i} for i in ids])
         connection.execute(tables.meter.insert(), [meter | {"id": i} for i in ids])
-        connection.execute(tables.meter_unit.insert(), [{"meter": i, "unit": u} for i in ids for u in (i, "u1")])
+        connection.execute(tables.meter_unit.insert(), [{"grp": GROUP, "meter": i, "unit": u} for i in ids for u in (i, "u1")])
         connection.execute(tables.latest.insert(), [newest | {"device": i} for i in ids])
         connection.execute(tables.ledger_hour.insert(), [used | {"meter": i, "hour": hour} for i in ids for hour in hours])
 

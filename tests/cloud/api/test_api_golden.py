@@ -12,6 +12,7 @@ from cloud.api.context import Context
 from cloud.reports.base import Asked
 from cloud.reports.period import Period
 from cloud.reports.queue import Job
+from tests.cloud.district import GROUP
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
@@ -78,7 +79,7 @@ def test_every_route_has_a_golden_answer(context: Context, golden: dict[str, Any
 
 async def test_a_report_that_waits_has_a_golden_answer(served: Served, golden: dict[str, Any]) -> None:
     """Its state, as whoever asked for it is told."""
-    job = Job("targets", Asked(Period(2026, quarter=1), "unit:u1", "en", "xlsx"), id="j1")
+    job = Job("targets", Asked(GROUP, Period(2026, quarter=1), "unit:u1", "en", "xlsx"), id="j1")
     served.context.reports._jobs["j1"] = job
     served.context.reports._waiting.append(job)
     assert (await served.get("/api/v1/reports/jobs/j1")).json() == golden["report-job"]

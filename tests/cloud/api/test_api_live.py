@@ -11,6 +11,7 @@ from cloud.devices.own_clock import OwnRow
 from cloud.devices.repository.clocks import keep_own
 from cloud.platform.database import writing
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
@@ -81,6 +82,6 @@ async def test_metrics_tell_the_oldest_hour_that_waits(served: Served, context: 
     assert await samples() == []
     waits = [("e1", 7_200_000), ("e1", 3_600_000), ("w1", 10_800_000)]
     with writing(context.engine).begin() as connection:
-        rows = [{"meter": meter, "hour": hour, "generation": 1} for meter, hour in waits]
+        rows = [{"grp": GROUP, "meter": meter, "hour": hour, "generation": 1} for meter, hour in waits]
         connection.execute(tables.touched.insert(), rows)
     assert await samples() == [f"{name} 3600.0"]

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served
 
 HTML = {"Accept": "text/html,*/*"}
-SCRIPTS = ("page.js", "texts.js", "wall.js", "wall-dom.js", "wall-figures.js", "wall-plant.js", "wall-map.js")
+SCRIPTS = (
+    "page.js", "page-report.js", "district.js", "texts.js", "wall.js", "wall-dom.js", "wall-figures.js", "wall-plant.js", "wall-map.js",
+)  # fmt: skip
 WEB = pages.HERE
 
 
@@ -165,7 +167,7 @@ def test_every_text_is_there_in_both_languages() -> None:
     assert all(set(both) == {"zh", "en"} and all(both.values()) for both in found.values())
     script = "".join((WEB / name).read_text(encoding="utf-8") for name in SCRIPTS)
     asked = set(re.findall(r'"(wall[._][a-z_.]+)"', script)) | set(re.findall(r'say\("([^"]+)"', script))
-    own = {"lang", "other", "nonce", "message", "style"}
+    own = {"lang", "other", "nonce", "message", "style", "districts", "of_district", "and_district"}
     for name in ("index.html", "login.html", "wall.html"):
         asked |= set(Template((WEB / name).read_text(encoding="utf-8")).get_identifiers()) - own
     assert asked - set(found) == set()

@@ -232,7 +232,7 @@ async def test_one_stream_too_many_is_refused(most: int, of_one: int, status: in
     """It is a problem with the time after which to ask again, counted; a place that is given back can be taken."""
     monkeypatch.setattr(streams, "MOST_OF_ONE", of_one)
     app = create_app(replace(served.context, streams=most))
-    app.state.topics = events.Topics(app.state.context, app.state.wall, period=NEVER)
+    app.state.topics = events.Topics(app.state.context, app.state.walls, period=NEVER)
     refused = streams.REFUSED._value.get()
     open_ = [asyncio.create_task(_asked(app, served.tokens[Role.VIEWER])) for _ in range(2)]
     places: Places = app.state.topics.places

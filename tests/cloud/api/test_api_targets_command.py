@@ -14,6 +14,7 @@ import pytest
 from cloud.indicators.figures import targets_of
 from cloud.printed import table
 from tests import commands
+from tests.cloud.district import GROUP
 
 if TYPE_CHECKING:
     from cloud.api.context import Context
@@ -55,7 +56,7 @@ def test_the_table_shows_the_same_figures(
     assert said[0] == heading
     assert said[1].split("  ")[0] == columns[0]
     assert all(column in said[1] for column in columns)
-    found = targets_of(context.engine, 2026, "unit:u1", context.clock.now_ms())
+    found = targets_of(context.engine, GROUP, 2026, "unit:u1", context.clock.now_ms())
     row = next(line for line in said[2:] if line.startswith(water))
     indicator = next(i for i in found.indicators if i.id == "water_per_capita")
     assert indicator.actual.value is not None
@@ -70,7 +71,7 @@ def test_the_table_shows_the_same_figures(
 
 def test_columns_stand_below_each_other_in_both_languages(context: Context) -> None:
     """A Chinese character takes two columns of a terminal, and the last column begins at the same place in every row."""
-    found = targets_of(context.engine, 2026, "unit:u1", context.clock.now_ms())
+    found = targets_of(context.engine, GROUP, 2026, "unit:u1", context.clock.now_ms())
     for language in ("zh", "en"):
         rows = list(table(found, "zh" if language == "zh" else "en"))[1:5]
         starts = {sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in row[: row.rindex("  ") + 2]) for row in rows}

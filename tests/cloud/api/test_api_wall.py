@@ -23,6 +23,7 @@ from contract.operation import Car, ElevatorGroup, Exemption, Operation, Window
 from contract.reading import Quality
 from contract.workdays import Workdays
 from tests.cloud import tables
+from tests.cloud.district import GROUP
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Counted, Served
@@ -58,7 +59,7 @@ def write(context: Context, table: sa.Table, *rows: dict[str, Any]) -> None:
 
 
 def used(meter: str, hour: int, amount: int, provenance: str = "measured") -> dict[str, Any]:
-    return {"meter": meter, "hour": hour, "provenance": provenance, "amount": amount}
+    return {"grp": GROUP, "meter": meter, "hour": hour, "provenance": provenance, "amount": amount}
 
 
 def newest(context: Context, device: str, point: str, value: float | None, age: float, **more: Any) -> None:  # noqa: ANN401 (columns)

@@ -22,6 +22,7 @@ from cloud.telemetry.base import Line, Polled
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.site import Site
 from tests.cloud import tables, unsynced
+from tests.cloud.district import key
 
 LIMIT = 100_000
 
@@ -87,7 +88,7 @@ class Books:
         device = self.site.device_by_id[meter]
         point = next(m.point for m in self.site.meters if m.id == meter) or ""
         lines: list[Line] = [Polled(self.site.group, device.model.device_class, meter, at, {point: v}) for at, v in samples.items()]
-        touched = {(meter, at // HOUR_MS * HOUR_MS) for at in samples}
+        touched = {(key(meter), at // HOUR_MS * HOUR_MS) for at in samples}
         store(Batch(lines=lines, touched=touched), self.engine, self.telemetry)
 
     def settle(self) -> int:
@@ -138,7 +139,7 @@ class Books:
 
     def touch(self, meter: str, hours: Iterable[int]) -> None:
         """Let hours be counted anew."""
-        store(Batch(touched={(meter, hour) for hour in hours}), self.engine, self.telemetry)
+        store(Batch(touched={(key(meter), hour) for hour in hours}), self.engine, self.telemetry)
 
     def rows(self, query: sa.Select[Any]) -> list[Any]:
         """All rows of a query, as tuples."""

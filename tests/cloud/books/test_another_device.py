@@ -21,6 +21,7 @@ from contract.clock import parse_time
 from contract.site import Site
 from tests.cloud import tables
 from tests.cloud.books.conftest import named, site_data
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ def read(books: Books, device: str, samples: Mapping[int, float], point: str = "
 
 
 def record(books: Books, at: int = ENTERED, first: float = AFTER) -> None:
-    record_exchange(books.engine, Change("far", at, LAST, first, "new meter"), "wang", END + 60 * DAY_MS)
+    record_exchange(books.engine, Change(key("far"), at, LAST, first, "new meter"), "wang", END + 60 * DAY_MS)
     books.settle()
 
 
@@ -255,7 +256,7 @@ def test_counted_anew_after_thinning_both_devices_say_the_same(books: Books, *, 
     read(books, "new", {at: round(value + 5_000, 2) for at, value in values.items() if at >= ENTERED})
     if recorded:
         level = round(values[ENTERED], 2)
-        record_exchange(books.engine, Change("far", ENTERED, level, level + 5_000, "new meter"), "wang", END + 60 * DAY_MS)
+        record_exchange(books.engine, Change(key("far"), ENTERED, level, level + 5_000, "new meter"), "wang", END + 60 * DAY_MS)
         books.settle()
     before = books.whole("far")
     gone = thin(books.engine, books.telemetry, Keep(), ENTERED + 150 * DAY_MS).counters

@@ -15,6 +15,7 @@ from cloud.ledger.periods import HOUR_MS, month_start
 from cloud.ledger.queries import bills as queries
 from contract.clock import parse_time
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -35,7 +36,7 @@ def counting(books: Books) -> Books:
 
 
 def bill(books: Books, amount: float, by: str = "wang") -> None:
-    entries.enter(books.engine, "far", "2026-03", amount, by, NOW)
+    entries.enter(books.engine, key("far"), "2026-03", amount, by, NOW)
 
 
 def asked(books: Books, group: str = "510802") -> list[Finding]:
@@ -56,9 +57,9 @@ def test_a_bill_beside_a_counter_changes_no_figure(counting: Books) -> None:
     counting.read("far", {MARCH: 1000.0 + 2 * 28 * 24})
     counting.settle()
     assert counting.parts("far") == before
-    march = book.consumption(counting.engine, "far", MARCH, APRIL, "month")
+    march = book.consumption(counting.engine, key("far"), MARCH, APRIL, "month")
     assert [(month["value"], month["provenance"]["measured"]) for month in march] == [(COUNTED, 1.0)]
-    assert (entries.months(counting.engine, "far"), kept(counting)) == ([], [(2_000_000, COUNTED * 1000)])
+    assert (entries.months(counting.engine, key("far")), kept(counting)) == ([], [(2_000_000, COUNTED * 1000)])
     assert ("wang", "bill") in counting.rows(sa.select(tables.audit.c.by, tables.audit.c.action))
 
 
@@ -84,10 +85,10 @@ def test_a_note_a_right_bill_or_its_withdrawal_answers(counting: Books) -> None:
     bill(counting, 1490)
     assert asked(counting) == []
     bill(counting, 1700)
-    bills.withdraw(counting.engine, "far", "2026-03", "li", NOW)
+    bills.withdraw(counting.engine, key("far"), "2026-03", "li", NOW)
     assert (asked(counting), kept(counting)) == ([], [])
     with pytest.raises(bills.BillError, match="month: no bill of far for 2026-03"):
-        bills.withdraw(counting.engine, "far", "2026-03", "li", NOW)
+        bills.withdraw(counting.engine, key("far"), "2026-03", "li", NOW)
 
 
 def test_the_difference_follows_the_counter(counting: Books) -> None:
@@ -120,7 +121,7 @@ def test_a_figure_that_changed_is_a_question_anew(counting: Books) -> None:
 def test_a_month_that_is_not_over_or_counted_in_part_takes_no_bill(counting: Books) -> None:
     """May is not over; and a bill with a digit too much is none."""
     with pytest.raises(EntryError, match="which is not over"):
-        entries.enter(counting.engine, "far", "2026-05", 900, "wang", NOW)
+        entries.enter(counting.engine, key("far"), "2026-05", 900, "wang", NOW)
     with pytest.raises(EntryError, match="expected at most 10 times"):
         bill(counting, 150_000)
     assert kept(counting) == []
@@ -130,5 +131,5 @@ def test_a_file_says_what_counts_and_what_is_compared(counting: Books, tmp_path:
     """One file may hold fuel and bills; each goes where it belongs."""
     path = tmp_path / "march.csv"
     path.write_text("meter,month,amount\ncars,2026-03,80\nfar,2026-03,1500\nfar,2026-04,1440\n", encoding="utf-8")
-    assert entries.import_csv(counting.engine, path, "wang", NOW) == (1, 2)
+    assert entries.import_csv(counting.engine, GROUP, path, "wang", NOW) == (1, 2)
     assert kept(counting) == [(1_500_000, 1_488_000), (1_440_000, 1_440_000)]

@@ -10,6 +10,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, Every, month_start
 from cloud.ledger.rows import UNUSABLE
 from contract.clock import iso, parse_time
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -45,7 +46,7 @@ def test_each_every_sums_to_the_counter(books: Books, every: Every) -> None:
     samples = hourly(start, 24 * 60, first=7.003, step=0.617)
     books.read("power", samples)
     books.settle()
-    found = book.consumption(books.engine, "power", start, start + 90 * DAY_MS, every)
+    found = book.consumption(books.engine, key("power"), start, start + 90 * DAY_MS, every)
     assert sum(round(period["value"] * 1000) for period in found) == round((max(samples.values()) - 7.003) * 1000)
     expected = {"hour": start, "day": start, "month": month_start(2025, 11), "quarter": month_start(2025, 10), "year": month_start(2025, 1)}
     assert found[0]["start"] == iso(expected[every])
@@ -57,7 +58,7 @@ def test_an_interval_without_data_is_absent(books: Books) -> None:
     """Days before and after the readings are not there, not 0, and an unused hour is 0."""
     books.read("power", hourly(BEGIN, 25, step=0))
     books.settle()
-    found = book.consumption(books.engine, "power", BEGIN - 5 * DAY_MS, BEGIN + 5 * DAY_MS, "day")
+    found = book.consumption(books.engine, key("power"), BEGIN - 5 * DAY_MS, BEGIN + 5 * DAY_MS, "day")
     assert [(period["start"], period["value"]) for period in found] == [(iso(BEGIN), 0.0)]
     assert set(found[0]["provenance"].values()) == {0.0}
 
@@ -65,7 +66,7 @@ def test_an_interval_without_data_is_absent(books: Books) -> None:
 def test_an_unknown_meter_is_told(books: Books) -> None:
     """No meter, no empty list."""
     with pytest.raises(book.UnknownMeterError, match="no meter 'nothing'"):
-        book.consumption(books.engine, "nothing", 0, 1, "day")
+        book.consumption(books.engine, key("nothing"), 0, 1, "day")
 
 
 def test_a_gap_is_distributed_and_sums(books: Books) -> None:
@@ -167,7 +168,7 @@ def test_a_sample_that_does_not_fit_stops_nothing(books: Books) -> None:
 def test_hours_of_a_meter_that_is_gone_are_dropped(books: Books) -> None:
     """A touched hour of an unknown meter does not wait forever."""
     with books.engine.begin() as connection:
-        connection.execute(sa.insert(tables.touched), [{"meter": "gone", "hour": BEGIN, "generation": 1}])
+        connection.execute(sa.insert(tables.touched), [{"grp": GROUP, "meter": "gone", "hour": BEGIN, "generation": 1}])
     assert books.settle() == 1
     assert book.backlog(books.engine) == 0
 

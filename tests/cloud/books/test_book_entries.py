@@ -12,6 +12,7 @@ from cloud.ledger.entries import Agreed, EntriesError, EntryError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from contract.clock import iso, parse_time
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -24,10 +25,10 @@ OF_ENTRIES = tables.audit.c.action == "entry"
 
 def test_an_entered_month_is_spread_over_its_days(books: Books) -> None:
     """The month's sum is what was entered, each day has its share, all of it manual, and the figures are written back."""
-    entries.enter(books.engine, "cars", "2026-02", 280.5, "wang", NOW)
-    months = book.consumption(books.engine, "cars", FEBRUARY, MARCH, "month")
+    entries.enter(books.engine, key("cars"), "2026-02", 280.5, "wang", NOW)
+    months = book.consumption(books.engine, key("cars"), FEBRUARY, MARCH, "month")
     assert [(m["start"], m["value"], m["unit"], m["provenance"]["manual"]) for m in months] == [(iso(FEBRUARY), 280.5, "L", 1.0)]
-    days = book.consumption(books.engine, "cars", FEBRUARY, MARCH, "day")
+    days = book.consumption(books.engine, key("cars"), FEBRUARY, MARCH, "day")
     assert len(days) == 28
     assert sum(round(day["value"] * 1000) for day in days) == 280_500
     assert books.settle() == 28 * 24
@@ -36,14 +37,14 @@ def test_an_entered_month_is_spread_over_its_days(books: Books) -> None:
 
 def test_an_entry_that_is_replaced_leaves_nothing_behind(books: Books) -> None:
     """The new amount stands in the ledger, the list and the figures; the audit has both."""
-    entries.enter(books.engine, "cars", "2026-02", 280, "wang", NOW)
+    entries.enter(books.engine, key("cars"), "2026-02", 280, "wang", NOW)
     books.settle()
-    entries.enter(books.engine, "cars", "2026-02", 140, "li", NOW + 1000)
+    entries.enter(books.engine, key("cars"), "2026-02", 140, "li", NOW + 1000)
     books.settle()
     assert sum(amount for _, _, amount in books.parts("cars")) == 140_000
     assert books.figures("ledger_day", '%"cars"%', FEBRUARY)["value"] == 5.0
     month = {"month": "2026-02", "value": 140.0, "unit": "L", "entered_by": "li", "entered_at": iso(NOW + 1000)}
-    assert entries.months(books.engine, "cars") == [month]
+    assert entries.months(books.engine, key("cars")) == [month]
     audit = books.rows(
         sa.select(tables.audit.c.by, tables.audit.c.action, tables.audit.c.detail).where(OF_ENTRIES).order_by(tables.audit.c.id)
     )
@@ -66,7 +67,7 @@ def test_an_entry_that_is_replaced_leaves_nothing_behind(books: Books) -> None:
 def test_a_wrong_entry_is_refused(books: Books, meter: str, month: str, amount: float, field: str) -> None:
     """The fault names the field, and nothing is stored."""
     with pytest.raises(EntryError) as caught:
-        entries.enter(books.engine, meter, month, amount, "wang", NOW)
+        entries.enter(books.engine, key(meter), month, amount, "wang", NOW)
     assert caught.value.field == field
     assert books.parts("cars") == []
     assert books.rows(sa.select(tables.audit.c.id).where(OF_ENTRIES)) == []
@@ -77,18 +78,18 @@ def test_of_a_month_there_is_one_source(books: Books) -> None:
     start = FEBRUARY + 9 * DAY_MS
     books.read("gas", {start + n * HOUR_MS: 50.0 + n for n in range(60 * 24)})
     books.settle()
-    entries.enter(books.engine, "gas", "2026-02", 300, "wang", NOW, Agreed(replace=True))
+    entries.enter(books.engine, key("gas"), "2026-02", 300, "wang", NOW, Agreed(replace=True))
     books.settle()
-    february = book.consumption(books.engine, "gas", FEBRUARY, MARCH, "month")
+    february = book.consumption(books.engine, key("gas"), FEBRUARY, MARCH, "month")
     assert [(month["value"], month["provenance"]["manual"]) for month in february] == [(300.0, 1.0)]
-    march = book.consumption(books.engine, "gas", MARCH, MARCH + DAY_MS, "day")
+    march = book.consumption(books.engine, key("gas"), MARCH, MARCH + DAY_MS, "day")
     assert march[0]["provenance"]["measured"] == 1.0
-    entries.enter(books.engine, "gas", "2026-03", 300, "wang", NOW)
-    assert [month["month"] for month in entries.months(books.engine, "gas")] == ["2026-02"]
+    entries.enter(books.engine, key("gas"), "2026-03", 300, "wang", NOW)
+    assert [month["month"] for month in entries.months(books.engine, key("gas"))] == ["2026-02"]
     books.read("gas", {start + 90 * 60_000: 51.5})
     books.settle()
-    assert book.consumption(books.engine, "gas", FEBRUARY, MARCH, "month") == february
-    entries.enter(books.engine, "gas", "2026-02", 310, "wang", NOW)
+    assert book.consumption(books.engine, key("gas"), FEBRUARY, MARCH, "month") == february
+    entries.enter(books.engine, key("gas"), "2026-02", 310, "wang", NOW)
 
 
 @pytest.mark.parametrize(
@@ -97,28 +98,28 @@ def test_of_a_month_there_is_one_source(books: Books) -> None:
 def test_an_amount_that_no_meter_can_count_is_refused(books: Books, meter: str, amount: float, said: str) -> None:
     """99 999 999 (H5) is no month of anything; what would be possible is said, and agreeing to the unusual does not help."""
     with pytest.raises(EntryError, match=said) as caught:
-        entries.enter(books.engine, meter, "2026-02", amount, "wang", NOW, Agreed(unusual=True))
+        entries.enter(books.engine, key(meter), "2026-02", amount, "wang", NOW, Agreed(unusual=True))
     assert caught.value.field == "amount"
 
 
 def test_an_amount_far_beyond_the_meters_own_months_is_asked_about(books: Books) -> None:
     """A digit too much is refused with the largest month that the meter has, until somebody says that it is right."""
-    entries.enter(books.engine, "cars", "2026-01", 1200, "wang", NOW)
-    entries.enter(books.engine, "cars", "2026-02", 11_000, "wang", NOW)
+    entries.enter(books.engine, key("cars"), "2026-01", 1200, "wang", NOW)
+    entries.enter(books.engine, key("cars"), "2026-02", 11_000, "wang", NOW)
     with pytest.raises(
         EntryError, match=r"^amount: expected at most 10 times 11000 L of 2026-02, the largest month of cars, got 120000 L; if"
     ):
-        entries.enter(books.engine, "cars", "2026-03", 120_000, "wang", NOW)
-    entries.enter(books.engine, "cars", "2026-03", 120_000, "wang", NOW, Agreed(unusual=True))
-    assert [month["value"] for month in entries.months(books.engine, "cars")] == [1200, 11_000, 120_000]
+        entries.enter(books.engine, key("cars"), "2026-03", 120_000, "wang", NOW)
+    entries.enter(books.engine, key("cars"), "2026-03", 120_000, "wang", NOW, Agreed(unusual=True))
+    assert [month["value"] for month in entries.months(books.engine, key("cars"))] == [1200, 11_000, 120_000]
 
 
 def test_a_file_of_entries(books: Books, tmp_path: Path) -> None:
     """A CSV as spreadsheets write it is imported as a whole."""
     path = tmp_path / "fuel.csv"
     path.write_text("month,meter,amount\r\n2026-01,cars,100.5\r\n\r\n2026-02,cars, 90\r\n", encoding="utf-8-sig")
-    assert entries.import_csv(books.engine, path, "wang", NOW) == (2, 0)
-    assert [(m["month"], m["value"]) for m in entries.months(books.engine, "cars")] == [("2026-01", 100.5), ("2026-02", 90.0)]
+    assert entries.import_csv(books.engine, GROUP, path, "wang", NOW) == (2, 0)
+    assert [(m["month"], m["value"]) for m in entries.months(books.engine, key("cars"))] == [("2026-01", 100.5), ("2026-02", 90.0)]
 
 
 def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> Non
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(EntriesError) as caught:
-        entries.import_csv(books.engine, path, "wang", NOW)
+        entries.import_csv(books.engine, GROUP, path, "wang", NOW)
     assert str(caught.value).splitlines() == [
         f"{path}:3: meter: no meter 'bikes'",
         f"{path}:4: month: expected YYYY-MM such as 2026-03, got 'january'",
@@ -151,7 +152,7 @@ def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> Non
         f"{path}:10: amount: expected a number such as 1234.5, got '4.5e3'",
         f"{path}:11: amount: expected 0 or at least 0.001 L, got 0.0004",
     ]
-    assert entries.months(books.engine, "cars") == []
+    assert entries.months(books.engine, key("cars")) == []
 
 
 @pytest.mark.parametrize(
@@ -170,10 +171,10 @@ def test_a_file_that_is_no_table_is_refused(books: Books, tmp_path: Path, conten
     path = tmp_path / "fuel.csv"
     path.write_bytes(content)
     with pytest.raises(EntriesError) as caught:
-        entries.import_csv(books.engine, path, "wang", NOW)
+        entries.import_csv(books.engine, GROUP, path, "wang", NOW)
     assert f"{path}{expected}" in str(caught.value)
     with pytest.raises(EntriesError, match=r"missing.csv: cannot be read: No such file or directory$"):
-        entries.import_csv(books.engine, tmp_path / "missing.csv", "wang", NOW)
+        entries.import_csv(books.engine, GROUP, tmp_path / "missing.csv", "wang", NOW)
 
 
 def test_a_bill_may_take_the_place_of_an_estimate(books: Books) -> None:
@@ -184,12 +185,12 @@ def test_a_bill_may_take_the_place_of_an_estimate(books: Books) -> None:
     anew = {at: 1.0 + (at - back) / HOUR_MS for at in range(back, now, HOUR_MS)}
     books.read("far", rising | anew)
     books.settle()
-    entries.enter(books.engine, "far", "2026-04", 700, "wang", now, Agreed(replace=True))
-    assert entries.months(books.engine, "far") == []
+    entries.enter(books.engine, key("far"), "2026-04", 700, "wang", now, Agreed(replace=True))
+    assert entries.months(books.engine, key("far")) == []
     said = r"744 of 744 hours of 2026-05 \(289 of them only estimated\), the last until 2026-06-01 00:00; to enter .*import --replace"
     with pytest.raises(EntryError, match=said):
-        entries.enter(books.engine, "far", "2026-05", 700, "wang", now)
-    entries.enter(books.engine, "far", "2026-05", 700, "wang", now, Agreed(replace=True))
+        entries.enter(books.engine, key("far"), "2026-05", 700, "wang", now)
+    entries.enter(books.engine, key("far"), "2026-05", 700, "wang", now, Agreed(replace=True))
     books.settle()
-    may = book.consumption(books.engine, "far", month_start(2026, 5), month_start(2026, 6), "month")
+    may = book.consumption(books.engine, key("far"), month_start(2026, 5), month_start(2026, 6), "month")
     assert [(month["value"], month["provenance"]["manual"]) for month in may] == [(700.0, 1.0)]

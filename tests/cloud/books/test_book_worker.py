@@ -18,6 +18,7 @@ from cloud.telemetry.base import Sample, StoreDown
 from contract.clock import Clock, parse_time
 from contract.logs import Seldom
 from tests.cloud import tables
+from tests.cloud.district import key
 from tests.waiting import beside, until
 
 if TYPE_CHECKING:
@@ -134,6 +135,6 @@ def test_a_meter_that_cannot_be_counted_keeps_its_readings_and_has_no_exchange(b
     now = BEGIN + 100 * DAY_MS
     assert thin(books.engine, books.telemetry, Keep(90, 0), now).counters == 0
     with pytest.raises(RecordError, match=r"^meter: expected one that the ledger can count: electricity: 1\.8"):
-        record_exchange(books.engine, Change("power", BEGIN + HOUR_MS, 100.6, 0.0, "broken"), "wang", now)
+        record_exchange(books.engine, Change(key("power"), BEGIN + HOUR_MS, 100.6, 0.0, "broken"), "wang", now)
     set_modulus(books, None)
     assert thin(books.engine, books.telemetry, Keep(90, 0), now).counters > 0

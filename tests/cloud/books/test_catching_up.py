@@ -180,7 +180,9 @@ def test_a_kill_in_the_middle_loses_nothing_and_repeats_little(books: Books) -> 
     books.empty()
     with writing(books.engine).begin() as connection:
         connection.execute(sa.delete(tables.learnt))
-        connection.execute(sa.insert(tables.touched), [dict(zip(("meter", "hour", "generation"), row, strict=True)) for row in touched])
+        connection.execute(
+            sa.insert(tables.touched), [dict(zip(("grp", "meter", "hour", "generation"), row, strict=True)) for row in touched]
+        )
     with books.telemetry._transaction():
         books.telemetry._writer.execute("DELETE FROM figure")
     url = books.engine.url.render_as_string(hide_password=False)

@@ -22,6 +22,7 @@ from contract.site import Site
 from tests.cloud import tables
 from tests.cloud.books.conftest import site_data
 from tests.cloud.books.test_laws import ON_DISK, clear, faulty
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -112,7 +113,7 @@ def test_what_changes_no_limit_is_not_counted_anew(books: Books) -> None:
 def test_an_entered_month_stays(books: Books) -> None:
     """Of a meter that counts since April, an amount entered for March is not counted anew, and the day is April's."""
     first = parse_time("2026-04-01T00:00:00+08:00")
-    enter_month(books.engine, "far", "2026-03", Decimal(310), "li", NOW)
+    enter_month(books.engine, key("far"), "2026-03", Decimal(310), "li", NOW)
     books.read("far", {at + first - BEGIN: value for at, value in steep().items()})
     books.settle()
     (line,) = entering(books, max_rate=20)

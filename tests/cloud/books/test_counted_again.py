@@ -11,6 +11,7 @@ from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS, local_date
 from contract import workdays
 from tests.cloud.books.test_gaps_and_freezes import KWH, at, used
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -99,7 +100,7 @@ def test_a_meter_that_never_moved_is_asked_about_once_another_does(books: Books,
     new, end = MARCH + 10 * DAY_MS, MARCH + 31 * DAY_MS
     samples = {when: 5000.0 if when < new else 2.0 * (when - new) / HOUR_MS for when in range(MARCH, end, HOUR_MS)}
     if recorded:
-        record_exchange(books.engine, Change("far", new - HOUR_MS // 2, 5000.0, 0.0, "dead"), "wang", end)
+        record_exchange(books.engine, Change(key("far"), new - HOUR_MS // 2, 5000.0, 0.0, "dead"), "wang", end)
     come(books, "far", samples)
     live = books.whole("far")
     assert asked(books) == ["frozen"]
@@ -171,7 +172,7 @@ def test_an_exchange_on_the_first_busy_day_is_placed(books: Books, *, first: boo
 
     old = counting(range(start, new, HOUR_MS), load, 5000.0)
     samples = old | counting(range(new + HOUR_MS // 2, end, HOUR_MS), load, 5.0)
-    change = Change("far", new, old[new - HOUR_MS // 2] + 5.0, 0.0, "worn")
+    change = Change(key("far"), new, old[new - HOUR_MS // 2] + 5.0, 0.0, "worn")
     if first:
         record_exchange(books.engine, change, "wang", end)
     come(books, "far", samples)

@@ -16,6 +16,7 @@ from cloud.platform.database import upsert, writing
 from contract.clock import parse_time
 from tests.cloud import tables
 from tests.cloud.books.test_exchanged_counters import KWH, MINUTE, NOW, counting
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,7 @@ def test_an_exchange_recorded_hours_early_waits_for_its_break(books: Books, remo
     """Until the old meter is taken out, its samples are its own: 48 kWh were used and not 1055, live and counted anew."""
     changed = BEGIN + removed * HOUR_MS
     samples = meters(changed, 24, old, every * MINUTE)
-    change = Change("lights", BEGIN + 10 * HOUR_MS, old + 2 * removed, 0.0, "new meter")
+    change = Change(key("lights"), BEGIN + 10 * HOUR_MS, old + 2 * removed, 0.0, "new meter")
     books.read("lights", {at: value for at, value in samples.items() if at <= BEGIN + 10 * HOUR_MS})
     books.settle()
     record_exchange(books.engine, change, "wang", NOW)
@@ -80,7 +81,7 @@ def test_an_old_meter_of_a_high_counter_is_not_passed_over(books: Books, removed
     changed = BEGIN + removed * HOUR_MS
     samples = meters(changed, 24, 40_000.0, 15 * MINUTE)
     books.read("lights", samples)
-    record_exchange(books.engine, Change("lights", BEGIN, 40_000.0 + 2 * removed, 0.0, "new meter"), "wang", NOW)
+    record_exchange(books.engine, Change(key("lights"), BEGIN, 40_000.0 + 2 * removed, 0.0, "new meter"), "wang", NOW)
     books.settle()
     assert {amount for _, _, amount in books.parts("lights")} == {2 * KWH}
     assert books.rows(PLACED) == [(BEGIN, changed + 15 * MINUTE)]
@@ -121,10 +122,15 @@ def test_whatever_was_shown_during_an_exchange_the_ledger_is_that_of_all_at_once
 
 def entered(books: Books, at: int, last: float) -> None:
     """An exchange as it was recorded or corrected, whatever the counter says of it."""
-    row = {"meter": "lights", "at": at, "old_last": round(last * KWH), "new_first": 0}
+    row = {"grp": GROUP, "meter": "lights", "at": at, "old_last": round(last * KWH), "new_first": 0}
     with writing(books.engine).begin() as connection:
         upsert(connection, tables.exchange, [row | {"reason": "x", "recorded_by": "li", "recorded_at": NOW}])
-        upsert(connection, tables.touched, [{"meter": "lights", "hour": at // HOUR_MS * HOUR_MS, "generation": 1}], add="generation")
+        upsert(
+            connection,
+            tables.touched,
+            [{"grp": GROUP, "meter": "lights", "hour": at // HOUR_MS * HOUR_MS, "generation": 1}],
+            add="generation",
+        )
 
 
 @pytest.mark.parametrize("is_settling", [True, False])

@@ -13,6 +13,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from contract.clock import parse_time
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -40,7 +41,7 @@ def exchanged(new: float = 0.0) -> dict[int, float]:
 @pytest.mark.parametrize("first_recorded", [False, True])
 def test_an_exchange_is_where_the_samples_break(books: Books, late: int, *, first_recorded: bool) -> None:
     """An exchange recorded hours before or after it happened counts 16 kWh and not 100 024 (A8), in whatever order they come."""
-    change = Change("far", CHANGED + late * MINUTE, 100_008.0, 0.0, "new meter")
+    change = Change(key("far"), CHANGED + late * MINUTE, 100_008.0, 0.0, "new meter")
     if first_recorded:
         record_exchange(books.engine, change, "wang", NOW)
     books.read("far", exchanged())
@@ -72,7 +73,7 @@ def test_an_exchange_that_no_counter_showed_is_refused(books: Books, last: float
     books.settle()
     before = books.parts("far")
     with pytest.raises(RecordError, match=said):
-        record_exchange(books.engine, Change("far", CHANGED + MINUTE, last, first, "x"), "wang", NOW)
+        record_exchange(books.engine, Change(key("far"), CHANGED + MINUTE, last, first, "x"), "wang", NOW)
     assert books.rows(sa.select(tables.exchange.c.meter)) == []
     assert books.settle() == 0
     assert books.parts("far") == before
@@ -84,7 +85,7 @@ def test_an_exchange_before_its_samples_is_checked_too(books: Books, last: float
     books.read("far", counting(BEGIN, 8, 100_000.0))
     books.settle()
     with pytest.raises(RecordError, match=said):
-        record_exchange(books.engine, Change("far", BEGIN + 8 * HOUR_MS - MINUTE, last, 0.0, "x"), "wang", NOW)
+        record_exchange(books.engine, Change(key("far"), BEGIN + 8 * HOUR_MS - MINUTE, last, 0.0, "x"), "wang", NOW)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_ends_of_a_break_are_held_against_its_own_time(books: Books, last: float
     books.limit("far", 20)
     books.read("far", exchanged(10.0))
     books.settle()
-    change = Change("far", CHANGED + MINUTE, last, first, "x")
+    change = Change(key("far"), CHANGED + MINUTE, last, first, "x")
     if refused:
         with pytest.raises(RecordError, match="last, first: the counter broke at"):
             record_exchange(books.engine, change, "wang", NOW)
@@ -117,7 +118,7 @@ def test_the_last_value_is_held_against_the_time_since_the_newest(books: Books, 
     newest = CHANGED - 15 * MINUTE
     books.read("far", {at: value for at, value in counting(BEGIN, 4, 100_000.0).items() if at <= newest})
     books.settle()
-    change = Change("far", newest + after * MINUTE, last, 0.0, "x")
+    change = Change(key("far"), newest + after * MINUTE, last, 0.0, "x")
     if refused:
         with pytest.raises(RecordError, match=r"last: the counter showed 100007\.500 kWh at 2026-03-01T19:45:00\.000Z"):
             record_exchange(books.engine, change, "wang", NOW)
@@ -132,7 +133,7 @@ def test_a_counter_may_have_turned_before_it_was_taken_out(books: Books, last: f
     books.limit("power", 20)
     books.read("power", counting(BEGIN, 4, 999_982.25))
     books.settle()
-    change = Change("power", BEGIN + 240 * HOUR_MS, last, 0.0, "worn")
+    change = Change(key("power"), BEGIN + 240 * HOUR_MS, last, 0.0, "worn")
     if refused:
         with pytest.raises(RecordError, match=r"last: the counter showed 9999\d\d\.\d+ kWh"):
             record_exchange(books.engine, change, "wang", NOW)
@@ -150,7 +151,7 @@ def test_values_of_another_time_within_twelve_hours_wait_for_their_break(books: 
     samples = {at: value for at, value in exchanged().items() if at <= silent or at > CHANGED}
     books.read("far", {at: value for at, value in samples.items() if at <= known})
     books.settle()
-    record_exchange(books.engine, Change("far", silent - early * MINUTE, 100_008.0, 0.0, "new meter"), "wang", NOW)
+    record_exchange(books.engine, Change(key("far"), silent - early * MINUTE, 100_008.0, 0.0, "new meter"), "wang", NOW)
     books.settle()
     assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(None,)]
     books.read("far", samples)
@@ -167,14 +168,14 @@ def test_a_wrong_time_is_named_and_no_right_value(books: Books, *, told: bool) -
     books.read("far", samples)
     books.settle()
     with pytest.raises(RecordError, match=r"^at: the values fit after 2026-03-01T19:45:00\.000Z; expected a time within 12 hours"):
-        record_exchange(books.engine, Change("far", moment, 100_060.0, 0.0, "x"), "wang", NOW)
+        record_exchange(books.engine, Change(key("far"), moment, 100_060.0, 0.0, "x"), "wang", NOW)
 
 
 def test_a_recorded_exchange_waits_for_its_samples(books: Books) -> None:
     """Recorded before the new meter told, an exchange is pending; after seven days without a break, somebody is asked."""
     books.read("far", counting(BEGIN, 4, 100_000.0))
     books.settle()
-    record_exchange(books.engine, Change("far", CHANGED, 100_008.0, 0.0, "x"), "wang", CHANGED + HOUR_MS)
+    record_exchange(books.engine, Change(key("far"), CHANGED, 100_008.0, 0.0, "x"), "wang", CHANGED + HOUR_MS)
     books.settle()
     assert books.findings(CHANGED + HOUR_MS + 7 * DAY_MS - 1) == []
     (found,) = books.findings(CHANGED + HOUR_MS + 7 * DAY_MS)
@@ -197,7 +198,7 @@ def test_a_meter_with_a_higher_counter_is_asked_about(books: Books) -> None:
     assert (found.kind, found.before, found.after, found.counted) == ("jump", 2440 * KWH, 9002 * KWH, 2 * KWH)
     assert found.amount == (9002 - 2440) * KWH
     assert [(p, a) for hour, p, a in books.parts("far") if hour == moment] == [("estimated", 2 * KWH)]
-    record_exchange(books.engine, Change("far", moment, 2440.0, 9000.0, "new meter"), "wang", NOW)
+    record_exchange(books.engine, Change(key("far"), moment, 2440.0, 9000.0, "new meter"), "wang", NOW)
     books.settle()
     assert books.findings() == []
     assert {(p, a) for _, p, a in books.parts("far")} == {("measured", 2 * KWH)}
@@ -209,7 +210,7 @@ def test_the_first_sample_of_a_history_may_be_late(books: Books, minutes: int) -
     first, end = parse_time("2025-01-01T00:00:00+08:00"), parse_time("2026-03-01T00:00:00+08:00")
     books.read("far", {at: 1000.0 + 2 * (at - first) / HOUR_MS for at in range(first + minutes * MINUTE, end + 1, 3 * HOUR_MS)})
     books.settle()
-    found = figures.targets_of(books.engine, 2026, "compound:c2", end).indicators[1]
+    found = figures.targets_of(books.engine, GROUP, 2026, "compound:c2", end).indicators[1]
     assert found.reason is None or "baseline" not in found.reason
     assert found.baseline_year.value == pytest.approx(365 * 48 * 0.1229 / 2000, rel=1e-3)
     assert found.change == pytest.approx(0.0, abs=2e-3)

@@ -16,6 +16,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from cloud.platform.database import writing
 from contract.clock import iso, parse_time
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Begin, Books
@@ -38,9 +39,9 @@ def fill(books: Books) -> None:
             value += step if at < month_start(2026, 1) else step * 0.96
         books.read(meter, samples)
     for number in range(15):
-        entries.enter(books.engine, "cars", f"{2025 + number // 12}-{number % 12 + 1:02}", 100 + number, "wang", NOW)
+        entries.enter(books.engine, key("cars"), f"{2025 + number // 12}-{number % 12 + 1:02}", 100 + number, "wang", NOW)
     books.settle()
-    row = {"unit": "a", "kind": "headcount", "valid_from": NEW_HEADCOUNT_FROM.isoformat(), "value": 80, "approved_by": "wang"}
+    row = {"grp": GROUP, "unit": "a", "kind": "headcount", "valid_from": NEW_HEADCOUNT_FROM.isoformat(), "value": 80, "approved_by": "wang"}
     with writing(books.engine).begin() as connection:
         connection.execute(sa.insert(tables.denominator), [row])
 
@@ -52,11 +53,11 @@ def filled(books_begun: Callable[[Begin], Books]) -> Books:
 
 
 def indicators(books: Books, scope: str = "district", year: int = 2026, now: int = NOW) -> dict[str, Indicator]:
-    return {found.id: found for found in figures.targets_of(books.engine, year, scope, now).indicators}
+    return {found.id: found for found in figures.targets_of(books.engine, GROUP, year, scope, now).indicators}
 
 
 def used(books: Books, meter: str, start: int, end: int) -> float:
-    return sum(period["value"] for period in book.consumption(books.engine, meter, start, end, "day"))
+    return sum(period["value"] for period in book.consumption(books.engine, key(meter), start, end, "day"))
 
 
 def coal(books: Books, meters: dict[str, str], start: int, end: int) -> float:
@@ -74,7 +75,7 @@ def test_the_district_is_consumption_times_factor_by_denominator(filled: Books) 
     found = indicators(filled)
     end = month_start(2026, 4)
     per_capita = found["energy_per_capita"]
-    heads = figures.denominators_of(filled.engine, "district", month_start(2026, 1), end)["headcount"]
+    heads = figures.denominators_of(filled.engine, GROUP, "district", month_start(2026, 1), end)["headcount"]
     assert heads == pytest.approx(150 + 10 * 59 / 90, rel=1e-12)
     assert heads is not None
     assert (per_capita.actual.end, per_capita.baseline.grain) == (iso(end), "month")
@@ -87,7 +88,7 @@ def test_the_district_is_consumption_times_factor_by_denominator(filled: Books) 
     earlier = parse_time("2025-05-20T00:00:00+08:00")
     assert per_area.baseline.value == pytest.approx(coal(filled, WITHOUT_FUEL, BEGIN, earlier) / area, rel=1e-9)
     water = found["water_per_capita"]
-    heads = figures.denominators_of(filled.engine, "district", month_start(2026, 1), AS_OF)["headcount"]
+    heads = figures.denominators_of(filled.engine, GROUP, "district", month_start(2026, 1), AS_OF)["headcount"]
     assert heads is not None
     assert water.actual.value == pytest.approx(used(filled, "water", month_start(2026, 1), AS_OF) / heads, rel=1e-9)
     assert water.change == pytest.approx(water.actual.value / (used(filled, "water", BEGIN, earlier) / 150) - 1, rel=1e-9)  # type: ignore[operator]
@@ -130,7 +131,7 @@ def test_an_unknown_area_gives_no_share(filled: Books) -> None:
     assert (found.actual.value, found.status) == (None, "no_figure")
     assert found.reason == "water: no area known of a unit that shares it"
     assert indicators(filled, "compound:c1")["water_per_capita"].actual.value is not None
-    assert figures.denominators_of(filled.engine, "compound:c1", BEGIN, AS_OF)["area"] is None
+    assert figures.denominators_of(filled.engine, GROUP, "compound:c1", BEGIN, AS_OF)["area"] is None
 
 
 def test_sub_meters_are_never_counted(filled: Books) -> None:
@@ -145,9 +146,9 @@ def test_sub_meters_are_never_counted(filled: Books) -> None:
 def test_an_unknown_scope_is_told(books: Books, scope: str) -> None:
     """A scope that is not there is an error, not an empty answer."""
     with pytest.raises(UnknownScopeError, match="no scope"):
-        figures.targets_of(books.engine, 2026, scope, NOW)
+        figures.targets_of(books.engine, GROUP, 2026, scope, NOW)
     with pytest.raises(UnknownScopeError):
-        figures.denominators_of(books.engine, scope, BEGIN, NOW)
+        figures.denominators_of(books.engine, GROUP, scope, BEGIN, NOW)
 
 
 def test_an_empty_ledger_gives_reasons(books: Books) -> None:
@@ -188,7 +189,7 @@ CHONGQING: list[tuple[str, Decimal, str]] = [
 def test_chongqing_2015(books: Books) -> None:
     """A whole municipality, entered month by month, comes out as published to two decimals, electricity within 0.02."""
     added: list[dict[str, Any]] = [
-        {"id": f"cq-{energy}", "name": "{}", "grp": "500000", "energy": energy, "main": True, "item": "", "compound": "c2"}
+        {"id": f"cq-{energy}", "name": "{}", "grp": GROUP, "energy": energy, "main": True, "item": "", "compound": "c2"}
         | {"vehicle_fuel": energy in {"petrol", "diesel"}}
         for energy, _, _ in CHONGQING
     ]
@@ -202,8 +203,8 @@ def test_chongqing_2015(books: Books) -> None:
     for energy, quantity, published in CHONGQING:
         months = [quantity / 12] * 11
         for number, amount in enumerate([*months, quantity - sum(months)], 1):
-            entries.enter(books.engine, f"cq-{energy}", f"2015-{number:02}", amount, "plan", NOW)
-        year = book.consumption(books.engine, f"cq-{energy}", start, end, "year")
+            entries.enter(books.engine, key(f"cq-{energy}"), f"2015-{number:02}", amount, "plan", NOW)
+        year = book.consumption(books.engine, key(f"cq-{energy}"), start, end, "year")
         assert year[0]["value"] == pytest.approx(float(quantity), rel=1e-9)
         tons = year[0]["value"] * factors[energy] / 1e7
         total += tons
@@ -280,7 +281,7 @@ def test_the_last_row_follows_its_ledger(filled: Books) -> None:
     """Fuel of December that is entered in January, and readings that come in May, are in the row the next time it is written."""
     figures.publish_closed(filled.engine, filled.telemetry, NEW_YEAR + HOUR_MS, 1)
     before = last_row(filled, indicator="energy_per_capita")["actual"]
-    entries.enter(filled.engine, "cars", "2025-12", 900, "wang", NOW)
+    entries.enter(filled.engine, key("cars"), "2025-12", 900, "wang", NOW)
     figures.publish_closed(filled.engine, filled.telemetry, NOW, 1)
     after = last_row(filled, indicator="energy_per_capita")["actual"]
     assert after == indicators(filled, year=2025)["energy_per_capita"].actual.value

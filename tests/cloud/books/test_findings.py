@@ -15,6 +15,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from contract.clock import iso, parse_time
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -98,15 +99,15 @@ def test_hours_that_may_be_decided_otherwise_are_provisional(books: Books, sampl
     fallen = BEGIN + 97 * 15 * MINUTE
     books.read("far", sound | {fallen + n * 15 * MINUTE: 2.0 for n in range(1, samples + 1)})
     books.settle()
-    hours = book.consumption(books.engine, "far", BEGIN, fallen + DAY_MS, "hour")
+    hours = book.consumption(books.engine, key("far"), BEGIN, fallen + DAY_MS, "hour")
     assert [hour["provisional"] for hour in hours] == [False] * 24 + [True]
-    assert [day["provisional"] for day in book.consumption(books.engine, "far", BEGIN, fallen + DAY_MS, "day")] == [False, True]
+    assert [day["provisional"] for day in book.consumption(books.engine, key("far"), BEGIN, fallen + DAY_MS, "day")] == [False, True]
     assert books.findings(fallen + 15 * MINUTE + DAY_MS - 1) == []
     (found,) = books.findings(fallen + 15 * MINUTE + DAY_MS)
     assert (found.kind, found.counted, found.amount) == ("undecided", 0, round((1048.5 - 2) * KWH))
     books.read("far", {fallen + n * 15 * MINUTE: 1048.5 + n / 2 for n in range(samples + 1, samples + 5)})
     books.settle()
-    hours = book.consumption(books.engine, "far", BEGIN, fallen + DAY_MS, "hour")
+    hours = book.consumption(books.engine, key("far"), BEGIN, fallen + DAY_MS, "hour")
     assert not any(hour["provisional"] for hour in hours)
     assert books.findings(NOW) == []
 
@@ -117,11 +118,11 @@ def test_a_target_says_that_it_rests_on_a_question(books: Books) -> None:
     end = parse_time("2026-03-10T00:00:00+08:00")
     books.read("far", {at: 1000.0 + 2 * (at - start) / HOUR_MS + (50_000 if at > BEGIN else 0) for at in range(start, end + 1, HOUR_MS)})
     books.settle()
-    found = figures.targets_of(books.engine, 2026, "compound:c2", end).indicators[1]
+    found = figures.targets_of(books.engine, GROUP, 2026, "compound:c2", end).indicators[1]
     assert (found.findings, found.provisional, found.reason) == (1, False, "open questions of the ledger: 1")
     assert found.change == pytest.approx(0.0, abs=1e-3)
     explain(books.engine, books.site.group, ("far", BEGIN, "jump"), "exchanged, no record left", "wang", end)
-    found = figures.targets_of(books.engine, 2026, "compound:c2", end).indicators[1]
+    found = figures.targets_of(books.engine, GROUP, 2026, "compound:c2", end).indicators[1]
     assert (found.findings, found.reason) == (0, None)
 
 
@@ -133,21 +134,21 @@ def test_a_target_says_that_it_is_provisional(books: Books) -> None:
     samples |= {end - 45 * MINUTE: 1000.0 + 2 * (end - start) / HOUR_MS - 1.5}
     books.read("far", samples | {end - 10 * MINUTE: 3.0, end: 3.0})
     books.settle()
-    found = figures.targets_of(books.engine, 2026, "compound:c2", end + DAY_MS).indicators[1]
+    found = figures.targets_of(books.engine, GROUP, 2026, "compound:c2", end + DAY_MS).indicators[1]
     assert found.provisional
 
 
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        (OutOfUse("none", BEGIN, None, "x"), "meter: no meter 'none'"),
-        (OutOfUse("cars", BEGIN, None, "x"), "meter: expected one that a device counts"),
-        (OutOfUse("far", BEGIN, BEGIN, "x"), "to: expected a time after"),
-        (OutOfUse("far", BEGIN, BEGIN - 1, "x"), "to: expected a time after"),
-        (OutOfUse("far", BEGIN, None, " "), "reason: expected why"),
-        (OutOfUse("far", NOW + 1, None, "x"), f"^from: expected a time until {iso(NOW)}, got {iso(NOW + 1)}$"),
-        (OutOfUse("far", NOW + 1, NOW + DAY_MS, "x"), "^from: expected a time until"),
-        (OutOfUse("far", BEGIN, NOW + 1, "x"), f"^to: expected a time until {iso(NOW)}, got {iso(NOW + 1)}$"),
+        (OutOfUse(key("none"), BEGIN, None, "x"), "meter: no meter 'none'"),
+        (OutOfUse(key("cars"), BEGIN, None, "x"), "meter: expected one that a device counts"),
+        (OutOfUse(key("far"), BEGIN, BEGIN, "x"), "to: expected a time after"),
+        (OutOfUse(key("far"), BEGIN, BEGIN - 1, "x"), "to: expected a time after"),
+        (OutOfUse(key("far"), BEGIN, None, " "), "reason: expected why"),
+        (OutOfUse(key("far"), NOW + 1, None, "x"), f"^from: expected a time until {iso(NOW)}, got {iso(NOW + 1)}$"),
+        (OutOfUse(key("far"), NOW + 1, NOW + DAY_MS, "x"), "^from: expected a time until"),
+        (OutOfUse(key("far"), BEGIN, NOW + 1, "x"), f"^to: expected a time until {iso(NOW)}, got {iso(NOW + 1)}$"),
     ],
 )
 def test_a_wrong_time_out_of_use_is_refused(books: Books, record: OutOfUse, said: str) -> None:

@@ -17,6 +17,7 @@ from cloud.telemetry.base import Stored
 from contract.clock import iso, parse_time
 from contract.reading import Quality, Reading
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -69,7 +70,7 @@ def used(books: Books, meter: str, start: int, end: int) -> dict[str, int]:
 
 
 def energy(books: Books, now: int, year: int = 2026) -> Indicator:
-    return figures.targets_of(books.engine, year, "compound:c2", now).indicators[1]
+    return figures.targets_of(books.engine, GROUP, year, "compound:c2", now).indicators[1]
 
 
 def test_a_counter_that_catches_up_is_a_gap(books: Books) -> None:
@@ -204,7 +205,7 @@ def test_out_of_use_is_truly_nothing(books: Books, *, known_before: bool) -> Non
     """A counter that stands while the meter was out of use counts 0, measured, whenever that was recorded (A5)."""
     start, stop, end = at("2026-01-01"), at("2026-03-01"), at("2026-04-01")
     samples = stood(counter(start, end, office), stop, end)
-    record = OutOfUse("far", stop, None, "the building is empty")
+    record = OutOfUse(key("far"), stop, None, "the building is empty")
     if known_before:
         record_out_of_use(books.engine, record, "wang", end)
     books.read("far", samples)
@@ -234,7 +235,8 @@ def test_records_that_touch_are_one_time_out_of_use(
     """A rest that two records cover without a hole between them counts 0, measured; with three days between them it is asked about."""
     start, stop, end = at("2026-01-01"), at("2026-03-01"), at("2026-04-01")
     made = [
-        OutOfUse("far", at(f"2026-{since}"), at(f"2026-{until}") if until else None, "the building is empty") for since, until in records
+        OutOfUse(key("far"), at(f"2026-{since}"), at(f"2026-{until}") if until else None, "the building is empty")
+        for since, until in records
     ]
     samples = stood(counter(start, end, office), stop, end)
     if not known_before:
@@ -257,7 +259,7 @@ def test_a_time_out_of_use_that_is_shortened_is_asked_about_again(books: Books, 
     books.read("far", stood(counter(start, end, office), stop, end))
     books.settle()
     for corrected in (None, at(f"2026-{until}")):
-        record_out_of_use(books.engine, OutOfUse("far", stop, corrected, "the building is empty"), "wang", end)
+        record_out_of_use(books.engine, OutOfUse(key("far"), stop, corrected, "the building is empty"), "wang", end)
         books.settle()
     assert used(books, "far", stop, end) == {}
     assert [one.kind for one in books.findings(end)] == ["frozen"]

@@ -27,6 +27,7 @@ from cloud.telemetry.base import Stored
 from contract.clock import parse_time
 from contract.reading import Quality, Reading
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -57,7 +58,7 @@ def clear(books: Books) -> None:
 
 def units(books: Books, start: int, end: int, every: Every) -> int:
     """What a meter used, Wh; a figure is the ledger's whole number over a thousand."""
-    return sum(round(period["value"] * 1000) for period in book.consumption(books.engine, "power", start, end, every))
+    return sum(round(period["value"] * 1000) for period in book.consumption(books.engine, key("power"), start, end, every))
 
 
 @ON_DISK
@@ -72,7 +73,7 @@ def test_parts_sum_to_the_whole_exactly_however_time_is_cut(books: Books, sample
     within = sum(amount for hour, _, amount in books.parts("power") if start <= hour < end)
     assert set(whole.values()) == {within}
     assert all(units(books, start, middle, every) + units(books, middle, end, every) == within for every in EVERY)
-    spread = [p for every in EVERY for p in book.consumption(books.engine, "power", start, end, every)]
+    spread = [p for every in EVERY for p in book.consumption(books.engine, key("power"), start, end, every)]
     assert all(sum(p["provenance"].values()) == pytest.approx(1.0 if p["value"] else 0.0, abs=1e-12) for p in spread)
 
 
@@ -197,7 +198,7 @@ def test_the_parts_of_all_units_are_the_meter(areas: list[Decimal], amounts: dic
     start = date(2026, 1, 1)
     names = [f"u{n:02}" for n in range(len(areas))]
     series: dict[tuple[str, str], Sequence[Dated]] = {(n, "area"): [Dated(date(2020, 1, 1), a)] for n, a in zip(names, areas, strict=True)}
-    registry = Registry(dict.fromkeys(names, "c"), [], {"m": names}, series)
+    registry = Registry(GROUP, dict.fromkeys(names, "c"), [], {"m": names}, series)
     span = Span(midnight(start), midnight(start + timedelta(days=days)))
     parts = [Scope(registry, [CountedMeter("m", "water")], [name], name).share("m", amounts, span) for name in names]
     whole = {provenance: sum((part or {}).get(provenance, 0) for part in parts) for provenance in amounts}
@@ -233,7 +234,7 @@ def test_a_new_factor_is_on_both_sides_and_never_looks_like_saving(books: Books)
     now = parse_time("2026-05-20T13:00:00+08:00")
     books.read("far", {at: 1000.0 + (at - month_start(2024, 1)) / HOUR_MS for at in range(month_start(2024, 1), now, 12 * HOUR_MS)})
     books.settle()
-    before = [figures.targets_of(books.engine, year, "compound:c2", now).indicators[1] for year in (2025, 2026)]
+    before = [figures.targets_of(books.engine, GROUP, year, "compound:c2", now).indicators[1] for year in (2025, 2026)]
     rows: list[tuple[str, str | None, str]] = [("2026-01-01", "2026-03-01", "0.31"), ("2026-03-01", None, "0.9")]
     new = {"set": "national", "energy": "electricity", "unit": "kWh", "source": "test"}
     with writing(books.engine).begin() as connection:
@@ -241,7 +242,7 @@ def test_a_new_factor_is_on_both_sides_and_never_looks_like_saving(books: Books)
         connection.execute(sa.update(tables.factor).where(electricity).values(valid_to="2026-01-01"))
         added: list[dict[str, Any]] = [new | {"valid_from": begin, "valid_to": end, "kgce_per_unit": value} for begin, end, value in rows]
         connection.execute(sa.insert(tables.factor), added)
-    last, this = (figures.targets_of(books.engine, year, "compound:c2", now).indicators[1] for year in (2025, 2026))
+    last, this = (figures.targets_of(books.engine, GROUP, year, "compound:c2", now).indicators[1] for year in (2025, 2026))
     assert last == before[0]
     assert this.change == pytest.approx(before[1].change, abs=1e-12)
     for side in ("actual", "baseline", "baseline_year"):
@@ -255,7 +256,7 @@ def test_the_leap_day_is_on_one_side(books: Books) -> None:
     books.read("far", {at: 1000.0 + (at - start) / HOUR_MS for at in range(start, end, 12 * HOUR_MS)})
     books.settle()
     for now, days, earlier in (("2024-02-29", 59, 59), ("2024-03-01", 60, 59), ("2024-03-02", 61, 60)):
-        found = figures.targets_of(books.engine, 2024, "compound:c2", parse_time(f"{now}T00:00:30+08:00")).indicators[1]
+        found = figures.targets_of(books.engine, GROUP, 2024, "compound:c2", parse_time(f"{now}T00:00:30+08:00")).indicators[1]
         kwh = [days * 24, earlier * 24]
         assert [found.actual.value, found.baseline.value] == pytest.approx([n * 0.1229 / 2000 for n in kwh], rel=1e-12)
         assert json.loads(found.model_dump_json())["change"] == pytest.approx(days / earlier - 1, rel=1e-9)

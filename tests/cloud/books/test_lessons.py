@@ -16,6 +16,7 @@ from cloud.ledger.written import write_back
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import parse_time
 from tests.cloud import tables
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -97,7 +98,7 @@ def test_a_new_meter_is_not_judged_by_the_steps_of_the_old(books: Books) -> None
         told = int(value * 10 + 1e-6) / 10 if hour > change else value
         shown[hour] = struct.unpack("f", struct.pack("f", told))[0]
     live(books, "water", {at: value for at, value in shown.items() if at < change + 2 * DAY_MS})
-    record_exchange(books.engine, Change("water", change + HOUR_MS // 2, last, 0.0, "worn"), "wang", change + 3 * DAY_MS)
+    record_exchange(books.engine, Change(key("water"), change + HOUR_MS // 2, last, 0.0, "worn"), "wang", change + 3 * DAY_MS)
     live(books, "water", {at: value for at, value in shown.items() if at >= change + 2 * DAY_MS})
     before = books.whole("water")
     assert sum(amount for _, _, amount in books.parts("water")) == pytest.approx(40 * 1180, rel=0.01)

@@ -16,6 +16,7 @@ from cloud.ledger.recorded import record_profile
 from cloud.ledger.shapes import LoadShape, kind_of, weights_of
 from contract.clock import parse_time
 from tests.cloud import tables
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -131,7 +132,7 @@ def test_counted_anew_it_is_the_same(books: Books) -> None:
 def test_a_recorded_profile_takes_precedence(books: Books) -> None:
     """What somebody recorded before the gap began spreads it, though August taught otherwise."""
     shown = until_holiday(books)
-    record_profile(books.engine, "power", Profile(GAP.start, (1,) * 168), "wang", GAP.start)
+    record_profile(books.engine, key("power"), Profile(GAP.start, (1,) * 168), "wang", GAP.start)
     books.read("power", {GAP.stop: shown[GAP.stop]})
     books.settle()
     assert is_even(spread(books, GAP))

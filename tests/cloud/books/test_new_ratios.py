@@ -20,6 +20,7 @@ from contract.clock import parse_time
 from contract.site import Site
 from tests.cloud import tables
 from tests.cloud.books.conftest import site_data
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +183,7 @@ def test_an_exchange_stays_placed_when_the_hours_behind_it_come(books: Books) ->
     """A pass that begins after the break sees half of its window; what it does not see has not gone."""
     changed = BEGIN
     old = {at: value for at, value in shown().items() if at <= changed}
-    record_exchange(books.engine, Change("far", changed + 11 * HOUR_MS, old[changed], 0.0, "new meter"), "li", END)
+    record_exchange(books.engine, Change(key("far"), changed + 11 * HOUR_MS, old[changed], 0.0, "new meter"), "li", END)
     new = {changed + n * HOUR_MS: 8.0 * n for n in range(1, 40)}
     books.read("far", old | {at: value for at, value in new.items() if at < changed + 20 * HOUR_MS})
     books.settle()
@@ -203,7 +204,7 @@ def test_a_corrected_exchange_leaves_its_old_place(books: Books) -> None:
     assert [one.kind for one in books.findings()] == ["fall", "fall"]
     at = BEGIN + 5 * HOUR_MS
     for since, left in ((first, second), (second, first)):
-        record_exchange(books.engine, Change("far", at, samples[since], samples[since + HOUR_MS] - 4.0, "new meter"), "li", END)
+        record_exchange(books.engine, Change(key("far"), at, samples[since], samples[since + HOUR_MS] - 4.0, "new meter"), "li", END)
         books.settle()
         assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(since + HOUR_MS,)]
         assert [(one.kind, one.start) for one in books.findings()] == [("fall", left)]
@@ -247,7 +248,7 @@ def test_records_in_any_order_with_their_samples_are_what_is_counted_anew(books:
         samples = {at: value for at, value in samples.items() if not gap < at <= gap + chance.randint(1, 70) * HOUR_MS}
     coming = sorted(samples, key=lambda at: at + (chance.randint(0, 9 * DAY_MS) if chance.random() < 0.1 else 0))
     entries = [(BEGIN, 60.0), (BEGIN + chance.randint(60, 160) * HOUR_MS, 30.0)]
-    exchange = Change("far", changed + chance.randint(-11, 11) * HOUR_MS, old[-1], 40.0, "x")
+    exchange = Change(key("far"), changed + chance.randint(-11, 11) * HOUR_MS, old[-1], 40.0, "x")
     entered(books)
     due = sorted([*entries, (chance.choice([BEGIN + DAY_MS, BEGIN + 9 * DAY_MS]), 0.0)])
     while coming or due:
@@ -267,10 +268,16 @@ def test_records_in_any_order_with_their_samples_are_what_is_counted_anew(books:
 
 def recorded(books: Books, change: Change) -> None:
     """An exchange as it was recorded, whatever the counter says of it: one that is refused has no place to find."""
-    row = {"meter": change.meter, "at": change.at, "old_last": round(change.last * KWH), "new_first": round(change.first * KWH)}
+    row = {
+        "grp": GROUP,
+        "meter": change.meter.id,
+        "at": change.at,
+        "old_last": round(change.last * KWH),
+        "new_first": round(change.first * KWH),
+    }
     with writing(books.engine).begin() as connection:
         more = {"reason": change.why, "recorded_by": "li", "recorded_at": END}
         connection.execute(sa.insert(tables.exchange), [row | more])
-        hour = {"meter": "far", "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
+        hour = {"grp": GROUP, "meter": "far", "hour": change.at // HOUR_MS * HOUR_MS, "generation": 1}
         connection.execute(sa.delete(tables.touched).where(tables.touched.c.meter == "far", tables.touched.c.hour == hour["hour"]))
         connection.execute(sa.insert(tables.touched), [hour])

@@ -12,6 +12,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError, record_profile
 from contract.clock import parse_time
 from tests.cloud import tables
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -35,7 +36,7 @@ def test_an_exchange_recorded_later_mends_what_was_settled(books: Books) -> None
     books.settle()
     assert amounts(books) == [("estimated", 2500), ("measured", 1500), ("measured", 6000)]
     assert books.rows(sa.select(tables.event.c.kind)) == [("counter_reset",)]
-    record_exchange(books.engine, Change("power", BEGIN + 30 * MINUTE, 5001.75, 1.25, "new meter"), "wang", NOW)
+    record_exchange(books.engine, Change(key("power"), BEGIN + 30 * MINUTE, 5001.75, 1.25, "new meter"), "wang", NOW)
     assert books.settle() == 1
     assert amounts(books) == [("measured", 1000 + 750 + 1250 + 500), ("measured", 6000)]
     assert books.rows(sa.select(tables.event.c.kind)) == []
@@ -49,7 +50,9 @@ def test_new_transformers_change_the_ratio_and_count_nothing(books: Books) -> No
     display = [100.0, 100.5, 101.0]
     books.limit("power", 200.0)
     books.read("power", {BEGIN: display[0] * 40, BEGIN + 30 * MINUTE: display[1] * 40, BEGIN + HOUR_MS: display[2] * 80})
-    record_exchange(books.engine, Change("power", BEGIN + 30 * MINUTE, display[1] * 40, display[1] * 80, "CT 200/5 to 400/5"), "li", NOW)
+    record_exchange(
+        books.engine, Change(key("power"), BEGIN + 30 * MINUTE, display[1] * 40, display[1] * 80, "CT 200/5 to 400/5"), "li", NOW
+    )
     books.settle()
     assert amounts(books) == [("measured", 20_000 + 40_000)]
 
@@ -58,7 +61,7 @@ def test_an_exchange_may_be_corrected(books: Books) -> None:
     """Recorded again for the same moment, the new values hold, and the ledger follows."""
     books.read("power", {BEGIN: 500.0, BEGIN + HOUR_MS: 3.0})
     for last in (600.0, 501.0):
-        record_exchange(books.engine, Change("power", BEGIN + MINUTE, last, 0.0, "x"), "li", NOW)
+        record_exchange(books.engine, Change(key("power"), BEGIN + MINUTE, last, 0.0, "x"), "li", NOW)
         books.settle()
     assert sum(amount for _, amount in amounts(books)) == 4000
     assert len(books.rows(sa.select(tables.exchange.c.meter))) == 1
@@ -67,12 +70,12 @@ def test_an_exchange_may_be_corrected(books: Books) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (Change("none", BEGIN, 1.0, 0.0, "x"), "meter: no meter 'none'"),
-        (Change("cars", BEGIN, 1.0, 0.0, "x"), "meter: expected one that a device counts; cars is fed by hand"),
-        (Change("power", NOW + 1, 1.0, 0.0, "x"), "at: expected a time until"),
-        (Change("power", BEGIN, 1.0, 0.0, " "), "reason: expected why"),
-        (Change("power", BEGIN, float("nan"), 0.0, "x"), "last, first: electricity: expected a finite value"),
-        (Change("power", BEGIN, 1.0, 1e30, "x"), "last, first: electricity: 1e[+]30 kWh does not fit the ledger"),
+        (Change(key("none"), BEGIN, 1.0, 0.0, "x"), "meter: no meter 'none'"),
+        (Change(key("cars"), BEGIN, 1.0, 0.0, "x"), "meter: expected one that a device counts; cars is fed by hand"),
+        (Change(key("power"), NOW + 1, 1.0, 0.0, "x"), "at: expected a time until"),
+        (Change(key("power"), BEGIN, 1.0, 0.0, " "), "reason: expected why"),
+        (Change(key("power"), BEGIN, float("nan"), 0.0, "x"), "last, first: electricity: expected a finite value"),
+        (Change(key("power"), BEGIN, 1.0, 1e30, "x"), "last, first: electricity: 1e[+]30 kWh does not fit the ledger"),
     ],
 )
 def test_a_wrong_exchange_is_refused(books: Books, change: Change, said: str) -> None:
@@ -84,15 +87,15 @@ def test_a_wrong_exchange_is_refused(books: Books, change: Change, said: str) ->
 
 def test_a_gap_follows_the_profile_of_its_begin_for_ever(books: Books) -> None:
     """A gap of a working day is spread as recorded before; a profile recorded later changes nothing that was settled."""
-    record_profile(books.engine, "power", Profile(BEGIN, OFFICE), "wang", NOW)
+    record_profile(books.engine, key("power"), Profile(BEGIN, OFFICE), "wang", NOW)
     books.read("power", {BEGIN + 6 * HOUR_MS: 1000.0, BEGIN + 10 * HOUR_MS: 1022.0})
     books.settle()
     before = amounts(books)
     assert before == [("distributed", amount) for amount in (1000, 1000, 10_000, 10_000)]
     for valid_from in (BEGIN, BEGIN + 9 * HOUR_MS, BEGIN + 5 * HOUR_MS):
         with pytest.raises(RecordError, match="from: expected a time after the last hour counted of power"):
-            record_profile(books.engine, "power", Profile(valid_from, (1,) * 168), "wang", NOW)
-    record_profile(books.engine, "power", Profile(BEGIN + 10 * HOUR_MS, (1,) * 168), "wang", NOW)
+            record_profile(books.engine, key("power"), Profile(valid_from, (1,) * 168), "wang", NOW)
+    record_profile(books.engine, key("power"), Profile(BEGIN + 10 * HOUR_MS, (1,) * 168), "wang", NOW)
     books.read("power", {BEGIN + 14 * HOUR_MS: 1062.0})
     books.read("power", {BEGIN + 6 * HOUR_MS: 1000.0})
     books.settle()

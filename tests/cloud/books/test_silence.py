@@ -12,6 +12,7 @@ from cloud.ledger import book, entries
 from cloud.ledger.entries import Agreed, EntryError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from contract.clock import iso, parse_time
+from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -29,11 +30,11 @@ def count(books: Books, meter: str, until: int, start: int | None = None) -> Non
 
 
 def water(books: Books, scope: str = "compound:c1", now: int = NOW, year: int = 2026) -> Indicator:
-    return figures.targets_of(books.engine, year, scope, now).indicators[2]
+    return figures.targets_of(books.engine, GROUP, year, scope, now).indicators[2]
 
 
 def power(books: Books, year: int = 2026, now: int = NOW) -> Indicator:
-    return figures.targets_of(books.engine, year, "compound:c2", now).indicators[1]
+    return figures.targets_of(books.engine, GROUP, year, "compound:c2", now).indicators[1]
 
 
 def test_a_span_ends_with_the_last_day_that_a_device_told(books: Books) -> None:
@@ -68,17 +69,17 @@ def test_a_year_that_a_device_did_not_finish_is_not_closed(books: Books) -> None
 def test_the_months_of_a_dead_meter_may_be_entered(books: Books) -> None:
     """The months after its death take an entry, that of its death when somebody says so; the one that it counted keeps its figure."""
     count(books, "far", DIED)
-    entries.enter(books.engine, "far", "2026-01", 700, "wang", NOW)
+    entries.enter(books.engine, key("far"), "2026-01", 700, "wang", NOW)
     said = r"^month: a device counted far for \d+ of 672 hours of 2026-02, the last until 2026-02-10 06:00; to enter the whole month"
     with pytest.raises(EntryError, match=said):
-        entries.enter(books.engine, "far", "2026-02", 700, "wang", NOW)
-    entries.enter(books.engine, "far", "2026-02", 700, "wang", NOW, Agreed(replace=True))
+        entries.enter(books.engine, key("far"), "2026-02", 700, "wang", NOW)
+    entries.enter(books.engine, key("far"), "2026-02", 700, "wang", NOW, Agreed(replace=True))
     for number in (3, 4):
-        entries.enter(books.engine, "far", f"2026-{number:02}", 700, "wang", NOW)
+        entries.enter(books.engine, key("far"), f"2026-{number:02}", 700, "wang", NOW)
     books.settle()
     found = power(books)
     assert (found.actual.end, found.baseline.end, found.baseline.grain) == (iso(month_start(2026, 5)), iso(month_start(2025, 5)), "month")
-    used = book.consumption(books.engine, "far", month_start(2026, 1), month_start(2026, 5), "month")
+    used = book.consumption(books.engine, key("far"), month_start(2026, 1), month_start(2026, 5), "month")
     assert [month["value"] for month in used] == [744.0, 700.0, 700.0, 700.0]
 
 
@@ -87,14 +88,14 @@ def test_the_running_month_of_a_counted_meter_takes_no_entry(books: Books) -> No
     count(books, "far", NOW)
     for later in (0, 3 * DAY_MS):
         with pytest.raises(EntryError, match=r"^month: a device counts far in 2026-05, which is not over; expected an entry after it$"):
-            entries.enter(books.engine, "far", "2026-05", 700, "wang", NOW + later, Agreed(replace=True))
+            entries.enter(books.engine, key("far"), "2026-05", 700, "wang", NOW + later, Agreed(replace=True))
 
 
 def test_one_silent_meter_holds_the_compound(books: Books) -> None:
     """Gas that died holds the energy of its compound, and not the water, which has a meter of its own."""
     for meter, until in (("power", NOW), ("gas", DIED), ("water", NOW)):
         count(books, meter, until)
-    energy = figures.targets_of(books.engine, 2026, "compound:c1", NOW).indicators[1]
+    energy = figures.targets_of(books.engine, GROUP, 2026, "compound:c1", NOW).indicators[1]
     assert (energy.actual.end, energy.reason) == ("2026-02-09T16:00:00.000Z", "gas: nothing counted since 2026-02-10 06:00")
     assert (water(books).actual.end, water(books).reason) == (iso(AS_OF), None)
 
@@ -103,7 +104,7 @@ def test_one_silent_meter_holds_the_compound(books: Books) -> None:
 def test_a_year_to_come_has_nothing_yet(books: Books, year: int) -> None:
     """It is answered with nulls and the reason, and what it is as of is never in the future."""
     count(books, "water", NOW)
-    answer = figures.targets_of(books.engine, year, "compound:c1", NOW)
+    answer = figures.targets_of(books.engine, GROUP, year, "compound:c1", NOW)
     assert answer.as_of == iso(AS_OF)
     assert {found.actual.value for found in answer.indicators} == {None}
     assert (water(books, year=year).status, water(books, year=year).reason) == ("no_figure", f"no complete day of {year} yet")

@@ -12,6 +12,7 @@ from cloud.telemetry.base import Polled
 from contract import workdays
 from contract.clock import parse_time
 from tests.cloud.books.test_gaps_and_freezes import KWH, used
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -42,7 +43,7 @@ def test_what_a_dead_meter_missed_is_estimated_when_it_is_exchanged(books: Books
     assert used(books, "power", dead, new) == {}
     books.read("power", {at: value for at, value in shown.items() if at >= new})
     if recorded:
-        record_exchange(books.engine, Change("power", new - QUARTER // 2, shown[dead], 0.0, "dead"), "wang", end)
+        record_exchange(books.engine, Change(key("power"), new - QUARTER // 2, shown[dead], 0.0, "dead"), "wang", end)
     books.settle()
     missing = used(books, "power", dead, new - HOUR_MS)["estimated"]
     assert missing == pytest.approx((new - HOUR_MS - dead) // HOUR_MS * 2 * KWH, rel=0.01)
@@ -124,7 +125,7 @@ def test_use_is_expected_only_outside_of_a_recorded_time_out_of_use(books: Books
     books.read("gas", shown)
     books.settle()
     assert [(one.kind, used(books, "gas", begin, end)) for one in books.findings()] == [("frozen", {})]
-    record_out_of_use(books.engine, OutOfUse("gas", begin, end + DAY_MS, "recess"), "wang", end + DAY_MS)
+    record_out_of_use(books.engine, OutOfUse(key("gas"), begin, end + DAY_MS, "recess"), "wang", end + DAY_MS)
     books.settle()
     assert (books.findings(), used(books, "gas", begin, end)) == ([], {"measured": 0})
     assert books.built_anew("gas", shown) == books.whole("gas")

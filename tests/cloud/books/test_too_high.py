@@ -16,6 +16,7 @@ from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError
 from tests.cloud import tables
 from tests.cloud.books.test_gaps_and_freezes import KWH, at, counter, flat, office, stood, used, without
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from tests.cloud.books.conftest import Books
@@ -206,7 +207,7 @@ def test_a_record_answers_a_jump_over_a_gap(books: Books) -> None:
     books.read("far", shown)
     books.settle()
     middle = BROKE + DAY_MS
-    record_exchange(books.engine, Change("far", middle, sound[middle], sound[middle] + 20_000, "new meter"), "wang", END)
+    record_exchange(books.engine, Change(key("far"), middle, sound[middle], sound[middle] + 20_000, "new meter"), "wang", END)
     books.settle()
     assert used(books, "far", BROKE, BACK) == {"distributed": 192 * KWH}
     assert asked(books) == []
@@ -225,7 +226,7 @@ def exchanged(silent: int) -> tuple[dict[int, float], float]:
 def test_a_recorded_value_beyond_the_usual_use_is_refused_or_waits(books: Books, silent: int, last: int, first: int, *, live: bool) -> None:
     """20 000, 2700 or 100 kWh too much are refused where the samples say so, and count nothing where these come later (A9)."""
     samples, true_last = exchanged(silent)
-    change = Change("far", BROKE, true_last + last, float(first), "new meter")
+    change = Change(key("far"), BROKE, true_last + last, float(first), "new meter")
     if live:
         books.read("far", samples)
         books.settle()
@@ -244,7 +245,7 @@ def test_a_recorded_value_beyond_the_usual_use_is_refused_or_waits(books: Books,
 def test_right_values_are_taken_whenever_the_samples_come(books: Books, silent: int) -> None:
     """What both meters really showed is taken after any silence, before and after its samples came."""
     samples, last = exchanged(silent)
-    change = Change("far", BROKE, last, 0.0, "new meter")
+    change = Change(key("far"), BROKE, last, 0.0, "new meter")
     record_exchange(books.engine, change, "wang", END)
     lived(books, "far", samples)
     record_exchange(books.engine, change, "wang", END)
@@ -256,7 +257,7 @@ def test_right_values_are_taken_whenever_the_samples_come(books: Books, silent: 
 def test_late_weeks_place_an_exchange_as_if_they_had_been_there(books: Books) -> None:
     """Without the weeks before it a wrong value fits the class; when these come, it is nobody's and waits."""
     samples, last = exchanged(0)
-    record_exchange(books.engine, Change("far", BROKE, last + 100, 0.0, "new meter"), "wang", END)
+    record_exchange(books.engine, Change(key("far"), BROKE, last + 100, 0.0, "new meter"), "wang", END)
     books.read("far", {when: value for when, value in samples.items() if when > BROKE - 12 * HOUR_MS})
     books.settle()
     assert books.rows(sa.select(tables.exchange.c.placed_at)) == [(BROKE + QUARTER,)]

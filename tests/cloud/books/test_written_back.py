@@ -24,6 +24,7 @@ from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.clock import parse_time
 from contract.logs import Seldom
 from tests.cloud.books.test_changed_limits import site_with
+from tests.cloud.district import key
 from tests.cloud.test_telemetry import figures
 
 BEGIN = parse_time("2026-03-02T00:00:00+08:00")
@@ -54,7 +55,7 @@ def site(engine: sa.Engine, most: float | None) -> None:
 
 def read(engine: sa.Engine, telemetry: Telemetry, samples: Mapping[int, float]) -> None:
     lines: list[Line] = [Polled("510802", "electricity", "far", at, {"energy_import": value}) for at, value in samples.items()]
-    store(Batch(lines=lines, touched={("far", at // HOUR_MS * HOUR_MS) for at in samples}), engine, telemetry)
+    store(Batch(lines=lines, touched={(key("far"), at // HOUR_MS * HOUR_MS) for at in samples}), engine, telemetry)
 
 
 @pytest.mark.parametrize("jump", [20, 24])

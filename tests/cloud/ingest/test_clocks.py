@@ -140,7 +140,7 @@ def test_each_power_cut_keeps_its_own_judgement(gateway: Line) -> None:
 def rebuilt(line: Line) -> list[tuple[int, str, int]]:
     """The parts when all nine hours are counted anew."""
     for n in range(9):
-        line.insert(tables.touched, meter="em", hour=BEGIN + n * HOUR, generation=1)
+        line.insert(tables.touched, grp=GROUP, meter="em", hour=BEGIN + n * HOUR, generation=1)
     return parts(line)
 
 

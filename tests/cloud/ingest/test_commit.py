@@ -25,6 +25,7 @@ from contract.store import parse_ack, ranges
 from contract.topics import Topic
 from simulators.foreign_node import nbirth
 from tests.cloud import tables
+from tests.cloud.district import key
 
 if TYPE_CHECKING:
     from simulators.foreign_node import ForeignNode
@@ -94,7 +95,7 @@ def test_nothing_of_a_batch_is_in_sql_when_telemetry_is_down(gateway: Line) -> N
     assert isinstance(gateway.telemetry, SqliteTelemetry)
     failing = Failing(gateway.telemetry._path)
     failing.down = True
-    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={("m", 0)})
+    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={(key("m"), 0)})
     with pytest.raises(StoreDown):
         store(batch, gateway.engine, failing)
     assert (generation(gateway), gateway.rows(tables.latest)) == ({}, [])
@@ -103,7 +104,7 @@ def test_nothing_of_a_batch_is_in_sql_when_telemetry_is_down(gateway: Line) -> N
 
 def test_a_failing_transaction_leaves_nothing_half_done(gateway: Line) -> None:
     """Telemetry has the reading, SQL has none of the batch; stored again it is whole."""
-    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={("m", 0)})
+    batch = Batch(lines=[Stored(GROUP, "electricity", Reading(DEVICE, "energy_import", 1.0, NOW))], touched={(key("m"), 0)})
     batch.polls[GROUP, DEVICE].take(NOW, NOW, {"energy_import": 1.0})
     batch.nodes["x", "y"] = NodeState("x", None, None, 0, online=True, changed_at=0)  # type: ignore[arg-type]
     with pytest.raises(sa.exc.IntegrityError):
@@ -306,3 +307,22 @@ async def test_the_queue_is_bounded_in_bytes(cloud: Cloud, line: Line, monkeypat
         await send_rows(cloud, line, edge, range(1, 50))
         await edge.until(lambda: {n for a, b in acked(edge) for n in range(a, b + 1)} >= set(range(1, 50)))
     failing.close()
+
+
+def test_gateways_of_two_districts_may_have_the_same_ids(line: Line) -> None:
+    """Node, device and meter of one name in each: readings, newest values and touched hours are of their own district."""
+    other, value = "510811", {GROUP: 5.0, "510811": 7.0}
+    line.counter(DEVICE, NODE, meter="m")
+    for table in (tables.device, tables.meter):
+        (row,) = line.rows(table)
+        line.insert(table, **row | {"grp": other})
+    line.restart()
+    for group, box in ((GROUP, BOX), (other, "other box")):
+        line.feed((Topic(group, "NBIRTH", NODE), nbirth(at=NOW, outbox=box)))
+        line.feed((Topic(group, "DDATA", NODE, DEVICE), line.row(DEVICE, NOW, 1, energy_import=value[group])))
+    for group in (GROUP, other):
+        found = line.telemetry.series(group, "electricity", DEVICE, "energy_import", 0, 2 * NOW)
+        assert [reading.value for reading in found] == [value[group]]
+        assert [row["value"] for row in line.rows(tables.latest, grp=group, device=DEVICE)] == [value[group]]
+        assert [(row["meter"], row["generation"]) for row in line.rows(tables.touched, grp=group)] == [("m", 1)]
+    assert {row["grp"]: row["outbox"] for row in line.rows(tables.node)} == {GROUP: BOX, other: "other box"}

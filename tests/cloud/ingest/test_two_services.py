@@ -84,8 +84,9 @@ class Pair:
     def touch(self, hours: Iterable[int]) -> None:
         """Touch hours of a meter, by their number."""
         with writing(self.engine).begin() as connection:
-            meter = connection.execute(sa.select(tables.meter.c.id).where(tables.meter.c.device.is_not(None)).limit(1)).scalar_one()
-            rows = [{"meter": meter, "hour": BEGIN + hour * HOUR_MS, "generation": 1} for hour in hours]
+            meters = sa.select(tables.meter.c.id).where(tables.meter.c.device.is_not(None))
+            meter = connection.execute(meters.limit(1)).scalar_one()
+            rows = [{"grp": GROUP, "meter": meter, "hour": BEGIN + hour * HOUR_MS, "generation": 1} for hour in hours]
             connection.execute(tables.touched.insert(), rows)
 
     def waiting(self) -> int:

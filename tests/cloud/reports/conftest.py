@@ -17,6 +17,7 @@ from contract.clock import parse_time
 from contract.coded import Message
 from contract.site import Site
 from tests.cloud import tables, unsynced
+from tests.cloud.district import GROUP
 
 NOW = parse_time("2026-10-15T02:00:00Z")
 FROM, TO = parse_time("2025-01-01T00:00:00+08:00"), parse_time("2026-10-15T00:00:00+08:00")
@@ -79,15 +80,15 @@ def _rows() -> Iterator[dict[str, Any]]:
             for hour in range(day, day + DAY_MS, HOUR_MS) if gap else (day, day + 23 * HOUR_MS):
                 provenance = "distributed" if gap else "estimated" if meter == "gas" and day <= RESET < day + DAY_MS else "measured"
                 share = used // 24 if gap else used if hour == day else 0
-                yield {"meter": meter, "hour": hour, "provenance": provenance, "amount": share}
+                yield {"grp": GROUP, "meter": meter, "hour": hour, "provenance": provenance, "amount": share}
     for day in range(FROM, parse_time("2026-10-01T00:00:00+08:00"), DAY_MS):
-        yield {"meter": "cars", "hour": day, "provenance": "manual", "amount": 25_000}
+        yield {"grp": GROUP, "meter": "cars", "hour": day, "provenance": "manual", "amount": 25_000}
 
 
 def _entries() -> list[dict[str, Any]]:
     months = [(2025, m) for m in range(1, 13)] + [(2026, m) for m in range(1, 10)]
     return [
-        {"meter": "cars", "month": f"{y}-{m:02}", "amount": 1, "entered_by": "li", "entered_at": NOW} for y, m in months
+        {"grp": GROUP, "meter": "cars", "month": f"{y}-{m:02}", "amount": 1, "entered_by": "li", "entered_at": NOW} for y, m in months
     ]  # the amounts stand in the ledger
 
 

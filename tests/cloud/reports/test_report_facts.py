@@ -19,6 +19,7 @@ from cloud.texts import in_words
 from contract.clock import iso, parse_time
 from contract.coded import Message
 from tests.cloud import tables
+from tests.cloud.district import GROUP, key
 
 Q3 = Period(2026, quarter=3)
 
@@ -69,7 +70,7 @@ def test_a_report_reads_the_ledger_once(engine: sa.Engine, now: int, period: Per
             asked.extend((end - start) // DAY_MS for start, end in spans)
 
     sa.event.listen(engine, "before_cursor_execute", note)
-    gather(engine, period, "district", now)
+    gather(engine, GROUP, period, "district", now)
     days_of_curves = 2 * 92 if period.quarter else 0
     assert 0 < sum(asked) <= 2 * 365 + 2 * 31 + days_of_curves
     assert 0 < sum(again) <= len(asked)
@@ -78,13 +79,13 @@ def test_a_report_reads_the_ledger_once(engine: sa.Engine, now: int, period: Per
 @pytest.mark.parametrize("scope", ["district", "compound:c1", "unit:b"])
 def test_a_year_says_what_the_interface_says(engine: sa.Engine, now: int, scope: str) -> None:
     """Indicators are those of /targets, denominators those of /denominators, and the energies sum to indicator times headcount."""
-    facts = gather(engine, Period(2026), scope, now)
-    assert facts.targets == targets_of(engine, 2026, scope, now)
+    facts = gather(engine, GROUP, Period(2026), scope, now)
+    assert facts.targets == targets_of(engine, GROUP, 2026, scope, now)
     capita = facts.targets.indicators[0]
     assert capita.actual.value is not None
     assert capita.actual.start is not None
     assert capita.actual.end is not None
-    below = denominators_of(engine, scope, parse_time(capita.actual.start), parse_time(capita.actual.end))
+    below = denominators_of(engine, GROUP, scope, parse_time(capita.actual.start), parse_time(capita.actual.end))
     assert facts.denominators[0].value.this == below["headcount"]
     assert facts.total.this == sum(row.coal.this or 0 for row in facts.energies)
     assert float((facts.total.this or 0) / (facts.denominators[0].value.this or 1)) == pytest.approx(capita.actual.value, rel=1e-15)
@@ -94,12 +95,12 @@ def test_a_year_says_what_the_interface_says(engine: sa.Engine, now: int, scope:
 
 def test_amounts_are_those_of_consumption(engine: sa.Engine, now: int) -> None:
     """Each main meter, each month and each day have what /consumption says, to the last digit."""
-    facts = gather(engine, Q3, "compound:c2", now)
+    facts = gather(engine, GROUP, Q3, "compound:c2", now)
     (row,) = facts.energies
-    (whole,) = book.consumption(engine, "far", Q3.start, Q3.end, "quarter")
+    (whole,) = book.consumption(engine, key("far"), Q3.start, Q3.end, "quarter")
     assert float(row.amount.this or 0) == whole["value"]
-    months = [item["value"] for item in book.consumption(engine, "far", parse_time("2026-01-01T00:00:00+08:00"), Q3.end, "month")]
-    days = [item["value"] for item in book.consumption(engine, "far", Q3.start, Q3.end, "day")]
+    months = [item["value"] for item in book.consumption(engine, key("far"), parse_time("2026-01-01T00:00:00+08:00"), Q3.end, "month")]
+    days = [item["value"] for item in book.consumption(engine, key("far"), Q3.start, Q3.end, "day")]
     by_month = next(curve for curve in facts.months if curve.key == "energy.electricity")
     assert [float(pair.this) for pair in by_month.values if pair.this is not None] == months
     assert [float(pair.this or 0) for pair in facts.days[0].values] == days
@@ -108,15 +109,15 @@ def test_amounts_are_those_of_consumption(engine: sa.Engine, now: int) -> None:
 
 def test_a_quarter_is_of_its_time(engine: sa.Engine, now: int) -> None:
     """The report of a quarter that is over is the same whenever it is made: indicators to its last day, amounts of it alone."""
-    facts = gather(engine, Q3, "district", now)
-    assert facts == gather(engine, Q3, "district", now + 9 * DAY_MS)
-    assert facts.targets == targets_of(engine, 2026, "district", Q3.end)
+    facts = gather(engine, GROUP, Q3, "district", now)
+    assert facts == gather(engine, GROUP, Q3, "district", now + 9 * DAY_MS)
+    assert facts.targets == targets_of(engine, GROUP, 2026, "district", Q3.end)
     assert {iso(row.spans.this.end) for row in facts.energies if row.spans.this} == {"2026-09-30T16:00:00.000Z"}
 
 
 def test_fuel_that_is_not_entered_leaves_no_total(engine: sa.Engine, now: int) -> None:
     """In October the cars' petrol is unknown: it has a reason, and neither a total nor a share stands in for it."""
-    facts = gather(engine, Period(2026, month=10), "district", now)
+    facts = gather(engine, GROUP, Period(2026, month=10), "district", now)
     rows = {row.energy: row for row in facts.energies}
     assert (rows["petrol"].amount.this, rows["petrol"].spans.reason) == (None, Message("reason.known_up_to", day="2026-09-30"))
     assert (rows["electricity"].amount.this, rows["electricity"].share) == (Decimal("1901.312"), None)
@@ -126,7 +127,7 @@ def test_fuel_that_is_not_entered_leaves_no_total(engine: sa.Engine, now: int) -
 
 def test_the_month_that_runs_is_marked_and_what_is_unknown_is_absent(engine: sa.Engine, now: int) -> None:
     """October goes up to yesterday, November is not 0, and petrol ends with September."""
-    facts = gather(engine, Period(2026), "district", now)
+    facts = gather(engine, GROUP, Period(2026), "district", now)
     by_key = {curve.key: curve for curve in facts.months}
     assert {curve.partial for curve in facts.months} == {9}
     known = {key: [pair.this is not None for pair in curve.values].count(True) for key, curve in by_key.items()}
@@ -136,7 +137,7 @@ def test_the_month_that_runs_is_marked_and_what_is_unknown_is_absent(engine: sa.
 
 def test_what_changed_most_is_ranked_by_coal(engine: sa.Engine, now: int) -> None:
     """The lifts rose, all others fell, gas most; water and what cannot be compared are in neither list."""
-    facts = gather(engine, Q3, "district", now)
+    facts = gather(engine, GROUP, Q3, "district", now)
     assert [row.id for row in rises(facts.meters)] == ["lift"]
     assert [row.id for row in falls(facts.meters)] == ["gas", "main", "far"]
     assert [row.id for row in falls(facts.units)] == ["a", "b", "c"]
@@ -144,7 +145,7 @@ def test_what_changed_most_is_ranked_by_coal(engine: sa.Engine, now: int) -> Non
 
 def test_faults_are_those_of_the_period_and_the_scope(engine: sa.Engine, now: int) -> None:
     """A gap as one line of its hours, a reset with its figures, clock faults of a day as one; none of another time or place."""
-    found = gather(engine, Q3, "compound:c1", now).faults
+    found = gather(engine, GROUP, Q3, "compound:c1", now).faults
     assert [(fault.kind, fault.subject, fault.count, fault.note and in_words(fault.note, "en")) for fault in found] == [
         ("clock_fault", "water", 2, "measured -3599 s off its receipt"),
         ("counter_reset", "main", 1, "from 900 to 3 Wh, 3 counted"),
@@ -153,8 +154,8 @@ def test_faults_are_those_of_the_period_and_the_scope(engine: sa.Engine, now: in
         ("gap", "main", 48, None),
         ("rejected", "gas", 1, "field type conflict"),
     ]
-    assert gather(engine, Q3, "compound:c2", now).faults == []
-    assert [fault.kind for fault in gather(engine, Period(2026, month=2), "compound:c2", now).faults] == ["clock_fault"]
+    assert gather(engine, GROUP, Q3, "compound:c2", now).faults == []
+    assert [fault.kind for fault in gather(engine, GROUP, Period(2026, month=2), "compound:c2", now).faults] == ["clock_fault"]
 
 
 def test_a_silent_meter_is_a_fault_and_ends_the_span(engine: sa.Engine, now: int) -> None:
@@ -162,7 +163,7 @@ def test_a_silent_meter_is_a_fault_and_ends_the_span(engine: sa.Engine, now: int
     silent = parse_time("2026-09-20T00:00:00+08:00")
     with writing(engine).begin() as connection:
         connection.execute(sa.delete(tables.ledger_hour).where(tables.ledger_hour.c.meter == "far", tables.ledger_hour.c.hour >= silent))
-    facts = gather(engine, Q3, "compound:c2", now)
+    facts = gather(engine, GROUP, Q3, "compound:c2", now)
     fault = next(fault for fault in facts.faults if fault.kind == "silent")
     assert (fault.subject, fault.start, fault.end, fault.count) == ("far", silent, Q3.end, 11 * 24)
     (row,) = facts.energies
@@ -182,14 +183,14 @@ def test_a_silent_meter_is_a_fault_and_ends_the_span(engine: sa.Engine, now: int
 def test_a_period_without_data_is_no_report(engine: sa.Engine, now: int, period: Period, scope: str, said: str | None) -> None:
     """What is missing is named; a quarter that has begun can be reported."""
     if said is None:
-        assert gather(engine, period, scope, now).as_of == parse_time("2026-10-15T00:00:00+08:00")
+        assert gather(engine, GROUP, period, scope, now).as_of == parse_time("2026-10-15T00:00:00+08:00")
         return
     with pytest.raises(MissingError) as error:
-        gather(engine, period, scope, now)
+        gather(engine, GROUP, period, scope, now)
     assert str(error.value).startswith(said)
 
 
 def test_an_unknown_scope_is_told(engine: sa.Engine, now: int) -> None:
     """A unit that the registry does not have is an error of who asked."""
     with pytest.raises(UnknownScopeError, match="unit:z"):
-        gather(engine, Q3, "unit:z", now)
+        gather(engine, GROUP, Q3, "unit:z", now)

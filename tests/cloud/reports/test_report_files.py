@@ -29,6 +29,7 @@ from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import LANGUAGES, Language, catalogue, say
 from contract.clock import Clock
 from contract.site import Site
+from tests.cloud.district import GROUP
 
 DIGITS = {"energy_per_capita": 2, "energy_per_area": 3, "water_per_capita": 3}
 SHEETS = {
@@ -52,7 +53,7 @@ async def http(engine: sa.Engine, now: int, small_site: dict[str, Any], tmp_path
 
 
 def made(engine: sa.Engine, now: int, form: Format, language: Language, period: Period | None = None, scope: str = "district") -> bytes:
-    return make(engine, "targets", Asked(period or Period(2026), scope, language, form), now).content
+    return make(engine, "targets", Asked(GROUP, period or Period(2026), scope, language, form), now).content
 
 
 def poppler_says(program: str, content: bytes, folder: Path, *options: str) -> str:

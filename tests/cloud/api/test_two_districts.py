@@ -1,0 +1,187 @@
+"""Two districts in one cloud: nothing of one is ever told to who asks about the other, on any route, also one that is added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import sqlalchemy as sa
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Route
+
+from cloud.api.app import create_app
+from tests.cloud import tables
+from tests.cloud.api.districts import ADMIN, MARKS, SECOND, Cloud, opened
+from tests.cloud.district import GROUP
+
+DISTRICTS = [GROUP, SECOND]
+OF_CLOUD = {"/healthz", "/livez", "/login", "/logout", "/web/{name}", "/openapi.json", "/api/v1/factors"}
+"""About no district; they say the same to everybody, and a group changes nothing."""
+WITHOUT_GROUP = {"/", "/wall", "/api/v1/nodes", "/metrics"}
+"""Answer a token of every district without a group: pages go to the first, nodes and numbers are of all."""
+PATH = {
+    "device": "e1", "vehicle": "car", "alert": "a1-{group}", "command": "command-{group}", "job": "job-{group}", "report": "targets",
+    "node": "gw-1", "name": "page.js",
+}  # fmt: skip
+"""What each parameter of a path stands for."""
+QUERY = {
+    "start": "2026-03-09T16:00:00Z", "end": "2026-03-11T16:00:00Z", "meter": "m1", "device": "e1", "point": "power", "every": "hour",
+    "year": "2026",
+}  # fmt: skip
+"""What each parameter that a route must be given stands for."""
+MORE: dict[str, list[dict[str, str]]] = {
+    "/api/v1/events": [{}, {"topic": "wall"}],
+    "/api/v1/reports/{report}": [{"month": "2", "format": "xlsx"}],
+    "/api/v1/targets": [{}, {"scope": "unit:u1"}, {"scope": "compound:c1"}],
+    "/api/v1/denominators": [{"scope": "unit:u1"}],
+    "/api/v1/readings/latest": [{}, {"device": "e1"}],
+    "/api/v1/alerts": [{}, {"state": "firing"}],
+}
+BODIES: dict[str, Any] = {
+    "/api/v1/devices/{device}/commands": {"point": "setpoint", "value": 24, "reason": "warm", "expires": "2026-03-11T02:10:00Z"},
+    "/api/v1/nodes/{node}/rebirth": {"reason": "look"},
+    "/api/v1/findings/explain": {"meter": "m1", "start": "2026-03-01T00:00:00Z", "kind": "jump", "note": "so it is"},
+    "/api/v1/alerts/{alert}/acknowledge": {"note": "on my way"},
+}
+DEVICES = {"/api/v1/devices/{device}/commands": "ac"}
+
+
+class Walked(NamedTuple):
+    """A question to a route."""
+
+    method: str
+    route: str
+    path: str
+    query: dict[str, str]
+
+
+def walk(cloud: Cloud, group: str) -> Iterator[Walked]:
+    """Every route of the application, those that only read first; a parameter that nobody knows fails."""
+    found = list(_routes(create_app(cloud.context).routes))
+    asked = [(method, route) for route in found for method in sorted(route.methods or ()) if method != "HEAD"]
+    for method, route in sorted(asked, key=lambda one: (one[0] != "GET", one[1].path)):
+        needed = [one.name for one in route.dependant.query_params if one.field_info.is_required()] if isinstance(route, APIRoute) else []
+        names = {name: PATH[name].format(group=group) for name in route.param_convertors}
+        names |= {"device": DEVICES[route.path]} if route.path in DEVICES else {}
+        for more in MORE.get(route.path, [{}]):
+            yield Walked(method, route.path, route.path.format(**names), {name: QUERY[name] for name in needed} | more)
+
+
+def _routes(of: Sequence[BaseRoute]) -> Iterator[Route]:
+    """With those of the routers that were included."""
+    for route in of:
+        if isinstance(route, Route):
+            yield route
+        else:
+            yield from _routes(route.original_router.routes)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def cloud_of(open_registry: Callable[..., sa.Engine], sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
+    """Makes a cloud with some districts."""
+    made: list[Cloud] = []
+
+    def of(*groups: str) -> Cloud:
+        engine = open_registry("sqlite", str(sqlite_template))
+        made.append(opened(engine, tmp_path / f"{'-'.join(groups)}.db", list(groups)))
+        return made[-1]
+
+    yield of
+    for cloud in made:
+        cloud.context.telemetry.close()
+
+
+@pytest.mark.parametrize("group", DISTRICTS)
+async def test_a_district_is_answered_as_if_it_were_alone(cloud_of: Callable[..., Cloud], group: str) -> None:
+    """Byte for byte what a cloud with this district alone says, by the district's own token and by one of every district."""
+    both, alone = cloud_of(*DISTRICTS), cloud_of(group)
+    other = next(one for one in DISTRICTS if one != group)
+    asked = 0
+    for method, route, path, query in walk(both, group):
+        if route == "/metrics":
+            assert (await both.ask(group, method, path, query)).status == 403
+            continue
+        wanted = await alone.ask(ADMIN, method, path, query, BODIES.get(route))
+        assert wanted.status != 404, path
+        answer = await both.ask(group, method, path, query, BODIES.get(route))
+        assert answer == wanted, path
+        if route != "/openapi.json":
+            assert not any(mark.encode() in answer.body for mark in MARKS[other]), path
+        asked += 1
+    assert asked >= 40
+    with both.context.engine.connect() as connection:
+        written = connection.execute(sa.select(tables.command.c.grp).where(tables.command.c.created_at > 1)).scalars().all()
+        assert set(written) == {group}
+        seen = connection.execute(sa.select(tables.alert.c.grp).where(tables.alert.c.note == "on my way")).scalars().all()
+        assert seen == [group]
+
+
+@pytest.mark.parametrize("group", DISTRICTS)
+async def test_another_group_is_refused_as_one_that_is_not_there(cloud_of: Callable[..., Cloud], group: str) -> None:
+    """Each route answers a district's token about the other group as about one that nobody has; nothing is written."""
+    both = cloud_of(*DISTRICTS)
+    other = next(one for one in DISTRICTS if one != group)
+    for method, route, path, query in walk(both, group):
+        answer = await both.ask(group, method, path, query | {"group": other}, BODIES.get(route))
+        nobody = await both.ask(group, method, path, query | {"group": "000000"}, BODIES.get(route))
+        if route in OF_CLOUD:
+            assert answer == nobody, path
+            continue
+        assert answer.status in {403, 404}, path
+        assert answer.body.replace(other.encode(), b"000000") == nobody.body, path
+        assert not any(mark.encode() in answer.body.replace(other.encode(), b"") for mark in MARKS[other]), path
+    with both.context.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).where(tables.command.c.created_at > 1)).scalar_one() == 0
+        assert connection.execute(sa.select(sa.func.count()).where(tables.alert.c.note == "on my way")).scalar_one() == 0
+
+
+@pytest.mark.parametrize("group", DISTRICTS)
+async def test_an_id_of_the_other_district_is_none(cloud_of: Callable[..., Cloud], group: str) -> None:
+    """Alerts, commands and jobs have ids that are unique in the cloud: those of the other are not found, whatever is asked of them."""
+    both = cloud_of(*DISTRICTS)
+    other = next(one for one in DISTRICTS if one != group)
+    foreign = [one for one in walk(both, other) if other in one.path]
+    assert {one.route for one in foreign} == {
+        "/api/v1/alerts/{alert}/acknowledge", "/api/v1/commands/{command}", "/api/v1/reports/jobs/{job}", "/api/v1/reports/jobs/{job}/file",
+    }  # fmt: skip
+    for method, route, path, query in foreign:
+        assert (await both.ask(group, method, path, query, BODIES.get(route))).status == 404, path
+    listed = await both.ask(group, "GET", "/api/v1/alerts", {"after": f"a1-{other}"})
+    assert listed == await both.ask(group, "GET", "/api/v1/alerts", {"after": "nobody"})
+
+
+async def test_a_token_of_every_district_says_which(cloud_of: Callable[..., Cloud]) -> None:
+    """Without a group 400 names those that there are; with one the answer is that district's; a group that nobody has is 404."""
+    both = cloud_of(*DISTRICTS)
+    for method, route, path, query in walk(both, SECOND):
+        if route in OF_CLOUD:
+            continue
+        answer = await both.ask(ADMIN, method, path, query, BODIES.get(route))
+        if route in WITHOUT_GROUP:
+            assert answer.status in {200, 303}, path
+            continue
+        assert (answer.status, b'"code":"problem.group"' in answer.body, b"510802, 510811" in answer.body) == (400, True, True), path
+        nobody = await both.ask(ADMIN, method, path, query | {"group": "000000"}, BODIES.get(route))
+        assert nobody.status == 404, path
+        mine = await both.ask(ADMIN, method, path, query | {"group": SECOND}, BODIES.get(route))
+        assert not any(mark.encode() in mine.body for mark in MARKS[GROUP]), path
+        own = await both.ask(SECOND, method, path, query, BODIES.get(route))
+        if method == "GET":
+            assert mine.body.replace(b"?group=510811", b"") == own.body, path
+
+
+async def test_pages_let_a_person_choose(cloud_of: Callable[..., Cloud]) -> None:
+    """A page without a group goes to the first; it offers all districts by name to who may see them, and none to a district's token."""
+    both = cloud_of(*DISTRICTS)
+    for path in ("/", "/wall"):
+        assert await both.ask(ADMIN, "GET", path, {"lang": "en"}) == (moved := await both.ask(ADMIN, "GET", path, {"lang": "en"}))
+        assert (moved.status, moved.location) == (303, f"http://jieyue.test{path}?lang=en&group={GROUP}")
+        page = (await both.ask(ADMIN, "GET", path, {"group": SECOND, "lang": "en"})).body.decode()
+        assert f'<option value="{SECOND}" selected>Second site ({SECOND})</option>' in page
+        assert f'<option value="{GROUP}">Small site ({GROUP})</option>' in page
+        assert '<select name="group">' not in (await both.ask(SECOND, "GET", path, {})).body.decode()
+        assert (await both.ask(ADMIN, "GET", path, {"group": "000000"})).status == 404
+    opened_wall = await both.ask(ADMIN, "GET", "/wall", {"token": both.issued[SECOND], "group": SECOND})
+    assert (opened_wall.status, opened_wall.location) == (303, f"/wall?group={SECOND}")
