@@ -35,7 +35,7 @@ def acknowledge(engine: sa.Engine, group: str, alert: str, text: str, by: str, n
         if state.phase not in OPEN:
             raise NotOpenError(Message("problem.alert_over", alert=alert))
         if event is not None:
-            standing.acknowledge(connection, alert, text, by, now)
+            standing.acknowledge(connection, group, alert, text, by, now)
             audited(connection, "alert.acknowledge", f"{alert}: {text}", by, now, group=group)
     return True
 

@@ -121,12 +121,12 @@ def phase_of(connection: sa.Connection, group: str, alert: str) -> Phase | None:
     return None if found is None else Phase(found)
 
 
-def acknowledge(connection: sa.Connection, alert: str, text: str, by: str, now: int) -> None:
-    """Keep that somebody looks after an alert."""
+def acknowledge(connection: sa.Connection, group: str, alert: str, text: str, by: str, now: int) -> None:
+    """Keep that somebody looks after an alert of a group."""
     of, state = tables.alert, tables.alert_state
     values = {"acknowledged_at": now, "acknowledged_by": by, "note": text or None}
-    connection.execute(of.update().where(of.c.id == alert).values(state=Phase.ACKNOWLEDGED.value, **values))
-    connection.execute(state.update().where(state.c.alert == alert).values(phase=Phase.ACKNOWLEDGED.value))
+    connection.execute(of.update().where(of.c.grp == group, of.c.id == alert).values(state=Phase.ACKNOWLEDGED.value, **values))
+    connection.execute(state.update().where(state.c.grp == group, state.c.alert == alert).values(phase=Phase.ACKNOWLEDGED.value))
     note(connection, [(alert, Event.ACKNOWLEDGED, text)], now, by)
 
 

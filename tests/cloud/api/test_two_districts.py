@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -185,3 +186,16 @@ async def test_pages_let_a_person_choose(cloud_of: Callable[..., Cloud]) -> None
         assert (await both.ask(ADMIN, "GET", path, {"group": "000000"})).status == 404
     opened_wall = await both.ask(ADMIN, "GET", "/wall", {"token": both.issued[SECOND], "group": SECOND})
     assert (opened_wall.status, opened_wall.location) == (303, f"/wall?group={SECOND}")
+
+
+async def test_no_question_leaves_the_group_out(cloud_of: Callable[..., Cloud]) -> None:
+    """Whatever a route asks of a table that has the group in its key, the statement names the group."""
+    both = cloud_of(*DISTRICTS)
+    of_district = [table.name for table in tables.metadata.sorted_tables if "grp" in table.primary_key.columns]
+    sent: list[str] = []
+    sa.event.listen(both.context.engine, "before_cursor_execute", lambda *sending: sent.append(sending[2]))
+    for method, route, path, query in walk(both, SECOND):
+        await both.ask(SECOND, method, path, query, BODIES.get(route))
+    asked = [text for text in sent if any(re.search(rf"\b(FROM|JOIN|INTO|UPDATE) {name}\b", text) for name in of_district)]
+    assert len(asked) > 50
+    assert [text for text in asked if "grp" not in text] == []
