@@ -10,12 +10,13 @@ from string import Template
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from cloud.accounts.model import Principal, Role
 from cloud.api.auth import COOKIE, LOGOUT, WALL, logged_in, who
 from cloud.api.context import Here
 from cloud.api.problems import ProblemError, not_found
+from cloud.definitions import definitions
 from cloud.texts import Language, catalogue
 from contract.coded import Message
 
@@ -27,14 +28,13 @@ _FORM_BYTES = 4096
 _OWN_SITE = frozenset({"same-origin", "none"})
 """What Sec-Fetch-Site says of our own pages, and of an address that a person typed."""
 _YEAR_SECONDS = 366 * 24 * 3600
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _ECHARTS = "echarts-6.1.0.min.js"
 _OWN = (
     "page.js",
     "page-report.js",
     "texts.js",
     "style.css",
-    "messages.json",
     "wall.js",
     "wall-dom.js",
     "wall-figures.js",
@@ -158,9 +158,21 @@ def wall(request: Request) -> Response:
     return _session(request, f"{WALL}?lang={language(request)}" if said else WALL, token, who(request))
 
 
+@router.get("/web/messages.json")
+def texts() -> JSONResponse:
+    """The whole catalogue."""
+    return JSONResponse(catalogue())
+
+
+@router.get("/web/indicators.json")
+def indicators() -> JSONResponse:
+    """With how many decimals each indicator is shown, by its id."""
+    return JSONResponse({one.id: one.digits.model_dump() for one in definitions()})
+
+
 @router.get("/web/{name}")
 def file(name: str) -> FileResponse:
-    """A script, a style or the texts; nothing else of this folder."""
+    """A script or a style; nothing else of this folder."""
     if name not in _FILES:
         raise not_found("file", name)
     kept = _FOREVER if name == _ECHARTS else None

@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.definitions import definitions
 from cloud.indicators import factors, spans, targets, written
 from cloud.indicators.model import Indicator, Targets
 from cloud.indicators.spans import CountedMeter, Span
-from cloud.indicators.targets import Definition, Side, Sides
+from cloud.indicators.targets import Side, Sides
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, month_start
 from cloud.texts import in_words
 from contract.clock import parse_time
+from contract.indicator import Definition
 
 FACTORS = factors.factors_on(date(2026, 1, 1))
 M, D, MANUAL = Provenance.MEASURED, Provenance.DISTRIBUTED, Provenance.MANUAL
@@ -38,7 +40,7 @@ def lookup(definition: Definition, meters: Sequence[CountedMeter], span: Span) -
     for meter in meters:
         last, this, provenance = DAILY[meter.id]
         used[meter.energy] = {provenance: (this if year == 2026 else last) * ((span.end - span.start) // DAY_MS)}
-    return Side(used, HEADCOUNT[year] if definition.denominator == "headcount" else AREA)
+    return Side(used, HEADCOUNT[year] if definition.per == "headcount" else AREA)
 
 
 def all_targets(now: int = NOW, meters: Sequence[CountedMeter] = METERS, year: int = 2026) -> dict[str, Indicator]:
@@ -186,7 +188,7 @@ def test_met_says_when_much_of_it_is_estimated(this: tuple[int, int], last: tupl
     """More than 5 % of either side, in both languages; what may be estimated in silence stays silent."""
     plan = spans.plan([METERS[2]], 2026, OVER)
     actual, baseline = (Side({"water": {M: m, Provenance.ESTIMATED: e}}, Decimal(10)) for m, e in (this, last))
-    found = targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
+    found = targets.evaluate(definitions()[2], plan, Sides(actual, baseline, baseline), FACTORS)
     assert (found.status, found.reason) == ("met", reason)
     (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
     assert row.fields["status"] == written.STATUS_NUMBERS["met_noted" if reason else "met"]
@@ -201,7 +203,7 @@ def side(water: int, heads: str | None = "10") -> Side:
 
 def water_of(actual: Side, baseline: Side) -> Indicator:
     plan = spans.plan([METERS[2]], 2026, NOW)
-    return targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
+    return targets.evaluate(definitions()[2], plan, Sides(actual, baseline, baseline), FACTORS)
 
 
 @pytest.mark.parametrize(("used", "status"), [(97_000, "ahead"), (97_001, "at_risk"), (96_999, "ahead")])
@@ -219,7 +221,7 @@ def test_figures_that_cannot_be_say_why() -> None:
     assert (empty.status, empty.reason) == ("no_baseline", "baseline: nothing was used in the same span of last year")
     plan = spans.plan([METERS[0]], 2026, NOW)
     steam = Side({"steam": {M: 1}}, Decimal(1))
-    found = targets.evaluate(targets.DEFINITIONS[0], plan, Sides(steam, steam, steam), FACTORS)
+    found = targets.evaluate(definitions()[0], plan, Sides(steam, steam, steam), FACTORS)
     assert (found.status, found.reason) == ("no_figure", "no factor for steam")
 
 
@@ -243,7 +245,7 @@ def test_the_arithmetic_holds_for_any_use(
 ) -> None:
     """Values, change and allowance agree with plain floats to 1e-9 for any amounts and heads."""
     sides = Sides(*(Side({e: {M: a} for e, a in used.items()}, Decimal(n)) for used, n in ((now, heads), (then, earlier), (year, earlier))))
-    found = targets.evaluate(targets.DEFINITIONS[0], spans.plan([METERS[0]], 2026, NOW), sides, FACTORS)
+    found = targets.evaluate(definitions()[0], spans.plan([METERS[0]], 2026, NOW), sides, FACTORS)
     used, before, whole = (sum(amounts[e] * PLAIN[e] for e in PLAIN) for amounts in (now, then, year))
     assert found.actual.value == pytest.approx(used / heads, rel=1e-9)
     assert found.change is not None
