@@ -25,6 +25,7 @@ from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.connections import Room, bounded
 from cloud.api.context import Context
+from cloud.definitions import definitions
 from cloud.health import Health
 from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
@@ -87,9 +88,10 @@ class Service:
         """Open the stores and work with the site that was entered; nothing runs yet.
 
         Raises:
-            ConfigError: The database has another schema or no site, or `JIEYUE_SITE` names one of another district.
+            ConfigError: A file of an indicator is wrong, the database has another schema or no site, or `JIEYUE_SITE` names one of another district.
         """
         self.settings, self.clock = settings, clock
+        definitions()  # now: whoever asks for a figure later could only be told that a file is wrong
         self.engine = opened_database(settings)
         self.site = entered_site(self.engine)
         self.watch = SiteWatch(settings, self.engine, self.site)

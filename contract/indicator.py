@@ -83,7 +83,7 @@ def _unfitting(one: Definition) -> Iterator[Fault]:
         yield Fault(("vehicle_fuel",), "expected none: water holds no fuel", one.vehicle_fuel)
     for field in _SHARED["per"] if one.per in OWN_KINDS else ():
         if getattr(one, field) is not None:
-            yield Fault((field,), f"expected none: the catalogue names {one.per}", str(getattr(one, field)))
+            yield Fault((field,), f"expected none: the catalogue names {one.per}", getattr(one, field).zh)
 
 
 def _unsayable(one: Definition) -> Iterator[Fault]:

@@ -4,7 +4,8 @@ import { clock, date, digits, number, percent, say } from "./texts.js";
 import { make, mark, place, put, rows, state } from "./wall-dom.js";
 
 const STATUS = { ahead: "ok", met: "ok", at_risk: "warning", missed: "alarm", no_baseline: "off", no_figure: "off" };
-const FULL = 0.04; // the bar's whole length: 4 % less than last year
+const FULL = 0.04; // the bar's whole length: 4 % less than last year, or more where a target asks for more
+const BEYOND = 1.6; // of such a target
 const FONT = 20;
 const NARROW = 620; // px of a chart under which every third hour is too much
 const HOUR = 3600000;
@@ -90,9 +91,10 @@ export function drawTargets({ targets, pace }) {
     const { value, change } = indicator.forecast;
     put(row.forecast, value === null ? "" : say("wall.forecast", { change: percent(change, 1, true) }));
     mark(row.fill, "data-state", kind);
-    place(row.fill, "width", `${Math.min(1, Math.max(0, -indicator.change / FULL)) * 100}%`);
+    const full = -indicator.target_change > FULL ? -indicator.target_change * BEYOND : FULL;
+    place(row.fill, "width", `${Math.min(1, Math.max(0, -indicator.change / full)) * 100}%`);
     place(row.tick, "visibility", aimed ? "visible" : "hidden");
-    place(row.tick, "left", `calc(${(-indicator.target_change / FULL) * 100}% - 2px)`);
+    place(row.tick, "left", `calc(${Math.max(0, -indicator.target_change / full) * 100}% - 2px)`);
     const used = number(indicator.actual.value, places);
     put(row.used, `${aimed ? `${used} / ${number(expected, places)}` : used} ${say(`wall.unit.${indicator.unit}`)}`);
     put(row.left, `${number(indicator.allowance.value)} ${say(`wall.unit.${indicator.allowance.unit}`)}`);
