@@ -88,7 +88,8 @@ class Service:
         """Open the stores and work with the site that was entered; nothing runs yet.
 
         Raises:
-            ConfigError: A file of an indicator is wrong, the database has another schema or no site, or `JIEYUE_SITE` names one of another district.
+            ConfigError: A file of an indicator is wrong, the database has another schema or no site, or `JIEYUE_SITE` names one of another
+                district.
         """
         self.settings, self.clock = settings, clock
         definitions()  # now: whoever asks for a figure later could only be told that a file is wrong

@@ -137,26 +137,24 @@ def load_definitions(folder: Path) -> tuple[Definition, ...]:
 
 def _disagreeing(folder: Path, found: Sequence[Definition]) -> Iterator[str]:
     """Units and denominators that no file names, or that two files name otherwise."""
-    for key, fields in _SHARED.items():
-        for field in fields:
-            named: dict[str, Definition] = {}
-            for one in found:
-                if getattr(one, field) is not None:
-                    named.setdefault(getattr(one, key), one)
-            for one in found:
-                first = named.get(getattr(one, key))
-                expected = _unlike(one, first, key, field)
-                if expected:
-                    yield yamlfile.Document(folder / f"{one.id}.yaml").fault([field], expected)
+    for key, field in ((key, field) for key, fields in _SHARED.items() for field in fields):
+        first: dict[str, Definition] = {}
+        for one in found:
+            if getattr(one, field) is not None:
+                first.setdefault(getattr(one, key), one)
+        for one in found:
+            about = getattr(one, key)
+            expected = _unlike(one, first.get(about), field, about)
+            if expected and about not in OWN_KINDS:
+                yield yamlfile.Document(folder / f"{one.id}.yaml").fault([field], expected)
 
 
-def _unlike(one: Definition, first: Definition | None, key: str, field: str) -> str:
-    """What was expected of a text that is shared; empty where it is right."""
+def _unlike(one: Definition, first: Definition | None, field: str, about: str) -> str:
+    """What was expected of a text that may be shared; empty where it is right."""
     if first is None:
-        known = key == "per" and one.per in OWN_KINDS
-        return "" if known else f"expected a text in both languages, since no file names {getattr(one, key)}"
+        return f"expected a text in both languages, since no file names {about}"
     same = getattr(one, field) in (None, getattr(first, field))
-    return "" if same else f"expected the texts of {first.id}.yaml, or none, since both are about {getattr(one, key)}"
+    return "" if same else f"expected the texts of {first.id}.yaml, or none, since both are about {about}"
 
 
 def texts(definitions: Iterable[Definition]) -> Texts:

@@ -15,6 +15,7 @@ from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, month_start
 from cloud.texts import in_words
 from contract.clock import parse_time
+from contract.coded import Message
 from contract.indicator import Definition
 
 FACTORS = factors.factors_on(date(2026, 1, 1))
@@ -223,6 +224,48 @@ def test_figures_that_cannot_be_say_why() -> None:
     steam = Side({"steam": {M: 1}}, Decimal(1))
     found = targets.evaluate(definitions()[0], plan, Sides(steam, steam, steam), FACTORS)
     assert (found.status, found.reason) == ("no_figure", "no factor for steam")
+
+
+def other(**changes: object) -> Definition:
+    """An indicator that is not shipped."""
+    return definitions()[2].model_copy(update=changes)
+
+
+def test_co2_of_an_energy_without_a_factor_is_not_known() -> None:
+    """Heat has a factor to standard coal and none to CO2: there is no figure of it, and nothing is left out in silence."""
+    plan = spans.plan([METERS[0]], 2026, NOW)
+    carbon = other(sums="kgCO2", per="area", unit="kgCO2/m2")
+    power = Side({"electricity": {M: 2_000}}, Decimal(2))
+    found = targets.evaluate(carbon, plan, Sides(power, power, power), FACTORS)
+    assert (found.actual.value, found.allowance.unit) == (0.5306, "kgCO2")
+    heated = Side({"electricity": {M: 2_000}, "heat": {M: 1}}, Decimal(2))
+    found = targets.evaluate(carbon, plan, Sides(heated, power, power), FACTORS)
+    assert (found.actual.value, found.status, found.reason) == (None, "no_figure", "no CO2 factor for heat")
+
+
+def test_a_denominator_of_the_site_s_own_is_named_where_it_lacks() -> None:
+    """By a code of its own in the message, which the catalogue has from the indicator's file."""
+    plan = spans.plan([METERS[2]], 2026, NOW)
+    found = targets.evaluate(other(per="green_area"), plan, Sides(side(5, None), side(5), side(5)), FACTORS)
+    assert (found.code, found.message) == (
+        "reason.no_denominator",
+        Message("reason.no_denominator", kind=Message("denominator.green_area")),
+    )
+
+
+def test_without_a_target_there_is_no_status_and_nothing_to_keep_to() -> None:
+    """Values and change stay; a reason that explains a figure comes before the one that there is no target."""
+    plan = spans.plan([METERS[2]], 2026, NOW)
+    watched = other(target_change=None)
+    found = targets.evaluate(watched, plan, Sides(side(90), side(100), side(300)), FACTORS)
+    assert (found.target_change, found.status, found.allowance.value) == (None, None, None)
+    assert found.actual.value == 0.009
+    assert found.change == pytest.approx(-0.1)
+    assert (found.reason, written.pace(found)) == ("no target is set for this indicator", written.Pace(None, None))
+    (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
+    assert not {"status", "target_change", "target", "expected", "gap", "allowance"} & row.fields.keys()
+    lacking = targets.evaluate(watched, plan, Sides(side(90, None), side(100), side(300)), FACTORS)
+    assert (lacking.status, lacking.reason) == (None, "no headcount known for the span")
 
 
 AMOUNTS = st.fixed_dictionaries(
