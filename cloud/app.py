@@ -26,6 +26,7 @@ from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from cloud.api.app import create_app
 from cloud.api.connections import Room, bounded
 from cloud.api.context import Context
+from cloud.definitions import definitions
 from cloud.health import Health, first_line
 from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
@@ -94,9 +95,11 @@ class Service:
         """Open the stores and work with the sites that were entered; nothing runs yet.
 
         Raises:
-            ConfigError: The database has another schema or no site, or `JIEYUE_SITE` names one that was not entered.
+            ConfigError: A file of an indicator is wrong, the database has another schema or no site, or `JIEYUE_SITE` names one that was
+                not entered.
         """
         self.settings, self.clock = settings, own_clock(clock)
+        definitions()  # now: whoever asks for a figure later could only be told that a file is wrong
         self.engine = opened_database(settings)
         self.sites = entered_sites(self.engine)
         self.watch = SiteWatch(settings, self.engine, self.sites)

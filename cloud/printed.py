@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from cloud.definitions import digits
 from cloud.indicators.model import Indicator, Targets
 from cloud.ledger.periods import local_date
 from cloud.texts import Language, catalogue, in_words
@@ -33,24 +34,25 @@ def _row(indicator: Indicator, language: Language) -> Sequence[str]:
     words = catalogue()
     none = words["none"][language]
 
-    def number(value: float | None, unit: str = "") -> str:
-        return none if value is None else f"{value:,.2f}{unit}"
+    def number(value: float | None, unit: str = "", places: int = 2) -> str:
+        return none if value is None else f"{value:,.{places}f}{unit}"
 
     def percent(value: float | None) -> str:
         return none if value is None else f"{value:+.1%}"
 
+    places = digits(indicator.id).page
     unit = " " + words[f"unit.{indicator.unit}"][language]
     return (
         words[f"indicator.{indicator.id}"][language],
-        number(indicator.actual.value, unit),
-        number(indicator.baseline.value),
+        number(indicator.actual.value, unit, places),
+        number(indicator.baseline.value, places=places),
         percent(indicator.change),
         percent(indicator.target_change),
         percent(
             None if indicator.forecast.value is None else indicator.forecast.change
         ),  # until there are forecasts it is the change so far
         number(indicator.allowance.value, f" {indicator.allowance.unit}"),
-        words[f"status.{indicator.status}"][language],
+        words[f"status.{indicator.status}" if indicator.status else "no_target"][language],
     )
 
 

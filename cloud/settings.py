@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """MiB that a report may take."""
     streams: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Event streams that may be open at once, of all pages and walls."""
+    indicators: Path | None = None
+    """Folder of the indicators and their targets; the shipped ones by default."""
     rules: Path | None = None
     """Folder of the alert rules; the shipped ones by default."""
     channels: Path | None = None

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
+from cloud.definitions import definitions
 from contract.clock import SHANGHAI
 from contract.coded import Message, Param
+from contract.indicator import texts
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -23,9 +25,13 @@ _FILE = Path(__file__).parent / "web" / "messages.json"
 
 @lru_cache(maxsize=1)
 def catalogue() -> dict[str, dict[Language, str]]:
-    """Every text in both languages, by its key."""
+    """Every text in both languages, by its key: those of the one file, and what the files of the indicators say of these.
+
+    Raises:
+        ConfigError: A file of an indicator is wrong.
+    """
     found: dict[str, dict[Language, str]] = json.loads(_FILE.read_text(encoding="utf-8"))
-    return found
+    return found | cast("dict[str, dict[Language, str]]", texts(definitions()))
 
 
 def say(key: str, language: Language, **values: object) -> str:

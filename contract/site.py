@@ -13,7 +13,7 @@ from contract import topics, yamlfile
 from contract.addressing import Address, End, Unlike, misused, unreachable
 from contract.countable import uncountable
 from contract.fault import Fault, Place, located
-from contract.institution import Area, Unit, undated
+from contract.institution import Area, Unit, misstated, undated
 from contract.meter import Meter
 from contract.metering import miscounted, misdated, unread
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
@@ -250,7 +250,7 @@ class Site(Strict):
         ]
         faults += _renamed("unit", "units", [(unit.id, unit.was) for unit in self.units])
         faults += _renamed("meter", "meters", [(meter.id, meter.was) for meter in self.meters])
-        faults += undated(self.units)
+        faults += [*undated(self.units), *misstated(self.units)]
         if faults:
             raise located(faults)
         return self

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from contract.indicator import Definition
 from contract.point import POINTS
 from contract.units import Unit
 from dashboards import queries
+from dashboards.board import COLUMNS
 from dashboards.panels import ACCENT, ALARM, OFF, OK, TEXT, WARNING, Column, Size, gauge, names, stat, table, target, timeseries
 from dashboards.words import Json, Words
 
-INDICATORS = {"energy_per_capita": "kgce", "energy_per_area": "kgce", "water_per_capita": "m3"}
-"""The three targets and the unit of what may still be used."""
 _STATUS = {0: "no_figure", 1: "no_baseline", 2: "ahead", 3: "at_risk", 4: "missed", 5: "met", 6: "met_noted"}
 _STATUS_COLOURS = {0: OFF, 1: OFF, 2: OK, 3: WARNING, 4: ALARM, 5: OK, 6: OK}
 _OVER = [(0.0, OK), (0.0, WARNING)]
@@ -67,24 +67,40 @@ def device(title: str, by_id: Mapping[str, str]) -> Column:
     return Column("device", title, words=by_id)
 
 
-def target_stat(words: Words, indicator: str, where: str, size: Size) -> Json:
-    """A target: change against last year, what was asked, distance from the pace, what may still be used, status."""
-    columns = [
-        Column("change", words("change"), "percentunit", decimals=1),
+def beside(number: int, whole: int = COLUMNS) -> int:
+    """How wide each of some panels is that stand beside each other, in columns; three at least, which hold what a panel says."""
+    return max(whole // number, 3)
+
+
+def target_stat(words: Words, indicator: Definition, where: str, size: Size) -> Json:
+    """An indicator: change against last year, what was asked, distance from the pace, what may still be used, status.
+
+    One without a target: the value in the place of what a target asks.
+    """
+    columns = [Column("change", words("change"), "percentunit", decimals=1)]
+    if indicator.target_change is None:
+        unit = words(f"unit.{indicator.unit}")
+        columns.append(Column("actual", words("actual"), f"suffix: {unit}", decimals=indicator.digits.page))
+    else:
+        columns += _aim(words, indicator)
+    query = queries.figures([c.name for c in columns], f"{where} AND \"indicator\" = '{indicator.id}'")
+    return stat(words(f"indicator.{indicator.id}"), [target(query, table=True)], size, [c.override() for c in columns])
+
+
+def _aim(words: Words, indicator: Definition) -> list[Column]:
+    """How a target stands."""
+    return [
         Column("target_change", words("target"), "percentunit", decimals=1),
         Column("gap", words("gap"), "percentunit", limits=_OVER, decimals=1),
-        Column("allowance", words("allowance"), f"suffix: {INDICATORS[indicator]}", decimals=0),
+        Column("allowance", words("allowance"), f"suffix: {indicator.sums}", decimals=0),
         Column("status", words("state"), words={n: words(f"status.{s}") for n, s in _STATUS.items()}, colours=_STATUS_COLOURS),
     ]
-    query = queries.figures([c.name for c in columns], f"{where} AND \"indicator\" = '{indicator}'")
-    return stat(words(f"indicator.{indicator}"), [target(query, table=True)], size, [c.override() for c in columns])
 
 
 def measured(words: Words, where: str, size: Size) -> Json:
-    """The share of each target's figure that devices measured."""
-    by_id = {indicator: words(f"indicator.{indicator}") for indicator in INDICATORS}
+    """The share of each indicator's figure that devices measured."""
     query = target(queries.figures(["measured"], where), alias="$tag_indicator")
-    return gauge(words("measured"), [query], size, names(by_id), limits=[(0, WARNING), (0.95, OK)])
+    return gauge(words("measured"), [query], size, names(words.indicator_names()), limits=[(0, WARNING), (0.95, OK)])
 
 
 def load(words: Words, title: str, size: Size) -> Json:

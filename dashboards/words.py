@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from contract.indicator import Definition, load_definitions, texts
 from contract.operation import Text
 from contract.profile import load_profile
 from contract.site import Device, Site
@@ -17,7 +18,10 @@ from contract.site import Device, Site
 Language = Literal["zh", "en"]
 Json = dict[str, Any]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
-_CATALOGUE = Path(__file__).parents[1] / "cloud" / "web" / "messages.json"
+_CLOUD = Path(__file__).parents[1] / "cloud"
+_CATALOGUE = _CLOUD / "web" / "messages.json"
+INDICATORS = _CLOUD / "indicators" / "defined"
+"""The folder of the shipped indicators."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,13 @@ class Words:
 
     site: Site
     language: Language
+    indicators: Sequence[Definition] = field(default_factory=lambda: load_definitions(INDICATORS))
+    """In the order in which they are shown; the shipped ones where nobody says which."""
 
     @cached_property
     def _texts(self) -> Mapping[str, Mapping[str, str]]:
         found: dict[str, dict[str, str]] = json.loads(_CATALOGUE.read_text(encoding="utf-8"))
-        return found
+        return found | texts(self.indicators)
 
     def __call__(self, key: str) -> str:
         """A text of the catalogue: one of the dashboards' own (`grafana.KEY`) before one of the pages.
@@ -62,6 +68,10 @@ class Words:
         """Names by meter id, of one energy or all, of main meters, sub-meters or both."""
         found = [m for m in self.site.meters if energy in {"", m.energy} and main in {None, m.main}]
         return {m.id: self.name(m.name) for m in found}
+
+    def indicator_names(self) -> dict[str, str]:
+        """Names by indicator id."""
+        return {one.id: self.name(one.name) for one in self.indicators}
 
     def gateways(self) -> dict[str, str]:
         """Names by gateway id; a gateway is known by its id alone."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpx
 import pytest
@@ -27,6 +27,9 @@ from simulators.stack.postgres import Postgres, find_postgres, start_postgres
 from simulators.stack.processes import Processes
 from tests.slave import Slave
 from tests.waiting import listens
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # How fast a machine is decides no test: what hypothesis holds against slow ones is switched off, here as it does by itself in CI.
 settings.register_profile(
@@ -118,6 +121,27 @@ def chromium() -> str:
     """Path of Debian's browser."""
     installed("chromium", "chromium")
     return shutil.which("chromium") or ""
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Debian's Chromium; closed with this file, since its loop would stand in the way of other tests."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (few tests need it, and it takes long)
+
+    from tests.journey.pages import FLAGS  # noqa: PLC0415 (the same)
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def artefacts(request: pytest.FixtureRequest) -> Path:
+    """Where screenshots are left for somebody to look at."""
+    folder = Path(os.environ.get("JIEYUE_ARTEFACTS") or request.config.rootpath / "build" / "artefacts")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def denominators(context: Context, scope: str, start: int, end: int) -> Denomina
         found = figures.denominators_of(context.engine, context.group, scope, start, end)
     except UnknownScopeError:
         raise not_found("scope", scope) from None
-    return Denominators(headcount=found["headcount"], area=found["area"])
+    return Denominators(**found)
 
 
 def factors(context: Context, on: date, name: str) -> list[Factor]:

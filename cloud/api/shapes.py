@@ -119,7 +119,10 @@ class Meter(_Shape):
 
 
 class Denominators(_Shape):
-    """Day-weighted means over a span; null where one cannot be known."""
+    """Day-weighted means over a span, also of what else the site's files state; null where one cannot be known."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, float | None]
 
     headcount: float | None
     area: float | None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from cloud.ledger.base_units import energy_of, to_factor_unit
 
@@ -146,17 +147,26 @@ def _held(rows: Iterable[Row], on: date, name: str) -> dict[str, Row]:
     return found
 
 
-def kgce(amount: int, energy: str, factors: Mapping[str, Factor]) -> Decimal:
-    """Standard coal of a ledger amount, kgce, not rounded.
+def worth(amount: int, energy: str, factors: Mapping[str, Factor], into: Literal["kgce", "kgCO2"]) -> Decimal:
+    """Standard coal or CO2 of a ledger amount, kgce or kgCO2, not rounded.
 
     Args:
         amount: Base units of the energy.
         energy: Name of the energy, never water.
         factors: Factors by energy, see `factors_on`.
+        into: What it is converted to.
 
     Raises:
-        ValueError: The set has no factor for the energy (as for water, always).
+        ValueError: The set has no such factor for the energy (as for water, always).
     """
-    if energy not in factors:
+    per_unit = factor_of(energy, factors, into)
+    if per_unit is None:
         raise ValueError(f"no factor for {energy}")
-    return to_factor_unit(amount, energy) * factors[energy].kgce_per_unit
+    return to_factor_unit(amount, energy) * per_unit
+
+
+def factor_of(energy: str, factors: Mapping[str, Factor], into: Literal["kgce", "kgCO2"]) -> Decimal | None:
+    """What one factor unit of an energy is worth, in kgce or kgCO2; None where the set has no such factor."""
+    if energy not in factors:
+        return None
+    return factors[energy].kgce_per_unit if into == "kgce" else factors[energy].kgco2_per_unit

@@ -16,13 +16,15 @@ from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.sums import Sums
-from cloud.indicators.targets import Definition, Side, targets
+from cloud.indicators.targets import Side, targets
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, year_bounds
 from cloud.organisations import queries as organisations
 from cloud.platform.database import writing
 from cloud.telemetry.base import Figures, FiguresError, Telemetry
 from contract.coded import Message
+from contract.indicator import Definition
+from contract.institution import OWN_KINDS
 
 
 class FactorRow(TypedDict):
@@ -98,13 +100,11 @@ def _side(scope: Scope, sums: Sums, definition: Definition, meters: Sequence[Cou
             used[meter.energy][provenance] += amount
     ids = {meter.id for meter in meters}
     asked = sum(one.meter in ids and one.start < span.end and one.end >= span.start for one in sums.findings)
-    return Side(
-        used, scope.denominator(definition.denominator, span), provisional=not ids.isdisjoint(sums.provisional(span)), findings=asked
-    )
+    return Side(used, scope.denominator(definition.per, span), provisional=not ids.isdisjoint(sums.provisional(span)), findings=asked)
 
 
 def denominators_of(engine: sa.Engine, group: str, scope: str, start: int, end: int) -> dict[str, float | None]:
-    """The day-weighted mean headcount (persons) and floor area (m2) of a scope of a district over [start, end) in ms.
+    """The day-weighted mean headcount (persons), floor area (m2) and other denominators of a scope of a district over [start, end) in ms.
 
     None where it is not known for the whole span.
 
@@ -113,7 +113,8 @@ def denominators_of(engine: sa.Engine, group: str, scope: str, start: int, end: 
     """
     with engine.connect() as connection:
         found = scopes.scope_of(scopes.load(connection, group), scope)
-    values = {kind: found.denominator(kind, Span(start, end)) for kind in ("headcount", "area")}
+    more = {kind for _, kind in found.registry.series}.difference(OWN_KINDS)
+    values = {kind: found.denominator(kind, Span(start, end)) for kind in (*OWN_KINDS, *sorted(more))}
     return {kind: None if value is None else float(value) for kind, value in values.items()}
 
 

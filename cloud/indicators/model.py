@@ -10,7 +10,6 @@ from contract.coded import Message, of_form
 
 Status = Literal["ahead", "at_risk", "missed", "met", "no_baseline", "no_figure"]
 Grain = Literal["hour", "day", "month"]
-IndicatorId = Literal["energy_per_capita", "energy_per_area", "water_per_capita"]
 
 
 class _Answer(BaseModel):
@@ -50,7 +49,7 @@ class Forecast(_Answer):
 
 
 class Allowance(_Answer):
-    """What may still be used until 31 December, kgce or m3; negative when overdrawn."""
+    """What may still be used until 31 December, kgce, kgCO2 or m3; negative when overdrawn. None where there is no target."""
 
     value: float | None
     unit: str
@@ -67,17 +66,20 @@ Param: TypeAlias = str | int | float | Said
 
 
 class Indicator(_Answer):
-    """One target and how it stands. What cannot be given is null; `reason` says why in English, `code` and `params` in any language."""
+    """One indicator and how its target stands; `target_change` and `status` are null where it has no target.
 
-    id: IndicatorId
+    What cannot be given is null; `reason` says why in English, `code` and `params` in any language.
+    """
+
+    id: str
     unit: str
-    target_change: float
+    target_change: float | None
     baseline: Baseline
     baseline_year: BaselineYear
     actual: Actual
     change: float | None
     forecast: Forecast
-    status: Status
+    status: Status | None
     reason: str | None
     code: str | None = None
     params: dict[str, Param] = {}

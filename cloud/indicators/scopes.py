@@ -27,7 +27,7 @@ _AREA_PARTS = 10_000
 
 
 Series = Mapping[tuple[str, str], Sequence[Dated]]
-"""Dated headcounts and areas by unit and kind."""
+"""Dated headcounts, areas and other denominators by unit and kind."""
 
 
 class UnknownScopeError(CodedError):
@@ -43,7 +43,7 @@ class Registry:
         compound_of: Compound by unit.
         meters: All meters that are counted in totals, by compound (None: of no compound).
         serves: Units by meter, sorted.
-        series: Dated headcounts and areas by unit and kind.
+        series: Dated headcounts, areas and other denominators by unit and kind.
     """
 
     group: str
@@ -83,7 +83,7 @@ class Scope:
     unit: str | None = None
 
     def denominator(self, kind: str, span: Span) -> Decimal | None:
-        """The day-weighted mean of its headcount or area; None if it is not known for the whole span."""
+        """The day-weighted mean of its headcount, area or another denominator; None if it is not known for the whole span."""
         return total((self.registry.series.get((unit, kind), ()) for unit in self.units), *_days(span))
 
     def share(self, meter: str, amounts: Mapping[Provenance, int], span: Span) -> Mapping[Provenance, int] | None:
@@ -143,7 +143,7 @@ def load(connection: sa.Connection, group: str) -> Registry:
 
 
 def load_series(connection: sa.Connection, group: str) -> Series:
-    """All approved headcounts and areas of a district, exactly as entered: a database may give them as whole numbers or as floats."""
+    """All approved denominators of a district, exactly as entered: a database may give them as whole numbers or as floats."""
     found: defaultdict[tuple[str, str], list[Dated]] = defaultdict(list)
     for one in organisations.denominators(connection, group):
         found[one.unit, one.kind].append(Dated(date.fromisoformat(one.valid_from), Decimal(str(one.value))))

@@ -1,7 +1,7 @@
-"""The three yearly targets: what was used this year against the same span of last year, and what may still be used.
+"""The indicators of a year and their targets: what was used against the same span of last year, and what may still be used.
 
-Definitions: 人均综合能耗, 单位建筑面积能耗 and 人均用水量. The per-area figure leaves car fuel out, as the evaluation standard for
-model institutions (节约型公共机构示范单位评价标准) does. A fall of 2.5 % is reached at a change of -0.025 or less.
+Which there are, and what each sums and is divided by, say the files of `cloud/indicators/defined`. A fall of 2.5 % is reached at a change
+of -0.025 or less.
 """
 
 from __future__ import annotations
@@ -9,58 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
+from cloud.definitions import definitions
 from cloud.indicators import model, spans
-from cloud.indicators.factors import Factor, kgce
+from cloud.indicators.factors import Factor, factor_of, worth
 from cloud.indicators.spans import CountedMeter, Plan, Span
 from cloud.ledger.base_units import to_factor_unit
 from cloud.ledger.counters import Provenance, shares
 from cloud.texts import because
 from contract.clock import iso
 from contract.coded import Message
+from contract.indicator import Definition
 
 WATER = "water"
 MOST_ESTIMATED = Decimal("0.05")
 """The share of a side that may be estimated before the reason says so."""
 _UNKNOWN = {"headcount": Message("reason.no_headcount"), "area": Message("reason.no_area")}
-"""Why there is no figure where a denominator is not known."""
+"""Why there is no figure where a denominator that each institution has is not known."""
 Used = Mapping[str, Mapping[Provenance, int]]
 """Base units by energy and provenance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One target.
-
-    Attributes:
-        id: Its name in the interface.
-        unit: Of its values.
-        amount_unit: Of what is used: kgce, or m3 of water.
-        target_change: Against last year; -0.025 asks for 2.5 % less.
-        denominator: What the use is divided by.
-        vehicle_fuel: Whether fuel of cars counts.
-    """
-
-    id: model.IndicatorId
-    unit: str
-    amount_unit: Literal["kgce", "m3"]
-    target_change: Decimal
-    denominator: Literal["headcount", "area"]
-    vehicle_fuel: bool = True
-
-    def counts(self, meter: CountedMeter) -> bool:
-        """Whether a main meter belongs to the indicator."""
-        if self.amount_unit == "m3":
-            return meter.energy == WATER
-        return meter.energy != WATER and (self.vehicle_fuel or not meter.vehicle_fuel)
-
-
-DEFINITIONS: tuple[Definition, ...] = (
-    Definition("energy_per_capita", "kgce/person", "kgce", Decimal("-0.025"), "headcount"),
-    Definition("energy_per_area", "kgce/m2", "kgce", Decimal("-0.02"), "area", vehicle_fuel=False),
-    Definition("water_per_capita", "m3/person", "m3", Decimal("-0.03"), "headcount"),
-)
+def counts(definition: Definition, meter: CountedMeter) -> bool:
+    """Whether a main meter belongs to an indicator."""
+    if definition.sums == "m3":
+        return meter.energy == WATER
+    return meter.energy != WATER and (definition.vehicle_fuel or not meter.vehicle_fuel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +60,7 @@ Lookup = Callable[[Definition, Sequence[CountedMeter], Span], Side]
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """A value, or why there is none; `amounts` in kgce or m3."""
+    """A value, or why there is none; `amounts` in what the indicator sums."""
 
     value: Decimal | None
     reason: Message | None
@@ -111,7 +85,7 @@ class Sides:
 def targets(
     year: int, scope: str, now: int, *, meters: Sequence[CountedMeter], lookup: Lookup, factors: Mapping[str, Factor]
 ) -> model.Targets:
-    """All targets of a year for a scope at a moment.
+    """All indicators of a year for a scope at a moment.
 
     Args:
         year: The target's year.
@@ -122,8 +96,8 @@ def targets(
         factors: Of the target's year, by energy, for both sides.
     """
     found = []
-    for definition in DEFINITIONS:
-        counted = [meter for meter in meters if definition.counts(meter)]
+    for definition in definitions():
+        counted = [meter for meter in meters if counts(definition, meter)]
         plan = spans.plan(counted, year, now)
         asked = (plan.actual, plan.baseline, plan.baseline_year)
         sides = Sides(*(None if span is None else lookup(definition, counted, span) for span in asked))
@@ -132,7 +106,7 @@ def targets(
 
 
 def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[str, Factor]) -> model.Indicator:
-    """One target from the sums of its spans.
+    """One indicator from the sums of its spans.
 
     A figure that cannot be given is None, with the first reason: the actual's, then the baseline's, then the baseline
     year's; where all can be given, the reason may still say what ended the span of a year that is over, which silent meter
@@ -152,10 +126,11 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
     asked = sum(side.findings for side in both)
     why += [whole.reason and Message("reason.baseline_year", why=whole.reason), plan.silence, _estimated(actual, baseline)]
     why += [Message("reason.findings", number=asked) if asked else None]
+    why += [Message("reason.no_target") if definition.target_change is None else None]
     return model.Indicator(
         id=definition.id,
         unit=definition.unit,
-        target_change=float(definition.target_change),
+        target_change=_number(definition.target_change),
         baseline=model.Baseline(value=_number(baseline.value), **_ends(plan.baseline), grain=plan.grain),
         baseline_year=model.BaselineYear(value=_number(whole.value)),
         actual=model.Actual(value=_number(actual.value), **_ends(plan.actual)),
@@ -163,7 +138,7 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
         forecast=model.Forecast(value=None, low=None, high=None, change=_number(change)),
         status=_status(actual.value, change, definition.target_change, plan),
         **because(next(filter(None, why), None)),
-        allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.amount_unit),
+        allowance=model.Allowance(value=_number(_allowance(definition, actual, whole.value)), unit=definition.sums),
         provenance=shares(actual.amounts),
         provisional=any(side.provisional for side in both),
         findings=asked,
@@ -176,23 +151,37 @@ def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Fac
         return _Figure(None, reason, {})
     if side.lacks:
         return _Figure(None, side.lacks, {})
-    lacking = sorted(energy for energy in side.used if energy != WATER and energy not in factors)
-    if lacking:
-        return _Figure(None, Message("reason.no_factor", energies=", ".join(lacking)), {})
+    lacking = _lacking(definition, side.used, factors)
+    if lacking is not None:
+        return _Figure(None, lacking, {})
     amounts = _amounts(definition, side.used, factors)
     if not side.denominator:
-        return _Figure(None, _UNKNOWN[definition.denominator], amounts)
+        unknown = _UNKNOWN.get(definition.per) or Message("reason.no_denominator", kind=Message(f"denominator.{definition.per}"))
+        return _Figure(None, unknown, amounts)
     return _Figure(sum(amounts.values(), Decimal(0)) / side.denominator, None, amounts, side.denominator)
 
 
+def _lacking(definition: Definition, used: Used, factors: Mapping[str, Factor]) -> Message | None:
+    """Which energies cannot be converted to what the indicator sums; None where all can."""
+    if definition.sums == "m3":
+        return None
+    lacking = sorted(energy for energy in used if energy != WATER and factor_of(energy, factors, definition.sums) is None)
+    return (
+        Message("reason.no_factor" if definition.sums == "kgce" else "reason.no_co2_factor", energies=", ".join(lacking))
+        if lacking
+        else None
+    )
+
+
 def _amounts(definition: Definition, used: Used, factors: Mapping[str, Factor]) -> dict[Provenance, Decimal]:
-    """kgce, or m3 of water, by provenance; water is never converted and energy never counted as water."""
+    """kgce, kgCO2, or m3 of water, by provenance; water is never converted and energy never counted as water."""
     found = dict.fromkeys(Provenance, Decimal(0))
     for energy, by_provenance in used.items():
-        if (energy == WATER) != (definition.amount_unit == "m3"):
+        if (energy == WATER) != (definition.sums == "m3"):
             continue
         for provenance, amount in by_provenance.items():
-            found[provenance] += to_factor_unit(amount, energy) if energy == WATER else kgce(amount, energy, factors)
+            into = definition.sums
+            found[provenance] += to_factor_unit(amount, energy) if into == "m3" else worth(amount, energy, factors, into)
     return found
 
 
@@ -210,11 +199,13 @@ def _estimated(actual: _Figure, baseline: _Figure) -> Message | None:
     return Message("reason.estimated", this=this, last=last) if max(sides) > MOST_ESTIMATED else None
 
 
-def _status(actual: Decimal | None, change: Decimal | None, target: Decimal, plan: Plan) -> model.Status:
-    """How the target stands; until there are forecasts, the change so far stands for the year's.
+def _status(actual: Decimal | None, change: Decimal | None, target: Decimal | None, plan: Plan) -> model.Status | None:
+    """How the target stands; None where there is none. Until there are forecasts, the change so far stands for the year's.
 
     A year that is over is met or missed; where its figures end before it did there is no figure of it, whatever they say.
     """
+    if target is None:
+        return None
     if actual is None:
         return "no_figure"
     if change is None:
@@ -227,8 +218,8 @@ def _status(actual: Decimal | None, change: Decimal | None, target: Decimal, pla
 
 
 def _allowance(definition: Definition, actual: _Figure, whole_year: Decimal | None) -> Decimal | None:
-    """What the limit for the whole year leaves, at the actual span's denominator."""
-    if whole_year is None or actual.denominator is None:
+    """What the limit for the whole year leaves, at the actual span's denominator; None without a target."""
+    if whole_year is None or actual.denominator is None or definition.target_change is None:
         return None
     return (1 + definition.target_change) * whole_year * actual.denominator - actual.used
 

@@ -1,8 +1,8 @@
 """The indicators written back to the time-series store, so that every panel shows what the report says.
 
 Measurement `indicator`, tags `scope` and `indicator`, and `group` where the district was not the first one here; one row a day, one field
-a figure, always a float. A figure that cannot be given has no field; `status` and `target_change` are always there. docs/grafana.md lists
-the fields.
+a figure, always a float. A figure that cannot be given has no field; `status` and `target_change` are always there where there
+is a target. docs/grafana.md lists the fields.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Pace:
     """What might have been used by now, and how far from it the actual is.
 
     Attributes:
-        expected: The baseline of the same span with the target's change, in the indicator's unit; None without a baseline.
+        expected: The baseline of the same span with the target's change, in the indicator's unit; None without a baseline or a target.
         gap: actual / expected - 1, negative when less was used; None where one of them is missing or nothing was expected.
     """
 
@@ -65,7 +65,8 @@ def rows(answer: Targets, day: int, published_as: str) -> Iterator[Figures]:
 
 def _values(indicator: Indicator) -> Iterator[tuple[str, float | None]]:
     way = pace(indicator)
-    yield "status", STATUS_NUMBERS["met_noted" if indicator.status == "met" and indicator.reason else indicator.status]
+    if indicator.status is not None:
+        yield "status", STATUS_NUMBERS["met_noted" if indicator.status == "met" and indicator.reason else indicator.status]
     yield "target_change", indicator.target_change
     yield "actual", indicator.actual.value
     yield "baseline", indicator.baseline.value
@@ -84,5 +85,5 @@ def _values(indicator: Indicator) -> Iterator[tuple[str, float | None]]:
 
 
 def _limit(indicator: Indicator, baseline: float | None) -> float | None:
-    """The most that still meets the target, against a baseline."""
-    return None if baseline is None else baseline * (1 + indicator.target_change)
+    """The most that still meets the target, against a baseline; None without a target."""
+    return None if baseline is None or indicator.target_change is None else baseline * (1 + indicator.target_change)

@@ -29,7 +29,7 @@ class Unit(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """A headcount or an area (m2) of an institution from a day (ISO) on."""
+    """A headcount, an area (m2) or another denominator of an institution from a day (ISO) on."""
 
     unit: str
     kind: str

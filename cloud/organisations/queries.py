@@ -93,15 +93,20 @@ def site_name(connection: sa.Connection, group: str) -> dict[str, str]:
 
 
 def denominators(connection: sa.Connection, group: str) -> list[Stated]:
-    """All headcounts and areas of a group, as they were approved."""
+    """All headcounts, areas and other denominators of a group, as they were approved."""
     return [
         Stated._make(row)
         for row in connection.execute(sa.select(*(denominator.c[name] for name in Stated._fields)).where(denominator.c.grp == group))
     ]
 
 
+def kinds(connection: sa.Connection, group: str) -> set[str]:
+    """What a group's figures may be divided by: `headcount`, `area` and others that its files state."""
+    return set(connection.execute(sa.select(denominator.c.kind).where(denominator.c.grp == group).distinct()).scalars())
+
+
 def approved(connection: sa.Connection, group: str, kind: str) -> list[Approved]:
-    """All headcounts, or all areas, of a group, with who approved them."""
+    """All denominators of one kind of a group, with who approved them."""
     column = denominator.c
     query = sa.select(column.unit, column.valid_from, column.value, column.approved_by)
     rows = connection.execute(query.where(column.grp == group, column.kind == kind))

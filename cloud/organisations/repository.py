@@ -36,13 +36,13 @@ def keep_document(connection: sa.Connection, group: str, text: str, by: str, now
 def enter_denominators(
     connection: sa.Connection, group: str, name: str, kind: str, values: Mapping[str, Decimal], gone: Collection[str], by: str
 ) -> None:
-    """Enter the headcounts or the areas (m2) of an institution by the day (ISO) that they hold from, and delete those of other days.
+    """Enter the denominators of one kind of an institution by the day (ISO) that they hold from, and delete those of other days.
 
     Args:
         connection: In a transaction that writes.
         group: District code.
         name: Id of the institution.
-        kind: `headcount` or `area`.
+        kind: `headcount`, `area` (m2) or another one of the site's.
         values: By day.
         gone: Days whose values are deleted.
         by: Who approved them.

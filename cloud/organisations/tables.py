@@ -48,7 +48,7 @@ denominator = Table(
     metadata,
     Column("grp", String, primary_key=True),
     Column("unit", String, primary_key=True),
-    Column("kind", String, primary_key=True),  # headcount | area
+    Column("kind", String, primary_key=True),  # headcount | area | what else the site's files state
     Column("valid_from", String, primary_key=True),
     Column("value", sa.Numeric(18, 4, asdecimal=False), nullable=False),
     Column("approved_by", String, nullable=False),

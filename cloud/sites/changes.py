@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Document = Mapping[str, Any]
 """A site as JSON."""
-_UNTOLD = {"was", "headcount", "area", "since", "changes"}
+_UNTOLD = {"was", "headcount", "area", "since", "changes", "denominators"}
 """Fields that are told as what they bring about: a renamed id, dated rows."""
 _NAMES = {"compounds": "compound", "units": "unit", "gateways": "gateway", "buses": "bus", "devices": "device", "meters": "meter"}
 """Lists whose items have ids, and what one of them is called."""

@@ -18,7 +18,6 @@ SITE_FILE = "site file"
 """Who approved the headcounts and areas of a site that was entered."""
 VALID_FROM = ALWAYS.isoformat()
 """Since when those of the first site hold."""
-KINDS = ("headcount", "area")
 Rows = dict[str, Decimal]
 """Values by the ISO date they hold from; 0 says that the unit does not exist."""
 
@@ -45,6 +44,11 @@ class Wanted:
     value: Decimal
     changes: Rows
     since: str | None = None
+
+
+def stated(unit: Unit, kind: str) -> Rows:
+    """The rows of a kind of which the files say all values with their days."""
+    return {one.since.isoformat(): _exact(one.value) for one in unit.denominators.get(kind, ())}
 
 
 def wanted(unit: Unit, kind: str) -> Wanted:

@@ -1,8 +1,8 @@
-"""Headcounts and floor areas that a site's files state, entered as dated rows; those of an institution that is gone end."""
+"""Headcounts, floor areas and other denominators of a site's files, entered as dated rows; those of an institution that is gone end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from cloud.organisations.repository import enter_denominators
 from cloud.sites import dated
 from cloud.sites.changes import Change
 from cloud.sites.entered import EntryRefused
-from contract.institution import Unit
+from contract.institution import OWN_KINDS, Unit
 from contract.site import Site
 
 _Series = tuple[dated.Rows, set[str]]
@@ -21,7 +21,7 @@ _Series = tuple[dated.Rows, set[str]]
 
 
 def people(connection: sa.Connection, site: Site, day: date, *, first: bool) -> Iterator[Change]:
-    """Enter the headcounts and areas of a site's institutions, and of those that are retired on the day.
+    """Enter the headcounts, areas and other denominators of a site's institutions, and of those that are retired on the day.
 
     Args:
         connection: In a transaction that writes, after the institutions were entered.
@@ -35,7 +35,7 @@ def people(connection: sa.Connection, site: Site, day: date, *, first: bool) -> 
     """
     units = {unit.id: unit for unit in site.units}
     gone = organisations.units_retired_on(connection, site.group, day.isoformat())
-    for kind in dated.KINDS:
+    for kind in _kinds(connection, site):
         kept = _series(connection, site.group, kind)
         for name in (*units, *gone):
             before, others = kept.get(name, ({}, set()))
@@ -50,9 +50,17 @@ def people(connection: sa.Connection, site: Site, day: date, *, first: bool) -> 
                 yield from (Change("changed", "unit", name, _said(kind, found)) for found in dated.told(before, after))
 
 
+def _kinds(connection: sa.Connection, site: Site) -> Sequence[str]:
+    """Those of each institution, then what else the files state or stated."""
+    more = {kind for unit in site.units for kind in unit.denominators} | organisations.kinds(connection, site.group)
+    return [*OWN_KINDS, *sorted(more.difference(OWN_KINDS))]
+
+
 def _next(unit: Unit | None, kind: str, before: dated.Rows, day: date, *, first: bool, others: set[str]) -> dated.Rows:
     if unit is None:
-        return dated.retired_rows(before, day)
+        return dated.retired_rows(before, day) if before or kind in OWN_KINDS else {}
+    if kind not in OWN_KINDS:
+        return dated.stated(unit, kind)
     asked = dated.wanted(unit, kind)
     if before:
         return dated.next_rows(before, asked, day)

@@ -2,7 +2,7 @@
 // minute. All text is set as text, never as markup.
 
 import { here } from "./district.js";
-import { KEY, local, number, percent, say, tell } from "./texts.js";
+import { KEY, digits, local, number, percent, say, tell } from "./texts.js";
 
 const PERIOD = 5000;
 const TARGETS = 60000; // they rest on complete days
@@ -27,12 +27,13 @@ async function ask(path) {
 
 function card(indicator) {
   const made = element("article", undefined, "card");
+  const [places, status] = [digits(indicator.id, "page"), indicator.status];
   made.append(
     element("h3", say(`indicator.${indicator.id}`)),
-    element("p", `${number(indicator.actual.value, 2)} ${say(`unit.${indicator.unit}`)}`, "figure"),
-    element("p", `${say("baseline")} ${number(indicator.baseline.value, 2)}`),
+    element("p", `${number(indicator.actual.value, places)} ${say(`unit.${indicator.unit}`)}`, "figure"),
+    element("p", `${say("baseline")} ${number(indicator.baseline.value, places)}`),
     element("p", `${say("change")} ${percent(indicator.change, 1, true)} · ${say("target")} ${percent(indicator.target_change, 1, true)}`),
-    element("p", say(`status.${indicator.status}`), indicator.status),
+    element("p", say(status ? `status.${status}` : "no_target"), status ?? "quiet"),
   );
   if (indicator.code) made.append(element("p", tell(indicator), "quiet"));
   return made;

@@ -12,12 +12,13 @@ from types import MappingProxyType
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from cloud.accounts.model import Principal, Role
 from cloud.api.auth import COOKIE, LOGOUT, WALL, logged_in, who
 from cloud.api.context import Cloud, Context
 from cloud.api.problems import ProblemError, not_found
+from cloud.definitions import definitions
 from cloud.texts import Language, catalogue
 from contract.coded import Message
 from contract.site import Site
@@ -30,7 +31,7 @@ _FORM_BYTES = 4096
 _OWN_SITE = frozenset({"same-origin", "none"})
 """What Sec-Fetch-Site says of our own pages, and of an address that a person typed."""
 _YEAR_SECONDS = 366 * 24 * 3600
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _ECHARTS = "echarts-6.1.0.min.js"
 _OWN = (
     "page.js",
@@ -38,7 +39,6 @@ _OWN = (
     "district.js",
     "texts.js",
     "style.css",
-    "messages.json",
     "wall.js",
     "wall-dom.js",
     "wall-figures.js",
@@ -199,9 +199,21 @@ def _choice(request: Request, seen: Mapping[str, Site], asked: str | None) -> st
     )
 
 
+@router.get("/web/messages.json")
+def texts() -> JSONResponse:
+    """The whole catalogue."""
+    return JSONResponse(catalogue())
+
+
+@router.get("/web/indicators.json")
+def indicators() -> JSONResponse:
+    """With how many decimals each indicator is shown, by its id."""
+    return JSONResponse({one.id: one.digits.model_dump() for one in definitions()})
+
+
 @router.get("/web/{name}")
 def file(name: str) -> FileResponse:
-    """A script, a style or the texts; nothing else of this folder."""
+    """A script or a style; nothing else of this folder."""
     if name not in _FILES:
         raise not_found("file", name)
     kept = _FOREVER if name == _ECHARTS else None

@@ -5,7 +5,11 @@ export const KEY = LANG === "en" ? "en" : "zh";
 const ZONE = "Asia/Shanghai";
 const NOTHING = "—";
 
-const messages = await (await fetch("/web/messages.json")).json();
+const read = async (name) => (await fetch(`/web/${name}`)).json();
+const [messages, indicators] = await Promise.all(["messages.json", "indicators.json"].map(read));
+
+/** With how many decimals an indicator is shown in a place (`page`, `wall`). */
+export const digits = (id, place) => indicators[id]?.[place] ?? 2;
 
 /** A text of the catalogue; {name} stands for a value, {name:how} for one that is written in a way. */
 export function say(key, values = {}, otherwise = key) {

@@ -1,10 +1,11 @@
 // Key figures, targets and the load curve.
 
-import { clock, date, number, percent, say } from "./texts.js";
+import { clock, date, digits, number, percent, say } from "./texts.js";
 import { make, mark, place, put, rows, state } from "./wall-dom.js";
 
 const STATUS = { ahead: "ok", met: "ok", at_risk: "warning", missed: "alarm", no_baseline: "off", no_figure: "off" };
-const FULL = 0.04; // the bar's whole length: 4 % less than last year
+const FULL = 0.04; // the bar's whole length: 4 % less than last year, or more where a target asks for more
+const BEYOND = 1.6; // of such a target
 const FONT = 20;
 const NARROW = 620; // px of a chart under which every third hour is too much
 const HOUR = 3600000;
@@ -77,21 +78,25 @@ export function drawTargets({ targets, pace }) {
   const built = rows(document.querySelector("#targets .body"), targets.indicators, buildTarget);
   targets.indicators.forEach((indicator, index) => {
     const [row, expected] = [built[index], pace.find(({ id }) => id === indicator.id).expected];
-    const kind = STATUS[indicator.status];
-    const digits = indicator.unit === "kgce/m2" ? 3 : 2;
+    const aimed = indicator.target_change !== null;
+    const kind = STATUS[indicator.status] ?? "off";
+    const places = digits(indicator.id, "wall");
     put(row.number, indicator.change === null ? number(null) : percent(indicator.change, 2, true).slice(0, -2));
     state(row.shape, kind);
     // what a met target rests on, such as much that is estimated, stands on the overview and in the report
-    put(row.word, say(indicator.status === "met" && indicator.reason ? "status.met_noted" : `status.${indicator.status}`));
+    put(row.word, say(indicator.status === "met" && indicator.reason ? "status.met_noted" : aimed ? `status.${indicator.status}` : "no_target"));
     mark(row.element, "data-state", kind);
     put(row.until, indicator.actual.end ? say("wall.until", { time: date(Date.parse(indicator.actual.end) - 1) }) : "");
-    put(row.limit, say("wall.goal", { change: percent(indicator.target_change, 1, true) }));
+    put(row.limit, aimed ? say("wall.goal", { change: percent(indicator.target_change, 1, true) }) : "");
     const { value, change } = indicator.forecast;
     put(row.forecast, value === null ? "" : say("wall.forecast", { change: percent(change, 1, true) }));
     mark(row.fill, "data-state", kind);
-    place(row.fill, "width", `${Math.min(1, Math.max(0, -indicator.change / FULL)) * 100}%`);
-    place(row.tick, "left", `calc(${(-indicator.target_change / FULL) * 100}% - 2px)`);
-    put(row.used, `${number(indicator.actual.value, digits)} / ${number(expected, digits)} ${say(`wall.unit.${indicator.unit}`)}`);
+    const full = -indicator.target_change > FULL ? -indicator.target_change * BEYOND : FULL;
+    place(row.fill, "width", `${Math.min(1, Math.max(0, -indicator.change / full)) * 100}%`);
+    place(row.tick, "visibility", aimed ? "visible" : "hidden");
+    place(row.tick, "left", `calc(${Math.max(0, -indicator.target_change / full) * 100}% - 2px)`);
+    const used = number(indicator.actual.value, places);
+    put(row.used, `${aimed ? `${used} / ${number(expected, places)}` : used} ${say(`wall.unit.${indicator.unit}`)}`);
     put(row.left, `${number(indicator.allowance.value)} ${say(`wall.unit.${indicator.allowance.unit}`)}`);
   });
 }

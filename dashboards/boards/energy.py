@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contract.indicator import Definition
 from dashboards import queries, tiles
 from dashboards.board import Board, choice, scope_choice
 from dashboards.panels import Column, Size, bar_chart, names, table, target, timeseries
@@ -24,8 +25,8 @@ def board(words: Words) -> Board:
         refresh="5m",
         variables=[scope_choice(words), choice("meter", words("meter"), meters, words, first=first)],
         panels=[
-            *(tiles.target_stat(words, indicator, _SCOPE, Size(8, 5, tiles.LAST_WEEK)) for indicator in tiles.INDICATORS),
-            *(_way(words, indicator) for indicator in tiles.INDICATORS),
+            *(tiles.target_stat(words, indicator, _SCOPE, Size(8, 5, tiles.LAST_WEEK)) for indicator in words.indicators),
+            *(_way(words, indicator) for indicator in words.indicators),
             _provenance(words),
             tiles.measured(words, _SCOPE, Size(12, 6, tiles.LAST_WEEK)),
             *_electricity(words, meters),
@@ -35,18 +36,19 @@ def board(words: Words) -> Board:
     )
 
 
-def _way(words: Words, indicator: str) -> Json:
-    """What was used against what was expected by then, day by day."""
-    titles = {"actual": words("actual"), "expected": words("expected"), "target": words("year_limit")}
-    where = f"{_SCOPE} AND \"indicator\" = '{indicator}'"
+def _way(words: Words, indicator: Definition) -> Json:
+    """What was used, and where there is a target what was expected by then, day by day."""
+    titles = {"actual": words("actual")}
+    titles |= {} if indicator.target_change is None else {"expected": words("expected"), "target": words("year_limit")}
+    where = f"{_SCOPE} AND \"indicator\" = '{indicator.id}'"
+    title = words("way").format(name=words.name(indicator.name), unit=words(f"unit.{indicator.unit}"))
     curves = [target(queries.figure_days(name, where), alias=name) for name in titles]
-    return timeseries(words(f"way.{indicator}"), curves, Size(8, 7, _YEAR), names(titles), steps=True)
+    return timeseries(title, curves, Size(8, 7, _YEAR), names(titles), steps=True)
 
 
 def _provenance(words: Words) -> Json:
-    by_id = {indicator: words(f"indicator.{indicator}") for indicator in tiles.INDICATORS}
     columns = [
-        Column("indicator", words("indicator"), words=by_id),
+        Column("indicator", words("indicator"), words=words.indicator_names()),
         *(Column(share, words(f"share.{share}"), "percentunit", decimals=1) for share in queries.SHARES),
     ]
     return table(words("provenance"), queries.figures(queries.SHARES, _SCOPE), columns, Size(12, 6, tiles.LAST_WEEK))

@@ -12,12 +12,13 @@ _DISTRICT = "\"scope\" = 'district'"
 
 def board(words: Words) -> Board:
     """For a wall screen in kiosk mode."""
+    width = tiles.beside(len(words.indicators) + 1)
     return Board(
         "wall",
         refresh="10s",
         panels=[
-            *(tiles.target_stat(words, indicator, _DISTRICT, Size(6, 5, tiles.LAST_WEEK)) for indicator in tiles.INDICATORS),
-            tiles.measured(words, _DISTRICT, Size(6, 5, tiles.LAST_WEEK)),
+            *(tiles.target_stat(words, indicator, _DISTRICT, Size(width, 5, tiles.LAST_WEEK)) for indicator in words.indicators),
+            tiles.measured(words, _DISTRICT, Size(width, 5, tiles.LAST_WEEK)),
             tiles.load(words, words("load_today"), Size(9, 7, "now/d")),
             tiles.load(words, words("load_last_year"), Size(9, 7, "now/d", "1y")),
             tiles.main_power(words, Size(6, 7)),

@@ -10,18 +10,21 @@ from dashboards.words import Json, Words
 _METERS = f"{queries.chosen('meter', 'meter')} AND \"energy\" = 'water'"
 """The ledger holds the meters of all energies, and all of the variable's values mean just any meter."""
 _DISTRICT = "\"scope\" = 'district'"
+_HALF = 12
+"""Columns beside what the meters show now."""
 
 
 def board(words: Words) -> Board:
     """For whoever looks for a leak, and for the target."""
     meters = words.meter_names("water")
+    shown = [indicator for indicator in words.indicators if indicator.sums == "m3"]
     return Board(
         "water",
         start="now-30d",
         refresh="1m",
         variables=[choice("meter", words("meter"), meters, words)],
         panels=[
-            tiles.target_stat(words, "water_per_capita", _DISTRICT, Size(12, 6, tiles.LAST_WEEK)),
+            *(tiles.target_stat(words, one, _DISTRICT, Size(tiles.beside(len(shown), _HALF), 6, tiles.LAST_WEEK)) for one in shown),
             _now(words),
             timeseries(
                 words("water_days"), [target(queries.days(_METERS), alias="$tag_meter")], Size(12, 8), names(meters), unit="m3", bars=True

@@ -24,7 +24,7 @@ CHONGQING_2015 = MappingProxyType(
 
 def ten_thousand_tce(energy: str, ten_thousand_units: float) -> Decimal:
     amount = to_base(ten_thousand_units, energy, ENERGIES[energy].factor_unit) * 10_000
-    return factors.kgce(amount, energy, factors.factors_on(date(2015, 1, 1))) / 10**7
+    return factors.worth(amount, energy, factors.factors_on(date(2015, 1, 1)), "kgce") / 10**7
 
 
 def cents(value: Decimal) -> Decimal:
@@ -70,7 +70,7 @@ def test_water_has_no_factor() -> None:
     national = factors.factors_on(date(2026, 1, 1))
     assert set(national) == set(ENERGIES) - {"water"}
     with pytest.raises(ValueError, match="no factor for water"):
-        factors.kgce(1_000, "water", national)
+        factors.worth(1_000, "water", national, "kgce")
 
 
 def test_factors_have_dates() -> None:

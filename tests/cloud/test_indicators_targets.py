@@ -6,14 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.definitions import definitions
 from cloud.indicators import factors, spans, targets, written
 from cloud.indicators.model import Indicator, Targets
 from cloud.indicators.spans import CountedMeter, Span
-from cloud.indicators.targets import Definition, Side, Sides
+from cloud.indicators.targets import Side, Sides
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, local_date, month_start
 from cloud.texts import in_words
 from contract.clock import parse_time
+from contract.coded import Message
+from contract.indicator import Definition
 
 FACTORS = factors.factors_on(date(2026, 1, 1))
 M, D, MANUAL = Provenance.MEASURED, Provenance.DISTRIBUTED, Provenance.MANUAL
@@ -38,7 +41,7 @@ def lookup(definition: Definition, meters: Sequence[CountedMeter], span: Span) -
     for meter in meters:
         last, this, provenance = DAILY[meter.id]
         used[meter.energy] = {provenance: (this if year == 2026 else last) * ((span.end - span.start) // DAY_MS)}
-    return Side(used, HEADCOUNT[year] if definition.denominator == "headcount" else AREA)
+    return Side(used, HEADCOUNT[year] if definition.per == "headcount" else AREA)
 
 
 def all_targets(now: int = NOW, meters: Sequence[CountedMeter] = METERS, year: int = 2026) -> dict[str, Indicator]:
@@ -186,7 +189,7 @@ def test_met_says_when_much_of_it_is_estimated(this: tuple[int, int], last: tupl
     """More than 5 % of either side, in both languages; what may be estimated in silence stays silent."""
     plan = spans.plan([METERS[2]], 2026, OVER)
     actual, baseline = (Side({"water": {M: m, Provenance.ESTIMATED: e}}, Decimal(10)) for m, e in (this, last))
-    found = targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
+    found = targets.evaluate(definitions()[2], plan, Sides(actual, baseline, baseline), FACTORS)
     assert (found.status, found.reason) == ("met", reason)
     (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
     assert row.fields["status"] == written.STATUS_NUMBERS["met_noted" if reason else "met"]
@@ -201,7 +204,7 @@ def side(water: int, heads: str | None = "10") -> Side:
 
 def water_of(actual: Side, baseline: Side) -> Indicator:
     plan = spans.plan([METERS[2]], 2026, NOW)
-    return targets.evaluate(targets.DEFINITIONS[2], plan, Sides(actual, baseline, baseline), FACTORS)
+    return targets.evaluate(definitions()[2], plan, Sides(actual, baseline, baseline), FACTORS)
 
 
 @pytest.mark.parametrize(("used", "status"), [(97_000, "ahead"), (97_001, "at_risk"), (96_999, "ahead")])
@@ -219,8 +222,50 @@ def test_figures_that_cannot_be_say_why() -> None:
     assert (empty.status, empty.reason) == ("no_baseline", "baseline: nothing was used in the same span of last year")
     plan = spans.plan([METERS[0]], 2026, NOW)
     steam = Side({"steam": {M: 1}}, Decimal(1))
-    found = targets.evaluate(targets.DEFINITIONS[0], plan, Sides(steam, steam, steam), FACTORS)
+    found = targets.evaluate(definitions()[0], plan, Sides(steam, steam, steam), FACTORS)
     assert (found.status, found.reason) == ("no_figure", "no factor for steam")
+
+
+def other(**changes: object) -> Definition:
+    """An indicator that is not shipped."""
+    return definitions()[2].model_copy(update=changes)
+
+
+def test_co2_of_an_energy_without_a_factor_is_not_known() -> None:
+    """Heat has a factor to standard coal and none to CO2: there is no figure of it, and nothing is left out in silence."""
+    plan = spans.plan([METERS[0]], 2026, NOW)
+    carbon = other(sums="kgCO2", per="area", unit="kgCO2/m2")
+    power = Side({"electricity": {M: 2_000}}, Decimal(2))
+    found = targets.evaluate(carbon, plan, Sides(power, power, power), FACTORS)
+    assert (found.actual.value, found.allowance.unit) == (0.5306, "kgCO2")
+    heated = Side({"electricity": {M: 2_000}, "heat": {M: 1}}, Decimal(2))
+    found = targets.evaluate(carbon, plan, Sides(heated, power, power), FACTORS)
+    assert (found.actual.value, found.status, found.reason) == (None, "no_figure", "no CO2 factor for heat")
+
+
+def test_a_denominator_of_the_site_s_own_is_named_where_it_lacks() -> None:
+    """By a code of its own in the message, which the catalogue has from the indicator's file."""
+    plan = spans.plan([METERS[2]], 2026, NOW)
+    found = targets.evaluate(other(per="green_area"), plan, Sides(side(5, None), side(5), side(5)), FACTORS)
+    assert (found.code, found.message) == (
+        "reason.no_denominator",
+        Message("reason.no_denominator", kind=Message("denominator.green_area")),
+    )
+
+
+def test_without_a_target_there_is_no_status_and_nothing_to_keep_to() -> None:
+    """Values and change stay; a reason that explains a figure comes before the one that there is no target."""
+    plan = spans.plan([METERS[2]], 2026, NOW)
+    watched = other(target_change=None)
+    found = targets.evaluate(watched, plan, Sides(side(90), side(100), side(300)), FACTORS)
+    assert (found.target_change, found.status, found.allowance.value) == (None, None, None)
+    assert found.actual.value == 0.009
+    assert found.change == pytest.approx(-0.1)
+    assert (found.reason, written.pace(found)) == ("no target is set for this indicator", written.Pace(None, None))
+    (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
+    assert not {"status", "target_change", "target", "expected", "gap", "allowance"} & row.fields.keys()
+    lacking = targets.evaluate(watched, plan, Sides(side(90, None), side(100), side(300)), FACTORS)
+    assert (lacking.status, lacking.reason) == (None, "no headcount known for the span")
 
 
 AMOUNTS = st.fixed_dictionaries(
@@ -243,7 +288,7 @@ def test_the_arithmetic_holds_for_any_use(
 ) -> None:
     """Values, change and allowance agree with plain floats to 1e-9 for any amounts and heads."""
     sides = Sides(*(Side({e: {M: a} for e, a in used.items()}, Decimal(n)) for used, n in ((now, heads), (then, earlier), (year, earlier))))
-    found = targets.evaluate(targets.DEFINITIONS[0], spans.plan([METERS[0]], 2026, NOW), sides, FACTORS)
+    found = targets.evaluate(definitions()[0], spans.plan([METERS[0]], 2026, NOW), sides, FACTORS)
     used, before, whole = (sum(amounts[e] * PLAIN[e] for e in PLAIN) for amounts in (now, then, year))
     assert found.actual.value == pytest.approx(used / heads, rel=1e-9)
     assert found.change is not None

@@ -11,7 +11,7 @@ import pytest
 import cloud
 from cloud.alerts.conditions import record
 from cloud.api.problems import Thing
-from cloud.indicators.model import IndicatorId
+from cloud.definitions import definitions
 from cloud.ingest.broker_log import Reason
 from cloud.ledger import findings
 from cloud.texts import LANGUAGES, catalogue, in_words
@@ -22,7 +22,8 @@ SOURCES = sorted(Path(cloud.__path__[0]).rglob("*.py"))
 MADE: dict[str, Iterable[str]] = {
     "event.{event.kind}": [f"event.{kind}" for kind in get_args(record.Kind)],
     "finding.{worst.kind}": [f"finding.{kind}" for kind in findings.KINDS],
-    "target.{indicator.id}": [f"target.{name}" for name in get_args(IndicatorId)],
+    "denominator.{definition.per}": [f"denominator.{one.per}" for one in definitions() if one.per_name],
+    "target.{indicator.id}": [f"target.{one.id}" for one in definitions()],
     "thing.{what}": [f"thing.{what}" for what in get_args(Thing)],
     "{_TEXTS}{told.reason}": [f"broker.{reason}" for reason in Reason],
 }

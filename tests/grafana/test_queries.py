@@ -49,7 +49,7 @@ def test_targets_on_panels_equal_the_interface(filled: Filled, uid: str) -> None
         assert series.tags == {"indicator": indicator.id}
         assert None not in expected
         assert tuple(series.rows[-1][name] for name in KEYS[:4]) == expected
-        assert series.rows[-1]["status"] == {"no_figure": 0, "no_baseline": 1, "ahead": 2, "at_risk": 3}[indicator.status]
+        assert series.rows[-1]["status"] == {"no_figure": 0, "no_baseline": 1, "ahead": 2, "at_risk": 3}[indicator.status or ""]
 
 
 def test_the_scope_variable_reaches_the_query(filled: Filled) -> None:

@@ -17,14 +17,12 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from playwright.sync_api import Browser, sync_playwright
 from pymodbus import FramerType
 from pymodbus.client import ModbusTcpClient
 
 from contract.clock import Clock
 from simulators.stack.broker import free_port
 from simulators.stack.stack import Stack
-from tests.journey.pages import FLAGS
 
 ONE_METER: dict[str, Any] = {
     "id": "one",
@@ -158,20 +156,3 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert running.process is not None
         if running.process.poll() is None:
             running.end()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """Debian's Chromium; closed with this file, since its loop would stand in the way of other tests."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def artefacts(request: pytest.FixtureRequest) -> Path:
-    """Where screenshots are left for somebody to look at."""
-    folder = Path(os.environ.get("JIEYUE_ARTEFACTS") or request.config.rootpath / "build" / "artefacts")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

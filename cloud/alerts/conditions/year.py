@@ -42,7 +42,7 @@ class Statuses(Given):
 
 @condition("target", Statuses, needs=Needs(unit=Unit.PERCENT))
 def target(_rule: Rule, given: Statuses, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
-    """How a target of the district stands; without a figure or a baseline nothing is said."""
+    """How a target of the district stands; without a figure or a baseline nothing is said, and without a target there is none."""
     today = local_date(view.now)
     passed = (today - date(today.year, 1, 1)).days
     yield from _of_year(given, view, today.year, judged=passed >= given.least_days)
@@ -53,6 +53,8 @@ def target(_rule: Rule, given: Statuses, view: View, _memory: Mapping[str, Memor
 def _of_year(given: Statuses, view: View, year: int, *, judged: bool) -> Iterator[Observation]:
     found = view.targets(year)
     for indicator in found.indicators if found else ():
+        if indicator.target_change is None:
+            continue
         change = indicator.forecast.change
         value = None if change is None else round(change * 100, 2)
         limit = round(indicator.target_change * 100, 2)

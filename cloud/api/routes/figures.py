@@ -40,5 +40,5 @@ def denominators(here: Here, start: Moment, end: Moment, scope: Scope = "distric
 
 @router.get("/targets")
 def targets(here: Here, _room: Large, year: Year | None = None, scope: Scope = "district") -> Targets:
-    """The three targets of a year (this year) for a scope, against the same span of last year."""
+    """The indicators of a year (this year) and their targets for a scope, against the same span of last year."""
     return figures.targets(here, year or local_date(here.clock.now_ms()).year, scope)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cloud.alerts.ruleset import Severity
 from cloud.api.shapes import Alert
-from cloud.indicators.model import IndicatorId, Targets
+from cloud.indicators.model import Targets
 
 Name = dict[str, str]
 VehicleState = Literal["moving", "idling", "parked", "offline"]
@@ -37,10 +37,10 @@ class Pace(_Shape):
     """How far along a target is: what may have been used up to the end of `actual`, in the indicator's unit.
 
     `expected` is the baseline of the same span times (1 + target_change); `gap` is actual / expected less 1, negative when
-    less was used than that.
+    less was used than that. Both are null where there is no target.
     """
 
-    id: IndicatorId
+    id: str
     expected: float | None
     gap: float | None
 

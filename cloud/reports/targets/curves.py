@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
+from cloud.definitions import definitions
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
-from cloud.indicators.targets import DEFINITIONS, Definition
+from cloud.indicators.targets import counts
 from cloud.ledger import periods
 from cloud.ledger.base_units import energy_of
 from cloud.reports.targets.facts import Curve, Pair
 from cloud.reports.targets.used import Used, by_energy, counted
+from contract.indicator import Definition
 
 Intervals = Sequence[tuple[Span, Span]]
 """Each interval of this year with its partner of last year."""
@@ -24,7 +26,7 @@ def monthly(used: Used, scope: Scope, until: int) -> list[Curve]:
     firsts = [periods.month_start(year, number) for number in range(1, 14)]
     intervals = [(Span(a, min(b, max(until, a))), _whole_month(year - 1, n)) for n, (a, b) in enumerate(pairwise(firsts), 1)]
     running = next((n for n, (this, _) in enumerate(intervals) if this.start < this.end < firsts[n + 1]), None)
-    found = [_indicator(used, scope, definition, intervals, running) for definition in DEFINITIONS]
+    found = [_indicator(used, scope, definition, intervals, running) for definition in definitions()]
     return found + [_energy(used, scope, meters, intervals, running) for meters in by_energy(scope.meters).values()]
 
 
@@ -59,13 +61,13 @@ def _energy(used: Used, scope: Scope, meters: Sequence[CountedMeter], intervals:
 
 
 def _indicator(used: Used, scope: Scope, definition: Definition, intervals: Intervals, running: int | None) -> Curve:
-    meters = [meter for meter in scope.meters if definition.counts(meter)]
+    meters = [meter for meter in scope.meters if counts(definition, meter)]
 
     def value(span: Span) -> Decimal | None:
         if not meters or not _known(meters, span):
             return None
-        amount = used.amount(scope, meters, span) if definition.amount_unit == "m3" else used.coal(scope, meters, span)
-        below = scope.denominator(definition.denominator, span)
+        amount = used.amount(scope, meters, span) if definition.sums == "m3" else used.worth(scope, meters, span, definition.sums)
+        below = scope.denominator(definition.per, span)
         return None if amount is None or not below else amount / below
 
     pairs = [Pair(value(this), value(last)) for this, last in intervals]

@@ -70,7 +70,7 @@ class EnergyRow:
 
 @dataclass(frozen=True, slots=True)
 class Denominator:
-    """What one indicator was divided by on both sides: headcount (persons) or area (m2)."""
+    """What one indicator was divided by on both sides: headcount (persons), area (m2) or what else the site's files state."""
 
     indicator: str
     kind: str

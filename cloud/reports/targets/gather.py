@@ -10,6 +10,7 @@ from typing import cast
 
 import sqlalchemy as sa
 
+from cloud.definitions import definitions
 from cloud.devices.queries import register
 from cloud.indicators import scopes, spans
 from cloud.indicators.figures import factor_rows, factors_of, targets_in
@@ -17,7 +18,7 @@ from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.sums import Sums
-from cloud.indicators.targets import DEFINITIONS, WATER
+from cloud.indicators.targets import WATER
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.counters import Provenance, shares
 from cloud.ledger.periods import local_date
@@ -150,15 +151,15 @@ def _energies(who: _Who, used: Used) -> tuple[list[EnergyRow], Pair, Compared]:
 
 
 def _denominators(who: _Who, targets: Targets) -> list[Denominator]:
-    """Headcount or area of both sides of each indicator, over its own spans."""
+    """What both sides of each indicator were divided by, over its own spans."""
     found = []
-    for definition, indicator in zip(DEFINITIONS, targets.indicators, strict=True):
+    for definition, indicator in zip(definitions(), targets.indicators, strict=True):
         sides = [
             None if side.start is None or side.end is None else Span(parse_time(side.start), parse_time(side.end))
             for side in (indicator.actual, indicator.baseline)
         ]
-        this, last = (None if span is None else who.scope.denominator(definition.denominator, span) for span in sides)
-        found.append(Denominator(definition.id, definition.denominator, Pair(this, last)))
+        this, last = (None if span is None else who.scope.denominator(definition.per, span) for span in sides)
+        found.append(Denominator(definition.id, definition.per, Pair(this, last)))
     return found
 
 

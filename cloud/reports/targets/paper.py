@@ -8,13 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from cloud.definitions import definitions
 from cloud.ledger.periods import local_date
 from cloud.reports import drawing, pages
 from cloud.reports.base import Tell
 from cloud.reports.printed import Dates, last_day, number, percent
 from cloud.reports.targets.facts import PROVENANCES, Curve, Facts, MeterRow, Pair, UnitRow
 from cloud.reports.targets.ranking import falls, rises
-from cloud.reports.targets.words import INDICATOR_DIGITS, Words
+from cloud.reports.targets.words import Words
 from cloud.texts import Language
 from contract.clock import iso
 
@@ -52,7 +53,7 @@ def _values(facts: Facts, words: Words) -> dict[str, Any]:
         "number": number,
         "percent": percent,
         "last_day": last_day,
-        "digits": INDICATOR_DIGITS,
+        "digits": {one.id: one.digits.report for one in definitions()},
         "provenances": PROVENANCES,
         "months": [(words.curve(curve), _months(curve, words)) for curve in facts.months],
         "days": [(words.curve(curve), _days(curve)) for curve in facts.days],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from cloud.indicators import spans
-from cloud.indicators.factors import Factor
+from cloud.indicators.factors import Factor, factor_of
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.sums import Amounts, Sums
@@ -48,12 +49,16 @@ class Used:
 
     def coal(self, scope: Scope, meters: Sequence[CountedMeter], span: Span | None) -> Decimal | None:
         """The sum over meters in kgce, not rounded; None if one cannot be known or its energy has no factor."""
+        return self.worth(scope, meters, span, "kgce")
+
+    def worth(self, scope: Scope, meters: Sequence[CountedMeter], span: Span | None, into: Literal["kgce", "kgCO2"]) -> Decimal | None:
+        """The same in kgce or in kgCO2."""
         total = Decimal(0)
         for meter in meters:
-            part = self.amount(scope, [meter], span)
-            if part is None or meter.energy not in self.factors:
+            part, per_unit = self.amount(scope, [meter], span), factor_of(meter.energy, self.factors, into)
+            if part is None or per_unit is None:
                 return None
-            total += part * self.factors[meter.energy].kgce_per_unit
+            total += part * per_unit
         return total if meters else None
 
     def amounts(self, scope: Scope, meters: Sequence[CountedMeter], compared: Compared) -> Pair:

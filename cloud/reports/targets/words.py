@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cloud.definitions import definitions, digits
 from cloud.indicators.figures import FactorRow
+from cloud.indicators.model import Status
 from cloud.indicators.spans import Span
-from cloud.reports.printed import Dates, last_day
+from cloud.reports.printed import NONE, Dates, last_day
 from cloud.reports.targets.facts import SWING, Curve, Facts, Fault, MeterRow, Name
 from cloud.texts import Language, catalogue, in_words, say
 from contract.clock import parse_time
@@ -27,7 +29,6 @@ FOOTNOTES = (
     "swing",
     "rounding",
 )
-INDICATOR_DIGITS = {"energy_per_capita": 2, "energy_per_area": 3, "water_per_capita": 3}
 _CHARTED = "indicator."
 
 
@@ -124,7 +125,7 @@ class Words:
 
     def digits(self, curve: Curve) -> int:
         """Decimals of a curve's values."""
-        return INDICATOR_DIGITS[curve.key.removeprefix(_CHARTED)] if self.is_indicator(curve) else 1
+        return digits(curve.key.removeprefix(_CHARTED)).report if self.is_indicator(curve) else 1
 
     def role(self, meter: MeterRow) -> str:
         """Whether a meter is counted in totals."""
@@ -161,4 +162,18 @@ class Words:
 
     def footnotes(self) -> list[str]:
         """How each figure is computed."""
-        return [self.say(f"note.{name}", swing=f"{SWING:.0%}") for name in FOOTNOTES]
+        formulas = self.say("formulas_between").join(one.formula.zh if self.language == "zh" else one.formula.en for one in definitions())
+        return [self.say(f"note.{name}", swing=f"{SWING:.0%}", formulas=formulas) for name in FOOTNOTES]
+
+    def status(self, status: Status | None) -> str:
+        """How a target stands; that there is none."""
+        return self.any("no_target" if status is None else f"status.{status}")
+
+    def carbon_of(self, row: FactorRow) -> str:
+        """What one unit of an energy is worth in CO2."""
+        value = row["kgco2_per_unit"]
+        return NONE if value is None else f"{value} {self.unit('kgCO2')}/{self.unit(row['unit'])}"
+
+    def carbon(self) -> bool:
+        """Whether an indicator sums CO2, so that the factors to it are to be shown."""
+        return any(one.sums == "kgCO2" for one in definitions())

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from cloud.definitions import digits
 from cloud.ledger.periods import local_date, local_time
 from cloud.reports.pages import library
 from cloud.reports.printed import Dates, last_day
 from cloud.reports.sheet import Sheet, Styles
 from cloud.reports.targets.facts import PROVENANCES, EnergyRow, Facts
-from cloud.reports.targets.words import INDICATOR_DIGITS, Words
+from cloud.reports.targets.words import Words
 from cloud.texts import Language
 from contract.clock import parse_time
 
@@ -54,12 +55,12 @@ def _summary(sheet: Sheet, words: Words) -> None:
         values = [words.any(f"indicator.{row.indicator}"), words.say(f"of.{row.kind}"), (row.value.this, "n1"), (row.value.last, "n1")]
         sheet.row([*values, sheet.quotient(f"C{at}", f"D{at}", row.value.change)])
     sheet.heading(words.say("h.factors"))
-    sheet.columns([words.say(key) for key in ("energy", "factor", "unit", "valid_from", "source")])
+    carbon = ["co2_factor"] if words.carbon() else []
+    sheet.columns([words.say(key) for key in ("energy", "factor", "unit", "valid_from", "source", *carbon)])
     for factor in facts.factors:
         unit = f"{words.unit('kgce')}/{words.unit(factor['unit'])}"
-        sheet.row(
-            [words.any(f"energy.{factor['energy']}"), (factor["kgce_per_unit"], "n6"), unit, factor["valid_from"], words.source(factor)]
-        )
+        about = [words.any(f"energy.{factor['energy']}"), (factor["kgce_per_unit"], "n6"), unit, factor["valid_from"], words.source(factor)]
+        sheet.row([*about, *(words.carbon_of(factor) for _ in carbon)])
     sheet.heading(words.say("h.notes"))
     for number, note in enumerate(words.footnotes(), 1):
         sheet.row([f"{number}. {note}"])
@@ -70,10 +71,10 @@ def _targets(sheet: Sheet, words: Words) -> None:
     keys = ("indicator", "unit", "baseline", "actual", "change", "target", "status", "allowance", "span")
     sheet.columns([words.say(key) for key in keys])
     for item in words.facts.targets.indicators:
-        at, style = sheet.next, f"n{INDICATOR_DIGITS[item.id]}"
+        at, style = sheet.next, f"n{digits(item.id).report}"
         end = "" if item.actual.end is None else words.say("to", day=last_day(parse_time(item.actual.end)))
         figures = [(item.baseline.value, style), (item.actual.value, style), sheet.quotient(f"D{at}", f"C{at}", item.change)]
-        status = words.any(f"status.{item.status}")
+        status = words.status(item.status)
         row = [words.any(f"indicator.{item.id}"), words.unit(item.unit), *figures, (item.target_change, "p1"), status]
         sheet.row([*row, (item.allowance.value, "n1"), f"{words.unit(item.allowance.unit)} {end}"])
     for reason in words.reasons():

@@ -174,7 +174,7 @@ def test_every_text_is_there_in_both_languages() -> None:
     assert len(asked) >= 20
 
 
-@pytest.mark.parametrize("name", [*SCRIPTS, "style.css", "wall.css", "messages.json"])
+@pytest.mark.parametrize("name", [*SCRIPTS, "style.css", "wall.css"])
 async def test_the_files_of_the_page(name: str, served: Served) -> None:
     """The page's files come as what they are."""
     answer = await served.get(f"/web/{name}")
@@ -186,3 +186,14 @@ async def test_the_files_of_the_page(name: str, served: Served) -> None:
 async def test_no_other_file_is_given(name: str, served: Served) -> None:
     """Sources and everything outside of the folder stay inside."""
     assert (await served.get(f"/web/{name}")).status_code == 404
+
+
+async def test_the_texts_and_decimals_of_the_page(served: Served) -> None:
+    """The whole catalogue, what the files of indicators add to it included, and how exactly each indicator is shown in which place."""
+    assert (await served.get("/web/messages.json")).json() == catalogue()
+    assert catalogue()["indicator.energy_per_area"] == {"zh": "单位建筑面积能耗", "en": "Energy per floor area"}
+    assert (await served.get("/web/indicators.json")).json() == {
+        "energy_per_capita": {"page": 2, "wall": 2, "report": 2},
+        "energy_per_area": {"page": 2, "wall": 3, "report": 3},
+        "water_per_capita": {"page": 2, "wall": 2, "report": 3},
+    }

@@ -228,6 +228,7 @@ def test_indicators_are_written_back(filled: Books) -> None:
             plain |= {field: asked[field]["value"] for field in ("actual", "baseline", "baseline_year", "allowance", "forecast")}
             plain |= {f"forecast_{field}": asked["forecast"][field] for field in ("low", "high", "change")}
             assert {field: found.get(field) for field in plain} == plain
+            assert indicator.status is not None
             assert found["status"] == written.STATUS_NUMBERS[indicator.status]
     assert figures.publish(filled.engine, filled.telemetry, month_start(2026, 1) + HOUR_MS) == 0
 
