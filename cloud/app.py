@@ -37,7 +37,7 @@ from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
 from cloud.opening import entered_sites, opened_database
 from cloud.platform.database import DOWN
-from cloud.platform.leading import Lead, fenced, lead_of, while_leading
+from cloud.platform.leading import Lead, check_server, fenced, lead_of, while_leading
 from cloud.reports.queue import Limits, ReportQueue
 from cloud.roles import ALL, Role
 from cloud.settings import Settings, networks
@@ -127,7 +127,7 @@ class Service:
             roles: What this process does, or waits to do.
 
         Raises:
-            ConfigError: The database is SQLite's, and another process works on it.
+            ConfigError: The database is SQLite's, and another process works on it; or PostgreSQL is too old.
         """
         leads = self._leads(roles)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="work"))
@@ -137,7 +137,7 @@ class Service:
             "zh": "、".join(site.name.zh for site in self.sites.values()),
             "en": ", ".join(site.name.en for site in self.sites.values()),
         }
-        told = self.settings.data / f"told-by-{'ingest' if Role.LEADER in roles else 'serve'}.json"
+        told = self.settings.data / f"told-by-{_name_of(roles)}.json"
         work.append(NothingStored(self.channels, self._down, names, told).run())
         if Role.API in roles:
             work.append(self._serve())
@@ -148,6 +148,7 @@ class Service:
         """What is held for each role; on SQLite one process holds all, and is refused where another does."""
         led = [role for role in Role if role in roles and role in self._parts]
         if self.engine.dialect.name == "postgresql":
+            check_server(self.engine)
             return {role: lead_of(self.engine, role) for role in led}
         lead = lead_of(self.engine, "lock")
         if led and not lead.take():
@@ -186,7 +187,10 @@ class Service:
         """Count what was touched, and thin what is old."""
         keep = keeping.Keep(self.settings.keep_counters_days, self.settings.keep_gauges_days)
         thinning = keeping.run(engine, self.telemetry, self.clock, keep, self._may_thin)
-        await together([worker.run(engine, self.telemetry, self.clock, self._touched, self.ledger), thinning])
+        try:
+            await together([worker.run(engine, self.telemetry, self.clock, self._touched, self.ledger), thinning])
+        finally:
+            self.ledger.backlog = 1  # what waits is another's now, and keeps nobody here from being ready
 
     async def _alert(self, engine: sa.Engine) -> None:
         """Look at the rules, and tell."""
@@ -287,6 +291,13 @@ class Service:
         server = uvicorn.Server(config)
         with contextlib.suppress(asyncio.CancelledError):
             await server.serve(sockets=[self.listening] if self.listening else None)
+
+
+def _name_of(roles: Collection[Role]) -> str:
+    """What tells a process from others with the same data folder."""
+    if Role.LEADER in roles:
+        return "ingest"
+    return "-".join(sorted(set(roles) - {Role.API})) or "serve"
 
 
 async def together(parts: Iterable[Awaitable[None]]) -> None:

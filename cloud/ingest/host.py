@@ -134,6 +134,18 @@ class Host:
                 self.online.clear()
             heed_cancellation()
             await asyncio.sleep(_WAIT)
+            await self._may_go_on()
+
+    async def _may_go_on(self) -> None:
+        """Return once the database can be asked: while it cannot, another process may be the host, whom a new session would throw off."""
+        while True:
+            try:
+                await asyncio.to_thread(database.ask, self._engine)
+            except database.DOWN as error:
+                self._refused(error)
+            else:
+                return
+            await asyncio.sleep(_WAIT)
 
     def _lost(self, error: Exception, seconds: float) -> None:
         """Say why a session ended or never began; the same reason once a minute."""

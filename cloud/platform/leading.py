@@ -13,6 +13,8 @@ import fcntl
 import os
 import zlib
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -21,18 +23,36 @@ import structlog
 
 from cloud.platform.database import DOWN, REFUSED, open_database
 from contract.lifecycle import heed_cancellation
+from contract.yamlfile import ConfigError
 
 log = structlog.get_logger()
 LOOK_EVERY = 1.0
 """Real seconds between two tries to take a role, and between two looks whether it is still held."""
+_AFTERWARDS = 4
+"""Looks for which who waits lets the holder take the role again, once the database was away for all."""
+_LAST_WRITE = 2
+"""Seconds that a transaction of the holder before has for its end."""
 SILENCE = 6
 """Seconds after which PostgreSQL ends the session of a holder that says nothing, since it hangs or its machine is gone."""
+_LEAST_VERSION = (14,)
+"""Of PostgreSQL; earlier ones have no `idle_session_timeout`."""
 _ROLES = 0x6A79
 """The first key of these locks; the second comes from the role's name."""
 
 _HOLDS = sa.text(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database"
     " WHERE datname = current_database()) AND classid = :roles AND objid = :role AND objsubid = 2 AND granted AND pid = :pid)"
+)
+
+_LOCK_WRITES = sa.text("SELECT pg_advisory_lock(:role, :roles)")
+_END_WRITES = sa.text(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database"
+    " WHERE datname = current_database()) AND classid = :role AND objid = :roles AND objsubid = 2 AND granted"
+)
+_TURN = sa.text("SELECT at FROM store_check WHERE name = :name")
+"""Turns of a role are counted, so that a holder knows whether another had it meanwhile."""
+_NEXT_TURN = sa.text(
+    "INSERT INTO store_check (name, at) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET at = store_check.at + 1 RETURNING at"
 )
 
 
@@ -69,6 +89,19 @@ class Lead(Protocol):
         """Give it back."""
 
 
+def check_server(engine: sa.Engine) -> None:
+    """Return if the server of PostgreSQL can tell a holder that hangs.
+
+    Raises:
+        ConfigError: It is too old.
+        sqlalchemy.exc.OperationalError: It cannot be asked.
+    """
+    with engine.connect() as connection:
+        version = connection.dialect.server_version_info or ()
+    if version < _LEAST_VERSION:
+        raise ConfigError(f"JIEYUE_DATABASE: expected PostgreSQL {_LEAST_VERSION[0]} or later, got {'.'.join(map(str, version))}")
+
+
 def lead_of(engine: sa.Engine, role: str) -> Lead:
     """A role among the processes that work on a database; nothing is taken yet."""
     if engine.dialect.name == "postgresql":
@@ -85,37 +118,35 @@ class _SessionLock:
         self._key = {"roles": _ROLES, "role": zlib.crc32(role.encode()) & 0x7FFF_FFFF}
         self._session: sa.Connection | None = None
         self._pid = 0
-        self._wanted = False
-        """Whether it was taken and not given back."""
+        self._turn: int | None = None
+        """Which turn of the role is ours; None if it was not taken, or was given back."""
 
     def take(self) -> bool:
-        """Begin a session, and end it again where another has the lock."""
-        session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        taken = bool(session.execute(sa.text("SELECT pg_try_advisory_lock(:roles, :role)"), self._key).scalar())
-        if not taken:
-            session.close()
+        """Begin a session with the lock, and a new turn of the role once nobody writes in the one before."""
+        if self._turn is not None:
+            return self.held()
+        if not self._locked():
             return False
-        self._wanted = True
-        session.exec_driver_sql(f"SET idle_session_timeout = '{SILENCE}s'")
-        self._session, self._pid = session, int(session.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        self._turn = self._session_of_ours().execute(_NEXT_TURN, {"name": f"role {self._role}"}).scalar_one()
         return True
 
     def held(self) -> bool:
-        """Whether the session lives; one that the server ended is begun anew, unless another has the lock by then.
+        """Whether the session lives; one that the server ended is begun anew, unless another has or had the role since.
 
         While the database cannot be asked the work goes on: it writes nothing then, and what it heard meanwhile is not lost.
         """
-        if self._session is not None:
-            try:
-                self._session.exec_driver_sql("SELECT 1")
-            except REFUSED:
-                self._end()
-            else:
-                return True
+        if self._turn is None:
+            return False
         try:
-            return self._wanted and self.take()
+            if self._session is not None and self._answers(self._session):
+                return True
+            if self._locked() and self._session_of_ours().execute(_TURN, {"name": f"role {self._role}"}).scalar() == self._turn:
+                return True
         except DOWN:
             return True
+        self._turn = None
+        self._end()
+        return False
 
     def check(self, connection: sa.Connection) -> None:
         """Whether the server says that the session has the lock; two transactions that write wait for each other."""
@@ -126,9 +157,52 @@ class _SessionLock:
 
     def leave(self) -> None:
         """End the session, and with it the lock."""
-        self._wanted = False
+        self._turn = None
         self._end()
         self._engine.dispose()
+
+    def _session_of_ours(self) -> sa.Connection:
+        if self._session is None:
+            raise NotLeadingError(self._role)
+        return self._session
+
+    def _answers(self, session: sa.Connection) -> bool:
+        try:
+            session.exec_driver_sql("SELECT 1")
+        except REFUSED:
+            self._end()
+            return False
+        return True
+
+    def _locked(self) -> bool:
+        """Begin a session that has the lock; False where another has it."""
+        session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            taken = bool(session.execute(sa.text("SELECT pg_try_advisory_lock(:roles, :role)"), self._key).scalar())
+            if taken:
+                self._wait_for_the_last(session)
+                session.exec_driver_sql(f"SET idle_session_timeout = '{SILENCE}s'")
+                self._pid = int(session.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        except REFUSED:
+            session.invalidate()
+            session.close()
+            raise
+        if taken:
+            self._session = session
+        else:
+            session.close()
+        return taken
+
+    def _wait_for_the_last(self, session: sa.Connection) -> None:
+        """Return when nobody writes by the role any more; a transaction that hangs is ended, as if its process had died."""
+        session.exec_driver_sql(f"SET lock_timeout = '{_LAST_WRITE}s'")
+        try:
+            session.execute(_LOCK_WRITES, self._key)
+        except REFUSED:
+            session.execute(_END_WRITES, self._key)
+            session.exec_driver_sql("SET lock_timeout = '15s'")
+            session.execute(_LOCK_WRITES, self._key)
+        session.execute(sa.text("SELECT pg_advisory_unlock(:role, :roles)"), self._key)
 
     def _end(self) -> None:
         session, self._session, self._pid = self._session, None, 0
@@ -189,39 +263,42 @@ async def while_leading(lead: Lead, role: str, work: Callable[[], Awaitable[None
         role: What the log calls it.
         work: Runs until it is cancelled.
     """
-    waits = False
+    thread = ThreadPoolExecutor(1, thread_name_prefix=f"role-{role}")  # of its own: others may hang in a store
+    run = partial(asyncio.get_running_loop().run_in_executor, thread)
+    told, away = False, 0
     try:
         while True:
-            if await _taken(lead):
-                waits = False
+            away = max(away - 1, 0)
+            try:
+                taken = None if away else await run(lead.take)
+            except DOWN:
+                away, taken = _AFTERWARDS, None  # nobody can work then; whoever needs the database says so
+            if taken:
+                told = False
                 log.info("role taken", role=role)
-                await _until_lost(lead, work)
-                log.warning("role lost; another process may have it", role=role)
-            elif not waits:
-                waits = True
+                if await _until_lost(run, lead, work):
+                    log.warning("role lost; another process may have it", role=role)
+            elif taken is False and not told:
+                told = True
                 log.info("role waits: another process has it", role=role)
             heed_cancellation()
             await asyncio.sleep(LOOK_EVERY)
     finally:
-        lead.leave()
+        thread.submit(lead.leave)  # it may wait for a database that hangs
+        thread.shutdown(wait=False)
 
 
-async def _taken(lead: Lead) -> bool:
-    try:
-        return await asyncio.to_thread(lead.take)
-    except DOWN:
-        return False  # nobody can work then; whoever needs the database says so
-
-
-async def _until_lost(lead: Lead, work: Callable[[], Awaitable[None]]) -> None:
-    """Work until the role is lost or the work fails."""
+async def _until_lost(run: Callable[[Callable[[], bool]], Awaitable[bool]], lead: Lead, work: Callable[[], Awaitable[None]]) -> bool:
+    """Work until the role is lost, which is said, or the work ends or fails."""
     working = asyncio.ensure_future(work())
     try:
-        while not working.done() and await asyncio.to_thread(lead.held):
+        while not working.done():
+            if not await run(lead.held):
+                return True
             await asyncio.wait({working}, timeout=LOOK_EVERY)
-    finally:
-        if not working.done():
-            working.cancel()
-            await asyncio.wait({working})
-    if not working.cancelled():
         working.result()
+        return False
+    finally:
+        while not working.done():  # again and again, as `until_signalled` does, and why
+            working.cancel()
+            await asyncio.wait({working}, timeout=LOOK_EVERY)

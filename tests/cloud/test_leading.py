@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ import sqlalchemy as sa
 from cloud.platform.database import schema_fault, writing
 from cloud.platform.leading import LOOK_EVERY, SILENCE, NotLeadingError, fenced, lead_of, while_leading
 from cloud.platform.migrating import migrate
+from tests.cloud import tables
+from tests.waiting import until
 
 _END = sa.text(
     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid NOT IN (pg_backend_pid(), :mine)"
@@ -120,24 +123,23 @@ def test_a_holder_whose_session_ended_takes_the_role_again(open_registry: Callab
 
 
 def test_what_was_replaced_writes_nothing(open_registry: Callable[[str], sa.Engine]) -> None:
-    """A holder whose session PostgreSQL ended may write no more, before it knows that; and one that writes is waited for."""
+    """A holder whose session PostgreSQL ended may write no more, before it knows that; what it was writing is waited for."""
     database = open_registry("postgresql")
     old, new = lead_of(database, "settlement"), lead_of(database, "settlement")
     assert old.take()
-    with writing(fenced(database, old)).begin() as connection:
+    with ThreadPoolExecutor(1) as aside, writing(fenced(database, old)).begin() as connection:
+        connection.execute(tables.store_check.insert().values(name="written", at=1))
         with database.connect() as killer:
             killer.execute(_END, {"mine": connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()})
-        while not new.take():
-            time.sleep(0.05)
-        with writing(database).begin() as late:
-            late.exec_driver_sql("SET LOCAL lock_timeout = '300ms'")
-            with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
-                new.check(late)
+        taking = aside.submit(new.take)
+        with pytest.raises(TimeoutError):
+            taking.result(0.5)
+    assert taking.result(5)
 
     with pytest.raises(NotLeadingError), writing(fenced(database, old)).begin():
         pass
     with writing(fenced(database, new)).begin() as connection:
-        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        assert connection.execute(sa.select(tables.store_check.c.at).where(tables.store_check.c.name == "written")).scalar() == 1
     old.leave()
     new.leave()
 
@@ -197,6 +199,70 @@ def test_several_that_migrate_at_once_bring_the_schema_up_once(bare_database: sa
     assert schema_fault(bare_database) is None
 
 
+def test_a_role_that_another_had_meanwhile_is_lost(open_registry: Callable[[str], sa.Engine]) -> None:
+    """The session ended, another took the role, wrote and gave it back: what the first knows is old, so its turn is over."""
+    database = open_registry("postgresql")
+    first, second = lead_of(database, "settlement"), lead_of(database, "settlement")
+    assert first.take()
+    with database.connect() as killer:
+        killer.execute(_END, {"mine": 0})
+    assert second.take()
+    second.leave()
+
+    assert not first.held()
+    assert first.take()
+    first.leave()
+
+
+def test_a_holder_that_hangs_while_it_writes_holds_nobody_up(open_registry: Callable[[str], sa.Engine]) -> None:
+    """Its transaction is taken back after two seconds, and who takes over sees what was written before, and writes."""
+    database = open_registry("postgresql")
+    old, new = lead_of(database, "settlement"), lead_of(database, "settlement")
+    assert old.take()
+    hanging = writing(fenced(database, old)).connect()
+    hanging.begin()
+    mine = hanging.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with database.connect() as killer:
+        killer.execute(_END, {"mine": mine})
+    began = time.monotonic()
+    while not new.take():
+        time.sleep(0.05)
+
+    assert time.monotonic() - began < 10
+    with writing(fenced(database, new)).begin() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    with pytest.raises(sa.exc.OperationalError):
+        hanging.exec_driver_sql("SELECT 1")
+    hanging.invalidate()
+    hanging.close()
+    old.leave()
+    new.leave()
+
+
+async def test_a_role_is_kept_though_no_thread_is_free(open_registry: Callable[[str], sa.Engine]) -> None:
+    """All threads that others share hang: the holder goes on to say that it lives."""
+    database = open_registry("postgresql")
+    over, begun = threading.Event(), asyncio.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(while_leading(lead_of(database, "settlement"), "settlement", work))
+    await begun.wait()
+    hanging = asyncio.get_running_loop().run_in_executor(None, over.wait)
+    other, until = lead_of(database, "settlement"), time.monotonic() + SILENCE + 2
+    with ThreadPoolExecutor(1) as aside:
+        while time.monotonic() < until:
+            assert not await asyncio.get_running_loop().run_in_executor(aside, other.take)
+            await asyncio.sleep(0.2)
+    over.set()
+    await hanging
+    task.cancel()
+    await asyncio.wait({task})
+
+
 async def test_work_that_fails_fails_for_whoever_runs_it(database: sa.Engine) -> None:
     """An error of the work ends the role and is not swallowed."""
 
@@ -206,4 +272,4 @@ async def test_work_that_fails_fails_for_whoever_runs_it(database: sa.Engine) ->
     lead = lead_of(database, "settlement")
     with pytest.raises(ValueError, match="wrong"):
         await while_leading(lead, "settlement", work)
-    assert not lead.held()
+    await until(lambda: not lead.held())
