@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import aiomqtt
 import pytest
+import sqlalchemy as sa
 
+from cloud.platform import database
 from contract import topics
 from contract.topics import Topic
 from simulators.foreign_node import metric
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from cloud.ingest.batch import Batch
@@ -114,6 +117,27 @@ async def test_a_lost_session_is_followed_by_a_new_one(cloud: Cloud) -> None:
         async with aiomqtt.Client("127.0.0.1", cloud.broker.port, identifier=f"host-{HOST}"):
             await edge.until(lambda: (False, first) in edge.states())
         await edge.until(lambda: any(online and at > first for online, at in edge.states()))
+
+
+async def test_a_host_that_was_thrown_off_asks_first_whether_it_still_is_the_host(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it cannot ask the database, another may be the host by its name: it opens no session that would throw that one off."""
+    asked: list[int] = []
+
+    def away(_engine: object) -> None:
+        asked.append(1)
+        if len(asked) < 3:
+            raise sa.exc.OperationalError("", None, RuntimeError("another process has the role leader"))
+
+    async with cloud.running() as host, cloud.edge() as edge:
+        await edge.until(edge.states)
+        (_, first) = edge.states()[0]
+        monkeypatch.setattr(database, "ask", away)
+        async with aiomqtt.Client("127.0.0.1", cloud.broker.port, identifier=f"host-{HOST}"):
+            await until(lambda: len(asked) == 2)
+            assert not host.online.is_set()
+            assert not any(online and at > first for online, at in edge.states())
+        await edge.until(lambda: any(online and at > first for online, at in edge.states()))
+    assert len(asked) == 3
 
 
 async def test_a_false_death_is_answered_at_once(cloud: Cloud) -> None:
