@@ -58,10 +58,10 @@ def add_token(connection: sa.Connection, name: str, role: str, group: str | None
     connection.execute(token.insert().values(name=name, role=role, grp=group, digest=digest, created_at=at))
 
 
-def revoke(connection: sa.Connection, name: str, at: int) -> int:
-    """Revoke all tokens of a name; returns how many were not revoked before."""
-    statement = token.update().where(token.c.name == name, token.c.revoked_at.is_(None)).values(revoked_at=at)
-    return connection.execute(statement).rowcount
+def revoke(connection: sa.Connection, name: str, group: str | None, at: int) -> int:
+    """Revoke all tokens of a name, or those for one district; returns how many were not revoked before."""
+    mine = sa.and_(token.c.name == name, token.c.revoked_at.is_(None), sa.true() if group is None else token.c.grp == group)
+    return connection.execute(token.update().where(mine).values(revoked_at=at)).rowcount
 
 
 def by_digest(connection: sa.Connection, digest: bytes) -> Held | None:

@@ -48,16 +48,16 @@ def issue(engine: sa.Engine, name: str, role: Role, *, by: str, at: int, group: 
     return text
 
 
-def revoke(engine: sa.Engine, name: str, *, by: str, at: int) -> int:
-    """Revoke all tokens of a name, from now on.
+def revoke(engine: sa.Engine, name: str, *, by: str, at: int, group: str | None = None) -> int:
+    """Revoke all tokens of a name from now on; of a district those that are for it alone.
 
     Returns:
         How many there were; a token already revoked is not counted.
     """
     with writing(engine).begin() as connection:
-        number = repository.revoke(connection, name, at)
+        number = repository.revoke(connection, name, group, at)
         if number:
-            repository.audited(connection, "token.revoke", name, by, at, group=None)
+            repository.audited(connection, "token.revoke", name, by, at, group=group)
     return number
 
 

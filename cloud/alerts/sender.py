@@ -9,7 +9,7 @@ import structlog
 
 from cloud.alerts import channels
 from cloud.alerts.channels import Channel, UndeliveredError
-from cloud.alerts.digest import written
+from cloud.alerts.digest import Districts, written
 from cloud.alerts.repository import notifications
 from cloud.platform.database import DOWN
 from cloud.texts import in_words
@@ -21,8 +21,8 @@ LOOK_EVERY = 1.0
 """Real seconds between two looks of a channel."""
 
 
-def send_one(engine: sa.Engine, channel: Channel, now: int) -> bool:
-    """Send the next message that is due.
+def send_one(engine: sa.Engine, channel: Channel, now: int, districts: Districts | None = None) -> bool:
+    """Send the next message that is due, which names districts where several are given.
 
     Returns:
         Whether there was one.
@@ -33,7 +33,7 @@ def send_one(engine: sa.Engine, channel: Channel, now: int) -> bool:
     batch = notifications.take(engine, channel, now)
     if batch is None:
         return False
-    why_not = attempt(channel, batch.key, *written(batch.lines, channel.language))
+    why_not = attempt(channel, batch.key, *written(batch.lines, channel.language, districts or {}))
     if why_not is not None:
         first, reason = batch.lines[0].alert, in_words(why_not, "en")
         log.warning("nobody told yet", channel=channel.name, alert=first, of=len(batch.lines), reason=reason, tries=batch.tries)
@@ -52,11 +52,11 @@ def attempt(channel: Channel, key: str, title: str, body: str) -> Message | None
     return None
 
 
-async def run(engine: sa.Engine, channel: Channel, clock: Clock) -> None:
+async def run(engine: sa.Engine, channel: Channel, clock: Clock, districts: Districts) -> None:
     """Send a channel's messages until cancelled; a slow receiver holds up its own channel only."""
     while True:
         try:
-            sent = await asyncio.to_thread(send_one, engine, channel, clock.now_ms())
+            sent = await asyncio.to_thread(send_one, engine, channel, clock.now_ms(), districts)
         except DOWN as error:
             log.warning("messages wait", channel=channel.name, reason=str(error).splitlines()[0])
             sent = False

@@ -10,6 +10,7 @@ import structlog
 
 from cloud.alerts import sender
 from cloud.alerts.channels import Channel
+from cloud.alerts.digest import Districts
 from cloud.alerts.evaluate import Evaluator
 from cloud.platform import database
 from cloud.telemetry.base import StoreDown
@@ -46,8 +47,10 @@ async def run_all(
     evaluators: Sequence[Evaluator], engine: sa.Engine, channels: Sequence[Channel], clock: Clock, ready: Callable[[], bool]
 ) -> None:
     """Evaluate and tell, each district and each channel in a task of its own."""
+    sites = [evaluator.site for evaluator in evaluators]
+    names: Districts = {site.group: {"zh": site.name.zh, "en": site.name.en} for site in sites} if len(sites) > 1 else {}
     async with asyncio.TaskGroup() as tasks:
         for evaluator in evaluators:
             tasks.create_task(run(evaluator, clock, ready), name=f"alerts-{evaluator.site.group}")
         for channel in channels:
-            tasks.create_task(sender.run(engine, channel, clock), name=f"channel-{channel.name}")
+            tasks.create_task(sender.run(engine, channel, clock, names), name=f"channel-{channel.name}")

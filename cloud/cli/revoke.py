@@ -16,6 +16,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
     parser = add(commands, "revoke", "revoke all API tokens of a name at once", run)
     parser.add_argument("name", metavar="NAME", help="whose tokens")
+    parser.add_argument("--group", metavar="G", help="only those for this district alone (default: all of that name)")
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
@@ -25,8 +26,9 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
         ValueError: There is none.
     """
     with database(settings) as engine:
-        number = revoke(engine, arguments.name, by="command line", at=clock.now_ms())
+        number = revoke(engine, arguments.name, by="command line", at=clock.now_ms(), group=arguments.group)
     if not number:
-        raise ValueError(f"no valid token of {arguments.name!r}")
+        where = "" if arguments.group is None else f" for the district {arguments.group}"
+        raise ValueError(f"no valid token of {arguments.name!r}{where}")
     sys.stdout.write(f"{number} revoked\n")
     return 0

@@ -35,8 +35,9 @@ def site_of(connection: sa.Connection, group: str) -> str:
 
 
 def entered_groups(connection: sa.Connection) -> list[str]:
-    """The groups for which a site was entered, by their codes."""
-    return list(connection.execute(sa.select(entered_site.c.grp).order_by(entered_site.c.grp)).scalars())
+    """The groups for which a site was entered: the one that was the first here, then the others by their codes."""
+    query = sa.select(entered_site.c.grp).join_from(entered_site, site, site.c.grp == entered_site.c.grp, isouter=True)
+    return list(connection.execute(query.order_by(site.c.published_as, entered_site.c.grp)).scalars())
 
 
 def entered(connection: sa.Connection, group: str) -> EnteredSite | None:

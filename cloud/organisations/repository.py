@@ -16,9 +16,17 @@ from cloud.organisations.tables import compound, denominator, entered_site, site
 from cloud.platform.database import upsert
 from cloud.platform.histories import copy, enter_and_retire, move
 
+_LOCK = 0x6A79_7369
+"""PostgreSQL's advisory lock of entering a site."""
+
 
 def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], units: Sequence[Unit], day: str) -> None:
-    """Enter a group's only site with its compounds and institutions; its other institutions are retired from a day (ISO) on."""
+    """Enter a group's only site with its compounds and institutions; its other institutions are retired from a day (ISO) on.
+
+    Two that enter the first sites of a database at once do so one after the other, since one district only is the first.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     connection.execute(sa.delete(site).where(site.c.grp == one.group, site.c.id != one.id))
     upsert(connection, site, [{"grp": one.group, "id": one.id, "name": _text(one.name)}])
     first = sa.select(site.c.grp).where(site.c.grp != one.group, site.c.published_as == "").exists()

@@ -27,7 +27,9 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     with writing(engine).connect() as connection, _keys_unchecked(connection), connection.begin():
         if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # whoever migrates a large ledger may take minutes
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '15s'")
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         if connection.dialect.name == "sqlite" and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):

@@ -177,7 +177,7 @@ def _of_district(context: Context, request: Request, name: str) -> Response:
     if asked is not None and asked not in seen:
         raise not_found("group", asked)
     if asked is None and len(seen) > 1:
-        return RedirectResponse(request.url.include_query_params(group=min(seen)), HTTPStatus.SEE_OTHER)
+        return RedirectResponse(request.url.include_query_params(group=next(iter(seen))), HTTPStatus.SEE_OTHER)
     if len(seen) < 2:  # noqa: PLR2004 (a choice)
         return _page(request, name, parts=dict.fromkeys(("districts", "of_district", "and_district"), ""))
     query = html.escape(urlencode({"group": asked}))

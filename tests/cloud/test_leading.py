@@ -16,6 +16,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
+from cloud.platform import database, migrating
 from cloud.platform.database import schema_fault, writing
 from cloud.platform.leading import LOOK_EVERY, SILENCE, NotLeadingError, fenced, lead_of, while_leading
 from cloud.platform.migrating import migrate
@@ -261,6 +262,22 @@ async def test_a_role_is_kept_though_no_thread_is_free(open_registry: Callable[[
     await hanging
     task.cancel()
     await asyncio.wait({task})
+
+
+@pytest.mark.parametrize("bare_database", ["postgresql"], indirect=True)
+def test_who_migrates_waits_as_long_as_another_does(bare_database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large ledger takes longer than the server lets anybody wait for a lock; here that is a tenth of a second."""
+    monkeypatch.setattr(database, "_REACHING", {**database._REACHING, "options": "-c lock_timeout=100ms"})
+    hasty = database.open_database(bare_database.url)
+    with writing(bare_database).begin() as connection, ThreadPoolExecutor(1) as aside:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrating._LOCK)))
+        waiting = aside.submit(migrate, hasty)
+        with pytest.raises(TimeoutError):
+            waiting.result(1)
+        connection.rollback()
+        waiting.result(60)
+    assert schema_fault(bare_database) is None
+    hasty.dispose()
 
 
 async def test_work_that_fails_fails_for_whoever_runs_it(database: sa.Engine) -> None:

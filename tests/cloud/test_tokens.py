@@ -49,6 +49,16 @@ def test_revoking_ends_all_tokens_of_a_name_and_no_other(engine: sa.Engine) -> N
     assert [tokens.find(engine, text) is not None for text in (first, second, other)] == [False, False, True]
 
 
+def test_revoking_those_of_a_district_leaves_the_others(engine: sa.Engine) -> None:
+    """Names such as that of a wall are equal everywhere: the district's token ends, with a line about it, and the others stay."""
+    mine, other, every = (tokens.issue(engine, "wall", Role.WALL, by="admin", at=5, group=group) for group in ("510802", "510811", None))
+    assert tokens.revoke(engine, "wall", by="admin", at=9, group="510802") == 1
+    assert [tokens.find(engine, text) is not None for text in (mine, other, every)] == [False, True, True]
+    with engine.connect() as connection:
+        groups = connection.execute(sa.select(tables.audit.c.grp).where(tables.audit.c.action == "token.revoke")).scalars().all()
+    assert groups == ["510802"]
+
+
 def test_issuing_and_revoking_leave_a_trail(engine: sa.Engine) -> None:
     """Who gave which role to whom can be read afterwards; the token itself cannot."""
     tokens.issue(engine, "li", Role.CLERK, by="admin", at=5)

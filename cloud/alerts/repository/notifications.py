@@ -143,7 +143,7 @@ def _claim(connection: sa.Connection, channel: Channel, now: int, spare: int) ->
     mine = line.message == left if left else line.id == due[0].id if alone else sa.and_(_due(channel, now), line.id <= due[-1].id)
     claimed = {"message": key, "next_try": now + LEASE, "tries": line.tries + 1}
     connection.execute(notification.update().where(line.channel == channel.name, mine).values(claimed))
-    query = sa.select(notification, alert.c.rule, alert.c.severity, alert.c.title, alert.c.detail, alert.c.subject_name)
+    query = sa.select(notification, alert.c.grp, alert.c.rule, alert.c.severity, alert.c.title, alert.c.detail, alert.c.subject_name)
     mine = sa.and_(line.channel == channel.name, line.message == key, line.next_try.is_not(None))
     lines = connection.execute(query.join(alert, alert.c.id == line.alert).where(mine).order_by(line.id)).all()
     return Batch(key, lines, max(row.tries for row in lines)) if lines else None  # another service was quicker

@@ -18,7 +18,9 @@ from tests.cloud.api.districts import ADMIN, MARKS, SECOND, Cloud, opened
 from tests.cloud.district import GROUP
 
 DISTRICTS = [GROUP, SECOND]
-OF_CLOUD = {"/healthz", "/livez", "/login", "/logout", "/web/{name}", "/openapi.json", "/api/v1/factors"}
+OF_CLOUD = {
+    "/healthz", "/livez", "/login", "/logout", "/web/{name}", "/web/messages.json", "/web/indicators.json", "/openapi.json", "/api/v1/factors",
+}  # fmt: skip
 """About no district; they say the same to everybody, and a group changes nothing."""
 WITHOUT_GROUP = {"/", "/wall", "/api/v1/nodes", "/metrics"}
 """Answer a token of every district without a group: pages go to the first, nodes and numbers are of all."""
