@@ -86,8 +86,6 @@ class Driver:
         self._client: MqttClient | None = None
         """While a session is up."""
         self._waiting: set[Awaited] = set()
-        self._writing: dict[str, asyncio.Lock] = {}
-        """Of each device that was ever commanded."""
 
     async def write(self, device: Device, point: str, value: float) -> float:
         """Publish the message that writes a point, and return what the device says of it afterwards.
@@ -102,15 +100,14 @@ class Driver:
             topic, payload = order(device, point, value)
         except ValueError as error:
             raise DriverError(str(error)) from error
-        async with self._writing.setdefault(device.id, asyncio.Lock()):
-            if self._client is None:
-                raise NoLineError("no session at the broker")
-            awaited = Awaited(device.id, point, value)
-            self._waiting.add(awaited)
-            try:
-                return await self._told(self._client, topic, payload, awaited, device.model.timeout)
-            finally:
-                self._waiting.discard(awaited)
+        if self._client is None:
+            raise NoLineError("no session at the broker")
+        awaited = Awaited(device.id, point, value)
+        self._waiting.add(awaited)
+        try:
+            return await self._told(self._client, topic, payload, awaited, device.model.timeout)
+        finally:
+            self._waiting.discard(awaited)
 
     async def _told(self, client: MqttClient, topic: str, payload: bytes, awaited: Awaited, seconds: float) -> float:
         try:

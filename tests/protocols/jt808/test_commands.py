@@ -249,18 +249,6 @@ async def test_an_answer_that_is_cut_off_ends_nothing(start: Start) -> None:
         assert platform.counted == ["car-1: message that does not hold what it should"]
 
 
-async def test_two_commands_follow_each_other(start: Start) -> None:
-    """The second is sent when the first is answered, so that each reads its own value back."""
-    async with start() as platform:
-        terminal = await called(platform)
-        answering = asyncio.create_task(terminal.run())
-        found = await asyncio.gather(*(platform.listener.write(CAR, POINT, value) for value in (30.0, 40.0, 50.0)))
-        answering.cancel()
-        await asyncio.gather(answering, return_exceptions=True)
-        assert found == [30.0, 40.0, 50.0]
-        assert terminal.told == [SET, QUERY] * 3
-
-
 @pytest.mark.parametrize(
     ("point", "value", "why"),
     [
