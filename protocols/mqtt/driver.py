@@ -25,6 +25,8 @@ from protocols.mqtt_client import MqttClient
 log = structlog.get_logger()
 
 _QOS = 1
+_QOS_OF_COMMANDS = 0
+"""A broker keeps what has a higher one for a device that is away, and would hand it over hours after the command failed."""
 _MOST_TOGETHER = 100
 """Messages in one commit; below the 500 that our broker leaves unacknowledged."""
 _SHORTEST_ANSWER = 0.5
@@ -112,7 +114,7 @@ class Driver:
     async def _told(self, client: MqttClient, topic: str, payload: bytes, awaited: Awaited, seconds: float) -> float:
         try:
             async with asyncio.timeout(max(self._line.clock.real_seconds(seconds), _SHORTEST_ANSWER)):
-                await client.publish(topic, payload, qos=_QOS)
+                await client.publish(topic, payload, qos=_QOS_OF_COMMANDS)
                 return await awaited.said
         except TimeoutError as error:
             if awaited.last is None:
