@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import struct
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ class NoAnswerError(DriverError):
 class NoLineError(NoAnswerError):
     """The bus itself cannot be reached."""
 
+
+UNFORESEEN = (OSError, EOFError, RuntimeError, ValueError, TypeError, AttributeError, ArithmeticError, LookupError, struct.error)
+"""What a driver may raise besides, where it did not think of a fault: a line that broke, or numbers and texts that make no sense."""
 
 B = TypeVar("B", bound=Bus)
 D = TypeVar("D", bound=Device)
@@ -106,8 +110,11 @@ class WritingDriver(Protocol[D_contra]):
     async def write(self, device: D_contra, point: str, value: float) -> float:
         """Write a point and return what the device reads back.
 
+        Nobody calls it for a device while it writes to that device; nor, where the driver polls too, to another one of its line.
+
         Raises:
             DriverError: Refused, or no answer.
+            Exception: One of `UNFORESEEN`; nobody knows then whether it was written.
         """
         ...
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import sqlite3
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +21,12 @@ from contract.reading import Row
 from contract.site import Device
 from contract.sparkplug import MetricValue
 from edge.control import reasons
-from protocols.base import Commit, DriverError, WritingDriver
+from protocols.base import UNFORESEEN, Commit, DriverError, PollingDriver, WritingDriver
 
 log = structlog.get_logger()
 _REMEMBERED = 1000
+_SHOWN = 200
+"""Characters of an error that a reason shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,9 @@ class Control:
         """`drivers` by device id; devices that cannot be written to are left out."""
         self._drivers, self._devices, self._clock, self._commit = drivers, devices, clock, commit
         self._seen: OrderedDict[str, None] = OrderedDict()
+        lines: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = {name: lines[id(driver)] if isinstance(driver, PollingDriver) else asyncio.Lock() for name, driver in drivers.items()}
+        """By device: held while a command is carried out; one lock for all devices of a line that has one request in flight."""
 
     async def take(self, device: str, metrics: Mapping[str, MetricValue]) -> None:
         """Carry out a DCMD and commit its answer; for a device that was never born there is nobody to answer."""
@@ -124,13 +130,21 @@ class Control:
         driver = self._drivers.get(device.id)
         if driver is None:
             return Result(order.id, "refused", reason=Message("command.takes_none", device=device.id))
-        against = objection(order, device.model.points.get(order.point), self._clock.now_ms())
-        if against is not None:
-            return against
-        try:
-            read_back = await driver.write(device, order.point, order.value)
-        except DriverError as error:
-            return Result(order.id, "failed", reason=Message(TEXT, text=str(error)))
-        if not math.isclose(read_back, order.value, abs_tol=1e-6):
-            return Result(order.id, "failed", read_back, Message("command.other_value"))
-        return Result(order.id, "done", read_back)
+        async with self._turns[device.id]:
+            # Asked now and not on arrival: each command ahead may have taken as long as its device is waited for.
+            against = objection(order, device.model.points.get(order.point), self._clock.now_ms())
+            return against or await _written(driver, device, order)
+
+
+async def _written(driver: WritingDriver[Any], device: Device, order: Order) -> Result:
+    """How a command ended that nothing speaks against."""
+    try:
+        read_back = await driver.write(device, order.point, order.value)
+    except DriverError as error:
+        return Result(order.id, "failed", reason=Message(TEXT, text=str(error)))
+    except UNFORESEEN as error:
+        log.exception("a driver failed", device=device.id, point=order.point, id=order.id)
+        return Result(order.id, "failed", reason=Message("command.driver_failed", error=f"{error!r:.{_SHOWN}}"))
+    if not math.isclose(read_back, order.value, abs_tol=1e-6):
+        return Result(order.id, "failed", read_back, Message("command.other_value"))
+    return Result(order.id, "done", read_back)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from contract.coded import TEXT, Message
 
 TEXTS = {
-    "command.expired_on_arrival": "the command had expired when it arrived",
+    "command.expired_on_arrival": "the command had expired before its turn came",
     "command.point_not_writable": "{point} cannot be written",
     "command.outside": "{value:g} is outside {low:g} to {high:g}",
     "command.none_of": "{value:g} is none of {states}",
     "command.takes_none": "{device} takes no commands",
     "command.other_value": "the device kept another value",
+    "command.driver_failed": "the driver failed ({error}); whether it was written is not known",
     TEXT: "{text}",
 }
 

@@ -25,6 +25,8 @@ from protocols.mqtt_client import MqttClient
 log = structlog.get_logger()
 
 _QOS = 1
+_QOS_OF_COMMANDS = 0
+"""A broker keeps what has a higher one for a device that is away, and would hand it over hours after the command failed."""
 _MOST_TOGETHER = 100
 """Messages in one commit; below the 500 that our broker leaves unacknowledged."""
 _SHORTEST_ANSWER = 0.5
@@ -86,8 +88,6 @@ class Driver:
         self._client: MqttClient | None = None
         """While a session is up."""
         self._waiting: set[Awaited] = set()
-        self._writing: dict[str, asyncio.Lock] = {}
-        """Of each device that was ever commanded."""
 
     async def write(self, device: Device, point: str, value: float) -> float:
         """Publish the message that writes a point, and return what the device says of it afterwards.
@@ -102,20 +102,19 @@ class Driver:
             topic, payload = order(device, point, value)
         except ValueError as error:
             raise DriverError(str(error)) from error
-        async with self._writing.setdefault(device.id, asyncio.Lock()):
-            if self._client is None:
-                raise NoLineError("no session at the broker")
-            awaited = Awaited(device.id, point, value)
-            self._waiting.add(awaited)
-            try:
-                return await self._told(self._client, topic, payload, awaited, device.model.timeout)
-            finally:
-                self._waiting.discard(awaited)
+        if self._client is None:
+            raise NoLineError("no session at the broker")
+        awaited = Awaited(device.id, point, value)
+        self._waiting.add(awaited)
+        try:
+            return await self._told(self._client, topic, payload, awaited, device.model.timeout)
+        finally:
+            self._waiting.discard(awaited)
 
     async def _told(self, client: MqttClient, topic: str, payload: bytes, awaited: Awaited, seconds: float) -> float:
         try:
             async with asyncio.timeout(max(self._line.clock.real_seconds(seconds), _SHORTEST_ANSWER)):
-                await client.publish(topic, payload, qos=_QOS)
+                await client.publish(topic, payload, qos=_QOS_OF_COMMANDS)
                 return await awaited.said
         except TimeoutError as error:
             if awaited.last is None:

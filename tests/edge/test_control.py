@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import sqlite3
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,12 +16,14 @@ import pytest
 from contract.clock import Clock
 from contract.operation import Text
 from contract.reading import Row
+from contract.site import Device as SiteDevice
 from contract.sparkplug import MetricValue
 from edge.control.commands import Control
 from protocols.base import Line
 from protocols.modbus.driver.master import Modbus
 from protocols.modbus.model import Device
 from tests.modbus_devices import profile
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.slave import Slave
@@ -212,3 +216,105 @@ async def test_a_full_disk_does_not_break_the_control(make_slave: type[Slave], m
         at.full = False
         assert (await at.order(name="c-2", setpoint=27.0))["state"] == "done"
         assert at.written == [(3, 260), (3, 270)]
+
+
+class Odd:
+    """A driver whose device does what its test says; it remembers which values it was told, in turn."""
+
+    def __init__(self, result: float | Exception) -> None:
+        self.result, self.told = result, list[float]()
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+
+    async def write(self, _device: SiteDevice, _point: str, value: float) -> float:
+        """Wait until it goes on."""
+        self.told.append(value)
+        await self.goes_on.wait()
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+class OddLine(Odd):
+    """The same behind a line that several devices share."""
+
+    async def read(self, device: SiteDevice) -> Row:
+        """Nothing is on it."""
+        return Row(device.id, NOW, {})
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def over(driver: Odd, monkeypatch: pytest.MonkeyPatch) -> tuple[Control, list[Row]]:
+    """A control over two devices of one driver, and what it commits."""
+    monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
+    monkeypatch.setattr(Clock, "now_ms", lambda _: NOW)
+    rows: list[Row] = []
+
+    async def commit(found: Sequence[Row]) -> None:
+        rows.extend(found)
+
+    devices = {name: DEVICE.model_copy(update={"id": name}) for name in ("ac", "other")}
+    return Control(dict.fromkeys(devices, driver), devices, Clock(), commit), rows
+
+
+def asked(name: str, value: float, expires: int = NOW + 60_000) -> dict[str, MetricValue]:
+    return {"Command/Id": name, "Command/Expires": expires, "setpoint": value}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OverflowError("int too large to convert to float"),
+        KeyError("setpoint"),
+        ValueError("could not convert string to float: '?'"),
+        ConnectionResetError(104, "Connection reset by peer"),
+        asyncio.IncompleteReadError(b"", 4),
+        struct.error("unpack requires a buffer of 4 bytes"),
+        RuntimeError("the handler is closed"),
+        TypeError("'NoneType' object is not subscriptable"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_a_driver_raises_the_command_is_answered(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits until the expiry for a result that cannot come, and the reason says that the device may have been written to."""
+    control, rows = over(Odd(error), monkeypatch)
+    await control.take("ac", asked("c-1", 26.0))
+    answer = json.loads(rows[0].texts["Command/Result"])
+    assert (answer["state"], answer["read_back"], answer["code"]) == ("failed", None, "command.driver_failed")
+    assert answer["reason"] == f"the driver failed ({error!r}); whether it was written is not known"
+
+
+@pytest.mark.parametrize(
+    ("kind", "second"), [(Odd, "ac"), (OddLine, "ac"), (OddLine, "other")], ids=["one device", "one device of a line", "one line"]
+)
+async def test_a_command_that_expires_while_another_is_carried_out_is_not_carried_out(
+    kind: type[Odd], second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device ahead did not answer for longer than the second command was good for."""
+    driver = kind(26.0)
+    driver.goes_on.clear()
+    control, rows = over(driver, monkeypatch)
+    waiting = [
+        asyncio.create_task(control.take("ac", asked("c-1", 26.0))),
+        asyncio.create_task(control.take(second, asked("c-2", 27.0, NOW + 5000))),
+    ]
+    await until(lambda: driver.told == [26.0])
+    monkeypatch.setattr(Clock, "now_ms", lambda _: NOW + 5000)
+    driver.goes_on.set()
+    await asyncio.gather(*waiting)
+    states = {answer["id"]: answer["state"] for answer in (json.loads(row.texts["Command/Result"]) for row in rows)}
+    assert (driver.told, states) == ([26.0], {"c-1": "done", "c-2": "expired"})
+
+
+async def test_devices_that_share_no_line_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A car that does not answer is nothing to the others."""
+    driver = Odd(26.0)
+    driver.goes_on.clear()
+    control, rows = over(driver, monkeypatch)
+    waiting = [asyncio.create_task(control.take(name, asked(name, 26.0))) for name in ("ac", "other")]
+    await until(lambda: driver.told == [26.0, 26.0])
+    driver.goes_on.set()
+    await asyncio.gather(*waiting)
+    assert {row.device for row in rows} == {"ac", "other"}

@@ -29,10 +29,20 @@ def parameter(device: Device, point: str, value: float) -> Parameter:
 
 
 def setting(device: Device, point: str, parameters: tuple[Parameter, ...]) -> float | None:
-    """The value that a point has by what a terminal told; None where the terminal told nothing of it."""
+    """The value that a point has by what a terminal told; None where the terminal told nothing of it.
+
+    Raises:
+        ValueError: The terminal told it in another number of bytes than the profile says.
+    """
     mapped = device.model.points[point]
-    named = [one.data for one in parameters if mapped.parameter is not None and one.id == mapped.parameter.id]
-    return _value(device, mapped, point, named[0]) if named else None
+    if mapped.parameter is None:
+        return None
+    data = next((one.data for one in parameters if one.id == mapped.parameter.id), None)
+    if data is None:
+        return None
+    if len(data) != mapped.parameter.bytes:
+        raise ValueError(f"{point}: expected {mapped.parameter.bytes} bytes of the parameter, the terminal sent {len(data)}")
+    return _value(device, mapped, point, data)
 
 
 def _value(device: Device, mapped: Point, point: str, data: bytes) -> float:

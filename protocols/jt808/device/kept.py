@@ -26,9 +26,13 @@ class Kept:
 
     def take(self, given: tuple[Parameter, ...]) -> int:
         """Set some (0x8103), all or none of them; the result for 0x0001."""
-        found = [(point, setting(self._device, point, given)) for point in (self._points.get(one.id) for one in given) if point is not None]
-        if len(found) < len(given):
+        named = [point for one in given if (point := self._points.get(one.id)) is not None]
+        if len(named) < len(given):
             return UNSUPPORTED
+        try:
+            found = [(point, setting(self._device, point, given)) for point in named]
+        except ValueError:
+            return BAD_MESSAGE
         if not all(value is not None and self._device.model.points[point].allows(value) for point, value in found):
             return BAD_MESSAGE
         for point, value in found:

@@ -43,7 +43,10 @@ async def _read_back(link: Connection, device: Device, point: str, within: float
     reply = await _asked(link, QueryParameters(), within)
     if not isinstance(reply, Parameters):
         raise DriverError(f"the terminal refused the question: {refused(reply)}")
-    found = setting(device, point, reply.parameters)
+    try:
+        found = setting(device, point, reply.parameters)
+    except ValueError as error:
+        raise DriverError(str(error)) from error
     if found is None:
         raise DriverError(f"the terminal does not name the parameter of {point}")
     return found

@@ -49,8 +49,6 @@ class Listener:
         self.connections = Connections(limits, len(devices))
         self._links: dict[str, Connection] = {}
         """The newest connection of each vehicle."""
-        self._writing: dict[str, asyncio.Lock] = {}
-        """Of each vehicle that was ever commanded."""
         self.listening = asyncio.Event()
         self.port = 0
 
@@ -80,17 +78,16 @@ class Listener:
                     server.close()
 
     async def write(self, device: Device, point: str, value: float) -> float:
-        """Set a parameter of a terminal, one at a time, and return what it says afterwards.
+        """Set a parameter of a terminal, and return what it says afterwards.
 
         Raises:
             DriverError: It is not connected, refuses, or does not answer; the message says whether it was written.
         """
-        async with self._writing.setdefault(device.id, asyncio.Lock()):
-            link = self._links.get(device.id)
-            if link is None or link.writer.transport.is_closing():
-                raise NoAnswerError("the terminal is not connected")
-            within = max(self._line.clock.real_seconds(device.model.timeout), SHORTEST_ANSWER)
-            return await commands.write(link, device, point, value, within)
+        link = self._links.get(device.id)
+        if link is None or link.writer.transport.is_closing():
+            raise NoAnswerError("the terminal is not connected")
+        within = max(self._line.clock.real_seconds(device.model.timeout), SHORTEST_ANSWER)
+        return await commands.write(link, device, point, value, within)
 
     async def _tidy(self) -> None:
         """Ask for the packages that long messages lack, and give up those that stay incomplete, until cancelled."""

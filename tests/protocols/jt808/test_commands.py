@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.clock import Clock
 from contract.profile import load_profile
 from protocols.base import DriverError, NoAnswerError
 from protocols.jt808.codec.bodies import Heartbeat, decode_body, encode_body, message
 from protocols.jt808.codec.fields import BodyError
 from protocols.jt808.codec.frame import Frame, decode, encode
 from protocols.jt808.codec.parameters import Parameter, Parameters, QueryParameters, SetParameters
-from protocols.jt808.codec.session_bodies import PlatformResponse, TerminalResponse
+from protocols.jt808.codec.session_bodies import BAD_MESSAGE, OK, UNSUPPORTED, PlatformResponse, TerminalResponse
+from protocols.jt808.device.kept import Kept
 from tests.protocols.jt808.conftest import CAR
 from tests.waiting import until
 
@@ -161,6 +163,22 @@ async def test_a_terminal_that_cannot_be_asked_has_been_written_to(start: Start)
             assert why in str(said)
 
 
+@pytest.mark.parametrize("data", [b"", b"\x1e", bytes(3), bytes(16), b"\xff" * 200], ids=len)
+async def test_a_parameter_of_another_length_is_no_value(data: bytes, start: Start) -> None:
+    """Nothing of what the profile says of four bytes can be read from fewer or more of them: neither 0 nor 3.4e38."""
+
+    class Odd(Obedient):
+        async def take(self, frame: Frame) -> None:
+            if frame.msg_id != QUERY:
+                await super().take(frame)
+                return
+            self.client.send(Parameters(frame.seq, (Parameter(ID, data),)))
+
+    async with start() as platform:
+        said = await obeying(platform, await called(platform, Odd), 30.0)
+    assert said == f"written, but not read back: report_interval: expected 4 bytes of the parameter, the terminal sent {len(data)}"
+
+
 async def test_a_terminal_that_does_not_answer_fails_in_its_time(start: Start) -> None:
     """It is there, and says nothing; the next command begins anew."""
     async with start() as platform:
@@ -231,18 +249,6 @@ async def test_an_answer_that_is_cut_off_ends_nothing(start: Start) -> None:
         assert platform.counted == ["car-1: message that does not hold what it should"]
 
 
-async def test_two_commands_follow_each_other(start: Start) -> None:
-    """The second is sent when the first is answered, so that each reads its own value back."""
-    async with start() as platform:
-        terminal = await called(platform)
-        answering = asyncio.create_task(terminal.run())
-        found = await asyncio.gather(*(platform.listener.write(CAR, POINT, value) for value in (30.0, 40.0, 50.0)))
-        answering.cancel()
-        await asyncio.gather(answering, return_exceptions=True)
-        assert found == [30.0, 40.0, 50.0]
-        assert terminal.told == [SET, QUERY] * 3
-
-
 @pytest.mark.parametrize(
     ("point", "value", "why"),
     [
@@ -260,6 +266,26 @@ async def test_what_cannot_be_set_is_not_sent(point: str, value: float, why: str
             await platform.listener.write(CAR, point, value)
         assert str(told.value) == why
         assert await terminal.client.ask(Heartbeat()) == PlatformResponse(2, 0x0002, 0)
+
+
+def test_a_simulated_terminal_sets_no_parameter_of_another_length() -> None:
+    """It answers as a real one does, and keeps what it had."""
+
+    class World:
+        def __init__(self) -> None:
+            self.held: dict[str, float | None] = {POINT: 10.0}
+
+        def values(self, _device: str, _at: int) -> dict[str, float | None]:
+            return self.held
+
+        def write(self, _device: str, point: str, value: float, _at: int) -> None:
+            self.held[point] = value
+
+    world = World()
+    kept = Kept(CAR, world, Clock())
+    assert [kept.take((Parameter(ID, data),)) for data in (b"", bytes([30]), b"\xff" * 200)] == [BAD_MESSAGE] * 3
+    assert (world.held, kept.take((Parameter(0xF000, b""),))) == ({POINT: 10.0}, UNSUPPORTED)
+    assert (kept.take(held(30)[1:]), world.held, kept.told()) == (OK, {POINT: 30.0}, held(30)[1:])
 
 
 def test_parameters_stand_on_the_wire_as_the_standard_has_them() -> None:

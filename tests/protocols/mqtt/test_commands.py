@@ -15,7 +15,7 @@ from contract import yamlfile
 from contract.clock import Clock, iso
 from contract.operation import Text
 from contract.profile import Profile, load_profile
-from contract.rights import device_user, rights
+from contract.rights import device_user, rights, source_user
 from contract.site import Gateway, Site
 from protocols.base import DriverError, Line, NoAnswerError
 from protocols.mqtt import driver as mqtt
@@ -167,6 +167,28 @@ async def test_a_retained_message_is_no_answer(place: Place) -> None:
 
     found, _ = await commanded(place, "setpoint", 24.5, nothing, before=state(setpoint=24.5))
     assert found == "no message of the device said setpoint within 1.5 s"
+
+
+async def test_a_device_that_is_away_does_not_get_the_command_later(place: Place) -> None:
+    """Its persistent session keeps what is sent with quality 1; a command that failed hours ago must not move anything."""
+
+    def session(user: str) -> aiomqtt.Client:
+        return aiomqtt.Client(
+            "127.0.0.1", place.broker.port, username=user, password=place.password(user), identifier=user, clean_session=False
+        )
+
+    async def nothing(_client: aiomqtt.Client, _message: aiomqtt.Message) -> None:
+        """Say nothing."""
+
+    away = source_user("pub")  # by the broker's rights a client that hears the same commands
+    async with session(away) as client:
+        await client.subscribe("ac/1/set", qos=1)
+    found, told = await commanded(place, "setpoint", 24.5, nothing)
+    assert (found, len(told)) == ("no message of the device said setpoint within 1.5 s", 1)
+    async with session("gw-pub") as bus:
+        await bus.publish("ac/1/set", b"now", qos=1)
+    async with session(away) as client, asyncio.timeout(20):
+        assert (await anext(client.messages)).payload == b"now"
 
 
 def test_a_message_that_the_broker_kept_is_not_heard_as_an_answer(place: Place) -> None:
