@@ -19,7 +19,8 @@ from tests.cloud.district import GROUP
 
 DISTRICTS = [GROUP, SECOND]
 OF_CLOUD = {
-    "/healthz", "/livez", "/login", "/logout", "/web/{name}", "/web/messages.json", "/web/indicators.json", "/openapi.json", "/api/v1/factors",
+    "/healthz", "/livez", "/login", "/logout", "/web/{name}", "/web/messages.json", "/web/indicators.json", "/openapi.json",
+    "/api/v1/factors",
 }  # fmt: skip
 """About no district; they say the same to everybody, and a group changes nothing."""
 WITHOUT_GROUP = {"/", "/wall", "/api/v1/nodes", "/metrics"}
