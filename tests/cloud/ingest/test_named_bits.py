@@ -89,6 +89,20 @@ def test_a_flag_is_judged_by_its_number_and_not_by_its_names(
     assert line.values(CAR, "latitude", "vehicle") == [(NOW, 32.43)]
 
 
+def test_a_car_that_sends_the_alarm_word_as_json_calls_for_help(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its profile, written before the bits were points, has the word alone."""
+    (tmp_path / "vehicle").mkdir()
+    text = OWN[: OWN.index("  emergency_alarm")] + "  alarms: {path: alarm, type: uint32}\n"
+    (tmp_path / "vehicle" / "own.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path))
+    load_profile.cache_clear()
+    known(line, "vehicle/own")
+    says(line, NOW, 1, alarms=2.0, **DRIVING)
+    says(line, NOW + MINUTE, 2, alarms=1.0, **DRIVING)
+    assert calls(line) == [(NOW + MINUTE) // MINUTE * MINUTE]
+    assert line.values(CAR, "overspeed_alarm", "vehicle") == [(NOW, 1.0), (NOW + MINUTE, 0.0)]
+
+
 def test_a_point_that_came_is_believed_before_its_word(cars: Line) -> None:
     """A terminal whose vendor uses the bit otherwise has a profile that says so; its gateway has read it."""
     says(cars, NOW, 1, alarms=1.0, emergency_alarm=0.0)
