@@ -2,6 +2,8 @@
 
 A device numbers its states as its maker liked: off may be 90, and on 165. So a state is the name that the profile's `values` give
 its number, never the number's truth value. A number without a name is unknown: neither on nor off, neither at fault nor sound.
+
+A flag is otherwise: it is a bit, whose numbers 0 and 1 mean the same for every maker, whatever a profile calls them.
 """
 
 from __future__ import annotations
@@ -28,6 +30,11 @@ def meaning(profile: Profile | None, point: str, value: float | None) -> str | N
         return mapped.values.get(int(value))
     known = POINTS.get(point)
     return known.values.get(int(value)) if known else None
+
+
+def is_set(value: float | None) -> bool | None:
+    """Whether a flag is set (1) or not (0), such as `emergency_alarm` or `located`; None where it is not known, or another number."""
+    return None if value not in {0.0, 1.0} else value == 1.0
 
 
 def is_on(name: str | None) -> bool | None:

@@ -120,8 +120,7 @@ def take_readings(
     group, device_class = topic.group, known.devices[topic.group, device].device_class
     good, others = sparkplug.sort_out(payload, device, types, aliases)
     profile = known.profiles.get((group, device))
-    if profile is not None and profile.flags:
-        name_bits(profile, good.values())
+    name_bits(profile, good.values(), vehicle=device_class == VEHICLE)
     polls = batch.polls[group, device]
     counted = known.meters.get((group, device)) or {}
     others = _within_limit(batch, known, topic, received_at, good, others)
@@ -136,7 +135,7 @@ def take_readings(
             others += _split_off(device, at, values)
         batch.lines.append(Polled(group, device_class, device, at, values))
         polls.take(at, received_at, values)
-        if device_class == VEHICLE and emergency(profile, values):
+        if device_class == VEHICLE and emergency(values):
             # a terminal takes its emergency back once it was answered, so one position may be all that says so
             batch.events["vehicle_sos", group, device, at // MINUTE * MINUTE] = coded.Message("reason.emergency").dumps()
         for point in counted.keys() & values.keys():

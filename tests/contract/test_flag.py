@@ -82,4 +82,16 @@ def test_a_profile_of_emqx_s_gateway_is_one_also_if_it_says_so_by_its_maker_alon
     gateway = loaded(tmp_path, before)
     assert (getattr(gateway, "messages", ""), list(gateway.flags)) == ("emqx_jt808", ["emergency_alarm", "overspeed_alarm"])
     plain = loaded(tmp_path, before.replace("protocol", "messages: json\nprotocol"))
-    assert (getattr(plain, "messages", ""), plain.flags) == ("json", {})
+    assert (getattr(plain, "messages", ""), plain.flags) == ("json", gateway.flags)
+
+
+def test_a_vehicle_that_sends_json_with_the_alarm_word_gets_the_standard_s_bits(tmp_path: Path) -> None:
+    """`alarms` is JT/T 808's word by its definition, however it comes; a word of status alone, and another class, get nothing."""
+    both = loaded(tmp_path, HEAD + WORD + "  status: {path: s}\n")
+    assert both.flags == load_profile("vehicle/jtt808-terminal").flags
+    alone = loaded(tmp_path, HEAD + WORD)
+    assert alone.flags == {"emergency_alarm": Flag(of="alarms", bit=0), "overspeed_alarm": Flag(of="alarms", bit=1)}
+    own = loaded(tmp_path, HEAD + WORD + "  emergency_alarm: {path: sos}\n")
+    assert list(own.flags) == ["overspeed_alarm"]
+    assert loaded(tmp_path, HEAD + "  status: {path: s}\n").flags == {}
+    assert loaded(tmp_path, HEAD.replace("vehicle", "elevator") + WORD).flags == {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contract.point import POINTS, Kind
 from contract.profile import load_profile, profile_names
-from contract.states import is_on, is_wrong, meaning
+from contract.states import is_on, is_set, is_wrong, meaning
 from protocols.modbus.model import Point, Profile
 
 NAMES = st.dictionaries(st.integers(0, 0xFFFF), st.sampled_from(["off", "on", "standby", "none", "fan"]), min_size=1)
@@ -44,6 +44,14 @@ def test_a_standard_names_what_no_profile_does() -> None:
     assert meaning(profile({1: "off"}), "ignition", 0.0) is None
     assert meaning(None, "on", 1.0) is None
     assert meaning(None, "no such point", 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(1.0, True), (0.0, False), (-0.0, False), (2.0, None), (0.5, None), (float("nan"), None), (None, None)]
+)
+def test_a_flag_is_its_number(value: float | None, found: bool | None) -> None:  # noqa: FBT001 (a case)
+    """Any other number says nothing."""
+    assert is_set(value) is found
 
 
 @pytest.mark.parametrize(

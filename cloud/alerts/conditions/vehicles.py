@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
-from contract.states import is_wrong
+from contract.states import is_set
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -34,5 +34,6 @@ def speeding(rule: Rule, given: Speed, view: View, _memory: Mapping[str, Memory]
             yield Observation(device.id, None)
             continue
         over = speed.value - given.limit * (1 + given.more)
-        says_so = is_wrong(view.state(device, _OVERSPEED))
+        said = view.good(device, _OVERSPEED)
+        says_so = said is not None and is_set(said.value)
         yield Observation(device.id, max(over, 1.0) if says_so else over, speed.value, given.limit)

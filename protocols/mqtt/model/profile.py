@@ -95,11 +95,13 @@ class Profile(common.Profile):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_emqx(cls, given: object) -> object:
-        """Profiles that were written before `messages` say it by their maker."""
-        if isinstance(given, dict) and given.get("maker") == "EMQX":
+    def _with_standard_bits(cls, given: object) -> object:
+        """Profiles from before `messages` say it by their maker, and those from before bits were points have the words alone."""
+        if not isinstance(given, dict):
+            return given
+        if given.get("maker") == "EMQX":
             given = {"messages": "emqx_jt808"} | given
-        return named(given) if isinstance(given, dict) and given.get("messages") == "emqx_jt808" else given
+        return named(given) if given.get("messages") == "emqx_jt808" or _of_vehicle_with_alarms(given) else given
 
     @classmethod
     def elsewhere(cls, field: str, given: object, protocol: str) -> tuple[str, object]:
@@ -115,6 +117,12 @@ class Profile(common.Profile):
         }
         yield from overlaps(self.points, "path", places)
         yield from _unreadable(self)
+
+
+def _of_vehicle_with_alarms(given: Mapping[str, object]) -> bool:
+    """Whether a vehicle says JT/T 808's word of alarms in JSON of its own; a `status` without it may be anything."""
+    points = given.get("points")
+    return given.get("class") == "vehicle" and isinstance(points, dict) and "alarms" in points
 
 
 def _unreadable(profile: Profile) -> Iterator[Fault]:

@@ -95,8 +95,9 @@ def test_stops_count_only_in_a_mode_that_means_normal(raw: float, normal: bool) 
     assert found.memory["look"]["normal"] is normal
 
 
+@pytest.mark.parametrize("names", [None, {0: "off", 1: "on"}, {0: "正常", 1: "超速"}, {1: "none"}], ids=str)
 @pytest.mark.parametrize(("alarm", "excess"), [({"overspeed_alarm": 1.0}, 1.0), ({"overspeed_alarm": 0.0}, -52.0), ({}, -52.0)])
-def test_a_terminal_that_says_too_fast_is_believed(alarm: dict[str, float], excess: float) -> None:
-    """It may know the road's limit, which the rule does not; where it says nothing, the speed alone counts."""
-    car = device("car", "vehicle", None)
+def test_a_terminal_that_says_too_fast_is_believed(alarm: dict[str, float], excess: float, names: dict[int, str] | None) -> None:
+    """It may know the road's limit, which the rule does not; where it says nothing, the speed alone counts. Names are for people."""
+    car = device("car", "vehicle", None if names is None else model("vehicle", overspeed_alarm=names))
     assert seen("vehicle_speeding", car, "2026-03-11T10:00", {"speed": 80.0} | alarm).excess == pytest.approx(excess)

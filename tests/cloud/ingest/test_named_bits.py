@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from contract import sparkplug
+from contract.profile import load_profile
 from contract.reading import Row
 from contract.sparkplug import Born, DataType
 from contract.topics import Topic
@@ -23,13 +25,16 @@ DRIVING = {"latitude": 32.43, "longitude": 105.84, "speed": 61.0}
 @pytest.fixture
 def cars(line: Line) -> Line:
     """A gateway of ours with a car."""
-    line.insert(
-        tables.device, grp=GROUP, id=CAR, **{"class": "vehicle"}, name="{}", gateway=NODE, profile="vehicle/jtt808-terminal", interval=10.0
-    )
+    known(line, "vehicle/jtt808-terminal")
+    return line
+
+
+def known(line: Line, profile: str) -> None:
+    """Enter a car of a profile, whose gateway is born."""
+    line.insert(tables.device, grp=GROUP, id=CAR, **{"class": "vehicle"}, name="{}", gateway=NODE, profile=profile, interval=10.0)
     line.restart()
     box = [Born(sparkplug.STORE_OUTBOX, DataType.STRING, "box"), Born(sparkplug.BD_SEQ, DataType.INT64, 1)]
     line.feed((Topic(GROUP, "NBIRTH", NODE), sparkplug.birth(box, at=NOW, seq=0)))
-    return line
 
 
 def says(line: Line, at: int, number: int, **values: float) -> None:
@@ -51,6 +56,51 @@ def test_an_emergency_is_told_by_either_version(cars: Line, named: dict[str, flo
     assert calls(cars) == [(NOW + MINUTE) // MINUTE * MINUTE]
     assert cars.values(CAR, "emergency_alarm", "vehicle") == [(NOW, 0.0), (NOW + MINUTE, 1.0)]
     assert cars.values(CAR, "alarms", "vehicle") == [(NOW, 0.0), (NOW + MINUTE, 1.0)]
+
+
+OWN = """\
+maker: M
+model: T
+class: vehicle
+protocol: mqtt
+sources: [this test]
+points:
+  latitude: {path: lat, unit: deg}
+  longitude: {path: lon, unit: deg}
+  emergency_alarm: {path: sos, values: {0: NO, 1: YES}}
+  located: {path: fix, values: {0: NO, 1: YES}}
+"""
+
+
+@pytest.mark.parametrize(("no", "yes"), [("off", "on"), ("正常", "报警"), ("未定位", "已定位"), ("Alarm", "none")])
+def test_a_flag_is_judged_by_its_number_and_not_by_its_names(
+    no: str, yes: str, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile may give 0 and 1 any names: 0 is no emergency and no fix, and 1 is."""
+    (tmp_path / "vehicle").mkdir()
+    (tmp_path / "vehicle" / "own.yaml").write_text(OWN.replace("NO", f'"{no}"').replace("YES", f'"{yes}"'), encoding="utf-8")
+    monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path))
+    load_profile.cache_clear()
+    known(line, "vehicle/own")
+    says(line, NOW, 1, located=1.0, emergency_alarm=0.0, **DRIVING)
+    assert calls(line) == []
+    says(line, NOW + MINUTE, 2, located=0.0, emergency_alarm=1.0, **DRIVING)
+    assert calls(line) == [(NOW + MINUTE) // MINUTE * MINUTE]
+    assert line.values(CAR, "latitude", "vehicle") == [(NOW, 32.43)]
+
+
+def test_a_car_that_sends_the_alarm_word_as_json_calls_for_help(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its profile, written before the bits were points, has the word alone."""
+    (tmp_path / "vehicle").mkdir()
+    text = OWN[: OWN.index("  emergency_alarm")] + "  alarms: {path: alarm, type: uint32}\n"
+    (tmp_path / "vehicle" / "own.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path))
+    load_profile.cache_clear()
+    known(line, "vehicle/own")
+    says(line, NOW, 1, alarms=2.0, **DRIVING)
+    says(line, NOW + MINUTE, 2, alarms=1.0, **DRIVING)
+    assert calls(line) == [(NOW + MINUTE) // MINUTE * MINUTE]
+    assert line.values(CAR, "overspeed_alarm", "vehicle") == [(NOW, 1.0), (NOW + MINUTE, 0.0)]
 
 
 def test_a_point_that_came_is_believed_before_its_word(cars: Line) -> None:
