@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import time
 import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ _AFTERWARDS = 4
 """Looks for which who waits lets the holder take the role again, once the database was away for all."""
 _LAST_WRITE = 2
 """Seconds that a transaction of the holder before has for its end."""
+_MOMENT = 0.2
 SILENCE = 6
 """Seconds after which PostgreSQL ends the session of a holder that says nothing, since it hangs or its machine is gone."""
 _LEAST_VERSION = (14,)
@@ -140,7 +142,7 @@ class _SessionLock:
         try:
             if self._session is not None and self._answers(self._session):
                 return True
-            if self._locked() and self._session_of_ours().execute(_TURN, {"name": f"role {self._role}"}).scalar() == self._turn:
+            if self._again() and self._session_of_ours().execute(_TURN, {"name": f"role {self._role}"}).scalar() == self._turn:
                 return True
         except DOWN:
             return True
@@ -192,6 +194,15 @@ class _SessionLock:
         else:
             session.close()
         return taken
+
+    def _again(self) -> bool:
+        """Begin a session with the lock anew; the server may need a moment to let the one go that it ended."""
+        until = time.monotonic() + _LAST_WRITE
+        while not self._locked():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_MOMENT)
+        return True
 
     def _wait_for_the_last(self, session: sa.Connection) -> None:
         """Return when nobody writes by the role any more; a transaction that hangs is ended, as if its process had died."""
