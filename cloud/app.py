@@ -32,7 +32,7 @@ from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
 from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.host import Host
-from cloud.ingest.own import own_clock
+from cloud.ingest.own import Own, own_clock
 from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
 from cloud.opening import entered_sites, opened_database
@@ -179,6 +179,8 @@ class Service:
             await together(work)
         finally:
             self.host = None
+            self.clock.own.forget(Own())  # what gateways said of this clock is the host's: nobody here would ever take it back
+            self.clock.own.unsure = False
 
     def _host(self, engine: sa.Engine) -> Host:
         return Host(self.settings, engine, self.telemetry, self.clock, self._stored, moments.bring_forward, self.health)

@@ -129,7 +129,11 @@ class _SessionLock:
             return self.held()
         if not self._locked():
             return False
-        self._turn = self._session_of_ours().execute(_NEXT_TURN, {"name": f"role {self._role}"}).scalar_one()
+        try:
+            self._turn = self._session_of_ours().execute(_NEXT_TURN, {"name": f"role {self._role}"}).scalar_one()
+        except REFUSED:
+            self._end()  # else the next try would wait for this session
+            raise
         return True
 
     def held(self) -> bool:
