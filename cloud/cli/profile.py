@@ -12,9 +12,9 @@ from cloud.ledger.model import MeterKey
 from cloud.ledger.recorded import record_profile
 from cloud.opening import chosen_group
 from cloud.settings import Settings
+from cloud.textfile import read_text
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
-from contract.textfile import read_text
 
 _MOST_DIGITS = 9
 
