@@ -19,6 +19,9 @@ points:
   volume: {table: holding, address: 0, MAPPED, unit: m3, kind: counter}
 """
 SITE = """\
+compounds: []
+units: []
+gateways: [{id: gw}]
 buses: [{id: line, gateway: gw, protocol: modbus, framing: tcp, host: 127.0.0.1, port: 1502}]
 devices: [{id: w, name: {zh: 水表, en: Water}, profile: water/split, bus: line, unit_id: 1}]
 meters: [{id: w, name: {zh: 水表, en: Water}, energy: water, device: w, point: volume}]
