@@ -25,7 +25,7 @@ def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str,
         "limit": unknown if limit is None else limit,
         "unit": str(rule.unit),
         "name": view.name_of(seen.subject),
-        **seen.words,
+        **seen.annotations,
     }
     zh, en = _said(words)
     return {

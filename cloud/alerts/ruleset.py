@@ -172,7 +172,7 @@ def _point(rule: Rule, classes: Sequence[str], needs: Needs) -> Iterator[Fault]:
 
 def _texts(rule: Rule) -> Iterator[Fault]:
     condition = conditions.CONDITIONS.get(rule.condition)
-    known = _PLAIN_WORDS | (condition.words if condition else frozenset())
+    known = _PLAIN_WORDS | (condition.annotations if condition else frozenset())
     for field, text in (("title", rule.title), ("detail", rule.detail)):
         for language, template in (("zh", text.zh), ("en", text.en)):
             try:

@@ -64,7 +64,7 @@ def test_the_second_is_entered_as_a_first_site(data: Path, folder: Path) -> None
         ["bills"],
         ["exchange", METER, "--at", "2026-02-01T10:00:00+08:00", "--last", "5", "--first", "1", "--reason", "new"],
         ["out-of-use", METER, "--from", "2026-02-01T00:00:00Z", "--reason", "empty"],
-        ["profile", METER, "{week}", "--from", "2026-04-01T00:00:00Z"],
+        ["load-shape", METER, "{week}", "--from", "2026-04-01T00:00:00Z"],
         ["import", "{fuel}"],
         ["report", "targets", "--year", "2026", "--output", "{report}"],
         ["resend", "--from", "2026-02-01T00:00:00Z", "--to", "2026-02-02T00:00:00Z"],
