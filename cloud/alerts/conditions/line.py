@@ -13,7 +13,7 @@ from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, Wo
 from cloud.texts import LANGUAGES, in_both, say
 from contract.coded import Message
 from contract.point import POINTS
-from contract.states import is_on, meaning
+from contract.states import runs
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -102,7 +102,7 @@ def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mappi
             yield Observation(device.id, None)
             continue
         ignition = view.last(device, "ignition")
-        running = is_on(meaning(device.profile, "ignition", ignition.value if ignition else None))
+        running = runs(device.profile, "ignition", ignition.value if ignition else None)
         limit = given.moving if running else given.parked
         yield Observation(device.id, (silence - limit) / _MINUTE, round(silence / _MINUTE, 1), limit / _MINUTE)
 
