@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ class Look(NamedTuple):
     """
 
     rule: Rule
-    beyond: list[tuple[Observation, Mapping[str, str]]]
+    beyond: Sequence[tuple[Observation, Mapping[str, str]]]
     within: int
     unknown: int
 
