@@ -12,7 +12,7 @@ import pytest
 
 from cloud.alerts.looking import look
 from cloud.alerts.observe import Memory
-from cloud.alerts.ruleset import SHIPPED, Rule, load_rules
+from cloud.alerts.ruleset import SHIPPED, load_rules
 from cloud.alerts.view import Newest, load
 from contract.clock import iso, parse_time
 from tests import commands
@@ -67,22 +67,25 @@ def test_exempt_subjects_are_not_looked_at(house: House) -> None:
 @pytest.mark.parametrize(
     ("given", "excess", "limit"),
     [
-        ({"above": 30.0}, -6.0, 30.0),
-        ({"below": 26.5}, 2.5, 26.5),
-        ({"above": 30.0, "below": 20.0}, -4.0, 20.0),
-        ({"above": 23.5, "below": 20.0}, 0.5, 23.5),
+        ("{above: 30}", -6.0, 30.0),
+        ("{below: 26.5}", 2.5, 26.5),
+        ("{above: 30, below: 20}", -4.0, 20.0),
+        ("{above: 23.5, below: 20}", 0.5, 23.5),
     ],
 )
 def test_a_value_is_held_against_the_limit_that_it_is_nearest_to(
-    given: dict[str, float], excess: float, limit: float, house: House
+    given: str, excess: float, limit: float, house: House, tmp_path: Path
 ) -> None:
     """Of two limits that one counts which is passed, or will be first; a device that said nothing is unknown."""
     house.use("c3-ac-01", "c3-ac-02")
     house.now = TUESDAY
     house.set("c3-ac-02", "silent")
+    house.now += MINUTE
     house.publish()
-    rule = load_rules()["air_co2"].model_copy(update={"point": "room_temperature", "classes": ["hvac"], "given": given})
-    rule = Rule.model_validate(rule.model_dump(exclude={"unit"}) | {"unit": "degC"})
+    text = (SHIPPED / "air_co2.yaml").read_text(encoding="utf-8").replace("[meeting_room, fresh_air]", "[hvac]").replace("ppm\n", "degC\n")
+    text = text.replace("point: co2", "point: room_temperature").replace("{above: 1000}", given)
+    (tmp_path / "air_co2.yaml").write_text(text, encoding="utf-8")
+    rule = load_rules(tmp_path)["air_co2"]
     seen = load(house.engine, house.site, house.now, rule.reads)
     told = {device: {point: Newest(24.0, one.at) for point, one in points.items()} for device, points in seen.newest.items()}
     view = replace(seen, newest=told)
