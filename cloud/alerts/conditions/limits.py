@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
 from contract.fault import Fault, located
@@ -19,10 +19,14 @@ _GAUGES = frozenset(name for name, point in POINTS.items() if point.kind is Kind
 
 
 class Limits(Given):
-    """In the point's unit: a value may be neither `above` the one nor `below` the other; one of them may be left out."""
+    """In the point's unit: a value may be neither `above` the one nor `below` the other; one of them may be left out.
+
+    `tolerance` is what a sensor may be off.
+    """
 
     above: float | None = None
     below: float | None = None
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def _leaves_room(self) -> Self:
@@ -44,4 +48,4 @@ def beyond(rule: Rule, given: Limits, view: View, _memory: Mapping[str, Memory])
         sides = [] if given.above is None else [(found.value - given.above, given.above)]
         sides += [] if given.below is None else [(given.below - found.value, given.below)]
         excess, limit = max(sides)
-        yield Observation(device.id, excess, found.value, limit)
+        yield Observation(device.id, excess - given.tolerance, found.value, limit)

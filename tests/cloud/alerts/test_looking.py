@@ -71,6 +71,7 @@ def test_exempt_subjects_are_not_looked_at(house: House) -> None:
         ("{below: 26.5}", 2.5, 26.5),
         ("{above: 30, below: 20}", -4.0, 20.0),
         ("{above: 23.5, below: 20}", 0.5, 23.5),
+        ("{above: 23.5, tolerance: 1}", -0.5, 23.5),
     ],
 )
 def test_a_value_is_held_against_the_limit_that_it_is_nearest_to(
@@ -83,7 +84,7 @@ def test_a_value_is_held_against_the_limit_that_it_is_nearest_to(
     house.now += MINUTE
     house.publish()
     text = (SHIPPED / "air_co2.yaml").read_text(encoding="utf-8").replace("[meeting_room, fresh_air]", "[hvac]").replace("ppm\n", "degC\n")
-    text = text.replace("point: co2", "point: room_temperature").replace("{above: 1000}", given)
+    text = text.replace("point: co2", "point: room_temperature").replace("{above: 1000, tolerance: 50}", given)
     (tmp_path / "air_co2.yaml").write_text(text, encoding="utf-8")
     rule = load_rules(tmp_path)["air_co2"]
     seen = load(house.engine, house.site, house.now, rule.reads)
