@@ -53,7 +53,7 @@ def _one(folder: Path, number: int) -> None:
         stack.start_broker()
         stack.start_edge("gw", {})
         pid = stack.processes.pid("gw")
-        took, used = asyncio.run(_reports(stack.jt808_port, [d for d in stack.site.devices if isinstance(d, Device)], pid))
+        took, used = asyncio.run(_reports(stack.called["jt808"], [d for d in stack.site.devices if isinstance(d, Device)], pid))
     finally:
         stack.processes.stop()
     what = f"{number} terminals, a report each {EVERY:g} s for {SECONDS:g} s, from the report to its answer; {len(took)} reports"

@@ -248,7 +248,7 @@ class Service:
         return not self.clock.own.held(self.clock.now_ms())
 
     def _held(self) -> bool:
-        """Whether the demo still sends its history."""
+        """Whether somebody says that more history is still to come (`JIEYUE_HOLD`): no year is closed and nothing thinned before."""
         return self.settings.hold is not None and self.settings.hold.exists()
 
     def _room(self) -> Room:

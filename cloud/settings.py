@@ -11,10 +11,10 @@ from urllib.parse import quote
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract import secret
 from contract.certificates import authority
 from contract.clock import Clock, kept_time
 from contract.host import Host
-from contract.secret import SecretError, read_secret
 from contract.topics import HostId
 from contract.yamlfile import OWN_WORDS, ConfigError
 
@@ -156,14 +156,10 @@ class Settings(BaseSettings):
 
 def _secret(variable: str, path: Path | None) -> str | None:
     """The one line of a password file."""
-    if path is None:
-        return None
     try:
-        return read_secret(path)
-    except OSError as error:
-        raise ConfigError(f"{variable}: {path} cannot be read: {error.strerror}") from error
-    except SecretError as error:
-        raise ConfigError(f"{variable}: {path} cannot be read: {error}") from error
+        return secret.configured(path)
+    except ConfigError as error:
+        raise ConfigError(f"{variable}: {error}") from error
 
 
 def _with_password(address: str, password: str | None) -> str:

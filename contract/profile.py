@@ -23,6 +23,7 @@ from contract.yamlfile import Strict as _Strict
 
 FIRMWARE_CONFIGS = Path(__file__).resolve().parent.parent / "firmware_configs"
 """Beside contract/ in a checkout and in the installed wheel alike."""
+_OWN = "JIEYUE_PROFILES"
 
 
 Interval = Annotated[float, Field(ge=0.001, le=86_400)]
@@ -232,30 +233,47 @@ def profiles_root() -> Path:
     return FIRMWARE_CONFIGS / "profiles"
 
 
+def own_profiles() -> str:
+    """The folder of a site's own profiles, as the environment names it; empty for none."""
+    return os.environ.get(_OWN, "")
+
+
 def profile_folders() -> list[Path]:
     """Where profiles are looked for: first in a site's own folder, which `JIEYUE_PROFILES` names, then among the shipped ones."""
-    own = os.environ.get("JIEYUE_PROFILES", "")
+    return _folders(own_profiles())
+
+
+def _folders(own: str) -> list[Path]:
     return [Path(own), profiles_root()] if own else [profiles_root()]
 
 
-@lru_cache(maxsize=256)
-def load_profile(name: str) -> Profile:
-    """A profile by its path below profiles/ without .yaml, such as `hvac/beca-bac-002aln`.
+def load_profile(name: str, own: str | None = None) -> Profile:
+    """A profile by its path below profiles/ without .yaml, such as `hvac/beca-bac-002aln`; a file is read once.
+
+    Args:
+        name: Of the profile.
+        own: Folder of a site's own profiles, which precede the shipped ones; empty for none. None: what `JIEYUE_PROFILES` names.
 
     Raises:
         ConfigError: No such file, or a fault in it.
         ValueError: No protocol is installed, or two of one name.
     """
+    return _read(name, own_profiles() if own is None else own)
+
+
+@lru_cache(maxsize=256)
+def _read(name: str, own: str) -> Profile:
     packages()
-    paths = [folder / f"{name}.yaml" for folder in profile_folders()]
+    paths = [folder / f"{name}.yaml" for folder in _folders(own)]
     found = next((path for path in paths if path.exists()), None)
     if found is None:
-        hint = yamlfile.nearest(name, profile_names())
-        own = "" if len(paths) > 1 else "; JIEYUE_PROFILES names a folder with models of your own"
-        raise yamlfile.ConfigError(f"{paths[0]}: cannot be read: No such file or directory{hint}{own}")
+        hint = yamlfile.nearest(name, profile_names(own))
+        hint += "" if len(paths) > 1 else f"; {_OWN} names a folder with models of your own"
+        raise yamlfile.ConfigError(f"{paths[0]}: cannot be read: No such file or directory{hint}")
     return yamlfile.load(Profile, found)
 
 
-def profile_names() -> list[str]:
-    """Every profile, a site's own ones included."""
-    return sorted({str(p.relative_to(root).with_suffix("")) for root in profile_folders() for p in root.glob("*/*.yaml")})
+def profile_names(own: str | None = None) -> list[str]:
+    """Every profile, a site's own ones included; `own` as for `load_profile`."""
+    folders = profile_folders() if own is None else _folders(own)
+    return sorted({str(p.relative_to(root).with_suffix("")) for root in folders for p in root.glob("*/*.yaml")})

@@ -6,6 +6,8 @@ import codecs
 import re
 from pathlib import Path
 
+from contract.yamlfile import ConfigError
+
 _ENDS = re.compile(r"[\r\n]+")
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -35,6 +37,22 @@ def read_secret(path: Path) -> str:
     if len(lines) != 1:
         raise SecretError(f"expected one line, got {len(lines) or 'none'}")
     return lines[0]
+
+
+def configured(path: Path | None) -> str | None:
+    """The secret of a file that settings name; None where they name none.
+
+    Raises:
+        ConfigError: It cannot be read, or does not hold one line; with the file.
+    """
+    if path is None:
+        return None
+    try:
+        return read_secret(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except SecretError as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
 
 
 def named_secret(path: Path) -> str:

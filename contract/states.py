@@ -42,6 +42,14 @@ def is_on(name: str | None) -> bool | None:
     return None if name is None else _RUNNING.get(name.lower())
 
 
+def runs(profile: Profile | None, point: str, value: float | None) -> bool | None:
+    """Whether a thing runs: a flag (such as `ignition`) says so by its number, any other state by its name; None if neither does."""
+    mapped = profile.points.get(point) if profile else None
+    if mapped is not None and mapped.flag is not None:
+        return is_set(value)
+    return is_on(meaning(profile, point, value))
+
+
 def is_wrong(name: str | None) -> bool | None:
     """Whether a fault or a mode has a name other than `none`, `normal`, `ok` or `auto`; None where it is not known."""
     return None if name is None else name.lower() not in _SOUND

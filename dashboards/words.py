@@ -14,6 +14,7 @@ from contract.indicator import Definition, load_definitions, texts
 from contract.operation import Text
 from contract.profile import load_profile
 from contract.site import Device, Site
+from contract.yamlfile import ConfigError
 
 Language = Literal["zh", "en"]
 Json = dict[str, Any]
@@ -81,25 +82,25 @@ class Words:
         """The words of a state, by number, from all profiles of the class that the site uses, as `meanings` has them.
 
         Raises:
-            KeyError: The catalogue lacks a word (`grafana.state.WORD`, or `grafana.state.POINT.WORD` where it means another thing).
-            ValueError: No profile of the class has the point.
+            ConfigError: The catalogue lacks a word (`grafana.state.WORD`, or `grafana.state.POINT.WORD` where it means another thing).
         """
         return {number: self._state(point, word) for number, word in self.meanings(device_class, point).items()}
 
     def meanings(self, device_class: str, point: str) -> dict[int, str]:
         """The name that profiles give each number of a state; a number that means different things to different models has none.
 
-        Raises:
-            ValueError: No profile of the class has the point.
+        A site without such devices, or whose models do not have the point, has none: its panels are empty.
         """
         profiles = [load_profile(path) for path in sorted({d.profile for d in self.devices(device_class)})]
         mapped = [profile.points[point] for profile in profiles if point in profile.points]
-        if not mapped:
-            raise ValueError(f"no profile of class {device_class} has the point {point}")
         found = {(number, word) for m in mapped for number, word in (m.values or {}).items()}
         told = Counter(number for number, _ in found)
         return {number: word for number, word in sorted(found) if told[number] == 1}
 
     def _state(self, point: str, word: str) -> str:
         own = f"state.{point}.{word}"
-        return self(own if f"grafana.{own}" in self._texts else f"state.{word}")
+        try:
+            return self(own if f"grafana.{own}" in self._texts else f"state.{word}")
+        except KeyError:
+            missing = f"expected a text grafana.state.{word}, as a profile of the site calls a state of {point}, got none"
+            raise ConfigError(f"{_CATALOGUE}: {missing}") from None

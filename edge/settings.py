@@ -14,12 +14,11 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from contract import yamlfile
+from contract import secret, yamlfile
 from contract.certificates import authority, show
 from contract.fault import Fault
 from contract.host import Host
 from contract.protocol import models
-from contract.secret import SecretError, read_secret
 from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
 from contract.topics import HostId
 from contract.wiring import place_of, shared
@@ -58,7 +57,7 @@ class Broker(Strict):
         Raises:
             ConfigError: The file cannot be read.
         """
-        return _secret(self.password_file)
+        return secret.configured(self.password_file)
 
     def tls(self) -> ssl.SSLContext | None:
         """What holds the broker's certificate against `ca_file` and shows our own, if there is one; None without `ca_file`.
@@ -79,22 +78,6 @@ class Broker(Strict):
         """
         if self.cert_file is not None and self.key_file is not None:
             show(context, self.cert_file, self.key_file)
-
-
-def _secret(path: Path | None) -> str | None:
-    """The one line of a password file.
-
-    Raises:
-        ConfigError: The file cannot be read.
-    """
-    if path is None:
-        return None
-    try:
-        return read_secret(path)
-    except OSError as error:
-        raise yamlfile.ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except SecretError as error:
-        raise yamlfile.ConfigError(f"{path}: cannot be read: {error}") from error
 
 
 def _folder(given: object) -> object:
@@ -229,7 +212,7 @@ def check_files(settings: Settings, path: Path, *, disk: bool = True) -> None:
         (("broker", "password_file"), settings.broker.password),
         (("broker", "ca_file"), partial(authority, settings.broker.ca_file)),
         (("broker", "cert_file"), partial(settings.broker.show_to, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))),
-        *((("buses", name, "password_file"), partial(_secret, bus.password_file)) for name, bus in settings.buses.items()),
+        *((("buses", name, "password_file"), partial(secret.configured, bus.password_file)) for name, bus in settings.buses.items()),
     ]
     faults = []
     for where, read in named:
@@ -296,7 +279,7 @@ def credentials(bus: Bus, settings: Settings) -> tuple[str, str | None]:
         ConfigError: The password file cannot be read.
     """
     given = settings.buses.get(bus.id)
-    return ("", None) if given is None else (given.user or "", _secret(given.password_file))
+    return ("", None) if given is None else (given.user or "", secret.configured(given.password_file))
 
 
 def shared_users(settings: Settings, site: Site) -> Iterator[tuple[str, str]]:

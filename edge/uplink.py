@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +14,7 @@ import aiomqtt
 import structlog
 
 from contract import sparkplug, topics
+from contract.backoff import Backoff
 from contract.clock import Clock
 from contract.compressed import marked, unwrapped
 from contract.lifecycle import heed_cancellation
@@ -120,7 +120,7 @@ class Uplink:
 
     async def _sessions(self) -> None:
         """One after the other; wait a little longer after each failure."""
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
             heed_cancellation()
             started = time.monotonic()
@@ -135,8 +135,7 @@ class Uplink:
                 self._window = None
                 self.online.clear()
                 self._host.forget()
-            wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
-            await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
+            await asyncio.sleep(backoff.after(time.monotonic() - started))
 
     def _lost(self, errors: BaseExceptionGroup[Exception], seconds: float) -> None:
         """Say why a session ended or never began."""
@@ -154,13 +153,10 @@ class Uplink:
         client = MqttClient(
             broker.host,
             broker.port,
-            username=broker.user or None,
+            user=broker.user,
             password=broker.password(),
-            identifier=self._client_id,
-            clean_session=True,
-            keepalive=15,
-            timeout=10,
-            tls_context=broker.tls(),
+            client_id=self._client_id,
+            tls=broker.tls(),
             will=aiomqtt.Will(node.topic("NDEATH"), sparkplug.node_death(bd_seq, at=node.clock.now_ms()), qos=1),
         )
         try:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import ssl
 from types import TracebackType
 
 import aiomqtt
 from paho.mqtt import client as mqtt
 
 from protocols.read_ahead import ReadAhead
+
+PATIENT = 60
+"""Keep-alive (s) of a program that other work may hold up for long."""
 
 
 class _Messages(aiomqtt.client.MessagesIterator):
@@ -37,6 +42,53 @@ class MqttClient(aiomqtt.Client):
     """
 
     reached = False
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        client_id: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        will: aiomqtt.Will | None = None,
+        keeps_session: bool = False,
+        most_waiting: int = 0,
+        log: logging.Logger | None = None,
+        keep_alive: int = 15,
+        timeout: float = 10,
+    ) -> None:
+        """How every part speaks to its broker.
+
+        Args:
+            host: Of the broker.
+            port: Of the broker.
+            user: Who we are there; empty or None where nobody asks.
+            password: Of the user.
+            client_id: Which session is ours.
+            tls: What the broker's certificate is held against; None for a connection in the clear.
+            will: What the broker says for us when the connection breaks.
+            keeps_session: The broker keeps what comes for us while we are away.
+            most_waiting: Messages that may wait here, the others are lost; 0 for no bound.
+            log: Where the client says what it does.
+            keep_alive: Seconds; a broker that hears nothing for one and a half times that ends the connection.
+            timeout: Seconds for the broker's answer to anything.
+        """
+        super().__init__(
+            host,
+            port,
+            username=user or None,
+            password=password,
+            identifier=client_id,
+            tls_context=tls,
+            will=will,
+            clean_session=not keeps_session,
+            max_queued_incoming_messages=most_waiting,
+            logger=log,
+            keepalive=keep_alive,
+            timeout=timeout,
+        )
 
     @property
     def messages(self) -> _Messages:

@@ -26,7 +26,7 @@ from contract.site import Device, Site
 from contract.sparkplug import Born, DataType
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER, parse_ack, resend_wait
 from contract.topics import Topic
-from protocols.mqtt_client import MqttClient
+from protocols.mqtt_client import PATIENT, MqttClient
 from simulators.world.site_world import SiteWorld
 
 HOUR = 3_600_000
@@ -114,9 +114,10 @@ class Predecessor:
             async with MqttClient(
                 self._access.host,
                 self._access.port,
-                username=self._node,
+                user=self._node,
                 password=password,
-                identifier=f"{self._site.group}-{self._node}",
+                client_id=f"{self._site.group}-{self._node}",
+                keep_alive=PATIENT,
                 will=aiomqtt.Will(self._topic("NDEATH"), death, qos=1),
             ) as client:
                 await client.subscribe([(self._topic("NCMD"), 1), (topics.state(self._access.host_id), 1)])

@@ -24,7 +24,7 @@ class Direct:
     _full_at: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tell(self, channel: Channel, title: str, text: str) -> Message | None:
+    def send(self, channel: Channel, title: str, text: str) -> Message | None:
         """Send one message; blocks until the receiver has it or cannot be reached.
 
         Args:

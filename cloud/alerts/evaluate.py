@@ -143,7 +143,7 @@ class Evaluator:
             moved = self._inhibitions(view, before.kept, changes)
             standing.inhibit(connection, moved, {_alert(change) for change in events if change.event is Event.FIRED}, view.now)
             if events or moved:
-                notifications.tell(connection, self.site.group, self.channels, view.now)
+                notifications.enqueue(connection, self.site.group, self.channels, view.now)
         return events
 
     def _count(self, rule: str, error: Exception) -> None:

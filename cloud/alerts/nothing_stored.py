@@ -113,7 +113,7 @@ class NothingStored:
             site, store = self.site[channel.language], say(f"store.{self._why}", channel.language)
             title = say(f"nothing_stored.{what}.title", channel.language, site=site)
             text = say(f"nothing_stored.{what}.text", channel.language, store=store)
-            why_not = await asyncio.to_thread(self._direct.tell, channel, title, text)
+            why_not = await asyncio.to_thread(self._direct.send, channel, title, text)
             if why_not is None:
                 done(channel.name)
             else:

@@ -69,7 +69,7 @@ class Observation(NamedTuple):
         excess: Above 0 the limit is passed, by so much; None where nothing good is known.
         value: What was measured, in the rule's unit.
         limit: What it is held against.
-        words: For the rule's texts.
+        annotations: For the rule's texts.
         memory: What to keep until the next look; None keeps what there is.
     """
 
@@ -77,7 +77,7 @@ class Observation(NamedTuple):
     excess: float | None
     value: float | None = None
     limit: float | None = None
-    words: Mapping[str, Word] = MappingProxyType({})
+    annotations: Mapping[str, Word] = MappingProxyType({})
     memory: Memory | None = None
 
 
@@ -92,7 +92,7 @@ class Condition:
         name: As rules call it.
         observe: The function; it sees the rule, its numbers, what is known now, and what it kept by subject.
         given: The model of its numbers.
-        words: Names that its observations bring for a rule's texts.
+        annotations: Names that its observations bring for a rule's texts.
         needs: What a rule must say for it.
         reads: The points whose newest readings it looks at, beside the rule's own; no others are read for it.
         sparse: It speaks only of subjects with something to say; the others are normal. Otherwise a subject that it does
@@ -102,7 +102,7 @@ class Condition:
     name: str
     observe: Observe
     given: type[Given]
-    words: frozenset[str]
+    annotations: frozenset[str]
     needs: Needs
     reads: frozenset[str]
     sparse: bool
@@ -117,7 +117,7 @@ def condition(
     name: str,
     given: type[Given] = Given,
     *,
-    words: tuple[str, ...] = (),
+    annotations: tuple[str, ...] = (),
     needs: Needs = _NOTHING,
     reads: Iterable[str] = (),
     sparse: bool = False,
@@ -131,7 +131,7 @@ def condition(
     def register(observe: Observe) -> Observe:
         if name in CONDITIONS:
             raise ValueError(f"condition {name!r} is claimed by {CONDITIONS[name].observe.__module__} and {observe.__module__}")
-        CONDITIONS[name] = Condition(name, observe, given, frozenset(words), needs, frozenset(reads), sparse)
+        CONDITIONS[name] = Condition(name, observe, given, frozenset(annotations), needs, frozenset(reads), sparse)
         return observe
 
     return register

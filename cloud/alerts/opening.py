@@ -50,7 +50,7 @@ def _said(view: View, rule: Rule, seen: Observation) -> tuple[dict[str, str], di
     zh, en = {"unit": str(rule.unit), "name": name["zh"]}, {"unit": str(rule.unit), "name": name["en"]}
     for key, number in (("value", seen.value), ("limit", seen.limit)):
         zh[key], en[key] = (none["zh"], none["en"]) if number is None else (_number(number), _number(number))
-    for key, word in seen.words.items():
+    for key, word in seen.annotations.items():
         if isinstance(word, str):
             zh[key] = en[key] = word
         elif isinstance(word, float | int):

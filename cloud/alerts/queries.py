@@ -111,6 +111,13 @@ def one(connection: sa.Connection, group: str, name: str) -> Listed | None:
     return next(iter(_listed(connection, group, alert.c.id == name, (), 1)), None)
 
 
+def open_of(connection: sa.Connection, group: str, subjects: Sequence[str]) -> list[Listed]:
+    """The open alerts of some subjects, newest first; a subject has few."""
+    return _listed(
+        connection, group, sa.and_(alert.c.state.in_(_OPEN), alert.c.subject.in_(subjects)), (alert.c.fired_at.desc(), alert.c.id), None
+    )
+
+
 def counts(connection: sa.Connection, group: str) -> Counts:
     """How many alerts are open."""
     open_ = sa.and_(alert.c.grp == group, alert.c.state.in_(_OPEN))
@@ -129,7 +136,7 @@ def _recent(now: int) -> Which:
     return sa.or_(alert.c.state.in_(_OPEN), alert.c.resolved_at > now - RESOLVED_FOR)
 
 
-def _listed(connection: sa.Connection, group: str, which: Which, order: Sequence[sa.ColumnElement[Any]], limit: int) -> list[Listed]:
+def _listed(connection: sa.Connection, group: str, which: Which, order: Sequence[sa.ColumnElement[Any]], limit: int | None) -> list[Listed]:
     by = alert.alias()
     query = sa.select(alert, by.c.rule.label("by_rule"), by.c.title.label("by_title"), by.c.subject.label("by_subject"))
     query = query.join_from(alert, by, by.c.id == alert.c.inhibited_by, isouter=True).where(alert.c.grp == group, which)

@@ -19,7 +19,7 @@ from contract import yamlfile
 from contract.fault import Fault, located
 from contract.operation import Text
 from contract.point import POINTS
-from contract.profile import Profile, load_profile, profile_names
+from contract.profile import Profile, load_profile, own_profiles, profile_names
 from contract.site import Site
 from contract.units import Unit
 
@@ -104,12 +104,16 @@ class Rule(BaseModel):
         return self
 
 
-@lru_cache(maxsize=1)
 def _profiles() -> dict[str, list[Profile]]:
-    """Shipped profiles by class; gateways have none."""
+    """Profiles by class, a site's own ones included; gateways have none."""
+    return _by_class(own_profiles())
+
+
+@lru_cache(maxsize=8)
+def _by_class(own: str) -> dict[str, list[Profile]]:
     found: dict[str, list[Profile]] = {GATEWAY: []}
-    for name in profile_names():
-        profile = load_profile(name)
+    for name in profile_names(own):
+        profile = load_profile(name, own)
         found.setdefault(profile.device_class, []).append(profile)
     return found
 
@@ -168,7 +172,7 @@ def _point(rule: Rule, classes: Sequence[str], needs: Needs) -> Iterator[Fault]:
 
 def _texts(rule: Rule) -> Iterator[Fault]:
     condition = conditions.CONDITIONS.get(rule.condition)
-    known = _PLAIN_WORDS | (condition.words if condition else frozenset())
+    known = _PLAIN_WORDS | (condition.annotations if condition else frozenset())
     for field, text in (("title", rule.title), ("detail", rule.detail)):
         for language, template in (("zh", text.zh), ("en", text.en)):
             try:

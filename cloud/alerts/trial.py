@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cloud.alerts.channels import Channel, chosen
+from cloud.alerts.looking import Look
 from cloud.alerts.sender import attempt
 from cloud.texts import say
 from contract.coded import Message
+from contract.units import Unit
 
 
 def summary(rules: int, channels: Sequence[Channel]) -> str:
@@ -18,6 +20,16 @@ def summary(rules: int, channels: Sequence[Channel]) -> str:
         return text
     names = ", ".join(channel.name for channel in channels)
     return f"{text}; {len(channels)} channel{'s' * (len(channels) > 1)}: {names}"
+
+
+def told(look: Look) -> Iterator[str]:
+    """What a rule says now: a line for each subject beyond its limit, then how many are not."""
+    unit = "" if look.rule.unit is Unit.NONE else f" {look.rule.unit}"
+    for found, name in look.beyond:
+        value = "" if found.value is None else f" {found.value:g}{unit}"
+        limit = "" if found.limit is None else f", limit {found.limit:g}{unit}"
+        yield f"{found.subject} ({name['zh']}, {name['en']}) is beyond:{value}{limit}; fires after {look.rule.fire_after // 1000} s of it"
+    yield f"{len(look.beyond)} beyond, {look.within} not, {look.unknown} unknown"
 
 
 def wanted(channels: Sequence[Channel], names: Sequence[str]) -> list[Channel]:

@@ -10,10 +10,9 @@ from cloud.api.availability import Available
 from cloud.api.context import Context
 from cloud.api.limits import Limited
 from cloud.api.metrics import Measured
-from cloud.api.routes import alerts, commands, devices, figures, findings, health, notices, readings, registry, reports, wall
+from cloud.api.routes import alerts, commands, devices, figures, findings, health, notices, pages, readings, registry, reports, wall
 from cloud.api.slots import Slots
 from cloud.api.wall.snapshot import Walls
-from cloud.web import pages
 
 
 def create_app(context: Context) -> FastAPI:

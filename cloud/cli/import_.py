@@ -13,11 +13,16 @@ from cloud.settings import Settings
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
 
+_FILE = (
+    "CSV in UTF-8, first line meter,month,amount; months as YYYY-MM, amounts in kWh of electricity, m3 of water and gas, L of petrol and "
+    "diesel, kg of coal and lpg, MJ of heat, kgce of what else there is"
+)
+
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
     parser = add(commands, "import", "enter amounts and bills from a CSV file with the columns meter, month and amount", run)
-    parser.add_argument("file", type=Path, metavar="FILE", help="amounts in the unit of the factor table, months as YYYY-MM")
+    parser.add_argument("file", type=Path, metavar="FILE", help=_FILE)
     parser.add_argument(
         "--replace", action="store_true", help="where a device counted a part of a month, enter the whole month in its place"
     )

@@ -8,6 +8,7 @@ import sys
 
 from cloud.cli.shared import add, add_actions, database
 from cloud.ledger.progress import MOST, Progress, progress
+from cloud.organisations.queries import groups
 from cloud.settings import Settings
 from contract.clock import Clock, iso
 from contract.commandline import Commands, Parser
@@ -33,10 +34,12 @@ def status(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> 
     """Print how far the ledger is."""
     with database(settings) as engine:
         found = progress(engine)
+        with engine.connect() as connection:
+            several = len(groups(connection)) > 1
     if arguments.json:
         sys.stdout.write(json.dumps(_record(found), ensure_ascii=False, indent=1) + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(found))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(found, several=several))
     return 0
 
 
@@ -56,7 +59,8 @@ def _record(found: Progress) -> dict[str, object]:
     }
 
 
-def _lines(found: Progress) -> list[str]:
+def _lines(found: Progress, *, several: bool) -> list[str]:
+    """For people; a meter with its district, where there are several."""
     lines = []
     if found.oldest is not None:
         lines.append(f"{found.waiting} hours of {len(found.meters)} meters wait, the oldest {iso(found.oldest)}")
@@ -66,4 +70,5 @@ def _lines(found: Progress) -> list[str]:
         lines.append("no hour waits")
     lines.append(f"{sum(found.provisional.values())} counted hours are provisional")
     lines += [f"{name or 'of no known meter'}: {waits} wait, {open_hours} provisional" for name, waits, open_hours in found.energies]
-    return [*lines, *(f"{one.meter}: {one.hours} wait, the oldest {iso(one.oldest)}" for one in found.meters[:MOST])]
+    most = [(f"{one.meter.group}/{one.meter}" if several else str(one.meter), one) for one in found.meters[:MOST]]
+    return [*lines, *(f"{name}: {one.hours} wait, the oldest {iso(one.oldest)}" for name, one in most)]

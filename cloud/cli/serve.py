@@ -19,6 +19,10 @@ from contract.logs import warn_of_trial
 
 _BACKLOG = 2048
 """Connections that may wait to be taken, as uvicorn has it."""
+_ABOUT = (
+    "Interface, pages and ingest in one process, until stopped. Before the first start migrate makes the database, and site apply enters "
+    "the site. At a real site JIEYUE_DATA and the broker (JIEYUE_MQTT_...) are set too; docs/operating.md, Settings, has every variable."
+)
 SWITCH_SECONDS = 0.002
 """After so long the interface lets another thread go on that waits for its turn. What stores readings waits anew after each statement: with
 Python's 5 ms a flood of requests kept it for seconds."""
@@ -26,7 +30,7 @@ Python's 5 ms a flood of requests kept it for seconds."""
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
-    parser = add(commands, "serve", "interface, pages and ingest in one process, until stopped", run)
+    parser = add(commands, "serve", "interface, pages and ingest in one process, until stopped", run, _ABOUT)
     part = parser.add_mutually_exclusive_group()
     part.add_argument(
         "--role",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -25,7 +25,7 @@ Run = Callable[[Settings, Clock, argparse.Namespace], int]
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099
 
 
-def add(commands: Commands[Parser], name: str, text: str, run: Run, description: str = "") -> Parser:
+def add(commands: Commands[Parser], name: str, text: str, run: Run, description: str = "", *, aliases: Sequence[str] = ()) -> Parser:
     """Add a command.
 
     Args:
@@ -34,8 +34,9 @@ def add(commands: Commands[Parser], name: str, text: str, run: Run, description:
         text: What it does, for the list of commands.
         run: Runs it.
         description: What it does, in whole sentences; `text` as a sentence by default.
+        aliases: Earlier names of it, which go on.
     """
-    parser = commands.add_parser(name, help=text, description=description or text[0].upper() + text[1:] + ".")
+    parser = commands.add_parser(name, aliases=aliases, help=text, description=description or text[0].upper() + text[1:] + ".")
     parser.set_defaults(run=run)
     return parser
 

@@ -77,14 +77,12 @@ class BrokerWatch:
         async with MqttClient(
             s.mqtt_host,
             s.mqtt_port,
-            username=s.mqtt_watch_user,
+            user=s.mqtt_watch_user,
             password=s.mqtt_watch_password(),
-            identifier=s.mqtt_watch_user,
-            keepalive=15,
-            timeout=10,
-            tls_context=s.mqtt_tls(),
-            max_queued_incoming_messages=_MOST_LINES,
-            logger=_CLIENT_LOG,
+            client_id=s.mqtt_watch_user,
+            tls=s.mqtt_tls(),
+            most_waiting=_MOST_LINES,
+            log=_CLIENT_LOG,
         ) as client:
             await client.subscribe(BROKER_LOG)
             async for message in client.messages:

@@ -162,13 +162,10 @@ class Host:
         async with MqttClient(
             s.mqtt_host,
             s.mqtt_port,
-            username=s.mqtt_user or None,
+            user=s.mqtt_user,
             password=s.mqtt_password(),
-            identifier=f"host-{s.host_id}",
-            clean_session=True,
-            keepalive=15,
-            timeout=10,
-            tls_context=s.mqtt_tls(),
+            client_id=f"host-{s.host_id}",
+            tls=s.mqtt_tls(),
             will=aiomqtt.Will(topic, state(online=False, at=born_at), qos=1, retain=True),
         ) as client:
             self._queue.begin(Message("", b"", self.clock.unjudged_ms()))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,15 +18,13 @@ from cloud.ledger import bills, periods
 from cloud.ledger.base_units import ENERGIES, energy_of, to_base, to_factor_unit
 from cloud.ledger.counters import month_entry
 from cloud.ledger.model import MeterKey
-from cloud.ledger.queries import entries as queries
 from cloud.ledger.queries import meters
 from cloud.ledger.repository import entries as repository
 from cloud.ledger.repository import hours, waiting
 from cloud.ledger.usual_amounts import beyond
 from cloud.platform.database import writing
-from contract.clock import iso
+from cloud.textfile import read_text
 from contract.decimals import decimal
-from contract.textfile import read_text
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 _COLUMNS = ("meter", "month", "amount")
@@ -42,16 +40,6 @@ class EntryError(ValueError):
 
 class EntriesError(ValueError):
     """A file of entries that cannot be taken; one line a fault: file, line, field and what was expected."""
-
-
-class Entered(TypedDict):
-    """An entered month; `value` in the factor's unit."""
-
-    month: str
-    value: float
-    unit: str
-    entered_by: str
-    entered_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +96,6 @@ def enter(engine: sa.Engine, meter: MeterKey, month: str, amount: Decimal | floa
     """
     with writing(engine).begin() as connection:
         _write(connection, _checked(connection, meter, month, Decimal(str(amount)), now, agreed), by, now)
-
-
-def months(engine: sa.Engine, meter: MeterKey) -> list[Entered]:
-    """The entered months of a meter, oldest first."""
-    with engine.connect() as connection:
-        found = queries.of_meter(connection, meter)
-    return [
-        {
-            "month": one.month,
-            "value": float(to_factor_unit(one.amount, one.energy)),
-            "unit": energy_of(one.energy).factor_unit,
-            "entered_by": one.by,
-            "entered_at": iso(one.at),
-        }
-        for one in found
-    ]
 
 
 def import_csv(engine: sa.Engine, group: str, path: Path, by: str, now: int, agreed: Agreed = _NOTHING) -> Imported:

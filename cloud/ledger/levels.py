@@ -18,6 +18,7 @@ from cloud.ledger.breaks import Break
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.path import Branch, Excursion, Kind, Open, Path, ReopenedError, Step
 from cloud.ledger.periods import DAY_MS, HOUR_MS
+from cloud.ledger.resets import step_of
 
 RETURN_MS = 35 * DAY_MS
 """A counter that comes back to its level within this time was away on an excursion."""
@@ -238,25 +239,6 @@ class _Walk:
         if index == 0 and self.lower_at is not None:
             return min(self.lower_at, path.times[0])
         return path.times[index]
-
-
-def step_of(since: int, level: int, first: Sample, limits: Limits) -> Step:
-    """What a counter did that left its level for another one, and what is counted of it.
-
-    A fall is a rollover if the modulus is known and its branch can have used that much; a reset if it can have used what the
-    new counter shows; else nobody knows. Within a gap a reset hides what was used before it, so the usual use is asked for.
-    """
-    at, value = first
-    most, gap = limits.most(at - since), at - since > limits.measured_gap
-    if value > level:
-        return Step(Kind.JUMP, None)
-    if limits.modulus is not None and level < limits.modulus:
-        over = value + limits.modulus - level
-        if most is None or over <= most + limits.step:
-            return Step(Kind.ROLLOVER, None if gap else over, over, not gap)
-    if value >= 0 and (2 * value <= level if most is None else value <= most + limits.step):
-        return Step(Kind.RESET, None if gap else value, value)
-    return Step(Kind.FALL, None)
 
 
 def follow(

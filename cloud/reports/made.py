@@ -79,9 +79,10 @@ def listed(engine: sa.Engine, group: str) -> list[dict[str, Any]]:
         return [json.loads(one.detail) | {"made_at": iso(one.at), "made_by": one.by} for one in found]
 
 
-def file_name(name: str, asked: Asked) -> str:
-    """What a report is called as a file."""
-    return f"{name}-{asked.period.code()}-{asked.scope.replace(':', '-')}-{asked.language}.{asked.format}"
+def file_name(name: str, asked: Asked, *, several: bool) -> str:
+    """What a report is called as a file; with its district, where its reader sees `several`."""
+    district = f"-{asked.group}" if several else ""
+    return f"{name}{district}-{asked.period.code()}-{asked.scope.replace(':', '-')}-{asked.language}.{asked.format}"
 
 
 def write(content: bytes, target: Path) -> None:

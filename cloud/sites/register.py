@@ -12,7 +12,7 @@ from cloud.devices.model import RegisteredDevice
 from cloud.devices.queries import register as devices
 from cloud.ledger.queries import entered
 from cloud.ledger.stated import StatedMeter
-from contract.capacity import capacity, resolution
+from cloud.sites.capacity import capacity, resolution
 from contract.meter import Meter
 from contract.operation import Text
 from contract.point import POINTS

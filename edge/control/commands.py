@@ -15,7 +15,7 @@ import structlog
 
 from contract import sparkplug
 from contract.clock import Clock
-from contract.coded import TEXT, Message
+from contract.coded import Message
 from contract.profile import PointMap
 from contract.reading import Row
 from contract.site import Device
@@ -41,7 +41,7 @@ class Result:
     def dumps(self) -> str:
         """As `Command/Result` has it: `reason` in English, and beside it the code and the parameters where it has any."""
         told = {"id": self.id, "state": self.state, "read_back": self.read_back, "reason": self.text}
-        return json.dumps(told if self.reason is None or self.reason.code == TEXT else told | self.reason.form())
+        return json.dumps(told if self.reason is None else told | self.reason.form())
 
     @property
     def text(self) -> str:
@@ -141,7 +141,7 @@ async def _written(driver: WritingDriver[Any], device: Device, order: Order) -> 
     try:
         read_back = await driver.write(device, order.point, order.value)
     except DriverError as error:
-        return Result(order.id, "failed", reason=Message(TEXT, text=str(error)))
+        return Result(order.id, "failed", reason=reasons.of_driver(error))
     except UNFORESEEN as error:
         log.exception("a driver failed", device=device.id, point=order.point, id=order.id)
         return Result(order.id, "failed", reason=Message("command.driver_failed", error=f"{error!r:.{_SHOWN}}"))

@@ -5,7 +5,8 @@ The cloud's catalogue has the same English text under each code (`cloud/web/mess
 
 from __future__ import annotations
 
-from contract.coded import TEXT, Message
+from contract.coded import Message
+from protocols.base import DriverError, NoAnswerError, NoLineError
 
 TEXTS = {
     "command.expired_on_arrival": "the command had expired before its turn came",
@@ -14,9 +15,17 @@ TEXTS = {
     "command.none_of": "{value:g} is none of {states}",
     "command.takes_none": "{device} takes no commands",
     "command.other_value": "the device kept another value",
+    "command.no_line": "{why}",
+    "command.no_answer": "{why}",
+    "command.device_refused": "{why}",
     "command.driver_failed": "the driver failed ({error}); whether it was written is not known",
-    TEXT: "{text}",
 }
+
+
+def of_driver(error: DriverError) -> Message:
+    """What a driver says: of which kind it is, as a code, and in the protocol's own words why."""
+    kind = "no_line" if isinstance(error, NoLineError) else "no_answer" if isinstance(error, NoAnswerError) else "device_refused"
+    return Message(f"command.{kind}", why=str(error))
 
 
 def text(reason: Message) -> str:

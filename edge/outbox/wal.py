@@ -10,6 +10,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -85,10 +86,7 @@ def damaged(path: Path) -> bool:
     Raises:
         OSError: The log cannot be opened.
     """
-    log = opened(beside(path))
-    if log is None:
-        return False
-    with log:
+    with _log_of(path) as log:
         ends = [frame.number for frame in _present(log) if frame.ends]
         start = _start(read(log, 0, _HEADER))
         if start is None:
@@ -104,13 +102,15 @@ def read_by_sqlite(path: Path) -> bool:
     Raises:
         OSError: The log cannot be opened.
     """
-    log = opened(beside(path))
-    if log is None:
-        return False
-    with log:
+    with _log_of(path) as log:
         start = _start(read(log, 0, _HEADER))
         believed = 0 if start is None else _believed(log, *start)
         return any(frame.ends and frame.number < believed for frame in _present(log))
+
+
+def _log_of(path: Path) -> AbstractContextManager[BinaryIO | None]:
+    """The log of a database, closed afterwards; None where there is none, which is read as an empty one."""
+    return opened(beside(path)) or nullcontext()
 
 
 def _present(log: BinaryIO | None) -> list[Frame]:
@@ -153,7 +153,7 @@ def _start(header: bytes) -> tuple[Order, Sums] | None:
     return (order, sums) if sums == struct.unpack_from(">II", header, 24) else None
 
 
-def _believed(log: BinaryIO, order: Order, sums: Sums) -> int:
+def _believed(log: BinaryIO | None, order: Order, sums: Sums) -> int:
     """How many frames from the first on SQLite believes, after a header with these sums."""
     salts, number = read(log, 16, 8), 0
     while True:
@@ -166,7 +166,7 @@ def _believed(log: BinaryIO, order: Order, sums: Sums) -> int:
         number += 1
 
 
-def _follows(log: BinaryIO, order: Order, number: int) -> bool:
+def _follows(log: BinaryIO | None, order: Order, number: int) -> bool:
     """Whether a frame was written behind the one that now stands before it; what an earlier power cut left over was not."""
     before = read(log, _place(number - 1) + 16, 8)
     frame = read(log, _place(number), _FRAME_HEADER + PAGE)

@@ -29,7 +29,7 @@ from protocols.mqtt.codec.orders import ordered
 from protocols.mqtt.model import Bus, Device, Point
 from protocols.mqtt.model.times import MessageTime
 from protocols.mqtt.model.topics import heard_at
-from protocols.mqtt_client import MqttClient
+from protocols.mqtt_client import PATIENT, MqttClient
 from protocols.stage import Alone, Called, Calls, Endpoints, Stage, beside
 
 CALLS = Calls("the broker of devices that publish", passwords=True)
@@ -77,7 +77,7 @@ class Publisher:
     async def _session(self) -> None:
         user = self._user if self._password is not None else None
         async with MqttClient(
-            self._broker.host, self._broker.port, username=user, password=self._password, identifier=self._user, timeout=10
+            self._broker.host, self._broker.port, user=user, password=self._password, client_id=self._user, keep_alive=PATIENT
         ) as client:
             obeying = asyncio.create_task(self._obey(client), name="obey")
             try:

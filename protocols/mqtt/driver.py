@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import secrets
 import sqlite3
 import time
 
 import aiomqtt
 import structlog
 
+from contract.backoff import Backoff
 from contract.lifecycle import heed_cancellation
 from contract.logs import Seldom
 from contract.reaching import Takeovers, why
@@ -125,7 +125,7 @@ class Driver:
 
     async def run(self) -> None:
         """Hold sessions until cancelled; wait a little longer after each failure."""
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
             started = time.monotonic()
             self._accepted = False
@@ -139,8 +139,7 @@ class Driver:
                 if self._seldom.news("not committed"):
                     log.warning("not committed", bus=self._line.bus.id, reason=str(error))
             heed_cancellation()
-            wait = _FIRST_WAIT if time.monotonic() - started > _LONGEST_WAIT else min(wait * 2, _LONGEST_WAIT)
-            await asyncio.sleep(wait * (0.5 + secrets.randbelow(1000) / 1000))
+            await asyncio.sleep(backoff.after(time.monotonic() - started))
 
     def _lost(self, error: Exception, seconds: float) -> None:
         """Say why a session ended or never began; the same reason once a minute."""
@@ -155,12 +154,10 @@ class Driver:
         client = MqttClient(
             bus.host,
             bus.port,
-            username=self._line.user or None,
+            user=self._line.user,
             password=self._line.password,
-            identifier=self._client_id,
-            clean_session=False,
-            keepalive=15,
-            timeout=10,
+            client_id=self._client_id,
+            keeps_session=True,
         )
         acknowledge = ManualAck(client)
         async with client:

@@ -14,6 +14,7 @@ import yaml
 from contract import rights
 from contract.clock import Clock
 from contract.site import Site, load_site
+from simulators.parts import calls
 from simulators.site import write_endpoints
 from simulators.stack.broker import Broker, free_port, prepare
 from simulators.stack.processes import Processes, StartError, clock_environment
@@ -31,7 +32,8 @@ class Stack:
         self.port = port or free_port()
         self.processes = Processes(self.data / "logs", clock_environment(clock))
         self.broker: Broker = prepare(self.site, self.data / "broker", HOST_ID)
-        self.jt808_port = free_port()
+        self.called = {name: self.broker.port if one.passwords else free_port() for name, one in calls().items()}
+        """Which port devices call that speak by themselves, by protocol: the broker's, where they have users, else a gateway's listener."""
         self._cloud = {
             "JIEYUE_DATA": str(self.data / "cloud"),
             "JIEYUE_SITE": str(self.folder),
@@ -57,8 +59,9 @@ class Stack:
         for gateway, data in started.items():
             (data / "endpoints.json").unlink(missing_ok=True)
             arguments = ["--site", str(self.folder), "--gateway", gateway, "--data", str(data), "--flush-each", *options]
-            arguments += ["--jt808", f"127.0.0.1:{self.jt808_port}", "--mqtt", f"127.0.0.1:{self.broker.port}"]
-            arguments += ["--mqtt-passwords", str(self.broker.folder / "passwords")]
+            for protocol, one in calls().items():
+                arguments += [f"--{protocol}", f"127.0.0.1:{self.called[protocol]}"]
+                arguments += [f"--{protocol}-passwords", str(self.broker.folder / "passwords")] if one.passwords else []
             self.processes.python(f"simulators-{gateway}", "simulators", "site", *arguments)
         for gateway, data in started.items():
             self.processes.wait_for(f"simulators-{gateway}", (data / "endpoints.json").exists, seconds=60)
@@ -125,13 +128,12 @@ class Stack:
         found: dict[str, dict[str, object]] = {
             bus: {field: e[field] for field in mine[bus].local if field in e} for bus, e in served.items() if bus in mine
         }
-        for bus in mine.values():
-            if bus.protocol == "mqtt":
+        whom = calls()
+        for bus in (bus for bus in mine.values() if bus.protocol in whom):
+            found[bus.id] = {"host": "127.0.0.1", "port": self.called[bus.protocol]}
+            if whom[bus.protocol].passwords:
                 user = rights.bus_user(bus)
-                password_file = str(self.broker.password_file(user))
-                found[bus.id] = {"host": "127.0.0.1", "port": self.broker.port, "user": user, "password_file": password_file}
-            elif bus.protocol == "jt808":
-                found[bus.id] = {"host": "127.0.0.1", "port": self.jt808_port}
+                found[bus.id] |= {"user": user, "password_file": str(self.broker.password_file(user))}
         return found
 
 

@@ -119,8 +119,8 @@ def test_a_foreign_node_is_forgotten(data: Path) -> None:
         ([*EXCHANGE[:5], "1_0", *EXCHANGE[6:]], "--last: expected a number such as 1234.5, got '1_0'"),
         ([*EXCHANGE[:7], "4.5e3", *EXCHANGE[8:]], "--first: expected a number such as 1234.5, got '4.5e3'"),
         ([*EXCHANGE[:7], "9" * 400, *EXCHANGE[8:]], "--first: expected a number of at most 40 characters, got 400"),
-        (["profile", "c1-e-main", "nowhere.txt", "--from", LATER], "nowhere.txt: cannot be read: No such file or directory\n"),
-        (["profile", "c1-e-main", os.devnull, "--from", LATER], "expected 168 weights"),
+        (["load-shape", "c1-e-main", "nowhere.txt", "--from", LATER], "nowhere.txt: cannot be read: No such file or directory\n"),
+        (["load-shape", "c1-e-main", os.devnull, "--from", LATER], "expected 168 weights"),
     ],
 )
 def test_a_wrong_command_ends_with_one_line(data: Path, arguments: list[str], said: str) -> None:
@@ -142,7 +142,7 @@ def test_a_wrong_file_of_weights_is_refused(data: Path, content: bytes, said: st
     """One line with the file, the line and what was expected; nothing is recorded."""
     file = data / "week.txt"
     file.write_bytes(content)
-    done = run(data, "profile", "c1-e-main", str(file), "--from", LATER)
+    done = run(data, "load-shape", "c1-e-main", str(file), "--from", LATER)
     assert (done.returncode, done.stderr) == (2, f"jieyue-cloud: {data}/{said}\n")
     assert rows(data, tables.spread_profile) == []
 

@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tm
     """One line with the variable and the path."""
     monkeypatch.setenv("JIEYUE_DATABASE", "postgresql+psycopg://jieyue@db/jieyue")
     monkeypatch.setenv("JIEYUE_DATABASE_PASSWORD_FILE", str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match=rf"^JIEYUE_DATABASE_PASSWORD_FILE: {tmp_path}/none cannot be read: No such file or directory$"):
+    with pytest.raises(ConfigError, match=rf"^JIEYUE_DATABASE_PASSWORD_FILE: {tmp_path}/none: cannot be read: No such file or directory$"):
         load_settings().database_url()
 
 

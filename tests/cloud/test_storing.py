@@ -39,7 +39,7 @@ async def test_health_is_lost_with_the_process_that_stores(service: Service, mon
 async def test_channels_are_told_that_the_other_process_stores_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """`ingest` was killed and can tell nobody: the process that only serves tells it, and that it is over."""
     told: list[str] = []
-    monkeypatch.setattr(Direct, "tell", lambda _self, _channel, title, _text: told.append(title))
+    monkeypatch.setattr(Direct, "send", lambda _self, _channel, title, _text: told.append(title))
     monkeypatch.setattr(nothing_stored, "LOOK_EVERY", 0.02)
     monkeypatch.setattr(nothing_stored, "AFTER", 0.1)
     monkeypatch.setattr(storing, "LIMIT", 0.5)
@@ -56,7 +56,7 @@ async def test_channels_are_told_that_the_other_process_stores_nothing(service: 
 async def test_the_service_knows_whom_it_told_before_its_restart(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong may be mended by a restart; who heard of it hears that it is over, and no more is kept of it."""
     told: list[str] = []
-    monkeypatch.setattr(Direct, "tell", lambda _self, _channel, title, _text: told.append(title))
+    monkeypatch.setattr(Direct, "send", lambda _self, _channel, title, _text: told.append(title))
     monkeypatch.setattr(nothing_stored, "LOOK_EVERY", 0.02)
     monkeypatch.setattr(storing, "EVERY", 0.02)
     file = service.settings.data / "told-by-serve.json"

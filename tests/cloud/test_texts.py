@@ -24,6 +24,7 @@ MADE: dict[str, Iterable[str]] = {
     "finding.{worst.kind}": [f"finding.{kind}" for kind in findings.KINDS],
     "denominator.{definition.per}": [f"denominator.{one.per}" for one in definitions() if one.per_name],
     "target.{indicator.id}": [f"target.{one.id}" for one in definitions()],
+    "command.{kind}": [f"command.{kind}" for kind in ("no_line", "no_answer", "device_refused")],
     "thing.{what}": [f"thing.{what}" for what in get_args(Thing)],
     "{_TEXTS}{told.reason}": [f"broker.{reason}" for reason in Reason],
 }

@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from cloud.platform.database import open_database, writing
 from contract.site import shipped_site
 from simulators.stack.broker import free_port
 from simulators.stack.processes import Processes
@@ -62,7 +64,7 @@ def test_the_second_is_entered_as_a_first_site(data: Path, folder: Path) -> None
         ["bills"],
         ["exchange", METER, "--at", "2026-02-01T10:00:00+08:00", "--last", "5", "--first", "1", "--reason", "new"],
         ["out-of-use", METER, "--from", "2026-02-01T00:00:00Z", "--reason", "empty"],
-        ["profile", METER, "{week}", "--from", "2026-04-01T00:00:00Z"],
+        ["load-shape", METER, "{week}", "--from", "2026-04-01T00:00:00Z"],
         ["import", "{fuel}"],
         ["report", "targets", "--year", "2026", "--output", "{report}"],
         ["resend", "--from", "2026-02-01T00:00:00Z", "--to", "2026-02-02T00:00:00Z"],
@@ -96,6 +98,17 @@ def test_a_command_is_about_the_one_that_is_named(both: Path) -> None:
     assert [(row["grp"], row["meter"]) for row in rows(both, tables.entry)] == [(GROUP, fuel)]
     for group in (GROUP, SECOND):
         assert json.loads(run(both, "targets", "--group", group, "--json").stdout)["scope"] == "district"
+
+
+def test_what_waits_is_told_with_its_district(both: Path) -> None:
+    """Both have a meter of the same id, so a line says whose it is."""
+    engine = open_database(f"sqlite:///{both / 'registry.db'}")
+    with writing(engine).begin() as connection:
+        waiting = [{"grp": group, "meter": METER, "hour": n * 3_600_000, "generation": 1} for group in (GROUP, SECOND) for n in range(2)]
+        connection.execute(sa.insert(tables.touched), waiting[:3])
+    engine.dispose()
+    said = run(both, "ledger", "status").stdout.splitlines()[-2:]
+    assert [line.partition(",")[0] for line in said] == [f"{GROUP}/{METER}: 2 wait", f"{SECOND}/{METER}: 1 wait"]
 
 
 def test_a_token_is_for_a_district_that_was_entered(both: Path) -> None:

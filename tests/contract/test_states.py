@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contract.point import POINTS, Kind
 from contract.profile import load_profile, profile_names
-from contract.states import is_on, is_set, is_wrong, meaning
+from contract.states import is_on, is_set, is_wrong, meaning, runs
 from protocols.modbus.model import Point, Profile
 
 NAMES = st.dictionaries(st.integers(0, 0xFFFF), st.sampled_from(["off", "on", "standby", "none", "fan"]), min_size=1)
@@ -61,6 +61,17 @@ def test_a_flag_is_its_number(value: float | None, found: bool | None) -> None: 
 def test_a_name_says_whether_something_runs(name: str | None, on: bool | None) -> None:  # noqa: FBT001 (a case)
     """Words that say neither are neither."""
     assert is_on(name) is on
+
+
+@pytest.mark.parametrize(("value", "found"), [(1.0, True), (0.0, False), (2.0, None), (None, None)])
+def test_a_flag_runs_by_its_number_whatever_a_profile_calls_it(value: float | None, found: bool | None) -> None:  # noqa: FBT001 (a case)
+    """The engine of a car whose profile names the bit in Chinese runs; a switch that is no flag goes by its name."""
+    flagged = load_profile("vehicle/jtt808-terminal")
+    point = flagged.points["ignition"].model_copy(update={"values": {0: "停", 1: "行"}})
+    chinese = flagged.model_copy(update={"points": {**flagged.points, "ignition": point}})
+    assert point.flag is not None
+    assert runs(chinese, "ignition", value) is found
+    assert runs(profile({0: "on", 1: "off"}), "on", 1.0) is False
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import yamlfile
-from contract.profile import load_profile
 from contract.site import Bus, load_site, shipped_site
 from contract.wiring import shared, unlike_settings
 from tests.sites import load, whole
@@ -130,7 +129,6 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "profiles" / "water").mkdir(parents=True)
     (tmp_path / "profiles" / "water" / "own.yaml").write_text(OWN, encoding="utf-8")
     monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path / "profiles"))
-    load_profile.cache_clear()
     return tmp_path
 
 

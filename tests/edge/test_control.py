@@ -172,9 +172,10 @@ async def test_a_device_that_refuses_or_is_silent_has_failed(make_slave: type[Sl
         at.slave.script = lambda asked: at.slave.exception(asked, 6)
         answer = await at.order(setpoint=26.0)
         assert (answer["state"], answer["reason"], answer["read_back"]) == ("failed", "Modbus exception 6: device busy", None)
+        assert (answer["code"], answer["params"]) == ("command.device_refused", {"why": "Modbus exception 6: device busy"})
         at.slave.script = lambda _: b""
         answer = await at.order(name="c-2", setpoint=26.0)
-        assert (answer["state"], answer["reason"]) == ("failed", "no answer in time")
+        assert (answer["state"], answer["reason"], answer["code"]) == ("failed", "no answer in time", "command.no_answer")
 
 
 async def test_a_device_that_speaks_by_itself_refuses(make_slave: type[Slave], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,9 @@ from cloud.cli.grafana import DASHBOARDS, FOLDERS
 from cloud.indicators.written import STATUS_NUMBERS
 from contract.profile import Profile, load_profile
 from contract.site import Site, load_site, shipped_site
+from contract.yamlfile import ConfigError
 from dashboards import tiles
+from dashboards.boards import boards
 from dashboards.panels import ALARM
 from dashboards.words import Words
 from edge.certificates import HEALTH_POINTS
@@ -122,6 +124,31 @@ def test_a_number_that_means_two_things_has_no_word(monkeypatch: pytest.MonkeyPa
     assert words.meanings("elevator", "fault") == {0: "none", 2: "drive", 7: "none"}
     column = tiles.state(words, "elevator", "fault", ("none",))
     assert (column.words, column.colours) == ({0: "none", 2: "drive", 7: "none"}, {2: ALARM})
+
+
+def test_a_site_without_plant_has_dashboards_too() -> None:
+    """A site of electricity alone: the same dashboards; panels of what it does not have name no state, and ask for nothing else."""
+    site = load_site(shipped_site("lizhou"))
+    meters = [device for device in site.devices if device.model.device_class == "electricity"]
+    words = Words(site.model_copy(update={"devices": meters, "zones": [], "elevator_groups": []}), "en")
+    made = {board.name: board.json(words) for board in (make(words) for make in boards())}
+    assert made.keys() == {"energy", "gateways", "hvac", "vehicles", "wall", "water"}
+    assert words.states("hvac", "on") == {}
+    for name in ("hvac", "wall"):
+        assert len(made[name]["panels"]) == len(BOARDS[f"jieyue-{name}"]["panels"])
+
+
+def test_a_state_without_a_word_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of one's own calls a state as nobody did before: the fault names the text that is wanted."""
+    site = load_site(shipped_site("lizhou"))
+    known = load_profile("hvac/beca-bac-002aln")
+    odd = known.model_copy(update={"points": {**known.points, "on": known.points["on"].model_copy(update={"values": {0: "dozing"}})}})
+    for module in ("dashboards.words", "contract.site"):
+        monkeypatch.setattr(f"{module}.load_profile", {"odd": odd}.__getitem__)
+    device = site.device_by_id["c3-ac-01"].model_copy(update={"profile": "odd"})
+    words = Words(site.model_copy(update={"devices": [device]}), "en")
+    with pytest.raises(ConfigError, match=r"messages[.]json: expected a text grafana[.]state[.]dozing, as a profile of the site calls"):
+        words.states("hvac", "on")
 
 
 def test_the_wall_has_every_tile_on_one_screen() -> None:

@@ -27,7 +27,7 @@ from tests.house.places import Place, refused
         (["broker", "x"], {"JIEYUE_SITE": ""}, "JIEYUE_SITE: expected a folder, or one of the shipped sites (lizhou), got ''"),
         (["site", "apply", "nowhere"], {}, "FOLDER: expected a folder, or one of the shipped sites (lizhou), got 'nowhere'"),
         (["site", "plan", "site", "--from", "1.3.2026"], {}, "argument --from: expected a day such as 2026-03-01, got '1.3.2026'"),
-        (["serve"], {"JIEYUE_MQTT_PASSWORD_FILE": "none"}, "JIEYUE_MQTT_PASSWORD_FILE: none cannot be read: No such file or directory"),
+        (["serve"], {"JIEYUE_MQTT_PASSWORD_FILE": "none"}, "JIEYUE_MQTT_PASSWORD_FILE: none: cannot be read: No such file or directory"),
         (["serve"], {"JIEYUE_MQTT_CA_FILE": "none"}, "JIEYUE_MQTT_CA_FILE: none: cannot be read: No such file or directory"),
         (["import", "none.csv"], {}, "none.csv: cannot be read: No such file or directory\n"),
         (["token"], {}, "the following arguments are required: NAME"),

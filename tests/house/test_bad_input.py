@@ -197,7 +197,7 @@ def test_a_password_file_that_holds_no_single_line(content: str, got: str, place
     refused(place.run("edge", "check", "--config", "gw.yaml"), f"gw.yaml:5: broker.password_file: pw: {said}")
     place.gateway(buses={"pub": {"password_file": "pw"}})
     refused(place.run("edge", "check", "--config", "gw.yaml"), f"gw.yaml:6: buses.pub.password_file: pw: {said}")
-    refused(place.run("cloud", "ingest", JIEYUE_MQTT_PASSWORD_FILE="pw"), f"JIEYUE_MQTT_PASSWORD_FILE: pw {said}")  # noqa: S106 (the name of a file)
+    refused(place.run("cloud", "ingest", JIEYUE_MQTT_PASSWORD_FILE="pw"), f"JIEYUE_MQTT_PASSWORD_FILE: pw: {said}")  # noqa: S106 (the name of a file)
 
 
 SECOND = "  - {id: pub, gateway: gw, protocol: mqtt}\n  - {id: next, gateway: gw, protocol: modbus}\n"

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from contract.clock import Clock, iso, parse_time
-from contract.profile import load_profile
 from simulators.stack.stack import Stack
 from tests.journey.conftest import ONE_METER
 from tests.protocols.mqtt.test_commands import PROFILE
@@ -39,7 +38,6 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path / "profiles"))
-    load_profile.cache_clear()
     made = Stack(tmp_path / "site", tmp_path / "data", Clock())
     made.processes.environment |= {"JIEYUE_PROFILES": str(tmp_path / "profiles")}
     yield made

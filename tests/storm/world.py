@@ -215,7 +215,7 @@ def _faults(here: World, parts: Parts, before: tuple[str, ...]) -> list[Fault]:
         here.damage.fault(GATEWAY, partial(parts.kill, GATEWAY), here.restart[GATEWAY]),
         flood(stack.port),
         poison(stack.broker),
-        garbage(stack.jt808_port, before),
+        garbage(stack.called["jt808"], before),
     ]
 
 

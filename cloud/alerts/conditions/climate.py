@@ -41,7 +41,7 @@ class SeasonLimits(Given):
 _NEEDS = Needs(classes=True, points=_TEMPERATURES, beside=(frozenset({"on"}),))
 
 
-@condition("season_limit", SeasonLimits, words=("side",), needs=_NEEDS, reads=("on", "mode", "valve"))
+@condition("season_limit", SeasonLimits, annotations=("side",), needs=_NEEDS, reads=("on", "mode", "valve"))
 def season_limit(rule: Rule, given: SeasonLimits, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A temperature against the limit of the season, judged in working hours while the device runs in that mode."""
     operation = view.site.operation

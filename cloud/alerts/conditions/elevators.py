@@ -32,7 +32,7 @@ class Stops(Given):
 _NEEDS = Needs(classes=True, points=frozenset({"stops"}), beside=(frozenset({"stops", "mode"}),))
 
 
-@condition("stop_outside_floors", Stops, words=("floor", "floors"), needs=_NEEDS, reads=("mode", *_COUNTERS))
+@condition("stop_outside_floors", Stops, annotations=("floor", "floors"), needs=_NEEDS, reads=("mode", *_COUNTERS))
 def stop_outside_floors(rule: Rule, given: Stops, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A latched stop counter of a floor outside the car's own rose between two looks that both lie in one window.
 
@@ -61,9 +61,9 @@ def _judge(group: ElevatorGroup, car: Car, device: Device, given: Stops, view: V
         wrong = {**wrong, "at": min(wrong["at"], view.now)}  # the time may have moved back
     recent = wrong is not None and view.now - wrong["at"] <= given.hold
     floor = wrong["floor"] if recent and wrong else None
-    words = {"floor": floor or 0, "floors": ", ".join(map(str, sorted(served)))}
+    annotations = {"floor": floor or 0, "floors": ", ".join(map(str, sorted(served)))}
     memory = {"look": look, "wrong": wrong if recent else None}
-    return Observation(device.id, 1.0 if recent else -1.0, None if floor is None else float(floor), None, words, memory)
+    return Observation(device.id, 1.0 if recent else -1.0, None if floor is None else float(floor), None, annotations, memory)
 
 
 def _look(view: View, device: Device) -> dict[str, Any] | None:

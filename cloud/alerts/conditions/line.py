@@ -13,7 +13,7 @@ from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, Wo
 from cloud.texts import LANGUAGES, in_both, say
 from contract.coded import Message
 from contract.point import POINTS
-from contract.states import is_on, meaning
+from contract.states import runs
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
@@ -52,7 +52,7 @@ class Several(Given):
     share: Annotated[float, Field(gt=0, le=1)]
 
 
-@condition("bus_silent", Several, words=("gateway", "devices"), needs=Needs(classes=True))
+@condition("bus_silent", Several, annotations=("gateway", "devices"), needs=Needs(classes=True))
 def bus_silent(rule: Rule, given: Several, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """Several devices of one bus say nothing: one line, one fault. Not judged where `silent` is not, nor a bus that has fewer devices."""
     by_bus: defaultdict[str, list[Device]] = defaultdict(list)
@@ -66,8 +66,8 @@ def bus_silent(rule: Rule, given: Several, view: View, _memory: Mapping[str, Mem
         lost = [device for device in devices if _says_nothing(device, view)]
         least = max(given.devices, ceil(given.share * len(devices)))
         excess = None if view.gateway_down(gateway) else len(lost) - least + 1.0
-        words = _of_bus(bus, gateway, lost) if excess is not None and excess > 0 else {}
-        yield Observation(bus, excess, float(len(lost)), float(len(devices)), words)
+        annotations = _of_bus(bus, gateway, lost) if excess is not None and excess > 0 else {}
+        yield Observation(bus, excess, float(len(lost)), float(len(devices)), annotations)
 
 
 def _of_bus(bus: str, gateway: str, lost: Sequence[Device]) -> dict[str, Word]:
@@ -102,7 +102,7 @@ def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mappi
             yield Observation(device.id, None)
             continue
         ignition = view.last(device, "ignition")
-        running = is_on(meaning(device.profile, "ignition", ignition.value if ignition else None))
+        running = runs(device.profile, "ignition", ignition.value if ignition else None)
         limit = given.moving if running else given.parked
         yield Observation(device.id, (silence - limit) / _MINUTE, round(silence / _MINUTE, 1), limit / _MINUTE)
 
@@ -124,12 +124,12 @@ def clock_waits(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Me
         yield Observation(gateway, None if rows is None else rows or -1.0, rows, 0.0)
 
 
-@condition("unknown_group", words=("nodes",), sparse=True)
+@condition("unknown_group", annotations=("nodes",), sparse=True)
 def unknown_group(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A group that no site has and of which nodes are online: a foreign node whose group was mistyped is not to vanish silently."""
     for group, nodes in view.strangers.items():
         shown = ", ".join(nodes[:_SHOWN]) + (" …" if len(nodes) > _SHOWN else "")
-        yield Observation(group, 1.0, float(len(nodes)), words={"nodes": shown})
+        yield Observation(group, 1.0, float(len(nodes)), annotations={"nodes": shown})
 
 
 class Within(Given):

@@ -51,13 +51,13 @@ class Kinds(Given):
     within: Recent
 
 
-@condition("recorded", Kinds, words=("what", "detail"), sparse=True)
+@condition("recorded", Kinds, annotations=("what", "detail"), sparse=True)
 def recorded(_rule: Rule, given: Kinds, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """An event of some kinds was noted; one that a record explains is withdrawn by the ledger, and with it the alert."""
     found = {event.subject: event for event in view.events if event.kind in given.kinds and view.now - event.at <= given.within}
     for subject, event in found.items():
-        words = {"what": in_both(Message(f"event.{event.kind}")), "detail": in_both(read(event.detail))}
-        yield Observation(subject, 1.0, words=words)
+        annotations = {"what": in_both(Message(f"event.{event.kind}")), "detail": in_both(read(event.detail))}
+        yield Observation(subject, 1.0, annotations=annotations)
 
 
 class RejectedWithin(Given):
@@ -66,7 +66,7 @@ class RejectedWithin(Given):
     within: Recent
 
 
-@condition("rejected", RejectedWithin, words=("why",), sparse=True)
+@condition("rejected", RejectedWithin, annotations=("why",), sparse=True)
 def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """Readings that the time-series store will not take; they are kept in SQL and can be replayed."""
     for device, found in view.rejected.items():
@@ -81,16 +81,16 @@ class BrokerTold(Given):
     within: Recent
 
 
-@condition("broker_told", BrokerTold, words=("what",), sparse=True)
+@condition("broker_told", BrokerTold, annotations=("what",), sparse=True)
 def broker_told(_rule: Rule, given: BrokerTold, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The broker refused a client, or clients with one user throw each other off; by address, or by user."""
     for event in view.events:
         told = told_of(event.detail) if event.kind == given.kind and view.now - event.at <= given.within else None
         if told is not None:
-            words: dict[str, Word] = {"what": {language: _refused(told, language) for language in LANGUAGES}}
+            annotations: dict[str, Word] = {"what": {language: _refused(told, language) for language in LANGUAGES}}
             if event.subject == OTHERS:
-                words["name"] = in_both(Message("broker.others"))
-            yield Observation(event.subject, 1.0, float(told.number), words=words)
+                annotations["name"] = in_both(Message("broker.others"))
+            yield Observation(event.subject, 1.0, float(told.number), annotations=annotations)
 
 
 def _refused(told: Told, language: Language) -> str:
@@ -99,7 +99,7 @@ def _refused(told: Told, language: Language) -> str:
     return say("broker.named", language, what=what, id=told.detail) if told.detail and told.reason != "contested" else what
 
 
-@condition("finding", words=("what", "amount", "number"), sparse=True)
+@condition("finding", annotations=("what", "amount", "number"), sparse=True)
 def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The open questions of the ledger about a meter: they stand until a record or a note explains them, however old they are."""
     by_meter: defaultdict[str, list[Finding]] = defaultdict(list)
@@ -110,17 +110,21 @@ def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory
         what = in_both(Message(f"finding.{worst.kind}"))
         unit = energy_of(worst.energy).factor_unit
         amount = f"{to_factor_unit(worst.amount, worst.energy).normalize():f} {unit}"
-        yield Observation(meter, float(len(asked)), words={"what": what, "amount": amount, "number": str(len(asked))})
+        yield Observation(meter, float(len(asked)), annotations={"what": what, "amount": amount, "number": str(len(asked))})
 
 
-@condition("cloud_clock", words=("seconds", "way"), sparse=True)
+@condition("cloud_clock", annotations=("seconds", "way"), sparse=True)
 def cloud_clock(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The cloud's own clock is off: its gateways agree with each other and not with it, or it jumped while the service ran."""
     if view.cloud_clock:
         name = view.site.name
         way = in_both(Message("clock.ahead") if view.cloud_clock > 0 else Message("clock.behind"))
-        words: dict[str, Word] = {"name": {"zh": name.zh, "en": name.en}, "seconds": f"{abs(view.cloud_clock) / 1000:.0f}", "way": way}
-        yield Observation(view.site.id, 1.0, view.cloud_clock / 1000, 0.0, words)
+        annotations: dict[str, Word] = {
+            "name": {"zh": name.zh, "en": name.en},
+            "seconds": f"{abs(view.cloud_clock) / 1000:.0f}",
+            "way": way,
+        }
+        yield Observation(view.site.id, 1.0, view.cloud_clock / 1000, 0.0, annotations)
 
 
 @condition("site_differs", sparse=True)
@@ -128,4 +132,4 @@ def site_differs(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, M
     """The site's files say something else than what was entered; the service works with what was entered."""
     if view.site_differs:
         name = view.site.name
-        yield Observation(view.site.id, 1.0, words={"name": {"zh": name.zh, "en": name.en}})
+        yield Observation(view.site.id, 1.0, annotations={"name": {"zh": name.zh, "en": name.en}})

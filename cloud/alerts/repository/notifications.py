@@ -43,7 +43,7 @@ class Batch(NamedTuple):
     tries: int
 
 
-def tell(connection: sa.Connection, group: str, channels: Sequence[Channel], now: int) -> None:
+def enqueue(connection: sa.Connection, group: str, channels: Sequence[Channel], now: int) -> None:
     """Enter what this round decided, by the rows of its alerts; what is inhibited is told when it no longer is, if it still fires then."""
     for channel in channels:
         _insert(connection, _fired(group, channel, now))

@@ -60,7 +60,7 @@ async def one_report(here: Here, caller: Caller, report: Id, asked: Wanted) -> R
     """
     job = reports.ask(here, report, asked)
     await job.ended.wait()
-    return _file(job, await to_thread.run_sync(reports.handed_over, here, job, caller.name))
+    return _file(here, job, await to_thread.run_sync(reports.handed_over, here, job, caller.name))
 
 
 @router.post("/{report}", status_code=HTTPStatus.ACCEPTED)
@@ -81,9 +81,10 @@ async def state(here: Here, job: Id) -> ReportJob:
 async def file(here: Here, caller: Caller, job: Id) -> Response:
     """The file of a report that is done; the last few are kept."""
     found = reports.find(here, job)
-    return _file(found, await to_thread.run_sync(reports.handed_over, here, found, caller.name))
+    return _file(here, found, await to_thread.run_sync(reports.handed_over, here, found, caller.name))
 
 
-def _file(job: Job, made: Made) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{file_name(job.report, job.asked)}"'}
+def _file(here: Here, job: Job, made: Made) -> Response:
+    name = file_name(job.report, job.asked, several=bool(here.others))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(made.content, media_type=MEDIA_TYPES[job.asked.format], headers=headers)

@@ -48,6 +48,10 @@ class Newest:
         """The name of a point's current state; None where it is not known, or its number has no name."""
         return states.meaning(self.devices[name].profile, point, self.current(name, point)) if name in self.devices else None
 
+    def runs(self, name: str, point: str) -> bool | None:
+        """Whether what a point says of runs now; None where nothing says it."""
+        return states.runs(self.devices[name].profile, point, self.current(name, point)) if name in self.devices else None
+
     def state(self, name: str, point: str) -> str | None:
         """The same to be read: its number where that has no name."""
         value = self.current(name, point)

@@ -132,7 +132,7 @@ def _standing(newest: Newest, name: str) -> shapes.VehicleState:
         return "offline"
     if (newest.current(name, "speed") or 0.0) > STANDS:
         return "moving"
-    return "idling" if is_on(newest.meaning(name, "ignition")) else "parked"
+    return "idling" if newest.runs(name, "ignition") else "parked"
 
 
 def site_map(site: Site) -> shapes.Map:

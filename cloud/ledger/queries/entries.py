@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import sqlalchemy as sa
 
-from cloud.ledger.model import MeterKey
-from cloud.ledger.selecting import of, same
-from cloud.ledger.tables import entry, meter
-
-
-class EnteredMonth(NamedTuple):
-    """A month (YYYY-MM) with its amount in base units of the energy, and who entered it when (ms)."""
-
-    month: str
-    amount: int
-    energy: str
-    by: str
-    at: int
-
-
-def of_meter(connection: sa.Connection, key: MeterKey) -> list[EnteredMonth]:
-    """The entered months of a meter, oldest first."""
-    columns = (entry.c.month, entry.c.amount, meter.c.energy, entry.c.entered_by, entry.c.entered_at)
-    query = sa.select(*columns).join_from(entry, meter, same(meter, entry))
-    rows = connection.execute(query.where(of(entry, key)).order_by(entry.c.month))
-    return [EnteredMonth._make(row) for row in rows]
+from cloud.ledger.tables import entry
 
 
 def all_months(connection: sa.Connection, group: str) -> list[tuple[str, str]]:

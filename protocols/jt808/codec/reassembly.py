@@ -188,7 +188,7 @@ class Reassembler:
         """Identities of the terminals of which something is held."""
         return list(self._partials)
 
-    def tidy(self, now: int) -> None:
+    def expire(self, now: int) -> None:
         """Give up what is too old; call it every now and then."""
         for partial in [p for mine in self._partials.values() for p in mine if now - p.seen > self._keep_ms]:
             self._drop(partial)

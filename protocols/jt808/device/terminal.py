@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 
+from contract.backoff import spread
 from protocols.jt808.codec import fix
 from protocols.jt808.codec.bodies import Body, Heartbeat
 from protocols.jt808.codec.frame import Jt808Error
@@ -77,8 +77,7 @@ class Terminal:
                 finally:
                     writer.transport.abort()
                 wait = 1.0
-            jitter = 0.5 + secrets.randbelow(1000) / 1000
-            await asyncio.sleep(max(self._clock.real_seconds(wait), 0.2) * jitter)
+            await asyncio.sleep(spread(max(self._clock.real_seconds(wait), 0.2)))
             wait = min(wait * 2, LONGEST_CALL)
 
     async def _talk(self, link: Link) -> None:

@@ -72,7 +72,7 @@ class Listener:
                 log.info("listening", bus=bus.id, host=bus.host, port=self.port, terminals=len(self._known.devices))
                 self.listening.set()
                 try:
-                    await self._tidy()
+                    await self._expire()
                 finally:
                     # Not serve_forever, which from Python 3.12 on waits for connections that this group ends only afterwards.
                     server.close()
@@ -89,7 +89,7 @@ class Listener:
         within = max(self._line.clock.real_seconds(device.model.timeout), SHORTEST_ANSWER)
         return await commands.write(link, device, point, value, within)
 
-    async def _tidy(self) -> None:
+    async def _expire(self) -> None:
         """Ask for the packages that long messages lack, and give up those that stay incomplete, until cancelled."""
         long = self._known.long
         while True:
@@ -98,7 +98,7 @@ class Listener:
                 link = self._links.get(self._known.devices[who].id)
                 if link is not None and not link.writer.transport.is_closing():
                     link.writer.write(b"".join(link.session.asks(who)))
-            long.tidy(ticks())
+            long.expire(ticks())
 
     def _abandoned(self, message: Incomplete) -> None:
         device = self._known.devices[identity(message.phone)].id

@@ -81,6 +81,12 @@ def test_a_wrong_rule_is_refused_with_its_line(line: str, instead: str, number: 
 
 
 NEVER = {
+    "air_co2": [
+        ("{above: 1000, tolerance: 50}", "{}", 7, "given: expected above, below or both"),
+        ("{above: 1000, tolerance: 50}", "{above: 1000, below: 1000}", 7, "given.below: expected less than above (1000)"),
+        ("tolerance: 50", "tolerance: -1", 7, "given.tolerance: Input should be greater than or equal to 0"),
+        ("point: co2", "point: occupied", 5, "point: expected "),
+    ],
     "after_hours": [
         ("classes: [hvac, fresh_air]", "classes: []", 4, "classes: expected at least one class of devices, since"),
         ('point: "on"\n', "", 1, "point: expected lights, on, screen, which runs_outside_hours looks at, got None"),

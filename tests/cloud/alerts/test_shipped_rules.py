@@ -231,6 +231,16 @@ CASES: dict[str, Case] = {
         fires=16 * MINUTE,
         resolves=3 * MINUTE,
     ),
+    "air_co2": Case(
+        ("c3-fresh-1",),
+        f"{TUESDAY}T10:00",
+        write("c3-fresh-1", "on", 0.0),
+        write("c3-fresh-1", "on", 1.0),
+        "c3-fresh-1",
+        32 * MINUTE,
+        7 * MINUTE,
+        says="1000",
+    ),
     "device_silent": Case(
         ("c1-e-main", "c1-w-main"),
         f"{TUESDAY}T10:00",

@@ -52,7 +52,7 @@ def fire(engine: sa.Engine, to: list[Channel], ids: list[str], now: int, **more:
     with writing(engine).begin() as connection:
         standing.lock(connection)
         standing.fire(connection, rows, now)
-        notifications.tell(connection, GROUP, to, now)
+        notifications.enqueue(connection, GROUP, to, now)
 
 
 def end(engine: sa.Engine, to: list[Channel], ids: list[str], now: int) -> None:
@@ -60,7 +60,7 @@ def end(engine: sa.Engine, to: list[Channel], ids: list[str], now: int) -> None:
     with writing(engine).begin() as connection:
         standing.lock(connection)
         standing.resolve(connection, [(name, Reason.NORMAL_LONG_ENOUGH) for name in ids], now)
-        notifications.tell(connection, GROUP, to, now)
+        notifications.enqueue(connection, GROUP, to, now)
 
 
 def explain(engine: sa.Engine, to: list[Channel], changed: dict[str, str | None], now: int) -> None:
@@ -68,7 +68,7 @@ def explain(engine: sa.Engine, to: list[Channel], changed: dict[str, str | None]
     with writing(engine).begin() as connection:
         standing.lock(connection)
         standing.inhibit(connection, changed, (), now)
-        notifications.tell(connection, GROUP, to, now)
+        notifications.enqueue(connection, GROUP, to, now)
 
 
 def test_many_alerts_are_one_message(engine: sa.Engine, tmp_path: Path, webhook: Hook) -> None:
@@ -261,11 +261,11 @@ def test_a_brake_lets_a_burst_through_and_then_one_each_pause() -> None:
 def test_a_channel_is_told_directly_without_a_database(tmp_path: Path, webhook: Hook) -> None:
     """A message arrives with title, text and a key of its own; beyond its rate the channel is not bothered, and the caller knows why."""
     to, direct = channel(tmp_path, "duty", webhook.url, burst=2), Direct()
-    assert [direct.tell(to, "[严重] 数据未入库", "InfluxDB") for _ in range(3)] == [None, None, TOO_OFTEN]
+    assert [direct.send(to, "[严重] 数据未入库", "InfluxDB") for _ in range(3)] == [None, None, TOO_OFTEN]
     assert [(body["title"], body["message"]) for _, body in webhook.got] == [("[严重] 数据未入库", "InfluxDB")] * 2
     assert len({key for key, _ in webhook.got}) == 2
     webhook.status = 500
-    assert Direct().tell(to, "x", "y") == Message("told.unreachable")
+    assert Direct().send(to, "x", "y") == Message("told.unreachable")
 
 
 def test_markup_in_a_name_is_text_in_both_parts_of_a_mail(tmp_path: Path, mails: Mailbox) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloud.accounts.model import Role
+from cloud.api.routes import pages
 from cloud.texts import catalogue
-from cloud.web import pages, vendoring
+from cloud.web import vendoring
 
 if TYPE_CHECKING:
     from tests.cloud.api.conftest import Served

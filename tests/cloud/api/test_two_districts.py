@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute
@@ -202,3 +203,13 @@ async def test_no_question_leaves_the_group_out(cloud_of: Callable[..., Cloud]) 
     asked = [text for text in sent if any(re.search(rf"\b(FROM|JOIN|INTO|UPDATE) {name}\b", text) for name in of_district)]
     assert len(asked) > 50
     assert [text for text in asked if "grp" not in text] == []
+
+
+async def test_a_file_is_called_by_its_district_where_there_are_several(cloud_of: Callable[..., Cloud]) -> None:
+    """Who may ask about both keeps both files in one folder; who sees one district finds the name that it always had."""
+    both = cloud_of(*DISTRICTS)
+    for whose, name in ((ADMIN, f"targets-{SECOND}-2026-02-district-zh.xlsx"), (SECOND, "targets-2026-02-district-zh.xlsx")):
+        headers = {"Authorization": f"Bearer {both.issued[whose]}"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=both.app), base_url="http://jieyue.test", headers=headers) as http:
+            answer = await http.get(f"/api/v1/reports/jobs/job-{SECOND}/file", params={"group": SECOND})
+        assert (answer.status_code, answer.headers["content-disposition"]) == (200, f'attachment; filename="{name}"')

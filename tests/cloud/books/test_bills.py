@@ -15,6 +15,7 @@ from cloud.ledger.periods import HOUR_MS, month_start
 from cloud.ledger.queries import bills as queries
 from contract.clock import parse_time
 from tests.cloud import tables
+from tests.cloud.books import entered
 from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def test_a_bill_beside_a_counter_changes_no_figure(counting: Books) -> None:
     assert counting.parts("far") == before
     march = book.consumption(counting.engine, key("far"), MARCH, APRIL, "month")
     assert [(month["value"], month["provenance"]["measured"]) for month in march] == [(COUNTED, 1.0)]
-    assert (entries.months(counting.engine, key("far")), kept(counting)) == ([], [(2_000_000, COUNTED * 1000)])
+    assert (entered.months(counting.engine, key("far")), kept(counting)) == ([], [(2_000_000, COUNTED * 1000)])
     assert ("wang", "bill") in counting.rows(sa.select(tables.audit.c.by, tables.audit.c.action))
 
 

@@ -12,6 +12,7 @@ from cloud.ledger.entries import Agreed, EntriesError, EntryError
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
 from contract.clock import iso, parse_time
 from tests.cloud import tables
+from tests.cloud.books import entered
 from tests.cloud.district import GROUP, key
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def test_an_entry_that_is_replaced_leaves_nothing_behind(books: Books) -> None:
     assert sum(amount for _, _, amount in books.parts("cars")) == 140_000
     assert books.figures("ledger_day", '%"cars"%', FEBRUARY)["value"] == 5.0
     month = {"month": "2026-02", "value": 140.0, "unit": "L", "entered_by": "li", "entered_at": iso(NOW + 1000)}
-    assert entries.months(books.engine, key("cars")) == [month]
+    assert entered.months(books.engine, key("cars")) == [month]
     audit = books.rows(
         sa.select(tables.audit.c.by, tables.audit.c.action, tables.audit.c.detail).where(OF_ENTRIES).order_by(tables.audit.c.id)
     )
@@ -85,7 +86,7 @@ def test_of_a_month_there_is_one_source(books: Books) -> None:
     march = book.consumption(books.engine, key("gas"), MARCH, MARCH + DAY_MS, "day")
     assert march[0]["provenance"]["measured"] == 1.0
     entries.enter(books.engine, key("gas"), "2026-03", 300, "wang", NOW)
-    assert [month["month"] for month in entries.months(books.engine, key("gas"))] == ["2026-02"]
+    assert [month["month"] for month in entered.months(books.engine, key("gas"))] == ["2026-02"]
     books.read("gas", {start + 90 * 60_000: 51.5})
     books.settle()
     assert book.consumption(books.engine, key("gas"), FEBRUARY, MARCH, "month") == february
@@ -111,7 +112,7 @@ def test_an_amount_far_beyond_the_meters_own_months_is_asked_about(books: Books)
     ):
         entries.enter(books.engine, key("cars"), "2026-03", 120_000, "wang", NOW)
     entries.enter(books.engine, key("cars"), "2026-03", 120_000, "wang", NOW, Agreed(unusual=True))
-    assert [month["value"] for month in entries.months(books.engine, key("cars"))] == [1200, 11_000, 120_000]
+    assert [month["value"] for month in entered.months(books.engine, key("cars"))] == [1200, 11_000, 120_000]
 
 
 def test_a_file_of_entries(books: Books, tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_file_of_entries(books: Books, tmp_path: Path) -> None:
     path = tmp_path / "fuel.csv"
     path.write_text("month,meter,amount\r\n2026-01,cars,100.5\r\n\r\n2026-02,cars, 90\r\n", encoding="utf-8-sig")
     assert entries.import_csv(books.engine, GROUP, path, "wang", NOW) == (2, 0)
-    assert [(m["month"], m["value"]) for m in entries.months(books.engine, key("cars"))] == [("2026-01", 100.5), ("2026-02", 90.0)]
+    assert [(m["month"], m["value"]) for m in entered.months(books.engine, key("cars"))] == [("2026-01", 100.5), ("2026-02", 90.0)]
 
 
 def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_a_file_with_faults_is_not_imported(books: Books, tmp_path: Path) -> Non
         f"{path}:10: amount: expected a number such as 1234.5, got '4.5e3'",
         f"{path}:11: amount: expected 0 or at least 0.001 L, got 0.0004",
     ]
-    assert entries.months(books.engine, key("cars")) == []
+    assert entered.months(books.engine, key("cars")) == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_bill_may_take_the_place_of_an_estimate(books: Books) -> None:
     books.read("far", rising | anew)
     books.settle()
     entries.enter(books.engine, key("far"), "2026-04", 700, "wang", now, Agreed(replace=True))
-    assert entries.months(books.engine, key("far")) == []
+    assert entered.months(books.engine, key("far")) == []
     said = r"744 of 744 hours of 2026-05 \(289 of them only estimated\), the last until 2026-06-01 00:00; to enter .*import --replace"
     with pytest.raises(EntryError, match=said):
         entries.enter(books.engine, key("far"), "2026-05", 700, "wang", now)

@@ -24,6 +24,7 @@ from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Line, Polled
 from contract.site import Site
 from tests.cloud import tables
+from tests.cloud.books import entered
 from tests.cloud.books.conftest import Books, site_data
 from tests.cloud.district import GROUP
 
@@ -83,8 +84,8 @@ def test_what_is_recorded_of_one_is_none_of_the_other(both: Books) -> None:
         assert {meter.group for meter in waiting.meters(connection)} == {SECOND}
     both.settle()
     assert both.rows(sa.select(tables.ledger_hour).where(tables.ledger_hour.c.grp == GROUP)) == before
-    assert entries.months(both.engine, MeterKey(GROUP, "cars")) == []
-    assert [row["value"] for row in entries.months(both.engine, MeterKey(SECOND, "cars"))] == [100.0]
+    assert entered.months(both.engine, MeterKey(GROUP, "cars")) == []
+    assert [row["value"] for row in entered.months(both.engine, MeterKey(SECOND, "cars"))] == [100.0]
     with both.engine.connect() as connection:
         assert [one.kind for one in listed(connection, SECOND)] == ["exchange_pending"]
         assert listed(connection, GROUP) == []

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract import sparkplug
-from contract.profile import load_profile
 from contract.reading import Row
 from contract.sparkplug import Born, DataType
 from contract.topics import Topic
@@ -80,7 +79,6 @@ def test_a_flag_is_judged_by_its_number_and_not_by_its_names(
     (tmp_path / "vehicle").mkdir()
     (tmp_path / "vehicle" / "own.yaml").write_text(OWN.replace("NO", f'"{no}"').replace("YES", f'"{yes}"'), encoding="utf-8")
     monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path))
-    load_profile.cache_clear()
     known(line, "vehicle/own")
     says(line, NOW, 1, located=1.0, emergency_alarm=0.0, **DRIVING)
     assert calls(line) == []
@@ -95,7 +93,6 @@ def test_a_car_that_sends_the_alarm_word_as_json_calls_for_help(line: Line, tmp_
     text = OWN[: OWN.index("  emergency_alarm")] + "  alarms: {path: alarm, type: uint32}\n"
     (tmp_path / "vehicle" / "own.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path))
-    load_profile.cache_clear()
     known(line, "vehicle/own")
     says(line, NOW, 1, alarms=2.0, **DRIVING)
     says(line, NOW + MINUTE, 2, alarms=1.0, **DRIVING)

@@ -107,9 +107,9 @@ def test_a_message_that_stays_incomplete_is_told_and_forgotten() -> None:
     assert reassembler.add(HEARTBEAT, NOW) == HEARTBEAT
     for one in (*message(2500)[:2], *message(1500, 400, "2" * 12)):
         reassembler.add(one, NOW)
-    reassembler.tidy(NOW + KEEP_MS)
+    reassembler.expire(NOW + KEEP_MS)
     assert (told, len(reassembler.senders())) == ([], 2)
-    reassembler.tidy(NOW + KEEP_MS + 1)
+    reassembler.expire(NOW + KEEP_MS + 1)
     assert [(one.phone, one.msg_id, one.missing) for one in told] == [(PHONE, 0x0704, (3,))]
     assert (reassembler.senders(), reassembler.size) == ([], 0)
 

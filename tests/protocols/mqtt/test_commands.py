@@ -14,7 +14,7 @@ import pytest
 from contract import yamlfile
 from contract.clock import Clock, iso
 from contract.operation import Text
-from contract.profile import Profile, load_profile
+from contract.profile import Profile
 from contract.rights import device_user, rights, source_user
 from contract.site import Gateway, Site
 from protocols.base import DriverError, Line, NoAnswerError
@@ -61,7 +61,6 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     (folder / "thermostat.yaml").write_text(PROFILE, encoding="utf-8")
     monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path / "profiles"))
-    load_profile.cache_clear()
     return folder
 
 

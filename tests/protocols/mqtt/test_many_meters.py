@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract.clock import Clock, iso
-from contract.profile import load_profile
 from contract.rights import acl, rights
 from contract.site import Site, load_site
 from protocols.mqtt.codec.audience import Audience
@@ -44,17 +44,17 @@ Loader = Callable[..., Site]
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
     """A site whose devices have a profile of their own each; each device stands on a line from 11 on."""
-    monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path / "profiles"))
-    load_profile.cache_clear()
+    folders = (tmp_path / f"profiles-{number}" for number in count())
 
     def made(devices: list[str], **profiles: str) -> Site:
+        folder = next(folders)
+        monkeypatch.setenv("JIEYUE_PROFILES", str(folder))
         for name, text in profiles.items():
-            path = tmp_path / "profiles" / "electricity" / f"{name}.yaml"
+            path = folder / "electricity" / f"{name}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(MODEL + text, encoding="utf-8")
         lines = [f"  - {{id: d{n}, name: {{zh: 表, en: Meter}}, bus: pub, {device}}}\n" for n, device in enumerate(devices)]
         (tmp_path / "site.yaml").write_text(SITE + "".join(lines), encoding="utf-8")
-        load_profile.cache_clear()
         return load_site(tmp_path)
 
     return made

@@ -23,7 +23,8 @@ from cloud.texts import Language, catalogue
 from contract.coded import Message
 from contract.site import Site
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2] / "web"
+"""Where their files stand."""
 LANGUAGE_COOKIE = "jieyue_lang"
 SESSION_SECONDS = 12 * 3600
 """A shift; a token that is revoked ends its session at once."""

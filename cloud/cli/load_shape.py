@@ -1,4 +1,4 @@
-"""`jieyue-cloud profile`: record how a meter's gaps are spread over the hours of a week, in place of what its own months taught."""
+"""`jieyue-cloud load-shape`: record how a meter's gaps are spread over the hours of a week, in place of what its own months taught."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from cloud.ledger.model import MeterKey
 from cloud.ledger.recorded import record_profile
 from cloud.opening import chosen_group
 from cloud.settings import Settings
+from cloud.textfile import read_text
 from contract.clock import Clock
 from contract.commandline import Commands, Parser
-from contract.textfile import read_text
 
 _MOST_DIGITS = 9
 
 
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
-    parser = add(commands, "profile", "record how a meter's gaps are spread over the hours of a week from a moment on", run)
+    text = "record how a meter's gaps are spread over the hours of a week from a moment on"
+    parser = add(commands, "load-shape", text, run, aliases=("profile",))
     parser.add_argument("meter", metavar="METER", help="id of the meter")
     parser.add_argument("file", type=Path, metavar="FILE", help="168 whole numbers, Monday 00:00 in Shanghai first")
     parser.add_argument(

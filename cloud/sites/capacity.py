@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from contract.countable import RATED_MARGIN
 from contract.profile import decimal_scale
 from contract.register import RegisterType
 
@@ -17,9 +18,6 @@ _SECONDARY_AMPERES = 6.0
 """A meter behind transformers takes 1.5(6) or 5(6) A."""
 _TRANSFORMER_KWH = 630.0
 """A distribution transformer of usual size: a meter may show the primary side by itself, so its ratio of 1 says nothing."""
-RATED_MARGIN = 2.0
-"""The sub-metering guide of 2008 (分项能耗数据采集技术导则) is quoted as saying twice the branch's rated power; its text was not at
-hand."""
 _BY_CLASS = MappingProxyType({"energy_import": _TRANSFORMER_KWH, "energy_export": _TRANSFORMER_KWH, "volume": 250.0})
 """kWh an hour; m3 an hour of a large water meter (DN 150) or gas meter (G160)."""
 
@@ -57,4 +55,4 @@ def resolution(site: Site, meter: Meter) -> tuple[float | None, bool]:
     if mapped.type is RegisterType.FLOAT32:
         return None, True
     numerator, divisor = decimal_scale(mapped, meter.point, device.ct, device.pt)
-    return numerator / divisor, False
+    return numerator / divisor * mapped.smallest_step, False
