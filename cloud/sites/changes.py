@@ -26,7 +26,7 @@ class Change:
         detail: Which field, old and new, in words.
     """
 
-    done: Literal["added", "changed", "retired", "renamed", "recorded", "recounted"]
+    done: Literal["added", "changed", "retired", "removed", "renamed", "recorded", "recounted"]
     what: str
     id: str
     detail: str = ""
@@ -42,12 +42,22 @@ def differences(old: Document, new: Document) -> Iterator[Change]:
         if field not in old or old[field] == value:
             continue
         if field in _NAMES:
-            yield from _items(_NAMES[field], old[field], value)
+            yield from items(_NAMES[field], old[field], value)
         else:
             yield Change("changed", field, "", _both(old[field], value))
 
 
-def _items(what: str, old: Sequence[Document], new: Sequence[Document]) -> Iterator[Change]:
+def items(
+    what: str, old: Sequence[Document], new: Sequence[Document], *, gone: Literal["retired", "removed"] = "retired"
+) -> Iterator[Change]:
+    """How things that have ids differ from those of before.
+
+    Args:
+        what: What one of them is called.
+        old: As they were.
+        new: As they are now.
+        gone: What becomes of those that are there no more.
+    """
     before, after = ({item["id"]: item for item in items} for items in (old, new))
     for name, item in after.items():
         if name not in before:
@@ -58,7 +68,7 @@ def _items(what: str, old: Sequence[Document], new: Sequence[Document]) -> Itera
                 yield Change("changed", what, name, f"{field} {_both(before[name][field], value)}")
     for name in before:
         if name not in after:
-            yield Change("retired", what, name)
+            yield Change(gone, what, name)
 
 
 def _both(old: object, new: object) -> str:

@@ -200,7 +200,7 @@ def test_the_parts_of_all_units_are_the_meter(areas: list[Decimal], amounts: dic
     series: dict[tuple[str, str], Sequence[Dated]] = {(n, "area"): [Dated(date(2020, 1, 1), a)] for n, a in zip(names, areas, strict=True)}
     registry = Registry(GROUP, dict.fromkeys(names, "c"), [], {"m": names}, series)
     span = Span(midnight(start), midnight(start + timedelta(days=days)))
-    parts = [Scope(registry, [CountedMeter("m", "water")], [name], name).share("m", amounts, span) for name in names]
+    parts = [Scope(registry, [CountedMeter("m", "water")], [name], [name]).share("m", amounts, span) for name in names]
     whole = {provenance: sum((part or {}).get(provenance, 0) for part in parts) for provenance in amounts}
     assert whole == amounts
     assert all(amount >= 0 for part in parts for amount in (part or {}).values())
