@@ -74,9 +74,8 @@ class TreeFile(Strict):
                 yield Fault(place, f"expected the id of an organisation, got {one.parent!r}{nearest(one.parent, self.by_id)}", one.parent)
             elif parent is not None and KINDS.index(parent.kind) >= KINDS.index(one.kind):
                 higher = ", ".join(KINDS[: KINDS.index(one.kind)])
-                yield Fault(
-                    place, f"expected one of a higher kind than {one.kind} ({higher or 'none is'}), got {parent.kind} {parent.id}", None
-                )
+                expected = f"expected one of a higher kind ({higher})" if higher else "expected none"
+                yield Fault(place, f"{expected}, got the {parent.kind} {parent.id!r}", one.parent)
             elif one.kind in _INSTITUTIONS and (parent is None or parent.kind not in _INSTITUTIONS | {"district"}):
                 yield Fault(place, f"expected the district or the institution that this {one.kind} is in", one.parent)
 

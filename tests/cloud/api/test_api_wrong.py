@@ -31,7 +31,7 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("units", {"on": "2026-3-1"}, "on: expected a day such as 2026-03-01"),
     ("units", {"on": "2026-02-29"}, "on: expected a day such as 2026-03-01"),
     ("factors", {"on": "yesterday"}, "on: expected a day"),
-    ("denominators", SPAN | {"scope": "compound"}, "scope: expected district, compound:ID or unit:ID"),
+    ("denominators", SPAN | {"scope": "compound"}, "scope: expected district, compound:ID, unit:ID or organisation:ID"),
     ("denominators", SPAN | {"scope": "unit:a b"}, "scope: expected district"),
     ("denominators", {"scope": "district"}, "start: Field required; end: Field required"),
     ("targets", {"year": "26"}, "year: Input should be greater than or equal to 2000"),
