@@ -30,14 +30,14 @@ def lacking(definition: Definition, used: Used, factors: Mapping[str, Factor]) -
 def amounts(definition: Definition, used: Used, factors: Mapping[str, Factor]) -> dict[Provenance, Decimal]:
     """kgce, kgCO2, or m3 of water, by provenance; water is never converted and energy never counted as water."""
     found = dict.fromkeys(Provenance, Decimal(0))
-    for energy, by_provenance in summed(definition, used):
+    for energy, by_provenance in _summed(definition, used):
         for provenance, amount in by_provenance.items():
             found[provenance] += _worth(definition, energy, amount, factors)
     return found
 
 
 def energies(definition: Definition, actual: Used, baseline: Used, factors: Mapping[str, Factor]) -> list[model.Energy]:
-    """The same by energy, each in its factor unit and in what the indicator sums; null where nothing of an energy was counted."""
+    """The same by energy, each in its factor unit and in what the indicator sums; nothing of a side where one cannot be converted."""
     this, last = (_by_energy(definition, used, factors) for used in (actual, baseline))
     return [
         model.Energy(
@@ -50,19 +50,19 @@ def energies(definition: Definition, actual: Used, baseline: Used, factors: Mapp
     ]
 
 
-def summed(definition: Definition, used: Used) -> Iterator[tuple[str, Mapping[Provenance, int]]]:
+def _summed(definition: Definition, used: Used) -> Iterator[tuple[str, Mapping[Provenance, int]]]:
     """Of what was used, the energies that an indicator sums."""
     return ((energy, by_provenance) for energy, by_provenance in used.items() if (energy == WATER) == (definition.sums == "m3"))
 
 
 def _by_energy(definition: Definition, used: Used, factors: Mapping[str, Factor]) -> dict[str, model.Amount]:
-    found = {}
-    for energy, by_provenance in summed(definition, used):
-        amount = sum(by_provenance.values())
-        convertible = definition.sums == "m3" or factor_of(energy, factors, definition.sums) is not None
-        converted = float(_worth(definition, energy, amount, factors)) if convertible else None
-        found[energy] = model.Amount(value=float(to_factor_unit(amount, energy)), converted=converted)
-    return found
+    if lacking(definition, used, factors) is not None:
+        return {}
+    sums = {energy: sum(by_provenance.values()) for energy, by_provenance in _summed(definition, used)}
+    return {
+        energy: model.Amount(value=float(to_factor_unit(amount, energy)), converted=float(_worth(definition, energy, amount, factors)))
+        for energy, amount in sums.items()
+    }
 
 
 def _worth(definition: Definition, energy: str, amount: int, factors: Mapping[str, Factor]) -> Decimal:

@@ -28,8 +28,8 @@ added organisation north
 added organisation office
 added organisation south
 added organisation town
-note: district south: 510811 was not entered in this cloud; what is above it has no figures until it is
 note: institution office: the site of 510802 has no unit u05; it has no figures until it does
+note: district south: 510811 was not entered in this cloud; what is above it has no figures until it is
 """
 
 

@@ -57,7 +57,7 @@ WRONG = [
         "parent: bureau",
         "3.unit: expected its id in the district's site",
     ),
-    (5, "unit: u17", "unit: u05", "3.unit: stands twice; expected an institution that no other organisation is, got 'u05'"),
+    (6, "unit: u17", "unit: u05", "4.unit: stands twice; expected an institution that no other organisation is, got 'u05'"),
     (7, '"510811"', '"510802"', "5.group: stands twice; expected a district that no other organisation is, got '510802'"),
     (7, '"510811"', "510811", "5.group: Input should be a valid string, got 510811; YAML reads 510811 as a number"),
     (7, '"510811"', "0511", '5.group: expected 511, or "0511" in quotes for a text; YAML reads 0511 as octal'),

@@ -124,6 +124,26 @@ def test_a_district_without_a_figure_leaves_none_to_the_whole(engine: sa.Engine)
     assert rollups.denominators_of(engine, None, "organisation:c", THIS, AS_OF) == {"headcount": None, "area": 8000.0}
 
 
+def test_an_indicator_of_an_office_s_own_is_rolled_up(engine: sa.Engine) -> None:
+    """CO2 of all energies by a denominator that the sites state; where a district's site does not state it, the reason names both."""
+    own = definitions()[1].model_copy(update={"sums": "kgCO2", "per": "green_area", "unit": "kgCO2/m2", "target_change": None})
+    green: dict[str, object] = {"kind": "green_area", "valid_from": "2020-01-01", "approved_by": "site file"}
+    stated = [green | {"grp": group, "unit": unit, "value": 300} for group in (FIRST, SECOND) for unit in ("u1", "u2")]
+    enter(engine, TWO, TREE)
+    with writing(engine).begin() as connection:
+        connection.execute(sa.insert(tables.denominator), [*stated[:3], stated[3] | {"value": 100}])
+        found = rolled_up(connection, None, "organisation:c", NOW).indicator(own, 2026, figures.factors_of(connection, 2026))
+        assert (found.actual.value, found.status) == (float(Decimal(940) * Decimal("0.5306") / 1000), None)
+        assert [one.actual.converted for one in found.energies] == [float(Decimal(940) * Decimal("0.5306"))]
+        connection.execute(
+            sa.delete(tables.denominator).where(tables.denominator.c.grp == FIRST, tables.denominator.c.kind == "green_area")
+        )
+        found = rolled_up(connection, None, "organisation:c", NOW).indicator(own, 2026, figures.factors_of(connection, 2026))
+        why = Message("reason.no_denominator", kind=Message("denominator.green_area"))
+        assert (found.actual.value, found.message) == (None, Message("reason.lacks", organisation="d1", why=why))
+    assert rollups.denominators_of(engine, None, "organisation:c", THIS, AS_OF) == {"headcount": 110.0, "area": 4500.5, "green_area": None}
+
+
 def test_both_sides_are_of_the_same_districts(engine: sa.Engine) -> None:
     """A district that was counted from this year on, or has its meters since then, leaves no baseline: nothing is compared."""
     late = District(SECOND, meters={"electricity": {(THIS, "measured"): 1, (AS_OF - HOUR_MS, "measured"): 0}})
