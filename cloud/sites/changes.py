@@ -11,6 +11,8 @@ Document = Mapping[str, Any]
 """A site as JSON."""
 _UNTOLD = {"was", "headcount", "area", "since", "changes", "denominators"}
 """Fields that are told as what they bring about: a renamed id, dated rows."""
+_TOLD = 200
+"""Changes that the audit names one by one."""
 _NAMES = {"compounds": "compound", "units": "unit", "gateways": "gateway", "buses": "bus", "devices": "device", "meters": "meter"}
 """Lists whose items have ids, and what one of them is called."""
 
@@ -34,6 +36,11 @@ class Change:
     def __str__(self) -> str:
         """As `site plan` prints it."""
         return f"{self.done} {self.what} {self.id}".rstrip() + (f": {self.detail}" if self.detail else "")
+
+
+def on_record(changes: Sequence[Change]) -> dict[str, object]:
+    """Changes as the audit has them: the first ones in words, and how many more there were."""
+    return {"changes": [str(change) for change in changes[:_TOLD]], "more": max(len(changes) - _TOLD, 0)}
 
 
 def differences(old: Document, new: Document) -> Iterator[Change]:

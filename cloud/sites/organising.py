@@ -11,7 +11,7 @@ from cloud.accounts.repository import audited
 from cloud.organisations import queries, repository
 from cloud.organisations.tree import Organisation, Tree, tree_of
 from cloud.platform.database import writing
-from cloud.sites.changes import Change, items
+from cloud.sites.changes import Change, items, on_record
 from cloud.sites.entered import EntryRefused
 
 _WHAT = "organisation"
@@ -51,7 +51,7 @@ def enter_tree(engine: sa.Engine, organisations: Sequence[Organisation], planned
             raise EntryRefused("the tree was changed meanwhile; nothing was entered, look again: jieyue-cloud organisation plan FILE")
         if changes:
             repository.enter_tree(connection, organisations)
-            audited(connection, _WHAT, {"changes": [str(change) for change in changes]}, by, now, group=None)
+            audited(connection, _WHAT, on_record(changes), by, now, group=None)
 
 
 def _documents(tree: Tree) -> list[Mapping[str, Any]]:
