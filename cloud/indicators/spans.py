@@ -174,7 +174,7 @@ def plan_of_all(portions: Sequence[Portion], year: int, now: int) -> Plan:
         if one.absent is not None or not one.meters:
             return _unknown(_lacks(portions, one, one.absent or Message("reason.no_meter")))
     found = plan([meter for one in portions for meter in one.meters], year, now)
-    for one in portions:
+    for one in portions if len(portions) > 1 else ():
         found = _with(found, portions, one)
     return found
 
