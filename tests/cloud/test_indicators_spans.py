@@ -153,7 +153,7 @@ def test_one_portion_has_the_spans_that_it_has_by_itself() -> None:
     for meters in ([POWER], [young], [POWER, young], [POWER, fuel((2025, 12), (2026, 3))], []):
         assert spans.plan_of_all([Portion("d", meters)], 2026, now) == spans.plan(meters, 2026, now)
     both = spans.plan_of_all([Portion("d", [POWER]), Portion("e", [young])], 2026, now)
-    nobody = Message("reason.lacks", organisation="e", why=Message("reason.no_meter_then", year=2026))
-    assert (both.actual, both.baseline, both.actual_reason, both.baseline_reason) == (None, None, nobody, nobody)
+    this, last = (Message("reason.lacks", organisation="e", why=Message("reason.no_meter_then", year=year)) for year in (2026, 2025))
+    assert (both.actual, both.baseline, both.actual_reason, both.baseline_reason) == (None, None, this, last)
     absent = Message("reason.not_entered", group="510811")
     assert spans.plan_of_all([Portion("e", [], absent)], 2026, now).actual_reason == absent
