@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -31,6 +31,21 @@ def located(faults: Sequence[Fault], beside: ValidationError | None = None) -> V
     details = [_told(error["type"], error["msg"], error["loc"], error["input"]) for error in (beside.errors() if beside else ())]
     details += [_told("config", fault.message, fault.place, fault.given) for fault in faults]
     return ValidationError.from_exception_data("config", details)
+
+
+def twice(named: Iterable[tuple[Place, str]], expected: str, field: str = "id") -> Iterator[Fault]:
+    """What stands under one field of several parts of a file and may stand once only, each but the first.
+
+    Args:
+        named: Each part with what stands there.
+        expected: In its place, such as `an id that no other meter has`.
+        field: Of the parts.
+    """
+    seen: set[str] = set()
+    for place, name in named:
+        if name in seen:
+            yield Fault((*place, field), f"stands twice; expected {expected}", name)
+        seen.add(name)
 
 
 def absent(field: str, given: object) -> ValidationError:

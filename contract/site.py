@@ -12,7 +12,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from contract import topics, yamlfile
 from contract.addressing import Address, End, Unlike, misused, unreachable
 from contract.countable import uncountable
-from contract.fault import Fault, Place, located
+from contract.fault import Fault, Place, located, twice
 from contract.institution import Area, Unit, misstated, undated
 from contract.meter import Meter
 from contract.metering import miscounted, misdated, unread
@@ -241,7 +241,7 @@ class Site(Strict):
             "zone": [(("zones", i), z.id) for i, z in enumerate(self.zones)],
             "elevator group": [(("elevator_groups", i), g.id) for i, g in enumerate(self.elevator_groups)],
         }
-        faults = [fault for what, ids in known.items() for fault in _twice(what, ids)]
+        faults = [fault for what, ids in known.items() for fault in twice(ids, f"an id that no other {what} has")]
         names = {what: {name for _, name in ids} for what, ids in known.items()}
         faults += [
             Fault(place, f"expected the id of a {what}, got {name!r}{nearest(name, names[what])}", name)
@@ -306,14 +306,6 @@ class _Wired(Site):
         if faults:
             raise located(faults)
         return self
-
-
-def _twice(what: str, ids: Sequence[tuple[Place, str]]) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for place, name in ids:
-        if name in seen:
-            yield Fault((*place, "id"), f"stands twice; expected an id that no other {what} has", name)
-        seen.add(name)
 
 
 def _renamed(what: str, field: str, ids: Sequence[tuple[str, str | None]]) -> Iterator[Fault]:

@@ -14,10 +14,11 @@ from cloud.accounts.model import Principal
 from cloud.alerts.channels import Channel
 from cloud.alerts.ruleset import Rule
 from cloud.api.brake import Brake
-from cloud.api.params import Id
+from cloud.api.params import FigureScope, Id
 from cloud.api.problems import ProblemError, not_found
 from cloud.devices.queries import register
 from cloud.health import Health
+from cloud.organisations.tree import ORGANISATION
 from cloud.reports.queue import ReportQueue
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
@@ -44,6 +45,7 @@ class Context:
         logins: The brake on them.
         streams: Event streams that may be open at once.
         others: The sites of the other districts that the cloud serves, by group.
+        within: The only district of which organisations of the tree are shown; None: they are all shown.
     """
 
     engine: sa.Engine
@@ -60,6 +62,7 @@ class Context:
     logins: Brake = field(default_factory=Brake)
     streams: int = 200
     others: Mapping[str, Site] = field(default_factory=dict)
+    within: str | None = None
 
     @property
     def districts(self) -> Mapping[str, Site]:
@@ -112,6 +115,28 @@ async def _in_district(
     return context.of(asked) if caller.group is None else replace(context.of(asked), others={})
 
 
+async def _in_tree(
+    request: Request, group: Annotated[Id | None, Query(description="code of the district beyond which nothing is shown")] = None
+) -> Context:
+    """Not a plain function, as `_of`. Organisations may stand above districts, so none need be named."""
+    context = _kept(request)
+    caller: Principal = request.state.principal
+    if group is None and caller.group is None:
+        return context
+    here = await _in_district(request, group)
+    return replace(here, within=here.group)
+
+
+async def _in_scope(
+    request: Request,
+    scope: FigureScope = "district",
+    group: Annotated[
+        Id | None, Query(description="code of the district, where the cloud serves several; an organisation needs none")
+    ] = None,
+) -> Context:
+    return await (_in_tree if scope.startswith(ORGANISATION) else _in_district)(request, group)
+
+
 def _in_group(
     request: Request,
     group: Annotated[Id | None, Query(description="Sparkplug group, of a district or of a foreign node")] = None,
@@ -130,5 +155,9 @@ Cloud = Annotated[Context, Depends(_of)]
 """The context of a route that is about no district."""
 Here = Annotated[Context, Depends(_in_district)]
 """A route's parameter that holds the context of the district that a request is about."""
+HereOrAbove = Annotated[Context, Depends(_in_scope)]
+"""The same, where the scope may be an organisation that is in no district."""
+Everywhere = Annotated[Context, Depends(_in_tree)]
+"""The context of a route about organisations: of the whole cloud, or within the district of the token or the request."""
 HereOrThere = Annotated[Context, Depends(_in_group)]
 """The same, where the request may be about the group of a foreign node too."""

@@ -8,11 +8,12 @@ from cloud.api.context import Context
 from cloud.api.params import Every
 from cloud.api.problems import not_found
 from cloud.api.shapes import Consumed, Denominators, Factor
-from cloud.indicators import figures
+from cloud.indicators import figures, rollups
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book
 from cloud.ledger.model import MeterKey
+from cloud.organisations.tree import ORGANISATION
 
 
 def consumption(context: Context, meter: str, start: int, end: int, every: Every) -> list[Consumed]:
@@ -32,10 +33,13 @@ def denominators(context: Context, scope: str, start: int, end: int) -> Denomina
     """What figures of a scope over a span are divided by.
 
     Raises:
-        HTTPException: 404, no such compound or unit.
+        HTTPException: 404, no such compound, unit or organisation.
     """
     try:
-        found = figures.denominators_of(context.engine, context.group, scope, start, end)
+        if scope.startswith(ORGANISATION):
+            found = rollups.denominators_of(context.engine, context.within, scope, start, end)
+        else:
+            found = figures.denominators_of(context.engine, context.group, scope, start, end)
     except UnknownScopeError:
         raise not_found("scope", scope) from None
     return Denominators(**found)
@@ -57,9 +61,12 @@ def targets(context: Context, year: int, scope: str) -> Targets:
     """The targets of a year for a scope.
 
     Raises:
-        HTTPException: 404, no such compound or unit.
+        HTTPException: 404, no such compound, unit or organisation.
     """
+    now = context.clock.now_ms()
     try:
-        return figures.targets_of(context.engine, context.group, year, scope, context.clock.now_ms())
+        if scope.startswith(ORGANISATION):
+            return rollups.targets_of(context.engine, context.within, year, scope, now)
+        return figures.targets_of(context.engine, context.group, year, scope, now)
     except UnknownScopeError:
         raise not_found("scope", scope) from None

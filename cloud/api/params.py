@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 
 from cloud.api.faults import WrongError
 from cloud.api.problems import unprocessable
+from cloud.organisations.tree import ORGANISATION
 from contract.clock import EARLIEST, LATEST, FarTimeError, iso, moment
 from contract.coded import Message
 
@@ -19,6 +20,7 @@ MOST_HOURS = 100_000
 """Intervals of one answer, more than eleven years; whoever wants more asks in parts or for days."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SCOPE = re.compile(r"district|(compound|unit):[A-Za-z0-9_.-]{1,64}")
+_ORGANISATION = re.compile(rf"{ORGANISATION}[A-Za-z0-9_.-]{{1,64}}")
 _ID = re.compile(r"[^\x00-\x1f]{1,128}")
 Said = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$")]
 """What somebody writes for others to read: without control characters, some of which no database takes."""
@@ -51,6 +53,12 @@ def _scope(text: str) -> str:
     return text
 
 
+def _figure_scope(text: str) -> str:
+    if not _SCOPE.fullmatch(text) and not _ORGANISATION.fullmatch(text):
+        raise WrongError(Message("invalid.figure_scope"))
+    return text
+
+
 def _id(text: str) -> str:
     if not _ID.fullmatch(text):
         raise WrongError(Message("invalid.id"))
@@ -60,6 +68,10 @@ def _id(text: str) -> str:
 Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Scope = Annotated[str, AfterValidator(_scope), Query(examples=["district", "compound:c1", "unit:u01"])]
+FigureScope = Annotated[
+    str, AfterValidator(_figure_scope), Query(examples=["district", "compound:c1", "unit:u01", "organisation:guangyuan"])
+]
+"""The same, or an organisation of the tree."""
 Id = Annotated[str, AfterValidator(_id)]
 Year = Annotated[int, Query(ge=2000, le=2099)]
 Every = Literal["hour", "day", "month", "quarter", "year"]

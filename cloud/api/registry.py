@@ -1,4 +1,4 @@
-"""Units and meters, as they stand in the registry."""
+"""Units, meters and organisations, as they stand in the registry."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from cloud.api.context import Context
 from cloud.indicators.denominators import mean
 from cloud.indicators.scopes import load_series
 from cloud.ledger.queries import meters as queries
-from cloud.organisations import queries as organisations
+from cloud.organisations import queries as institutions
+from cloud.organisations import view
 
 
 def units(context: Context, on: date) -> list[shapes.Unit]:
     """The units that there are on a day, with their people and area."""
     with context.engine.connect() as connection:
-        series, found = load_series(connection, context.group), organisations.units(connection, context.group, on.isoformat())
+        series, found = load_series(connection, context.group), institutions.units(connection, context.group, on.isoformat())
     until = on + timedelta(days=1)
     return [
         shapes.Unit(
@@ -38,6 +39,25 @@ def meters(context: Context) -> list[shapes.Meter]:
         shapes.Meter(id=one.id, device=one.device, energy=one.energy, parent=one.parent, main=one.main, units=served[one.id])
         for one in found
     ]
+
+
+def organisations(context: Context, on: date) -> list[shapes.Organisation]:
+    """What nothing stands above of the organisations, each with what is below it."""
+    with context.engine.connect() as connection:
+        return [_organisation(one) for one in view.shown(connection, on.isoformat(), context.within)]
+
+
+def _organisation(one: view.Shown) -> shapes.Organisation:
+    return shapes.Organisation(
+        id=one.id,
+        kind=one.kind,
+        name=shapes.Both(**one.name),
+        group=one.group,
+        unit=one.unit,
+        scope=one.scope,
+        entered=one.entered,
+        below=[_organisation(child) for child in one.below],
+    )
 
 
 def _number(value: Decimal | None) -> float | None:

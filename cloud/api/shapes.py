@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.indicators.model import Param
+from cloud.organisations.tree import Kind
 
 
 class _Shape(BaseModel):
@@ -262,6 +263,22 @@ class Both(_Shape):
 
     zh: str
     en: str
+
+
+class Organisation(_Shape):
+    """An organisation of the tree, or an institution that only the site of its district names, with what is directly below it.
+
+    Its figures are those of `scope`, with `group` where that is no organisation's; `entered` = the cloud has all that they are made of.
+    """
+
+    id: str
+    kind: Kind
+    name: Both
+    group: str | None
+    unit: str | None
+    scope: str
+    entered: bool
+    below: list[Organisation]
 
 
 class Told(_Shape):

@@ -23,6 +23,7 @@ PROGRAM = "jieyue-cloud"
 Run = Callable[[Settings, Clock, argparse.Namespace], int]
 """Runs a command and returns its exit code; raises ValueError on bad input and OSError where the machine refuses."""
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099
+_AGREED = {"y", "yes"}
 
 
 def add(commands: Commands[Parser], name: str, text: str, run: Run, description: str = "", *, aliases: Sequence[str] = ()) -> Parser:
@@ -49,6 +50,29 @@ def add_actions(parser: Parser) -> Commands[Parser]:
 def add_by(parser: Parser, what: str) -> None:
     """Who does it, for the audit."""
     parser.add_argument("--by", default="command line", metavar="NAME", help=f"who {what} (default: command line)")
+
+
+def add_yes(parser: Parser) -> None:
+    """That nobody is to be asked."""
+    parser.add_argument("--yes", action="store_true", help="do not ask; without it a terminal is needed, except where nothing changes")
+
+
+class NotAgreed(ValueError):  # noqa: N818 (the person's word)
+    """Nobody agreed to the change; nothing was entered."""
+
+
+def agreed() -> None:
+    """Ask whoever sits at the terminal.
+
+    Raises:
+        NotAgreed: Nobody does, or the answer is not yes.
+    """
+    if not sys.stdin.isatty():
+        raise NotAgreed("nobody can be asked, since this is no terminal; nothing was entered: look at it and give --yes")
+    sys.stdout.write("Enter this? [y/N] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in _AGREED:
+        raise NotAgreed("nothing was entered")
 
 
 def add_group(parser: Parser) -> None:

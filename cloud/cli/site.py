@@ -10,7 +10,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from cloud.cli.shared import add, add_actions, add_by, database, day
+from cloud.cli.shared import add, add_actions, add_by, add_yes, agreed, database, day
 from cloud.indicators import scopes
 from cloud.ledger.periods import local_date
 from cloud.opening import folder_of, site_in
@@ -32,11 +32,6 @@ _APPLY = (
     "Enter a site's files: say what changes and which figures that restates, ask, then change all of it at once, on record. "
     "Nothing else enters a site."
 )
-_AGREED = {"y", "yes"}
-
-
-class NotAgreed(ValueError):  # noqa: N818 (the person's word)
-    """Nobody agreed to the change; nothing was entered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ def add_parser(commands: Commands[Parser]) -> None:
         parser.add_argument(
             "--from", dest="since", type=day, metavar="DATE", help="day from which new numbers of people and areas hold (default today)"
         )
-    apply.add_argument("--yes", action="store_true", help="do not ask; without it a terminal is needed, except where nothing changes")
+    add_yes(apply)
     apply.add_argument("--if-empty", action="store_true", help="do nothing where a site was entered; for first starts by programs")
     add_by(apply, "enters it")
 
@@ -77,7 +72,7 @@ def _apply(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> i
         looked = _look(engine, site, by)
         sys.stdout.writelines(line + "\n" for line in _told(site, looked))
         if (looked.plan.changes or looked.plan.first) and not arguments.yes:
-            _agreed()
+            agreed()
         enter_site(engine, site, by, looked.plan.changes)
     sys.stdout.write("entered\n" if looked.plan.changes or looked.plan.first else "")
     return 0
@@ -107,20 +102,6 @@ def _look(engine: sa.Engine, site: Site, by: By) -> _Looked:
     with engine.connect() as connection:
         old = figures(connection, site.group, of, by.now) if after != before else {}
     return _Looked(plan, list(restated(old, new, plan.units)))
-
-
-def _agreed() -> None:
-    """Ask whoever sits at the terminal.
-
-    Raises:
-        NotAgreed: Nobody does, or the answer is not yes.
-    """
-    if not sys.stdin.isatty():
-        raise NotAgreed("nobody can be asked, since this is no terminal; nothing was entered: look at it and give --yes")
-    sys.stdout.write("Enter this? [y/N] ")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().lower() not in _AGREED:
-        raise NotAgreed("nothing was entered")
 
 
 def _told(site: Site, looked: _Looked) -> Iterator[str]:

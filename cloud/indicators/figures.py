@@ -24,7 +24,6 @@ from cloud.platform.database import writing
 from cloud.telemetry.base import Figures, FiguresError, Telemetry
 from contract.coded import Message
 from contract.indicator import Definition
-from contract.institution import OWN_KINDS
 
 
 class FactorRow(TypedDict):
@@ -85,10 +84,10 @@ def targets_in(found: Scope, text: str, year: int, sums: Sums, by_energy: dict[s
         sums: Of its meters at least, at the moment that the targets are of.
         by_energy: The factors of the year.
     """
-    return targets(year, text, sums.now, meters=found.meters, lookup=partial(_side, found, sums), factors=by_energy)
+    return targets(year, text, sums.now, meters=found.meters, lookup=partial(side_of, found, sums), factors=by_energy)
 
 
-def _side(scope: Scope, sums: Sums, definition: Definition, meters: Sequence[CountedMeter], span: Span) -> Side:
+def side_of(scope: Scope, sums: Sums, definition: Definition, meters: Sequence[CountedMeter], span: Span) -> Side:
     """What the meters used over a span, by energy, and the scope's denominator."""
     used: defaultdict[str, defaultdict[Provenance, int]] = defaultdict(lambda: defaultdict(int))
     amounts = sums.over(span)
@@ -113,8 +112,7 @@ def denominators_of(engine: sa.Engine, group: str, scope: str, start: int, end: 
     """
     with engine.connect() as connection:
         found = scopes.scope_of(scopes.load(connection, group), scope)
-    more = {kind for _, kind in found.registry.series}.difference(OWN_KINDS)
-    values = {kind: found.denominator(kind, Span(start, end)) for kind in (*OWN_KINDS, *sorted(more))}
+    values = {kind: found.denominator(kind, Span(start, end)) for kind in found.registry.kinds}
     return {kind: None if value is None else float(value) for kind, value in values.items()}
 
 

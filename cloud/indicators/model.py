@@ -55,6 +55,26 @@ class Allowance(_Answer):
     unit: str
 
 
+class Amount(_Answer):
+    """What was used of one energy, in its unit, and converted to what the indicator sums (kgce, kgCO2, m3)."""
+
+    value: float | None
+    converted: float | None
+
+
+NOTHING = Amount(value=None, converted=None)
+"""Of an energy of which nothing was counted."""
+
+
+class Energy(_Answer):
+    """What an indicator sums of one energy, over its spans; what is `converted` adds up to what its value is divided from."""
+
+    energy: str
+    unit: str
+    actual: Amount
+    baseline: Amount
+
+
 class Said(_Answer):
     """A message: the key of its text in the catalogue, and what the text is filled with."""
 
@@ -89,6 +109,8 @@ class Indicator(_Answer):
     """What follows may still decide an hour of one of its sides otherwise."""
     findings: int = 0
     """Open questions of the ledger that one of its sides rests on."""
+    energies: list[Energy] = []
+    """What its values are made of; an energy of which neither side counted anything is not there."""
 
     @property
     def message(self) -> Message | None:

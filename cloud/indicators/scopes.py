@@ -20,6 +20,7 @@ from cloud.ledger.spread import split
 from cloud.organisations import queries as organisations
 from cloud.texts import CodedError
 from contract.coded import Message
+from contract.institution import OWN_KINDS
 
 DISTRICT = "district"
 _AREA_PARTS = 10_000
@@ -58,6 +59,11 @@ class Registry:
         counted = [local_date(meter.metered_from).year for meter, _ in self.meters if meter.metered_from is not None]
         return min([*counted, *(year for meter, _ in self.meters for year, _ in meter.months)], default=None)
 
+    @property
+    def kinds(self) -> list[str]:
+        """What its figures may be divided by: headcount, area, and what else the site's files state."""
+        return [*OWN_KINDS, *sorted({kind for _, kind in self.series}.difference(OWN_KINDS))]
+
     def all_scopes(self) -> list[str]:
         """The district, its compounds and its units."""
         return [
@@ -74,33 +80,34 @@ class Scope:
     Attributes:
         meters: Counted in its totals.
         units: Whose people and areas it has.
-        unit: The one unit that gets its share of meters it has in common with others; None if meters count whole.
+        sharing: Those of them that get their shares of meters they have in common with others; none if meters count whole.
     """
 
     registry: Registry
     meters: Sequence[CountedMeter]
     units: Sequence[str]
-    unit: str | None = None
+    sharing: Sequence[str] = ()
 
     def denominator(self, kind: str, span: Span) -> Decimal | None:
         """The day-weighted mean of its headcount, area or another denominator; None if it is not known for the whole span."""
         return total((self.registry.series.get((unit, kind), ()) for unit in self.units), *_days(span))
 
     def share(self, meter: str, amounts: Mapping[Provenance, int], span: Span) -> Mapping[Provenance, int] | None:
-        """What the scope has of a meter's amounts: all, or its unit's part by floor area over the span.
+        """What the scope has of a meter's amounts: all, or the part of its sharing units by floor area over the span.
 
         Each provenance is split by largest remainder over the units in order of their ids, so that the parts of all units
         that share a meter sum to it exactly. None if an area is not known.
         """
         served = self.registry.serves.get(meter, ())
-        if self.unit is None or len(served) == 1:
+        mine = [index for index, unit in enumerate(served) if unit in self.sharing]
+        if not self.sharing or len(mine) == len(served):
             return amounts
         weights = [self._area_days(unit, span) for unit in served]
         known = [weight for weight in weights if weight is not None]
         if len(known) < len(weights):
             return None
-        index = served.index(self.unit)
-        return {provenance: split(amount, known)[index] for provenance, amount in amounts.items()}
+        parts = {provenance: split(amount, known) for provenance, amount in amounts.items()}
+        return {provenance: sum(part[index] for index in mine) for provenance, part in parts.items()}
 
     def _area_days(self, unit: str, span: Span) -> int | None:
         start, end = _days(span)
@@ -123,12 +130,18 @@ def scope_of(registry: Registry, text: str) -> Scope:
     if text == DISTRICT:
         return Scope(registry, [meter for meter, _ in registry.meters], list(registry.compound_of))
     if kind == "unit" and name in registry.compound_of:
-        return Scope(registry, [meter for meter, _ in registry.meters if name in registry.serves.get(meter.id, ())], [name], name)
+        return of_units(registry, [name])
     units = [unit for unit, compound in registry.compound_of.items() if compound == name]
     meters = [meter for meter, compound in registry.meters if compound == name]
     if kind == "compound" and (units or meters):
         return Scope(registry, meters, units)
     raise UnknownScopeError(Message("problem.no_scope", scope=repr(text)))
+
+
+def of_units(registry: Registry, units: Sequence[str]) -> Scope:
+    """The scope of some units of a district together."""
+    meters = [meter for meter, _ in registry.meters if not set(units).isdisjoint(registry.serves.get(meter.id, ()))]
+    return Scope(registry, meters, units, units)
 
 
 def load(connection: sa.Connection, group: str) -> Registry:

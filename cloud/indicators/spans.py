@@ -7,7 +7,7 @@ entered without a hole since January; counting on would set a year without its f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloud.indicators.model import Grain
 from cloud.ledger import periods
@@ -102,6 +102,21 @@ class Plan:
     """Why the actual span ends before its year did, which is over; None while the year lasts and where it is whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """One of those that a figure is summed over, each of which must be known.
+
+    Attributes:
+        organisation: How a reason calls it.
+        meters: Of it, as far as an indicator counts them.
+        absent: Why nothing is known of it at all; None where that is not so.
+    """
+
+    organisation: str
+    meters: Sequence[CountedMeter]
+    absent: Message | None = None
+
+
 def as_of(year: int, now: int) -> int:
     """The end (ms) of the last complete day, not after the year's end; of a year to come it lies before the year."""
     return min(periods.last_complete_day_end(now), periods.year_bounds(year)[1])
@@ -121,8 +136,7 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
     begin, year_end = periods.year_bounds(year)
     until = as_of(year, now)
     if not meters:
-        why = Message("reason.no_meter")
-        return Plan(None, None, None, "day", actual_reason=why, baseline_reason=why, year_reason=why)
+        return _unknown(Message("reason.no_meter"))
     year_hole = _nobody(meters, *periods.year_bounds(year - 1)) or _first_hole(meters, year - 1, MONTHS)[1]
     whole_last = None if year_hole else Span(*periods.year_bounds(year - 1))
     if until <= begin:
@@ -146,6 +160,47 @@ def plan(meters: Sequence[CountedMeter], year: int, now: int) -> Plan:
     silence = _silence(meters, until) if grain == "day" else None
     why_short = (silence or missing) if until == year_end and end < year_end else None
     return Plan(Span(begin, end), baseline, whole_last, grain, end == year_end, None, hole, year_hole, silence, why_short)
+
+
+def plan_of_all(portions: Sequence[Portion], year: int, now: int) -> Plan:
+    """The spans that all portions of a figure have in common; of one portion those that it has by itself.
+
+    Neither side of a comparison has a span where one of the portions is not known, or nobody counted it: the sides would be of different
+    portions. The reason names it.
+    """
+    if not portions:
+        return _unknown(Message("reason.nothing_below"))
+    for one in portions:
+        if one.absent is not None or not one.meters:
+            return _unknown(_lacks(portions, one, one.absent or Message("reason.no_meter")))
+    found = plan([meter for one in portions for meter in one.meters], year, now)
+    for one in portions if len(portions) > 1 else ():
+        found = _with(found, portions, one)
+    return found
+
+
+def _with(found: Plan, portions: Sequence[Portion], one: Portion) -> Plan:
+    """A plan without the spans in which nobody counted a portion."""
+
+    def why(span: Span | None) -> Message | None:
+        nobody = None if span is None else _nobody(one.meters, span.start, span.end)
+        return None if nobody is None else _lacks(portions, one, nobody)
+
+    actual, baseline, whole = why(found.actual), why(found.baseline), why(found.baseline_year)
+    if actual is not None:
+        found = replace(found, actual=None, actual_reason=actual)
+    if baseline is not None or actual is not None:
+        found = replace(found, baseline=None, baseline_reason=baseline or actual)
+    return found if whole is None else replace(found, baseline_year=None, year_reason=whole)
+
+
+def _lacks(portions: Sequence[Portion], one: Portion, why: Message) -> Message:
+    """Why a figure lacks one of its portions; where there is but one, that is why."""
+    return why if len(portions) == 1 else Message("reason.lacks", organisation=one.organisation, why=why)
+
+
+def _unknown(why: Message) -> Plan:
+    return Plan(None, None, None, "day", actual_reason=why, baseline_reason=why, year_reason=why)
 
 
 def _nobody(meters: Sequence[CountedMeter], start: int, end: int) -> Message | None:

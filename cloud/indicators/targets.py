@@ -11,23 +11,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cloud.definitions import definitions
-from cloud.indicators import model, spans
-from cloud.indicators.factors import Factor, factor_of, worth
+from cloud.indicators import amounts, model, spans
+from cloud.indicators.amounts import WATER, Used
+from cloud.indicators.factors import Factor
 from cloud.indicators.spans import CountedMeter, Plan, Span
-from cloud.ledger.base_units import to_factor_unit
 from cloud.ledger.counters import Provenance, shares
 from cloud.texts import because
 from contract.clock import iso
 from contract.coded import Message
 from contract.indicator import Definition
 
-WATER = "water"
 MOST_ESTIMATED = Decimal("0.05")
 """The share of a side that may be estimated before the reason says so."""
 _UNKNOWN = {"headcount": Message("reason.no_headcount"), "area": Message("reason.no_area")}
 """Why there is no figure where a denominator that each institution has is not known."""
-Used = Mapping[str, Mapping[Provenance, int]]
-"""Base units by energy and provenance."""
 
 
 def counts(definition: Definition, meter: CountedMeter) -> bool:
@@ -45,6 +42,7 @@ class Side:
         lacks: Why it cannot be said what was used; None if it can.
         provisional: Whether what follows may still decide one of its hours otherwise.
         findings: How many open questions of the ledger it rests on.
+        unknown: Why the denominator is not known, where there is more to say than that.
     """
 
     used: Used
@@ -52,6 +50,7 @@ class Side:
     lacks: Message | None = None
     provisional: bool = False
     findings: int = 0
+    unknown: Message | None = None
 
 
 Lookup = Callable[[Definition, Sequence[CountedMeter], Span], Side]
@@ -95,14 +94,23 @@ def targets(
         lookup: Asked for each span that can be summed.
         factors: Of the target's year, by energy, for both sides.
     """
-    found = []
-    for definition in definitions():
+
+    def indicator(definition: Definition) -> model.Indicator:
         counted = [meter for meter in meters if counts(definition, meter)]
-        plan = spans.plan(counted, year, now)
-        asked = (plan.actual, plan.baseline, plan.baseline_year)
-        sides = Sides(*(None if span is None else lookup(definition, counted, span) for span in asked))
-        found.append(evaluate(definition, plan, sides, factors))
-    return model.Targets(year=year, scope=scope, as_of=iso(spans.as_of(year, now)), indicators=found)
+        return summed(definition, spans.plan(counted, year, now), lambda span: lookup(definition, counted, span), factors)
+
+    return targets_by(indicator, year, scope, now)
+
+
+def targets_by(indicator: Callable[[Definition], model.Indicator], year: int, scope: str, now: int) -> model.Targets:
+    """The same from whatever computes an indicator."""
+    return model.Targets(year=year, scope=scope, as_of=iso(spans.as_of(year, now)), indicators=[indicator(one) for one in definitions()])
+
+
+def summed(definition: Definition, plan: Plan, side: Callable[[Span], Side], factors: Mapping[str, Factor]) -> model.Indicator:
+    """One indicator, whose sides are asked for over the spans of a plan."""
+    asked = (plan.actual, plan.baseline, plan.baseline_year)
+    return evaluate(definition, plan, Sides(*(None if span is None else side(span) for span in asked)), factors)
 
 
 def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[str, Factor]) -> model.Indicator:
@@ -142,7 +150,13 @@ def evaluate(definition: Definition, plan: Plan, sides: Sides, factors: Mapping[
         provenance=shares(actual.amounts),
         provisional=any(side.provisional for side in both),
         findings=asked,
+        energies=amounts.energies(definition, _used(sides.actual), _used(sides.baseline), factors),
     )
+
+
+def _used(side: Side | None) -> Used:
+    """What a side used; nothing where that is not known."""
+    return {} if side is None or side.lacks else side.used
 
 
 def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Factor], reason: Message | None) -> _Figure:
@@ -151,38 +165,18 @@ def _figure(definition: Definition, side: Side | None, factors: Mapping[str, Fac
         return _Figure(None, reason, {})
     if side.lacks:
         return _Figure(None, side.lacks, {})
-    lacking = _lacking(definition, side.used, factors)
+    lacking = amounts.lacking(definition, side.used, factors)
     if lacking is not None:
         return _Figure(None, lacking, {})
-    amounts = _amounts(definition, side.used, factors)
+    found = amounts.amounts(definition, side.used, factors)
     if not side.denominator:
-        unknown = _UNKNOWN.get(definition.per) or Message("reason.no_denominator", kind=Message(f"denominator.{definition.per}"))
-        return _Figure(None, unknown, amounts)
-    return _Figure(sum(amounts.values(), Decimal(0)) / side.denominator, None, amounts, side.denominator)
+        return _Figure(None, side.unknown or unknown(definition), found)
+    return _Figure(sum(found.values(), Decimal(0)) / side.denominator, None, found, side.denominator)
 
 
-def _lacking(definition: Definition, used: Used, factors: Mapping[str, Factor]) -> Message | None:
-    """Which energies cannot be converted to what the indicator sums; None where all can."""
-    if definition.sums == "m3":
-        return None
-    lacking = sorted(energy for energy in used if energy != WATER and factor_of(energy, factors, definition.sums) is None)
-    return (
-        Message("reason.no_factor" if definition.sums == "kgce" else "reason.no_co2_factor", energies=", ".join(lacking))
-        if lacking
-        else None
-    )
-
-
-def _amounts(definition: Definition, used: Used, factors: Mapping[str, Factor]) -> dict[Provenance, Decimal]:
-    """kgce, kgCO2, or m3 of water, by provenance; water is never converted and energy never counted as water."""
-    found = dict.fromkeys(Provenance, Decimal(0))
-    for energy, by_provenance in used.items():
-        if (energy == WATER) != (definition.sums == "m3"):
-            continue
-        for provenance, amount in by_provenance.items():
-            into = definition.sums
-            found[provenance] += to_factor_unit(amount, energy) if into == "m3" else worth(amount, energy, factors, into)
-    return found
+def unknown(definition: Definition) -> Message:
+    """Why there is no figure where what it is divided by is not known."""
+    return _UNKNOWN.get(definition.per) or Message("reason.no_denominator", kind=Message(f"denominator.{definition.per}"))
 
 
 def _change(actual: Decimal | None, baseline: Decimal | None) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""What others ask of the site and whom it has."""
+"""What others ask of the site, whom it has, and the organisations above it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from cloud.organisations.model import Approved, Compound, EnteredSite, Stated, Unit
-from cloud.organisations.tables import compound, denominator, entered_site, site, unit
+from cloud.organisations.tables import compound, denominator, entered_site, organisation, site, unit
+from cloud.organisations.tree import Organisation, Tree, tree_of
 
+_OF_TREE = tuple("grp" if name == "group" else name for name in Organisation._fields)
 GROUPS = sa.select(site.c.grp)
 """Asks for the groups that have a site; for a question that needs them inside."""
 
@@ -112,3 +114,9 @@ def approved(connection: sa.Connection, group: str, kind: str) -> list[Approved]
     query = sa.select(column.unit, column.valid_from, column.value, column.approved_by)
     rows = connection.execute(query.where(column.grp == group, column.kind == kind))
     return [Approved._make(row) for row in rows]
+
+
+def tree(connection: sa.Connection) -> Tree:
+    """All organisations that were entered."""
+    rows = connection.execute(sa.select(*(organisation.c[name] for name in _OF_TREE)).order_by(organisation.c.id))
+    return tree_of(Organisation(*row)._replace(name=json.loads(row.name)) for row in rows)

@@ -1,4 +1,4 @@
-"""Whom a site has, written: the site as it was entered, its compounds and institutions, and what these are divided by.
+"""Whom a site has, written: the site as it was entered, its compounds and institutions, what these are divided by, and the tree above.
 
 Each function works on the caller's connection, in a transaction that writes.
 """
@@ -12,12 +12,13 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from cloud.organisations.model import Compound, Site, Unit
-from cloud.organisations.tables import compound, denominator, entered_site, site, unit
+from cloud.organisations.tables import compound, denominator, entered_site, organisation, site, unit
+from cloud.organisations.tree import KINDS, Organisation
 from cloud.platform.database import upsert
 from cloud.platform.histories import copy, enter_and_retire, move
 
 _LOCK = 0x6A79_7369
-"""PostgreSQL's advisory lock of entering a site."""
+"""PostgreSQL's advisory lock of entering a site, or the tree of organisations."""
 
 
 def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], units: Sequence[Unit], day: str) -> None:
@@ -25,8 +26,7 @@ def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], u
 
     Two that enter the first sites of a database at once do so one after the other, since one district only is the first.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    lock(connection)
     connection.execute(sa.delete(site).where(site.c.grp == one.group, site.c.id != one.id))
     upsert(connection, site, [{"grp": one.group, "id": one.id, "name": _text(one.name)}])
     first = sa.select(site.c.grp).where(site.c.grp != one.group, site.c.published_as == "").exists()
@@ -34,6 +34,22 @@ def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], u
     upsert(connection, compound, [{"grp": one.group, "id": c.id, "name": _text(c.name)} for c in compounds])
     rows = [{"id": u.id, "name": _text(u.name), "compound": u.compound} for u in units]
     enter_and_retire(connection, unit, one.group, rows, day)
+
+
+def enter_tree(connection: sa.Connection, organisations: Sequence[Organisation]) -> None:
+    """Enter the whole tree of organisations; those that it does not have are deleted."""
+    rows = [
+        {"id": one.id, "parent": one.parent, "kind": one.kind, "name": _text(one.name), "grp": one.group, "unit": one.unit}
+        for one in sorted(organisations, key=lambda one: KINDS.index(one.kind))  # each behind its parent
+    ]
+    upsert(connection, organisation, rows)
+    connection.execute(sa.delete(organisation).where(organisation.c.id.not_in([one.id for one in organisations])))
+
+
+def lock(connection: sa.Connection) -> None:
+    """Let nobody else enter a site or the tree until the transaction ends; on SQLite one that writes is alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def keep_document(connection: sa.Connection, group: str, text: str, by: str, now: int) -> None:
@@ -63,9 +79,16 @@ def enter_denominators(
 
 
 def copy_unit(connection: sa.Connection, group: str, old: str, new: str) -> None:
-    """Begin to rename an institution of a group: it is there under both ids, and what it is divided by names the new one."""
+    """Begin to rename an institution of a group: it is there under both ids, and what it is divided by names the new one.
+
+    So does the organisation of the tree that is this institution, unless another one names the new id already.
+    """
     copy(connection, unit, group, old, new)
     move(connection, denominator, "unit", group, old, new)
+    other = organisation.alias()
+    taken = sa.select(sa.literal(1)).select_from(other).where(other.c.grp == group, other.c.unit == new).exists()
+    mine = sa.and_(organisation.c.grp == group, organisation.c.unit == old, sa.not_(taken))
+    connection.execute(sa.update(organisation).where(mine).values(unit=new))
 
 
 def drop_unit(connection: sa.Connection, group: str, old: str) -> None:

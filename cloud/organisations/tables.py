@@ -1,4 +1,4 @@
-"""Tables of whom a site has: the site as it was entered, its compounds, institutions, and what they are divided by.
+"""Tables of whom a site has: the site as it was entered, its compounds, institutions, what they are divided by, and the tree above.
 
 `grp` is the code of the district; other ids need be unique in it only. Times are ms since 1970 in UTC, dates ISO texts.
 """
@@ -53,4 +53,15 @@ denominator = Table(
     Column("value", sa.Numeric(18, 4, asdecimal=False), nullable=False),
     Column("approved_by", String, nullable=False),
     sa.ForeignKeyConstraint(["grp", "unit"], ["unit.grp", "unit.id"], name="fk_denominator_unit"),
+)
+organisation = Table(  # above districts and below them; its id is one of the whole cloud
+    "organisation",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("parent", String),
+    Column("kind", String, nullable=False),  # province | city | district | institution | sub_institution
+    Column("name", Text, nullable=False),
+    Column("grp", String),  # of a district and what is below it; its site may be entered later, so no key refers to it
+    Column("unit", String),  # the institution of that site; likewise
+    sa.ForeignKeyConstraint(["parent"], ["organisation.id"], name="fk_organisation_parent"),
 )

@@ -11,6 +11,8 @@ Document = Mapping[str, Any]
 """A site as JSON."""
 _UNTOLD = {"was", "headcount", "area", "since", "changes", "denominators"}
 """Fields that are told as what they bring about: a renamed id, dated rows."""
+_TOLD = 200
+"""Changes that the audit names one by one."""
 _NAMES = {"compounds": "compound", "units": "unit", "gateways": "gateway", "buses": "bus", "devices": "device", "meters": "meter"}
 """Lists whose items have ids, and what one of them is called."""
 
@@ -26,7 +28,7 @@ class Change:
         detail: Which field, old and new, in words.
     """
 
-    done: Literal["added", "changed", "retired", "renamed", "recorded", "recounted"]
+    done: Literal["added", "changed", "retired", "removed", "renamed", "recorded", "recounted"]
     what: str
     id: str
     detail: str = ""
@@ -36,18 +38,33 @@ class Change:
         return f"{self.done} {self.what} {self.id}".rstrip() + (f": {self.detail}" if self.detail else "")
 
 
+def on_record(changes: Sequence[Change]) -> dict[str, object]:
+    """Changes as the audit has them: the first ones in words, and how many more there were."""
+    return {"changes": [str(change) for change in changes[:_TOLD]], "more": max(len(changes) - _TOLD, 0)}
+
+
 def differences(old: Document, new: Document) -> Iterator[Change]:
     """How a site's document differs from the one before; ids that were renamed are replaced in the old one already."""
     for field, value in new.items():
         if field not in old or old[field] == value:
             continue
         if field in _NAMES:
-            yield from _items(_NAMES[field], old[field], value)
+            yield from items(_NAMES[field], old[field], value)
         else:
             yield Change("changed", field, "", _both(old[field], value))
 
 
-def _items(what: str, old: Sequence[Document], new: Sequence[Document]) -> Iterator[Change]:
+def items(
+    what: str, old: Sequence[Document], new: Sequence[Document], *, gone: Literal["retired", "removed"] = "retired"
+) -> Iterator[Change]:
+    """How things that have ids differ from those of before.
+
+    Args:
+        what: What one of them is called.
+        old: As they were.
+        new: As they are now.
+        gone: What becomes of those that are there no more.
+    """
     before, after = ({item["id"]: item for item in items} for items in (old, new))
     for name, item in after.items():
         if name not in before:
@@ -58,7 +75,7 @@ def _items(what: str, old: Sequence[Document], new: Sequence[Document]) -> Itera
                 yield Change("changed", what, name, f"{field} {_both(before[name][field], value)}")
     for name in before:
         if name not in after:
-            yield Change("retired", what, name)
+            yield Change(gone, what, name)
 
 
 def _both(old: object, new: object) -> str:

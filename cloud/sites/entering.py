@@ -23,7 +23,7 @@ from cloud.organisations import model
 from cloud.organisations import repository as organisations
 from cloud.platform.database import writing
 from cloud.sites import dated
-from cloud.sites.changes import Change, Document, differences, suspected
+from cloud.sites.changes import Change, Document, differences, on_record, suspected
 from cloud.sites.entered import EntryRefused, document, documents
 from cloud.sites.people import people
 from cloud.sites.ratios import new_ratios
@@ -33,9 +33,6 @@ from cloud.sites.renaming import reference, renamed
 from cloud.sites.replaced import replaced
 from contract.institution import Unit
 from contract.site import Site
-
-_TOLD = 200
-"""Changes that the audit names one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +149,5 @@ def _rows(connection: sa.Connection, site: Site, files: Register, day: date) -> 
 
 def _record(connection: sa.Connection, site: Site, new: Document, changes: Sequence[Change], by: By) -> None:
     organisations.keep_document(connection, site.group, json.dumps(new, ensure_ascii=False), by.name, by.now)
-    said = [str(change) for change in changes]
-    detail = {"site": site.id, "from": by.day.isoformat(), "changes": said[:_TOLD], "more": max(len(said) - _TOLD, 0)}
+    detail = {"site": site.id, "from": by.day.isoformat()} | on_record(changes)
     audited(connection, "site", detail, by.name, by.now, group=site.group)

@@ -24,7 +24,7 @@ from cloud.ledger.tables import (
     touched,
 )
 from cloud.operations.tables import command
-from cloud.organisations.tables import compound, denominator, entered_site, site, unit
+from cloud.organisations.tables import compound, denominator, entered_site, organisation, site, unit
 from cloud.platform.tables import metadata, store_check
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "meter_unit",
     "node",
     "notification",
+    "organisation",
     "out_of_use",
     "ratio_change",
     "rejected_reading",

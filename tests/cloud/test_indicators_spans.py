@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from cloud.indicators import spans
-from cloud.indicators.spans import CountedMeter, Span
+from cloud.indicators.spans import CountedMeter, Portion, Span
 from cloud.ledger.periods import midnight, month_start
 from cloud.texts import in_words
 from contract.clock import parse_time
@@ -144,3 +144,16 @@ def test_a_year_that_is_over_is_closed(meters: list[CountedMeter]) -> None:
     plan = spans.plan(meters, 2026, at("2027-08-01T00:00"))
     assert (plan.actual, plan.closed) == (span("2026-01-01", "2027-01-01"), True)
     assert plan.baseline == plan.baseline_year == span("2025-01-01", "2026-01-01")
+
+
+def test_one_portion_has_the_spans_that_it_has_by_itself() -> None:
+    """Also one whose only meter has told nothing since the day on which it was put there; beside another one it leaves no figure."""
+    young = CountedMeter("young", "electricity", begins=at("2026-03-01T00:00"))
+    now = at("2026-05-20T13:00")
+    for meters in ([POWER], [young], [POWER, young], [POWER, fuel((2025, 12), (2026, 3))], []):
+        assert spans.plan_of_all([Portion("d", meters)], 2026, now) == spans.plan(meters, 2026, now)
+    both = spans.plan_of_all([Portion("d", [POWER]), Portion("e", [young])], 2026, now)
+    this, last = (Message("reason.lacks", organisation="e", why=Message("reason.no_meter_then", year=year)) for year in (2026, 2025))
+    assert (both.actual, both.baseline, both.actual_reason, both.baseline_reason) == (None, None, this, last)
+    absent = Message("reason.not_entered", group="510811")
+    assert spans.plan_of_all([Portion("e", [], absent)], 2026, now).actual_reason == absent

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cloud.definitions import definitions
 from cloud.indicators import factors, spans, targets, written
-from cloud.indicators.model import Indicator, Targets
+from cloud.indicators.model import NOTHING, Indicator, Targets
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import Side, Sides
 from cloud.ledger.counters import Provenance
@@ -241,6 +241,7 @@ def test_co2_of_an_energy_without_a_factor_is_not_known() -> None:
     heated = Side({"electricity": {M: 2_000}, "heat": {M: 1}}, Decimal(2))
     found = targets.evaluate(carbon, plan, Sides(heated, power, power), FACTORS)
     assert (found.actual.value, found.status, found.reason) == (None, "no_figure", "no CO2 factor for heat")
+    assert [(one.energy, one.actual, one.baseline.converted) for one in found.energies] == [("electricity", NOTHING, 1.0612)]
 
 
 def test_a_denominator_of_the_site_s_own_is_named_where_it_lacks() -> None:
@@ -306,7 +307,7 @@ def test_the_answer_has_the_names_of_the_interface() -> None:
     first = data["indicators"][0]
     assert ",".join(first) == (
         "id,unit,target_change,baseline,baseline_year,actual,change,forecast,status,reason,code,params,"
-        "allowance,provenance,provisional,findings"
+        "allowance,provenance,provisional,findings,energies"
     )
     assert [list(first[name]) for name in ("baseline", "baseline_year", "actual", "forecast", "allowance", "provenance")] == [
         ["value", "start", "end", "grain"],

@@ -112,6 +112,20 @@ def test_hours_of_the_ledger_stay_when_their_table_is_written_anew(at_0009: sa.E
     assert schema_fault(at_0009) is None
 
 
+def test_a_tree_of_organisations_finds_room_beside_what_is_there(bare_database: sa.Engine) -> None:
+    """The site of before stays; the tree is empty, takes organisations of a district that was not entered, and none below nobody."""
+    migrate(bare_database, "0020")
+    insert(bare_database, "site", {"grp": "510802", "id": "s", "name": "{}", "published_as": ""})
+    migrate(bare_database)
+    assert rows(bare_database, tables.site.c.grp, tables.site.c.name) == [("510802", "{}")]
+    assert rows(bare_database, tables.organisation.c.id) == []
+    city: dict[str, object] = {"id": "c", "parent": None, "kind": "city", "name": "{}", "grp": None, "unit": None}
+    insert(bare_database, "organisation", city, city | {"id": "d", "parent": "c", "kind": "district", "grp": "510811"})
+    with pytest.raises(sa.exc.IntegrityError):
+        insert(bare_database, "organisation", city | {"id": "e", "parent": "nobody"})
+    assert schema_fault(bare_database) is None
+
+
 REFUSED = "readings that are not on record were refused 4 times, measured from 2026-11-01T00:00:00.000Z to 2026-11-01T00:05:00.000Z "
 SPAN: dict[str, Any] = {"number": 4, "first": 1_793_491_200_000, "last": 1_793_491_500_000, "point": "power", "at": 1_793_491_500_000}
 OF_SPAN: dict[str, Param] = {name: SPAN[name] for name in ("number", "point", "at")} | {

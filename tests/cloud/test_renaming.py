@@ -5,6 +5,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from cloud.ledger import tables as ledger
+from cloud.organisations import queries, repository
+from cloud.organisations.tree import Organisation
 from cloud.platform.database import writing
 from cloud.platform.schema import SLICES
 from contract.site import Site
@@ -44,6 +46,25 @@ def test_a_rename_is_of_one_district(engine: sa.Engine, small: Callable[..., Sit
     assert ("510802", "main", "n1") in found
     assert retired["510811"] is None
     assert retired["510802"] is not None
+
+
+def test_an_organisation_follows_the_institution_that_it_is(engine: sa.Engine, small: Callable[..., Site]) -> None:
+    """In its own district only, and not where another organisation is the new one already."""
+    stated = [
+        Organisation("d1", None, "district", {}, GROUP),
+        Organisation("d2", None, "district", {}, "510811"),
+        Organisation("a", "d1", "institution", {}, GROUP, "u1"),
+        Organisation("b", "d1", "institution", {}, GROUP, "u2"),
+        Organisation("c", "d1", "institution", {}, GROUP, "n2"),
+        Organisation("x", "d2", "institution", {}, "510811", "u1"),
+    ]
+    seed(engine, small())
+    with writing(engine).begin() as connection:
+        repository.enter_tree(connection, stated)
+    seed(engine, small(units={"u1": {"id": "n1", "was": "u1"}, "u2": {"id": "n2", "was": "u2"}}, meters={"m1": None, "oil": None}))
+    with engine.connect() as connection:
+        found = queries.tree(connection).by_id
+    assert {name: one.unit for name, one in found.items()} == {"d1": None, "d2": None, "a": "n1", "b": "u2", "c": "n2", "x": "u1"}
 
 
 def test_only_the_ledger_names_meters() -> None:

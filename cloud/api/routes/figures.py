@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from cloud.api import figures
-from cloud.api.context import Cloud, Here
-from cloud.api.params import Day, Every, Id, Moment, Scope, Year, check_span
+from cloud.api.context import Cloud, Here, HereOrAbove
+from cloud.api.params import Day, Every, FigureScope, Id, Moment, Year, check_span
 from cloud.api.shapes import Consumed, Denominators, Factor
 from cloud.api.slots import Large
 from cloud.indicators.factors import NATIONAL
@@ -32,13 +32,13 @@ def factors(here: Cloud, on: Day | None = None, name: Annotated[Id, Query(alias=
 
 
 @router.get("/denominators")
-def denominators(here: Here, start: Moment, end: Moment, scope: Scope = "district") -> Denominators:
+def denominators(here: HereOrAbove, start: Moment, end: Moment, scope: FigureScope = "district") -> Denominators:
     """Day-weighted means over the days of [start, end) in Asia/Shanghai; a day that has begun counts."""
     check_span(start, end)
     return figures.denominators(here, scope, start, end)
 
 
 @router.get("/targets")
-def targets(here: Here, _room: Large, year: Year | None = None, scope: Scope = "district") -> Targets:
+def targets(here: HereOrAbove, _room: Large, year: Year | None = None, scope: FigureScope = "district") -> Targets:
     """The indicators of a year (this year) and their targets for a scope, against the same span of last year."""
     return figures.targets(here, year or local_date(here.clock.now_ms()).year, scope)

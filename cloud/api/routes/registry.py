@@ -1,13 +1,13 @@
-"""Units and meters."""
+"""Units, meters, and the organisations above and below."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
 from cloud.api import registry
-from cloud.api.context import Here
+from cloud.api.context import Everywhere, Here
 from cloud.api.params import Day
-from cloud.api.shapes import Meter, Unit
+from cloud.api.shapes import Meter, Organisation, Unit
 from cloud.ledger.periods import local_date
 
 router = APIRouter(prefix="/api/v1")
@@ -23,3 +23,9 @@ def units(here: Here, on: Day | None = None) -> list[Unit]:
 def meters(here: Here) -> list[Meter]:
     """All meters; `main` = counted in totals."""
     return registry.meters(here)
+
+
+@router.get("/organisations")
+def organisations(here: Everywhere) -> list[Organisation]:
+    """The tree of organisations, with the institutions of each district today; of a token for one district, that district of it."""
+    return registry.organisations(here, local_date(here.clock.now_ms()))

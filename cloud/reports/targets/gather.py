@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from cloud.definitions import definitions
 from cloud.devices.queries import register
 from cloud.indicators import scopes, spans
+from cloud.indicators.amounts import WATER
 from cloud.indicators.figures import factor_rows, factors_of, targets_in
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.sums import Sums
-from cloud.indicators.targets import WATER
 from cloud.ledger.base_units import energy_of
 from cloud.ledger.counters import Provenance, shares
 from cloud.ledger.periods import local_date

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Literal
 
 from cloud.indicators import spans
+from cloud.indicators.amounts import WATER
 from cloud.indicators.factors import Factor, factor_of
 from cloud.indicators.scopes import Scope
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.sums import Amounts, Sums
-from cloud.indicators.targets import WATER
 from cloud.ledger import periods
 from cloud.ledger.base_units import ENERGIES, to_factor_unit
 from cloud.reports.period import Period

@@ -79,6 +79,10 @@ def people(of: str, kind: str, since: str, value: int) -> dict[str, Any]:
     return {"grp": GROUP, "unit": of, "kind": kind, "valid_from": since, "value": value, "approved_by": "site file"}
 
 
+def organisation(of: str, parent: str | None, kind: str, **more: object) -> dict[str, Any]:
+    return {"id": of, "parent": parent, "kind": kind, "name": name(f"组织{of}", of), "grp": None, "unit": None} | more
+
+
 def alert(of: str, state: str, **more: object) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": of,
@@ -215,6 +219,15 @@ ROWS: list[tuple[sa.Table, list[dict[str, Any]]]] = [
     ),
 ]
 ROWS += [
+    (
+        tables.organisation,
+        [
+            organisation("city", None, "city"),
+            organisation("north", "city", "district", grp=GROUP),
+            organisation("south", "city", "district", grp="510811"),
+            organisation("office", "north", "institution", grp=GROUP, unit="u1"),
+        ],
+    ),
     (
         tables.alert,
         [

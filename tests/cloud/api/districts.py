@@ -88,7 +88,7 @@ def of_district(group: str) -> Iterator[tuple[sa.Table, list[dict[str, Any]]]]:
     """The rows of the small site for a district: its own texts, and figures that are three times the first one's in the second."""
     mark, times = MARKS[group][-1], 1 if group == GROUP else 3
     for table, rows in ROWS:
-        if "grp" in table.c or table is tables.notification:
+        if ("grp" in table.c and table is not tables.organisation) or table is tables.notification:
             own = [row for row in rows if row.get("grp", GROUP) == GROUP]
             yield table, [_turned(table, row, group, mark, times) for row in own]
     row = {"id": f"command-{group}", "grp": group, "device": "ac", "point": "setpoint", "value": 20.0 + times, "why": mark, "by": mark}
@@ -112,6 +112,16 @@ def _turned(table: sa.Table, row: dict[str, Any], group: str, mark: str, times: 
     return turned
 
 
+def _tree(groups: list[str]) -> Iterator[dict[str, Any]]:
+    """A city with the districts, and an institution in each."""
+    row = {"id": "city", "parent": None, "kind": "city", "name": json.dumps({"zh": "市", "en": "City"}), "grp": None, "unit": None}
+    yield row
+    for group in groups:
+        name = json.dumps({"zh": f"{MARKS[group][-1]}区", "en": f"District {MARKS[group][-1]}"})
+        below = row | {"id": f"d-{group}", "parent": "city", "kind": "district", "name": name, "grp": group}
+        yield from (below, below | {"id": f"i-{group}", "parent": f"d-{group}", "kind": "institution", "unit": "u1"})
+
+
 def opened(engine: sa.Engine, file: Path, groups: list[str]) -> Cloud:
     """A cloud with some of the districts, its jobs and tokens."""
     factors = [(table, rows) for table, rows in ROWS if table in {tables.factor, tables.factor_co2}]
@@ -120,6 +130,7 @@ def opened(engine: sa.Engine, file: Path, groups: list[str]) -> Cloud:
         for table, rows in [*factors, *(found for group in groups for found in of_district(group))]:
             if rows:
                 connection.execute(table.insert(), rows)
+        connection.execute(sa.insert(tables.organisation), list(_tree(groups)))
     for group in groups:
         times = 1 if group == GROUP else 3
         trace = [replace(one, value=None if one.value is None else one.value * times) for one in TRACE]

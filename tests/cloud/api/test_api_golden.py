@@ -37,6 +37,7 @@ ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "readings-every": ("/api/v1/readings", {"device": "e1", "point": "power", "every": "hour", "aggregate": "max", **DAY}),
     "units": ("/api/v1/units", {"on": "2026-03-06"}),
     "meters": ("/api/v1/meters", {}),
+    "organisations": ("/api/v1/organisations", {}),
     "denominators": ("/api/v1/denominators", {"scope": "unit:u1", "start": "2026-02-28T16:00:00Z", "end": "2026-03-10T16:00:00Z"}),
     "consumption": ("/api/v1/consumption", {"meter": "m1", "every": "day", **MARCH}),
     "factors": ("/api/v1/factors", {"on": "2026-03-10"}),

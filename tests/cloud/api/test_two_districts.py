@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,8 +25,8 @@ OF_CLOUD = {
     "/api/v1/factors",
 }  # fmt: skip
 """About no district; they say the same to everybody, and a group changes nothing."""
-WITHOUT_GROUP = {"/", "/wall", "/api/v1/nodes", "/metrics"}
-"""Answer a token of every district without a group: pages go to the first, nodes and numbers are of all."""
+WITHOUT_GROUP = {"/", "/wall", "/api/v1/nodes", "/api/v1/organisations", "/metrics"}
+"""Answer a token of every district without a group: pages go to the first, nodes, numbers and the tree are of all."""
 PATH = {
     "device": "e1", "vehicle": "car", "alert": "a1-{group}", "command": "command-{group}", "job": "job-{group}", "report": "targets",
     "node": "gw-1", "name": "page.js",
@@ -39,8 +40,8 @@ QUERY = {
 MORE: dict[str, list[dict[str, str]]] = {
     "/api/v1/events": [{}, {"topic": "wall"}],
     "/api/v1/reports/{report}": [{"month": "2", "format": "xlsx"}],
-    "/api/v1/targets": [{}, {"scope": "unit:u1"}, {"scope": "compound:c1"}],
-    "/api/v1/denominators": [{"scope": "unit:u1"}],
+    "/api/v1/targets": [{}, {"scope": "unit:u1"}, {"scope": "compound:c1"}, {"scope": "organisation:d-{group}"}],
+    "/api/v1/denominators": [{"scope": "unit:u1"}, {"scope": "organisation:i-{group}"}],
     "/api/v1/readings/latest": [{}, {"device": "e1"}],
     "/api/v1/alerts": [{}, {"state": "firing"}],
 }
@@ -71,7 +72,8 @@ def walk(cloud: Cloud, group: str) -> Iterator[Walked]:
         names = {name: PATH[name].format(group=group) for name in route.param_convertors}
         names |= {"device": DEVICES[route.path]} if route.path in DEVICES else {}
         for more in MORE.get(route.path, [{}]):
-            yield Walked(method, route.path, route.path.format(**names), {name: QUERY[name] for name in needed} | more)
+            query = {name: QUERY[name] for name in needed} | {name: value.format(group=group) for name, value in more.items()}
+            yield Walked(method, route.path, route.path.format(**names), query)
 
 
 def _routes(of: Sequence[BaseRoute]) -> Iterator[Route]:
@@ -108,7 +110,8 @@ async def test_a_district_is_answered_as_if_it_were_alone(cloud_of: Callable[...
         if route == "/metrics":
             assert (await both.ask(group, method, path, query)).status == 403
             continue
-        wanted = await alone.ask(ADMIN, method, path, query, BODIES.get(route))
+        whose = group if route == "/api/v1/organisations" else ADMIN  # to whom what stands above the district is shown
+        wanted = await alone.ask(whose, method, path, query, BODIES.get(route))
         assert wanted.status != 404, path
         answer = await both.ask(group, method, path, query, BODIES.get(route))
         assert answer == wanted, path
@@ -164,7 +167,7 @@ async def test_a_token_of_every_district_says_which(cloud_of: Callable[..., Clou
         if route in OF_CLOUD:
             continue
         answer = await both.ask(ADMIN, method, path, query, BODIES.get(route))
-        if route in WITHOUT_GROUP:
+        if route in WITHOUT_GROUP or "organisation:" in query.get("scope", ""):
             assert answer.status in {200, 303}, path
             continue
         assert (answer.status, b'"code":"problem.group"' in answer.body, b"510802, 510811" in answer.body) == (400, True, True), path
@@ -175,6 +178,53 @@ async def test_a_token_of_every_district_says_which(cloud_of: Callable[..., Clou
         own = await both.ask(SECOND, method, path, query, BODIES.get(route))
         if method == "GET":
             assert mine.body.replace(b"?group=510811", b"") == own.body, path
+
+
+ACROSS = ["organisation:city", f"organisation:d-{GROUP}", f"organisation:i-{GROUP}"]
+"""What a token of the second district must not be told of."""
+
+
+@pytest.mark.parametrize("scope", ACROSS)
+@pytest.mark.parametrize("route", ["/api/v1/targets", "/api/v1/denominators"])
+async def test_no_roll_up_tells_of_another_district(cloud_of: Callable[..., Cloud], route: str, scope: str) -> None:
+    """To a token of one district, or one that asks within it, what is above it or in another is as one that nobody has; others see it."""
+    both = cloud_of(*DISTRICTS)
+    query = {"scope": scope} | ({} if route.endswith("targets") else {name: QUERY[name] for name in ("start", "end")})
+    for whose, more in ((SECOND, {}), (SECOND, {"group": SECOND}), (ADMIN, {"group": SECOND})):
+        answer = await both.ask(whose, "GET", route, query | more)
+        nobody = await both.ask(whose, "GET", route, query | more | {"scope": "organisation:nobody"})
+        assert (answer.status, answer.body.replace(scope.encode(), b"organisation:nobody")) == (404, nobody.body)
+    told = await both.ask(ADMIN, "GET", route, query)
+    assert told.status == 200
+    assert json.loads(told.body) != json.loads((await both.ask(ADMIN, "GET", route, query | {"scope": f"organisation:d-{SECOND}"})).body)
+
+
+async def test_a_city_is_the_sum_of_its_districts_to_who_may_see_both(cloud_of: Callable[..., Cloud]) -> None:
+    """Water and people of both: the second used three times as much."""
+    both = cloud_of(*DISTRICTS)
+
+    async def told(route: str, of: str, query: dict[str, str]) -> Any:  # noqa: ANN401 (JSON)
+        return json.loads((await both.ask(ADMIN, "GET", f"/api/v1/{route}", query | {"scope": f"organisation:{of}"})).body)
+
+    asked = ("city", f"d-{GROUP}", f"d-{SECOND}")
+    found = [(await told("targets", of, {}))["indicators"][2] for of in asked]
+    assert [one["energies"][0]["actual"]["value"] for one in found] == [228.8, 57.2, 171.6]
+    city, first, second = (one["actual"]["value"] for one in found)
+    span = {name: found[0]["actual"][name] for name in ("start", "end")}
+    heads = [(await told("denominators", of, span))["headcount"] for of in asked]
+    assert heads[0] == pytest.approx(heads[1] + heads[2], rel=1e-12)
+    assert city == pytest.approx((first * heads[1] + second * heads[2]) / heads[0], rel=1e-12)
+
+
+async def test_the_tree_is_whole_to_who_may_see_all(cloud_of: Callable[..., Cloud]) -> None:
+    """The city with both districts; a district's token, and one that asks within a district, gets that district alone."""
+    both = cloud_of(*DISTRICTS)
+    (city,) = json.loads((await both.ask(ADMIN, "GET", "/api/v1/organisations", {})).body)
+    second = city["below"][1]
+    assert (city["id"], [one["scope"] for one in city["below"]]) == ("city", [f"organisation:d-{one}" for one in DISTRICTS])
+    for whose, query in ((SECOND, {}), (SECOND, {"group": SECOND}), (ADMIN, {"group": SECOND})):
+        assert json.loads((await both.ask(whose, "GET", "/api/v1/organisations", query)).body) == [second]
+    assert [(one["scope"], one["group"]) for one in second["below"]] == [(f"organisation:i-{SECOND}", SECOND), ("unit:u2", SECOND)]
 
 
 async def test_pages_let_a_person_choose(cloud_of: Callable[..., Cloud]) -> None:

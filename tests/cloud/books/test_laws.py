@@ -194,16 +194,19 @@ AREAS = st.lists(st.decimals(0, 10**6, places=4), min_size=1, max_size=12)
 
 @given(AREAS, st.dictionaries(st.sampled_from(Provenance), st.integers(0, 2**60), min_size=1), st.integers(1, 400))
 def test_the_parts_of_all_units_are_the_meter(areas: list[Decimal], amounts: dict[Provenance, int], days: int) -> None:
-    """Whatever the areas, the units that share a meter have exactly all of it, of each provenance."""
+    """Whatever the areas, the units that share a meter have exactly all of it, of each provenance; some together what each has."""
     start = date(2026, 1, 1)
     names = [f"u{n:02}" for n in range(len(areas))]
     series: dict[tuple[str, str], Sequence[Dated]] = {(n, "area"): [Dated(date(2020, 1, 1), a)] for n, a in zip(names, areas, strict=True)}
     registry = Registry(GROUP, dict.fromkeys(names, "c"), [], {"m": names}, series)
     span = Span(midnight(start), midnight(start + timedelta(days=days)))
-    parts = [Scope(registry, [CountedMeter("m", "water")], [name], name).share("m", amounts, span) for name in names]
+    parts = [Scope(registry, [CountedMeter("m", "water")], [name], [name]).share("m", amounts, span) for name in names]
     whole = {provenance: sum((part or {}).get(provenance, 0) for part in parts) for provenance in amounts}
     assert whole == amounts
     assert all(amount >= 0 for part in parts for amount in (part or {}).values())
+    for number in range(1, len(names) + 1):
+        together = Scope(registry, [CountedMeter("m", "water")], names[:number], names[:number]).share("m", amounts, span)
+        assert together == {provenance: sum((part or {})[provenance] for part in parts[:number]) for provenance in amounts}
 
 
 @given(st.lists(st.tuples(st.integers(0, 700), st.integers(0, 10**5)), min_size=1, max_size=8), st.integers(1, 360), st.integers(1, 360))

@@ -74,6 +74,7 @@ def test_a_report_takes_the_place_of_an_older_one(data: Path, output: Path, form
         (["--year", "2026", "--month", "13"], 2, "argument --month: expected a number from 1 to 12, got '13'"),
         (["--year", "2026", "--quarter", "1", "--month", "1"], 2, "expected a quarter or a month, not both"),
         (["--year", "2026", "--scope", "unit:none"], 2, "--scope: no scope 'unit:none'"),
+        (["--year", "2026", "--scope", "organisation:c"], 2, "--scope: no scope 'organisation:c'"),
         (["--year", "2026", "--lang", "fr"], 2, "argument --lang: invalid choice: 'fr'"),
         (["--year", "2026", "--format", "doc"], 2, "argument --format: invalid choice: 'doc'"),
     ],
