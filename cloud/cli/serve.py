@@ -33,7 +33,8 @@ def add_parser(commands: Commands[Parser]) -> None:
         action="append",
         choices=[role.value for role in Role],
         default=[],
-        help="do this part only, several by giving it again; all but api are one process's at a time, and another waits to take over",
+        help="do this part only, several by giving it again; api, and ingest (stores a share of what gateways send), in any number; of each "
+        "other one process has it at a time, and another waits to take over",
     )
     part.add_argument("--no-ingest", action="store_true", help="interface and pages only, as --role api; another process stores")
 
