@@ -94,7 +94,7 @@ def _warm(stack: Stack, api: httpx.Client, prepared: list[Prepared], workers: in
     first = [replace(p, rows=p.rows[:WARM]) for p in prepared]
     uvloop.run(send_all(stack.broker.port, first))
     first, log = [replace(p, births=[]) for p in first], stack.processes.log("cloud")
-    while workers and f"workers={workers}" not in log.read_text(encoding="utf-8"):
+    while workers and f'"workers": {workers}' not in log.read_text(encoding="utf-8"):
         uvloop.run(send_all(stack.broker.port, first))
     left = _left(api)
     while workers and _left(api) - left < sum(len(p.rows) for p in first):

@@ -135,7 +135,7 @@ class Service:
                 is to be shared by several.
         """
         if Role.INGEST in roles:
-            self._check_shared(roles)
+            self._check_shared()
         leads = self._leads(roles)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="work"))
         work: list[Awaitable[None]] = [self.watch.run(), self.health.run(), self.elsewhere.run()]
@@ -164,14 +164,12 @@ class Service:
             raise ConfigError(f"another process works on {self.engine.url.database}; on SQLite one does all but serve --no-ingest")
         return dict.fromkeys(led, lead)
 
-    def _check_shared(self, roles: Collection[Role]) -> None:
+    def _check_shared(self) -> None:
         """Whether a worker can store beside the leader.
 
         Raises:
             ConfigError: It cannot.
         """
-        if Role.LEADER in roles:
-            raise ConfigError("--role: expected ingest or leader, got both; the leader stores what no worker takes")
         for name, url in (("JIEYUE_DATABASE", self.engine.url.drivername), ("JIEYUE_TELEMETRY", self.settings.telemetry_url())):
             if url.startswith("sqlite"):
                 raise ConfigError(f"{name}: expected a server that ingest workers and the leader share, got SQLite")

@@ -41,10 +41,10 @@ class Sharing:
     """Which messages the leader takes. Where it errs both store, and what is stored twice is stored once in effect."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Nobody else stores until a worker's row was seen to change."""
+        """Nobody else stores until a worker's row was seen to come or to change."""
         self._engine = engine
-        self._rows: dict[str, _Row] = {}
-        """Of workers, by name."""
+        self._rows: dict[str, _Row] | None = None
+        """Of workers, by name; None before the first look."""
         self._handed: dict[Key, _Row] = {}
         self._fresh: dict[Key, float] = {}
         """When nodes were born last, by the monotonic clock."""
@@ -60,7 +60,8 @@ class Sharing:
         with self._engine.connect() as connection:
             told, left = told_by(connection, WORKER), left_to_leader(connection)
         now = time.monotonic()
-        rows = {name: _seen(self._rows.get(name), at, now, first=None) for name, at in told.items()}
+        before = None if self._rows is None else now  # at the first look nobody knows how old a row is
+        rows = {name: _seen((self._rows or {}).get(name), at, now, first=before) for name, at in told.items()}
         given = {key: _seen(self._handed.get(key), number, now, first=now) for key, number in left.items()}
         asked = _found_out(known)
         back = {key: row.number for key, row in given.items() if not _within(row, now, HELD) and key not in asked}
@@ -71,7 +72,7 @@ class Sharing:
                 forget_told(connection, gone)
         self._rows = {name: row for name, row in rows.items() if name not in gone}
         self._handed = {key: row for key, row in given.items() if key not in back}
-        self._count(sum(_within(row, now, LIMIT) for row in self._rows.values()))
+        self._count(sum(_within(row, now, LIMIT) for row in rows.values()))
 
     def _count(self, workers: int) -> None:
         if workers != self.workers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,8 +32,8 @@ class OutboxNode:
     rows: dict[int, Row] = field(default_factory=dict)
     """By position, all that were committed."""
     acknowledged: set[int] = field(default_factory=set)
-    times: int = 0
-    """How often a row was sent."""
+    begin: int = field(default_factory=lambda: Clock().now_ms() - 10_800_000)
+    """A moment three hours before it began, ms."""
 
     def now(self) -> int:
         """Ms by its clock."""
@@ -60,7 +59,7 @@ class OutboxNode:
             await self._send(position)
 
     async def _send(self, position: int) -> None:
-        row, self.times = self.rows[position], self.times + 1
+        row = self.rows[position]
         body = sparkplug.encode_rows([row], historical=False)
         raw = sparkplug.data(body, sent_at=self.now(), seq=position % 256, store_seq=position)
         await self.node.client.publish(str(Topic(self.node.group, "DDATA", self.node.node, row.device)), raw)
@@ -89,8 +88,7 @@ class OutboxNode:
 
 
 @asynccontextmanager
-async def outbox_node(broker: Broker, name: str, group: str, outbox: str = "", off: int = 0) -> AsyncIterator[OutboxNode]:
+async def outbox_node(broker: Broker, name: str, group: str) -> AsyncIterator[OutboxNode]:
     """A connected gateway with an outbox of its own."""
-    async with contextlib.AsyncExitStack() as stack:
-        node = await stack.enter_async_context(foreign(broker, name, group))
-        yield OutboxNode(node, outbox or f"outbox-of-{name}", off=off)
+    async with foreign(broker, name, group) as node:
+        yield OutboxNode(node, f"outbox-of-{name}")
