@@ -255,8 +255,11 @@ async def test_workers_share_what_devices_say_and_hear_nothing_else(files: Path,
                 await gateway.publish(device.format("DDATA"), b"%d" % number)
             found = await asyncio.gather(heard(one, 5), heard(other, 5))
             assert sorted(found[0] + found[1]) == [b"%d" % number for number in range(10)]
-            await one.publish(device.format("DCMD"), b"command", qos=0)
-            await one.publish(node.format("NCMD"), b"acknowledgement", qos=1)
+            with suppress(aiomqtt.MqttError, TimeoutError):  # mosquitto may end the session of who publishes what it may not
+                async with asyncio.timeout(2):
+                    await one.publish(device.format("DCMD"), b"command", qos=1)
+                    await heard(one, 1)
+            await other.publish(node.format("NCMD"), b"acknowledgement", qos=1)
             assert await heard(gateway, 1) == [b"acknowledgement"]
     finally:
         broker.stop()

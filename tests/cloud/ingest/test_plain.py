@@ -245,7 +245,7 @@ def refusal(batch: Batch) -> Refused:
 def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The monotonic clock of `sharing`, which is set by hand."""
     now = [1000.0]
-    monkeypatch.setattr(sharing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("cloud.ingest.sharing.time.monotonic", lambda: now[0])
     return now
 
 

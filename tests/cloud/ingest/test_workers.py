@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -172,11 +173,15 @@ async def _with_a_wrong_clock(fleet: Fleet, node: OutboxNode) -> None:
     for _ in range(8):
         await node.commit([Row(DEVICES[1], node.now(), {POINT: 100.0})])
         await node.empty()
-        second = node.now() // 1000
-        await until(lambda second=second: node.now() // 1000 > second)  # another time of measurement
+        await until(partial(_later, node, node.now() // 1000))  # another time of measurement
     judged = [(found["source"], found["state"], round(found["offset_to_ms"] / 1000)) for found in fleet.rows(tables.clock_offset)]
     assert judged == [("gw-c1", "open", -300)]
     assert [found["node"] for found in fleet.rows(tables.handed)] == ["gw-c1"]
+
+
+def _later(node: OutboxNode, second: int) -> bool:
+    """Whether that second is over by a node's clock."""
+    return node.now() // 1000 > second
 
 
 async def test_the_leader_is_replaced_while_workers_go_on(fleet: Fleet) -> None:
