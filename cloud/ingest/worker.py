@@ -14,7 +14,7 @@ import structlog
 from cloud.health import Health
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store_whole
-from cloud.ingest.intake import AWAY, Intake
+from cloud.ingest.intake import AWAY, WAIT, Intake
 from cloud.ingest.own import OwnClock
 from cloud.ingest.plain import Plain
 from cloud.ingest.sharing import LIMIT, WORKER
@@ -59,6 +59,9 @@ class Worker(Intake):
             tasks.create_task(self._batches(), name="worker-batches")
 
     async def _session(self) -> None:
+        """Take a share until a store takes nothing: meanwhile the broker gives all to others."""
+        while not self._may_store():
+            await asyncio.sleep(WAIT)
         s = self._settings
         async with MqttClient(
             s.mqtt_host,
@@ -81,6 +84,13 @@ class Worker(Intake):
                 self._heard = time.monotonic()
                 raw = message.payload
                 self._put(str(message.topic), bytes(raw) if isinstance(raw, bytes | bytearray) else b"")
+                if not self._may_store():
+                    log.warning("worker leaves its share to others", worker=self._id, what=self._health.down())
+                    return
+
+    def _may_store(self) -> bool:
+        """Whether nothing is known to be wrong with the stores."""
+        return self._health.down() in {None, "starting"}
 
     async def _batch(self, messages: list[Message]) -> None:
         await self._patiently(AWAY, self._plain.look, self.clock.unjudged_ms())
