@@ -14,7 +14,7 @@ import structlog
 from cloud.health import Health
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store_whole
-from cloud.ingest.intake import AWAY, WAIT, Intake
+from cloud.ingest.intake import AWAY, Intake
 from cloud.ingest.own import OwnClock
 from cloud.ingest.plain import Plain
 from cloud.ingest.sharing import LIMIT, WORKER
@@ -60,8 +60,8 @@ class Worker(Intake):
 
     async def _session(self) -> None:
         """Take a share until a store takes nothing: meanwhile the broker gives all to others."""
-        while not self._may_store():
-            await asyncio.sleep(WAIT)
+        if not self._may_store():
+            return
         s = self._settings
         async with MqttClient(
             s.mqtt_host,
