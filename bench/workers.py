@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ import uvloop
 
 from bench import figures
 from bench.cloud import client, ready
-from bench.gateways import Prepared, send_all
+from bench.gateways import Prepared, publish, send_all
 from bench.ingest import prepare, site_folder
 from contract import rights
 from contract.clock import Clock
+from contract.sparkplug_b_pb2 import Payload
 from simulators.stack.influxd import start_influxd
 from simulators.stack.postgres import find_postgres, start_postgres
 from simulators.stack.processes import StartError
@@ -26,6 +28,11 @@ WIDTHS = (10, 100)
 """Readings in a payload."""
 WARM = 100
 """Rows of each gateway that are sent again and again until the workers have them."""
+
+AHEAD = 20_000
+"""Ms by which rows are stamped ahead, since a measure lasts up to fifty seconds."""
+_LAST = 0x80
+"""The digits of a packet's length are at least this, but for the last."""
 
 
 def run(folder: Path) -> None:
@@ -62,9 +69,10 @@ def _measure(stack: Stack, width: int, workers: int) -> None:
             for number in range(1, workers + 1):
                 _start_worker(stack, number)
             _warm(stack, api, prepared, workers)
+            rows_now = [replace(p, births=[]) for p in _sent_now(stack, prepared)]
             names = ["broker", "cloud", *(f"worker-{number}" for number in range(1, workers + 1))]
             used = {name: figures.cpu(stack.processes.pid(name)) for name in names}
-            seconds = uvloop.run(send_all(stack.broker.port, [replace(p, births=[]) for p in prepared]))
+            seconds = uvloop.run(send_all(stack.broker.port, rows_now))
             used = {name: figures.cpu(stack.processes.pid(name)) - used[name] for name in names}
     finally:
         stack.processes.stop()
@@ -92,14 +100,25 @@ def _start_worker(stack: Stack, number: int) -> None:
 def _warm(stack: Stack, api: httpx.Client, prepared: list[Prepared], workers: int) -> None:
     """Send births and a few rows until the leader leaves the rows to all workers, and no birth is fresh any more."""
     first = [replace(p, rows=p.rows[:WARM]) for p in prepared]
-    uvloop.run(send_all(stack.broker.port, first))
+    uvloop.run(send_all(stack.broker.port, _sent_now(stack, first)))
     first, log = [replace(p, births=[]) for p in first], stack.processes.log("cloud")
-    while workers and f'"workers": {workers}' not in log.read_text(encoding="utf-8"):
-        uvloop.run(send_all(stack.broker.port, first))
-    left = _left(api)
-    while workers and _left(api) - left < sum(len(p.rows) for p in first):
+    left, share = -1, sum(len(p.rows) for p in first)
+    while workers and (f'"workers": {workers}' not in log.read_text(encoding="utf-8") or _left(api) - left < share):
         left = _left(api)
-        uvloop.run(send_all(stack.broker.port, first))
+        uvloop.run(send_all(stack.broker.port, _sent_now(stack, first)))
+
+
+def _sent_now(stack: Stack, prepared: list[Prepared]) -> list[Prepared]:
+    """The same rows, stamped as sent in the middle of the measure: what is off by more than half a minute no worker takes."""
+    return [replace(p, rows=[_stamped(row, stack.clock.now_ms() + AHEAD) for row in p.rows]) for p in prepared]
+
+
+def _stamped(row: bytes, now: int) -> bytes:
+    """A PUBLISH whose payload is stamped `now` (ms): of a field that comes twice the last one counts."""
+    head = 1 + next(number for number, byte in enumerate(row[1:], 1) if byte < _LAST)
+    (length,) = struct.unpack_from(">H", row, head)
+    payload = head + 2 + length
+    return publish(row[head + 2 : payload].decode(), row[payload:] + Payload(timestamp=now).SerializeToString())
 
 
 def _left(api: httpx.Client) -> int:
