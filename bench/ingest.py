@@ -57,7 +57,8 @@ def _store(name: str, folder: Path) -> Iterator[tuple[dict[str, str], int | None
         server.kill()
 
 
-def _site(folder: Path) -> Path:
+def site_folder(folder: Path) -> Path:
+    """Write the site whose gateways send, and return its folder."""
     gateways = [f"gw-{n}" for n in range(GATEWAYS)]
     buses = [{"id": f"bus-{g}", "gateway": g, "protocol": "modbus"} for g in gateways]
     devices = [
@@ -69,8 +70,8 @@ def _site(folder: Path) -> Path:
 
 
 def _measure(folder: Path, store: str, width: int, environment: dict[str, str], server: int | None) -> None:
-    stack = Stack(_site(folder / "site"), folder / "data", Clock(), environment=environment)
-    prepared = _prepare(stack, width)
+    stack = Stack(site_folder(folder / "site"), folder / "data", Clock(), environment=environment)
+    prepared = prepare(stack, width)
     rows = sum(len(p.rows) for p in prepared)
     try:
         stack.start_broker()
@@ -106,7 +107,7 @@ def _steps(api: httpx.Client) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r'jieyue_ingest_cpu_seconds_total\{step="(\w+)"\} (\S+)', text)}
 
 
-def _prepare(stack: Stack, width: int) -> list[Prepared]:
+def prepare(stack: Stack, width: int) -> list[Prepared]:
     """Every message of the measure, ready to be sent: encoding costs the gateways, not the cloud."""
     points = ["energy_import", *(name for name in POINTS if name != "energy_import")][:width]
     now = stack.clock.now_ms()

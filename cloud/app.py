@@ -32,7 +32,9 @@ from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
 from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.host import Host
+from cloud.ingest.intake import Intake
 from cloud.ingest.own import Own, own_clock
+from cloud.ingest.worker import Worker
 from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
 from cloud.opening import entered_sites, opened_database
@@ -108,6 +110,8 @@ class Service:
         self.health = Health(self.engine, self.telemetry, clock)
         self.host: Host | None = None
         """While this process is the one at the broker."""
+        self.worker: Worker | None = None
+        """Where this process takes a share of what gateways send."""
         self.elsewhere = Elsewhere(self.engine)
         """The process that stores, while it is another."""
         self.ledger = worker.State(backlog=1)
@@ -127,8 +131,11 @@ class Service:
             roles: What this process does, or waits to do.
 
         Raises:
-            ConfigError: The database is SQLite's, and another process works on it; or PostgreSQL is too old.
+            ConfigError: The database is SQLite's, and another process works on it; or PostgreSQL is too old; or a store of one process
+                is to be shared by several.
         """
+        if Role.INGEST in roles:
+            self._check_shared()
         leads = self._leads(roles)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="work"))
         work: list[Awaitable[None]] = [self.watch.run(), self.health.run(), self.elsewhere.run()]
@@ -141,6 +148,8 @@ class Service:
         work.append(NothingStored(self.channels, self._down, names, told).run())
         if Role.API in roles:
             work.append(self._serve())
+        if Role.INGEST in roles:
+            work.append(self._work())
         gc.freeze()  # modules and rules stay until the end: the collector need not walk them each time that readings pour in
         await together(work)
 
@@ -154,6 +163,16 @@ class Service:
         if led and not lead.take():
             raise ConfigError(f"another process works on {self.engine.url.database}; on SQLite one does all but serve --no-ingest")
         return dict.fromkeys(led, lead)
+
+    def _check_shared(self) -> None:
+        """Whether a worker can store beside the leader.
+
+        Raises:
+            ConfigError: It cannot.
+        """
+        for name, url in (("JIEYUE_DATABASE", self.engine.url.drivername), ("JIEYUE_TELEMETRY", self.settings.telemetry_url())):
+            if url.startswith("sqlite"):
+                raise ConfigError(f"{name}: expected a server that ingest workers and the leader share, got SQLite")
 
     @property
     def _parts(self) -> Mapping[Role, Callable[[sa.Engine], Awaitable[None]]]:
@@ -185,6 +204,14 @@ class Service:
     def _host(self, engine: sa.Engine) -> Host:
         return Host(self.settings, engine, self.telemetry, self.clock, self._stored, moments.bring_forward, self.health)
 
+    async def _work(self) -> None:
+        """Take a share of what gateways send, and say so."""
+        worker = self.worker = await asyncio.to_thread(self._worker)
+        await together([worker.run(), storing.tell(self.engine, self.clock, worker.stores, worker.name)])
+
+    def _worker(self) -> Worker:
+        return Worker(self.settings, self.engine, self.telemetry, self.clock, self._stored, self.health)
+
     async def _settle(self, engine: sa.Engine) -> None:
         """Count what was touched, and thin what is old."""
         keep = keeping.Keep(self.settings.keep_counters_days, self.settings.keep_gauges_days)
@@ -213,7 +240,7 @@ class Service:
         """Why the service cannot be used yet; None when it can. Nothing is asked for it: what is known is kept."""
         if self._held():
             return "starting"
-        if self.host is not None and not self.host.online.is_set():
+        if any(not one.online.is_set() for one in self._intakes()):
             return "no broker"
         if self.host is not None and not self._caught_up:
             if self.ledger.backlog > BACKLOG_AT_START:
@@ -226,6 +253,10 @@ class Service:
     def _down(self) -> str | None:
         """What keeps this process, or the one that does it, from storing."""
         return self.health.down() or (None if self.host is not None else self.elsewhere.down())
+
+    def _intakes(self) -> list[Intake]:
+        """Who hears the broker here."""
+        return [one for one in (self.host, self.worker) if one is not None]
 
     def _stores(self) -> bool:
         """Whether what gateways send is stored here."""
@@ -299,6 +330,8 @@ def _name_of(roles: Collection[Role]) -> str:
     """What tells a process from others with the same data folder."""
     if Role.LEADER in roles:
         return "ingest"
+    if Role.INGEST in roles:
+        return "worker"
     return "-".join(sorted(set(roles) - {Role.API})) or "serve"
 
 

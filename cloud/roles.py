@@ -6,10 +6,12 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A part of the service. All but `api` are one process's at a time; another that may have it waits and takes it over."""
+    """A part of the service. All but `api` and `ingest` are one process's at a time; another that may have it waits and takes it over."""
 
     API = "api"
     """Interface and pages."""
+    INGEST = "ingest"
+    """Stores a share of what gateways send, beside the leader."""
     LEADER = "leader"
     """The Sparkplug host: STATE, births, readings, acknowledgements, commands."""
     SETTLEMENT = "settlement"
@@ -20,4 +22,5 @@ class Role(StrEnum):
     """Writes indicators back to telemetry."""
 
 
-ALL = frozenset(Role)
+ALL = frozenset(Role) - {Role.INGEST}
+"""What one process does that does everything: it needs no worker."""

@@ -21,18 +21,19 @@ LIMIT = STUCK
 """Seconds after which a row that does not change says that nothing is stored."""
 
 
-async def tell(engine: sa.Engine, clock: Clock, stores: Callable[[], bool]) -> None:
+async def tell(engine: sa.Engine, clock: Clock, stores: Callable[[], bool], name: str = NAME) -> None:
     """Write the row again and again while this process stores, until cancelled.
 
     Args:
         engine: Of the relational database; while it cannot be written nothing is told, which says the same.
         clock: Of the program.
         stores: Whether messages come in and the stores take them.
+        name: Of the row.
     """
     while True:
         if stores():
             with contextlib.suppress(*database.REFUSED):
-                await asyncio.to_thread(database.try_write, engine, clock.now_ms(), NAME)
+                await asyncio.to_thread(database.try_write, engine, clock.now_ms(), name)
         await asyncio.sleep(EVERY)
 
 

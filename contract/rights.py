@@ -26,6 +26,9 @@ WATCH_USER = "cloud-watch"
 """The second connection of the same process, which reads what the broker says about refused clients."""
 BROKER_LOG = "$SYS/broker/log/#"
 """Where mosquitto publishes its log (mosquitto.conf(5), `log_dest topic`)."""
+WORKER_USER = "cloud-worker-{}"
+"""An ingest worker, by its number from 1 on."""
+MAX_WORKERS = 100
 Rights = dict[str, list[str]]
 """Lines of the ACL file by user."""
 _ITERATIONS = 10_000
@@ -66,19 +69,20 @@ def node_user(node: NodeId) -> str:
     return user
 
 
-def rights(site: Site, host_id: str, nodes: Collection[NodeId] = ()) -> Rights:
+def rights(site: Site, host_id: str, nodes: Collection[NodeId] = (), workers: int = 0) -> Rights:
     """What each user of the broker may do; nothing else is allowed.
 
     Args:
         site: Whose gateways, MQTT buses and devices get users.
         host_id: Sparkplug host application id of the cloud.
         nodes: Edge nodes of other makers.
+        workers: How many ingest workers there are beside the leader.
 
     Raises:
         ValueError: Two of them would be the same user, since their ids are put together to one name; or a node's ids cannot be one.
     """
     found: Rights = {}
-    for user, lines in _rights(site, host_id, nodes):
+    for user, lines in (*_cloud(host_id, workers), *_rights(site, host_id, nodes)):
         if user in found:
             raise ValueError(f"two parts of the site {site.id} would be the broker's user {user!r}; expected another id of one of them")
         found[user] = lines
@@ -86,8 +90,6 @@ def rights(site: Site, host_id: str, nodes: Collection[NodeId] = ()) -> Rights:
 
 
 def _rights(site: Site, host_id: str, nodes: Collection[NodeId]) -> Iterator[tuple[str, list[str]]]:
-    yield CLOUD_USER, _host(host_id)
-    yield WATCH_USER, [f"topic read {BROKER_LOG}"]
     buses = [bus for bus in site.buses if bus.broker is not None]
     for gateway in site.gateways:
         own = [topic for bus in buses if bus.gateway == gateway.id for topic in source_topics(site, bus.id)]
@@ -104,6 +106,14 @@ def _rights(site: Site, host_id: str, nodes: Collection[NodeId]) -> Iterator[tup
                 yield device_user(device.id), [*(f"topic write {topic}" for topic in device.topics()), *own]
     for node in nodes:
         yield node_user(node), _node(node, host_id)
+
+
+def _cloud(host_id: str, workers: int) -> Iterator[tuple[str, list[str]]]:
+    yield CLOUD_USER, _host(host_id)
+    yield WATCH_USER, [f"topic read {BROKER_LOG}"]
+    for number in range(1, workers + 1):
+        # mosquitto holds a shared subscription to the rights on its filter; NCMD is how a worker acknowledges
+        yield WORKER_USER.format(number), [f"topic read {topics.NAMESPACE}/+/DDATA/#", f"topic write {topics.NAMESPACE}/+/NCMD/#"]
 
 
 def _host(host_id: str) -> list[str]:

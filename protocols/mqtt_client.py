@@ -58,6 +58,7 @@ class MqttClient(aiomqtt.Client):
         log: logging.Logger | None = None,
         keep_alive: int = 15,
         timeout: float = 10,
+        version: aiomqtt.ProtocolVersion = aiomqtt.ProtocolVersion.V311,
     ) -> None:
         """How every part speaks to its broker.
 
@@ -74,7 +75,9 @@ class MqttClient(aiomqtt.Client):
             log: Where the client says what it does.
             keep_alive: Seconds; a broker that hears nothing for one and a half times that ends the connection.
             timeout: Seconds for the broker's answer to anything.
+            version: Of MQTT; shared subscriptions need 5.
         """
+        five = version is aiomqtt.ProtocolVersion.V5
         super().__init__(
             host,
             port,
@@ -83,7 +86,9 @@ class MqttClient(aiomqtt.Client):
             identifier=client_id,
             tls_context=tls,
             will=will,
-            clean_session=not keeps_session,
+            protocol=version,
+            clean_session=None if five else not keeps_session,
+            clean_start=not keeps_session if five else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
             max_queued_incoming_messages=most_waiting,
             logger=log,
             keepalive=keep_alive,

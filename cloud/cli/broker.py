@@ -22,6 +22,8 @@ _ABOUT = (
 )
 _NODES = "nodes"
 """File of the edge nodes of other makers, `GROUP/NODE` a line; people may write it too."""
+_WORKERS = "workers"
+"""File of the number of ingest workers."""
 _CERTIFIED = "certified"
 """File of the users that enter by a certificate, one a line; who is to enter by a password again is taken out by hand."""
 
@@ -38,6 +40,12 @@ def add_parser(commands: Commands[Parser]) -> None:
         help="an edge node of another maker, which gets the user NODE@GROUP; remembered in DIR/nodes; may be given several times",
     )
     parser.add_argument(
+        "--workers",
+        type=_number,
+        metavar="N",
+        help="ingest workers, which get the users cloud-worker-1 to N; remembered in DIR/workers (default: as remembered, else 0)",
+    )
+    parser.add_argument(
         "--certified",
         action="append",
         default=[],
@@ -46,16 +54,25 @@ def add_parser(commands: Commands[Parser]) -> None:
     )
 
 
+def _number(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= rights.MAX_WORKERS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number from 0 to {rights.MAX_WORKERS}, got {text!r}")
+
+
 def run(settings: Settings, _clock: Clock, arguments: argparse.Namespace) -> int:
     """Write the broker's files and say which."""
     folder: Path = arguments.folder
     nodes = _nodes(folder / _NODES, arguments.node)
-    found = rights.rights(site_of(settings), settings.host_id, nodes)
+    workers = _workers(folder / _WORKERS) if arguments.workers is None else arguments.workers
+    found = rights.rights(site_of(settings), settings.host_id, nodes, workers)
     if certified := _certified(folder / _CERTIFIED, arguments.certified, found):
         rights.secret_file(folder / _CERTIFIED, "".join(f"{user}\n" for user in certified))  # first: it closes a way in
     passwords = rights.write_files(found, folder, certified)
     if nodes:
         rights.secret_file(folder / _NODES, "".join(f"{node.group}/{node.node}\n" for node in nodes))
+    if arguments.workers is not None:
+        rights.secret_file(folder / _WORKERS, f"{workers}\n")
     written = [folder / "passwd", folder / "acl", *(rights.password_file(folder, user) for user in passwords)]
     sys.stdout.writelines(f"{path}\n" for path in written)
     return 0
@@ -74,6 +91,20 @@ def _nodes(file: Path, added: list[str]) -> list[NodeId]:
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
     return list(found)
+
+
+def _workers(file: Path) -> int:
+    """How many ingest workers the file remembers.
+
+    Raises:
+        ValueError: It holds no number.
+    """
+    if not file.exists():
+        return 0
+    try:
+        return _number(file.read_text(encoding="utf-8").strip())
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"{file}: {error}") from None
 
 
 def _certified(file: Path, added: list[str], users: Collection[str]) -> list[str]:

@@ -37,14 +37,21 @@ def add_parser(commands: Commands[Parser]) -> None:
         action="append",
         choices=[role.value for role in Role],
         default=[],
-        help="do this part only, several by giving it again; all but api are one process's at a time, and another waits to take over",
+        help="do this part only, several by giving it again; api, and ingest (stores a share of what gateways send), in any number; each "
+        "other part is one process's at a time, and another waits to take over",
     )
     part.add_argument("--no-ingest", action="store_true", help="interface and pages only, as --role api; another process stores")
 
 
 def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
-    """Serve until stopped."""
+    """Serve until stopped.
+
+    Raises:
+        ValueError: One process was to be the leader and a worker.
+    """
     roles = frozenset(map(Role, arguments.role)) or (frozenset({Role.API}) if arguments.no_ingest else ALL)
+    if roles >= {Role.INGEST, Role.LEADER}:
+        raise ValueError("--role: expected ingest or leader, got both; the leader stores what no worker takes")
     return run_service(settings, clock, roles)
 
 

@@ -110,3 +110,10 @@ clock_offset = Table(  # how far a source's clock was off; telemetry keeps what 
     Column("why", Text, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
 )
+handed = Table(  # nodes whose data workers leave to the leader, since it needs more than one message to be judged
+    "handed",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("node", String, primary_key=True),
+    Column("number", Integer, nullable=False),  # how often it was left; the leader gives back what was not left again
+)

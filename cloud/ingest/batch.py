@@ -78,6 +78,8 @@ class Batch:
     """Nodes whose births are missing: (group, node)."""
     doubted: set[tuple[str, str]] = field(default_factory=set)
     """Nodes whose births show that they live; they have to be asked, whenever they were asked last."""
+    handed: set[tuple[str, str]] = field(default_factory=set)
+    """Nodes that a worker leaves to the leader: (group, node)."""
     dropped: Counter[str] = field(default_factory=Counter)
     received_at: int = 0
     """When the last of its messages came, ms, as the cloud believes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import sqlalchemy as sa
 
@@ -11,7 +12,7 @@ from cloud.devices.model import NewEvent
 from cloud.devices.own_clock import Moved
 from cloud.devices.queries.clocks import judged
 from cloud.devices.queries.events import number_noted
-from cloud.devices.repository import clocks, events, nodes, readings
+from cloud.devices.repository import clocks, events, handed, nodes, readings
 from cloud.ingest.batch import MINUTE, Batch
 from cloud.ingest.refused import record
 from cloud.ingest.taken_back import BringForward, nobody_waits, take_back
@@ -21,7 +22,7 @@ from cloud.operations.commands import recall
 from cloud.operations.model import Standing
 from cloud.operations.repository import answered
 from cloud.platform.database import writing
-from cloud.telemetry.base import Telemetry
+from cloud.telemetry.base import Refused, Telemetry
 from contract.coded import Message
 
 MOST_DEATHS = 1000
@@ -43,9 +44,29 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry, bring_forward: 
         StoreDown: Telemetry cannot be reached.
         sqlalchemy.exc.SQLAlchemyError: The database cannot be reached, or not be written to.
     """
-    refused = telemetry.write(batch.lines) if batch.lines else []
+    refused = _written(batch, telemetry)
     for (group, _, reading), _ in refused:
         batch.polls[group, reading.device].forget(reading.point, reading.at)
+    _commit(batch, engine, refused, bring_forward)
+
+
+def store_whole(batch: Batch, engine: sa.Engine, telemetry: Telemetry) -> set[tuple[str, str]]:
+    """Store a batch as `store` does, unless the time-series store refuses some of it: then nothing is committed.
+
+    Returns:
+        Group and device of what was refused; none where all is stored.
+    """
+    refused = _written(batch, telemetry)
+    if not refused:
+        _commit(batch, engine, refused, nobody_waits)
+    return {(line.group, line.reading.device) for line, _ in refused}
+
+
+def _written(batch: Batch, telemetry: Telemetry) -> list[Refused]:
+    return telemetry.write(batch.lines) if batch.lines else []
+
+
+def _commit(batch: Batch, engine: sa.Engine, refused: Sequence[Refused], bring_forward: BringForward) -> None:
     with writing(engine).begin() as connection:
         nodes.put_births(connection, batch.births.values())
         nodes.forget_births(connection, batch.gone)
@@ -60,6 +81,7 @@ def store(batch: Batch, engine: sa.Engine, telemetry: Telemetry, bring_forward: 
         events.note(connection, [*_events(batch), *_deaths(connection, batch)])
         record(connection, batch, [*refused, *batch.rejected])
         _results(connection, batch)
+        handed.hand(connection, batch.handed)
 
 
 def _take_back(connection: sa.Connection, moves: Sequence[Moved], bring_forward: BringForward) -> None:
@@ -104,11 +126,11 @@ def _shown_again(now: Offset, before: Sequence[Offset]) -> list[Offset]:
 
 
 def _latest(connection: sa.Connection, batch: Batch) -> None:
-    """The newest reading of each point of each device."""
+    """The newest reading of each point of each device, in the order of their key: several processes may write the same rows at once."""
     rows: list[readings.Values] = [
         (group, device, point, *newest[:2], int(newest.quality), *newest[3:])
-        for (group, device), polls in batch.polls.items()
-        for point, newest in polls.newest().items()
+        for (group, device), polls in sorted(batch.polls.items(), key=itemgetter(0))
+        for point, newest in sorted(polls.newest().items())
     ]
     readings.put_newest(connection, rows)
 

@@ -26,7 +26,7 @@ def decode(messages: Sequence[Message], known: Known) -> Batch:
         if not message.topic:
             known.session_began(received_at)
             continue
-        arrived = _understood(batch, message, received_at)
+        arrived = understood(batch, message, received_at)
         if arrived is not None:
             _arrived(batch, known, arrived)
     if messages:
@@ -51,7 +51,8 @@ def overdue(batch: Batch, known: Known, now: int, reorder: int, answer: int) -> 
         _note_waiting(known, key, node)
 
 
-def _understood(batch: Batch, message: Message, received_at: int) -> Arrived | None:
+def understood(batch: Batch, message: Message, received_at: int) -> Arrived | None:
+    """A message of an edge node, decoded; None where it is none that can be, which the batch counts."""
     topic = topics.parse(message.topic)
     if topic is None or topic.kind not in _TAKE:
         batch.dropped["not a Sparkplug topic"] += 1

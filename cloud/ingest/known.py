@@ -11,6 +11,7 @@ from operator import itemgetter
 import sqlalchemy as sa
 
 from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, Placed, profile_of
+from cloud.devices.own_clock import OwnRow
 from cloud.devices.queries import nodes, register
 from cloud.devices.queries.clocks import open_row, unfinished
 from cloud.devices.queries.readings import points
@@ -122,6 +123,12 @@ class Known:
 
     def __init__(self, engine: sa.Engine, own: Own | None = None) -> None:
         """Read what the database has; `own` is what is known of the cloud's own clock so far."""
+        self._begin(own)
+        with engine.connect() as connection:
+            self._read_register(connection)
+            self._read_nodes(connection)
+
+    def _begin(self, own: Own | None) -> None:
         self.own = Own() if own is None else own
         self.heard: dict[Key, int] = {}
         """When each gateway that a site names last showed what its clock says, ms; others may be invented, and do not count."""
@@ -138,27 +145,36 @@ class Known:
         self.awaited = Awaited()
         self.waiting: set[Key] = set()
         """Nodes that have messages held."""
-        with engine.connect() as connection:
-            for (group, device), placed in register.placed(connection).items():
-                self.place(group, device, placed)
-            for device, point, meter in counting(connection):
-                self.meters[meter.group, device].setdefault(point, []).append(meter)
-            for group, device, point in points(connection):
-                self.points[group, device].add(point)
-            for state in nodes.states(connection):
-                self.nodes[state.group, state.id] = Node(state.outbox, state.bd_seq, state.online)
-            for kept in nodes.births(connection):
-                node = self.nodes.setdefault((kept.group, kept.node), Node())
-                node.read(kept.device, _birth(kept.at, json.loads(kept.metrics)))
-            self.clocks = _clocks(connection)
-            """What is being found out about clocks, by (group, source)."""
-            self.own_row = open_row(connection)
-            """How far the cloud's own clock is off, as it is kept."""
+        self.gateways: set[Key] = set()
+        """Nodes that a site names, as (group, node)."""
+        self._foreign = 0
+        self.clocks: dict[Key, Source] = {}
+        """What is being found out about clocks, by (group, source)."""
+        self.own_row: OwnRow | None = None
+        """How far the cloud's own clock is off, as it is kept."""
+
+    def _read_register(self, connection: sa.Connection) -> None:
+        """Devices, what meters count by, and the points that were ever told."""
+        for (group, device), placed in register.placed(connection).items():
+            self.place(group, device, placed)
+        for device, point, meter in counting(connection):
+            self.meters[meter.group, device].setdefault(point, []).append(meter)
+        for group, device, point in points(connection):
+            self.points[group, device].add(point)
+
+    def _read_nodes(self, connection: sa.Connection) -> None:
+        """How nodes stand, their births, and what is known of clocks."""
+        for state in nodes.states(connection):
+            self.nodes[state.group, state.id] = Node(state.outbox, state.bd_seq, state.online)
+        for kept in nodes.births(connection):
+            node = self.nodes.setdefault((kept.group, kept.node), Node())
+            node.read(kept.device, _birth(kept.at, json.loads(kept.metrics)))
+        self.clocks = _clocks(connection)
+        self.own_row = open_row(connection)
         if self.own_row is not None and self.own.since is None:
             self.own.remembered = self.own_row.offset
         of_births = {FOREIGN_CLASS, GATEWAY_CLASS}
         self.gateways = {(group, placed.gateway) for (group, _), placed in self.devices.items() if placed.device_class not in of_births}
-        """Nodes that a site names, as (group, node)."""
         self._foreign = len(self.nodes.keys() - self.gateways)
 
     def place(self, group: str, device: str, placed: Placed) -> None:

@@ -11,6 +11,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from contract import topics
 
 log = structlog.get_logger()
+SHARED = f"$share/ingest/{topics.NAMESPACE}/+/DDATA/#"
+"""What ingest workers have in common."""
 _FAILURE = 0x80
 """SUBACK: the first code that says no."""
 
@@ -25,6 +27,16 @@ async def subscribe(client: aiomqtt.Client, own_state: str) -> None:
     kinds = [(f"{topics.NAMESPACE}/+/{kind}/#", 0) for kind in topics.FROM_EDGE]
     for topic in await _refused(client, [(own_state, 1), *kinds]):
         log.error("the broker refuses a subscription; what is said there is not heard", topic=topic)
+
+
+async def share(client: aiomqtt.Client) -> None:
+    """Subscribe a share of what devices behind edge nodes say; the broker gives each message to one of all who do.
+
+    Raises:
+        aiomqtt.MqttError: The broker refuses it.
+    """
+    if await _refused(client, [(SHARED, 0)]):
+        raise aiomqtt.MqttError(f"the broker refuses the subscription {SHARED}")
 
 
 async def _refused(client: aiomqtt.Client, wanted: list[tuple[str, int]]) -> list[str]:

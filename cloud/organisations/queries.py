@@ -49,6 +49,11 @@ def entered(connection: sa.Connection, group: str) -> EnteredSite | None:
     return None if row is None else EnteredSite._make(row)
 
 
+def last_entered(connection: sa.Connection) -> dict[str, int]:
+    """When a site was entered last for each group, ms."""
+    return {group: at for group, at in connection.execute(sa.select(entered_site.c.grp, entered_site.c.entered_at))}  # noqa: C416 (as above)
+
+
 def units(connection: sa.Connection, group: str, on: str | None = None) -> list[Unit]:
     """The institutions that a group's site had on a day (ISO date), by id; all that there ever were if no day is given."""
     query = sa.select(unit.c.id, unit.c.name, unit.c.compound).where(unit.c.grp == group)

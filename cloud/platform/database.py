@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
@@ -145,6 +145,17 @@ def written_at(engine: sa.Engine, name: str) -> int | None:
     with engine.connect() as connection:
         found: int | None = connection.execute(sa.select(store_check.c.at).where(store_check.c.name == name)).scalar()
     return found
+
+
+def told_by(connection: sa.Connection, kind: str) -> dict[str, int]:
+    """What `try_write` left (ms) in each row whose name begins with this word, by the row's name."""
+    mine = store_check.c.name.startswith(f"{kind} ", autoescape=True)
+    return {name: at for name, at in connection.execute(sa.select(store_check.c.name, store_check.c.at).where(mine))}  # noqa: C416 (rows are no pairs to mypy)
+
+
+def forget_told(connection: sa.Connection, names: Collection[str]) -> None:
+    """Take rows that `try_write` left away."""
+    connection.execute(sa.delete(store_check).where(store_check.c.name.in_(names)))
 
 
 def schema_fault(engine: sa.Engine) -> str | None:

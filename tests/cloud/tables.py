@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloud.accounts.tables import audit, token
 from cloud.alerts.tables import alert, alert_history, alert_revision, alert_state, channel_brake, notification
-from cloud.devices.tables import birth, clock_offset, device, device_state, event, latest, node, rejected_reading
+from cloud.devices.tables import birth, clock_offset, device, device_state, event, handed, latest, node, rejected_reading
 from cloud.indicators.tables import factor, factor_co2
 from cloud.ledger.tables import (
     bill,
@@ -50,6 +50,7 @@ __all__ = [
     "factor",
     "factor_co2",
     "finding_note",
+    "handed",
     "judgement",
     "latest",
     "learnt",

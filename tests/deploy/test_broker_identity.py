@@ -17,6 +17,7 @@ import aiomqtt
 import pytest
 
 from cloud.ingest.broker_log import Attempt, BrokerLog, Reason
+from cloud.ingest.subscriptions import share
 from contract import rights
 from contract.site import Gateway, load_site, shipped_site
 from contract.topics import NodeId
@@ -147,6 +148,11 @@ def test_each_user_has_its_own_rights() -> None:
     """Of the shipped site: who may do what, line by line, with a node of another maker."""
     found = rights.rights(load_site(shipped_site("lizhou")), "jieyue", [NodeId("510899", "pump")])
     assert found["cloud-watch"] == ["topic read $SYS/broker/log/#"]
+    assert not any(user.startswith("cloud-worker") for user in found)
+    assert rights.rights(load_site(shipped_site("lizhou")), "jieyue", workers=1)["cloud-worker-1"] == [
+        "topic read spBv1.0/+/DDATA/#",
+        "topic write spBv1.0/+/NCMD/#",
+    ]
     assert found[BUS] == [f"topic read {METER}"]
     assert found["devices-c1-mqtt"] == found["device-c1-e-charger"] == [f"topic write {METER}"]
     assert found["pump@510899"] == [
@@ -204,6 +210,59 @@ def test_a_node_of_another_maker_is_remembered(files: Path) -> None:
     wrong = run_broker(files)
     assert (wrong.returncode, wrong.stderr) == (2, f"jieyue-cloud: {files}/nodes:2: expected GROUP/NODE, got 'fan'\n")
     assert (files / "passwd").read_bytes() == before
+
+
+def test_workers_are_remembered(files: Path) -> None:
+    """So many have a user until another number is said; a wrong one is named and changes nothing."""
+
+    def workers() -> set[str]:
+        users = {line.partition(":")[0] for line in (files / "passwd").read_text(encoding="utf-8").splitlines()}
+        return {user for user in users if user.startswith("cloud-worker")}
+
+    for arguments, number in ([], 0), (["--workers", "3"], 3), ([], 3), (["--workers", "1"], 1):
+        assert run_broker(files, *arguments).returncode == 0
+        assert workers() == {f"cloud-worker-{n}" for n in range(1, number + 1)}
+    wrong = run_broker(files, "--workers", "many")
+    assert (wrong.returncode, wrong.stderr.splitlines()[-1]) == (
+        2,
+        "jieyue-cloud broker: argument --workers: expected a number from 0 to 100, got 'many'",
+    )
+    (files / "workers").write_text("-1\n", encoding="utf-8")
+    wrong = run_broker(files)
+    assert (wrong.returncode, wrong.stderr) == (2, f"jieyue-cloud: {files}/workers: expected a number from 0 to 100, got '-1'\n")
+    assert workers() == {"cloud-worker-1"}
+
+
+async def test_workers_share_what_devices_say_and_hear_nothing_else(files: Path, mosquitto: None) -> None:
+    """Each message comes to one of them; what nodes say, and births, to neither; they may acknowledge, and not command a device."""
+    _ = mosquitto
+    assert run_broker(files, "--workers", "2").returncode == 0
+    broker = Mosquitto(files, shipped("broker.conf"))
+    device, node = "spBv1.0/510802/{}/gw-c1/c1-e-main", "spBv1.0/510802/{}/gw-c1"
+    try:
+        async with (
+            client(broker, "cloud-worker-1") as one,
+            client(broker, "cloud-worker-2") as other,
+            client(broker, "gw-c1") as gateway,
+        ):
+            for worker in (one, other):
+                await worker.subscribe([(node.format("NDATA"), 1), (device.format("DBIRTH"), 1)])
+                await share(worker)
+            await gateway.subscribe([(node.format("NCMD"), 1), (device.format("DCMD"), 1)])
+            for number in range(10):
+                await gateway.publish(node.format("NDATA"), b"node", qos=1)
+                await gateway.publish(device.format("DBIRTH"), b"born", qos=1)
+                await gateway.publish(device.format("DDATA"), b"%d" % number)
+            found = await asyncio.gather(heard(one, 5), heard(other, 5))
+            assert sorted(found[0] + found[1]) == [b"%d" % number for number in range(10)]
+            with suppress(aiomqtt.MqttError, TimeoutError):  # mosquitto may end the session of who publishes what it may not
+                async with asyncio.timeout(2):
+                    await one.publish(device.format("DCMD"), b"command", qos=1)
+                    await heard(one, 1)
+            await other.publish(node.format("NCMD"), b"acknowledgement", qos=1)
+            assert await heard(gateway, 1) == [b"acknowledgement"]
+    finally:
+        broker.stop()
 
 
 def test_who_enters_by_a_certificate_is_remembered(files: Path) -> None:

@@ -24,7 +24,7 @@ BECOMES_ITS_USER = {"influxdb"}
 """Images whose entrypoint starts as root, hands its volumes over and then runs the server as its own user."""
 
 
-@pytest.mark.parametrize("file", ["docker-compose.yml", "deploy/certificates.yml"])
+@pytest.mark.parametrize("file", ["docker-compose.yml", "deploy/certificates.yml", "deploy/workers.yml"])
 def test_compose_follows_its_schema(file: str) -> None:
     """The schema of the Compose Specification, as check-jsonschema carries it."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / file)]

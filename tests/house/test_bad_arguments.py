@@ -29,6 +29,7 @@ from tests.house.places import Place, refused
         (["site", "plan", "site", "--from", "1.3.2026"], {}, "argument --from: expected a day such as 2026-03-01, got '1.3.2026'"),
         (["serve"], {"JIEYUE_MQTT_PASSWORD_FILE": "none"}, "JIEYUE_MQTT_PASSWORD_FILE: none: cannot be read: No such file or directory"),
         (["serve"], {"JIEYUE_MQTT_CA_FILE": "none"}, "JIEYUE_MQTT_CA_FILE: none: cannot be read: No such file or directory"),
+        (["serve", "--role", "ingest", "--role", "leader"], {}, "--role: expected ingest or leader, got both; the leader stores what no"),
         (["import", "none.csv"], {}, "none.csv: cannot be read: No such file or directory\n"),
         (["token"], {}, "the following arguments are required: NAME"),
         (["token", "x", "--role", "king"], {}, "argument --role: invalid Role value: 'king'"),

@@ -9,7 +9,7 @@ import pytest
 
 from cloud import storing
 from cloud.api import alerts, availability, brake, connections, limits, params, readings, slots, streams
-from cloud.ingest import batch, broker_record, commit, host, known, refused
+from cloud.ingest import batch, broker_record, commit, intake, known, refused
 from cloud.ingest import queue as ingest_queue
 from cloud.reports import queue as report_queue
 from cloud.settings import Settings
@@ -41,7 +41,7 @@ NUMBERS = {
     "wrong tokens in the login form or the wall's address, of all addresses within a minute": brake.MOST,
     "bytes of a report's file": report_queue.MOST_BYTES,
     "seconds for which an `ingest` of its own may say nothing": storing.LIMIT,
-    "bytes of what waits to be stored": host.MAX_QUEUE_BYTES,
+    "bytes of what waits to be stored": intake.MAX_QUEUE_BYTES,
     "nodes whose messages wait in a share of their own": ingest_queue.MOST_LANES,
     "bytes of a message of a gateway": batch.MAX_PAYLOAD_BYTES,
     "bytes of a batch's compressed messages, decompressed": ingest_queue.MAX_UNPACKED_BYTES,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from cloud.devices.model import KeptBirth, Node, NodeState, Speaker
 from cloud.devices.queries import register
-from cloud.devices.tables import birth, device, node
+from cloud.devices.tables import birth, device, handed, node
 from cloud.organisations.queries import GROUPS, groups
 
 _AT_A_TIME = 20
@@ -88,3 +88,14 @@ def newest_datatypes(engine: sa.Engine, group: str, name: str, device_id: str) -
     with engine.connect() as connection:
         metrics = connection.execute(query).scalar_one_or_none()
     return None if metrics is None else {name: datatype for name, (datatype, _) in json.loads(metrics).items()}
+
+
+def outboxes(connection: sa.Connection) -> dict[tuple[str, str], str]:
+    """The outbox of each node that has one, by group and id, as its last birth named it."""
+    rows = connection.execute(sa.select(node.c.grp, node.c.id, node.c.outbox).where(node.c.outbox.is_not(None)))
+    return {(group, name): outbox for group, name, outbox in rows}
+
+
+def left_to_leader(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """The nodes that workers leave to the leader, by group and id, and how often they did."""
+    return {(group, name): number for group, name, number in connection.execute(sa.select(handed.c.grp, handed.c.node, handed.c.number))}

@@ -84,9 +84,12 @@ def is_any_touched(connection: sa.Connection, meters: Sequence[MeterKey], start:
 
 
 def clear(connection: sa.Connection, counted: Mapping[MeterKey, Generations]) -> None:
-    """Take the hours of some meters off the list that nobody touched since; neighbours of one generation at once."""
+    """Take the hours of some meters off the list that nobody touched since; neighbours of one generation at once.
+
+    In the order in which they are touched, so that neither waits for the other for ever.
+    """
     runs: list[dict[str, str | int]] = []
-    for meter, generations in counted.items():
+    for meter, generations in sorted(counted.items()):
         last: dict[str, str | int] = {}
         for hour, seen in sorted(generations.items()):
             if last and (last["last"], last["seen"]) == (hour - HOUR_MS, seen):

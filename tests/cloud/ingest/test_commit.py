@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud.devices.model import NodeState
-from cloud.ingest import host as host_module
+from cloud.ingest import intake as intake_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ledger import book
@@ -267,7 +267,7 @@ async def test_ranges_are_acknowledged_within_a_second_of_the_commit(cloud: Clou
 async def test_nothing_is_acknowledged_while_the_store_is_down(cloud: Cloud, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch waits and is stored when the store is back, then acknowledged once."""
     assert isinstance(line.telemetry, SqliteTelemetry)
-    monkeypatch.setattr(host_module, "_WAIT", 0.05)
+    monkeypatch.setattr(intake_module, "WAIT", 0.05)
     cloud.telemetry = failing = Failing(line.telemetry._path)
     async with cloud.running(), cloud.edge(NODE) as edge:
         await born_with_outbox(cloud, edge)
@@ -288,8 +288,8 @@ async def test_nothing_is_acknowledged_while_the_store_is_down(cloud: Cloud, lin
 async def test_the_queue_is_bounded_in_bytes(cloud: Cloud, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit is counted and not acknowledged, empty messages too; after the store is back its resend is taken."""
     assert isinstance(line.telemetry, SqliteTelemetry)
-    monkeypatch.setattr(host_module, "_WAIT", 0.05)
-    monkeypatch.setattr(host_module, "MAX_QUEUE_BYTES", 20_000)
+    monkeypatch.setattr(intake_module, "WAIT", 0.05)
+    monkeypatch.setattr(intake_module, "MAX_QUEUE_BYTES", 20_000)
     cloud.telemetry = failing = Failing(line.telemetry._path)
     async with cloud.running() as host, cloud.edge(NODE) as edge:
         await born_with_outbox(cloud, edge)

@@ -20,6 +20,7 @@ from cloud.app import Service
 from cloud.devices.repository import trial
 from cloud.ingest import broker_watch
 from cloud.ingest import host as host_module
+from cloud.ingest import intake as intake_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.commit import store
@@ -156,7 +157,7 @@ async def test_while_the_database_takes_nothing_no_message_is_at_fault(
 ) -> None:
     """Whatever kind of error it is: health says it after its time, and all is stored when the database takes it."""
     breaks, mends = ODD[database.dialect.name]
-    monkeypatch.setattr(host_module, "_WAIT", 0.02)
+    monkeypatch.setattr(intake_module, "WAIT", 0.02)
     monkeypatch.setattr(health_module, "STUCK", 0.3)
     async with cloud.running() as host, cloud.edge("gw-1") as edge:
         watching = asyncio.ensure_future(host._health.run())
@@ -191,7 +192,7 @@ async def test_what_the_database_refuses_alone_is_left_out(cloud: Cloud, line: L
         store(batch, engine, telemetry, bring_forward)
 
     monkeypatch.setattr(host_module, "store", fragile)
-    monkeypatch.setattr(host_module, "_WAIT", 0.02)
+    monkeypatch.setattr(intake_module, "WAIT", 0.02)
     async with cloud.running() as host, cloud.edge("gw-1") as edge:
         await edge.raw("NBIRTH", nbirth(at=cloud.clock.now_ms(), outbox="box"))
         now = cloud.clock.now_ms()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cloud.ingest import decode as decode_module
 from cloud.ingest import host as host_module
+from cloud.ingest import intake as intake_module
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
 from cloud.ingest.queue import OVERHEAD
@@ -230,7 +231,7 @@ async def test_what_no_check_foresaw_costs_its_own_message_only(cloud: Cloud, li
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_poison_on_a_real_broker(cloud: Cloud, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that the broker lets through, and a payload beyond the largest, between rows that are all stored."""
-    monkeypatch.setattr(host_module, "MAX_PAYLOAD_BYTES", 400_000)
+    monkeypatch.setattr(intake_module, "MAX_PAYLOAD_BYTES", 400_000)
     async with cloud.running() as host, cloud.edge(OURS) as edge:
         now = cloud.clock.now_ms()
         await edge.raw("NBIRTH", nbirth(at=now, outbox="box"))

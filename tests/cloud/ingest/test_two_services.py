@@ -191,15 +191,21 @@ async def test_parts_run_where_they_are_asked_for(pair: Pair) -> None:
 
 
 def test_on_sqlite_a_second_process_is_refused_in_one_line(entered: Callable[..., Path], tmp_path: Path, broker: Broker) -> None:
-    """It names the database; one that only serves works beside the first."""
+    """It names the database; one that only serves works beside the first. Nor does a worker share what SQLite holds."""
     data = entered(tmp_path / "data")
     processes = broker.processes
     own = {"JIEYUE_DATA": str(data), "JIEYUE_MQTT_PORT": str(broker.port)}
     processes.python("first", "cloud", "ingest", environment=own)
     processes.wait_for("first", lambda: "host online" in processes.log("first").read_text(encoding="utf-8"), seconds=30)
-    for name, arguments, code in (("second", ["serve"], 2), ("third", ["ingest"], 2)):
+    busy = f"another process works on {data / 'registry.db'}; on SQLite one does all but serve --no-ingest"
+    shared = "JIEYUE_DATABASE: expected a server that ingest workers and the leader share, got SQLite"
+    for name, arguments, why in (
+        ("second", ["serve"], busy),
+        ("third", ["ingest"], busy),
+        ("fourth", ["serve", "--role", "ingest"], shared),
+    ):
         processes.python(name, "cloud", *arguments, environment=own | {"JIEYUE_PORT": str(free_port())})
         process = processes.release(name)
-        assert process.wait(30) == code
+        assert process.wait(30) == 2
         said = processes.log(name).read_text(encoding="utf-8").splitlines()
-        assert said[-1] == f"jieyue-cloud: another process works on {data / 'registry.db'}; on SQLite one does all but serve --no-ingest"
+        assert said[-1] == f"jieyue-cloud: {why}"
