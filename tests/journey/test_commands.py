@@ -14,6 +14,7 @@ import yaml
 from contract.clock import Clock, iso, parse_time
 from contract.profile import load_profile
 from simulators.stack.stack import Stack
+from tests import commands
 from tests.journey.conftest import ONE_METER
 from tests.protocols.mqtt.test_commands import PROFILE
 
@@ -40,7 +41,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path / "profiles"))
     load_profile.cache_clear()
-    made = Stack(tmp_path / "site", tmp_path / "data", Clock())
+    made = Stack(tmp_path / "site", tmp_path / "data", Clock(), run=commands.run)
     made.processes.environment |= {"JIEYUE_PROFILES": str(tmp_path / "profiles")}
     yield made
     made.processes.stop()
