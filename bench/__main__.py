@@ -12,7 +12,7 @@ from bench import compare
 
 BENCHES = ("edge", "ingest", "settle", "latency", "demo")
 """Each is the module of its name here, imported when it runs: another commit's product may not have what the others need."""
-LONG = ("catchup", "day", "flood", "report", "rtu", "storm", "storm_alerts", "stores", "terminals", "truth")
+LONG = ("catchup", "day", "flood", "report", "rtu", "start", "storm", "storm_alerts", "stores", "terminals", "truth")
 """Run only when named: they take long."""
 
 

@@ -210,16 +210,18 @@ def eventually() -> Callable[..., Any]:
     """Waits until a condition gives something true, and returns it."""
 
     def wait(condition: Callable[[], Any], *, seconds: float = 30.0) -> Any:  # noqa: ANN401 (whatever the condition gives)
-        end = time.monotonic() + seconds
+        end, last = time.monotonic() + seconds, "nothing"
         while time.monotonic() < end:
             try:
                 found = condition()
-            except httpx.TransportError:
-                found = None
+            except httpx.TransportError as error:
+                found, last = None, repr(error)
+            else:
+                last = repr(found)
             if found:
                 return found
             time.sleep(0.05)
-        raise AssertionError(f"not within {seconds:g} s")
+        raise AssertionError(f"not within {seconds:g} s; at last {last}")
 
     return wait
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloud.alerts import machine, opening
 from cloud.alerts.machine import OPEN, QUIET, Event, Phase, Reason, State
@@ -20,9 +20,8 @@ Standing = Mapping[tuple[str, str], Kept]
 """What is kept by rule and subject."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A step to keep: what a rule says of a subject now.
+class Change(NamedTuple):
+    """A step to keep: what a rule says of a subject now. A tuple, since each round makes thousands.
 
     Attributes:
         rule: Its id.

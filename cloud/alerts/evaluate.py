@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -35,9 +35,9 @@ _CHANGED = "what is kept changed while it was decided, each time"
 
 
 class Snapshot(NamedTuple):
-    """What was kept when a round decided: as the database had it, and by rule and subject."""
+    """What was kept when a round decided, and its revision, which was asked first, so that it is never newer than what it stands for."""
 
-    rows: set[tuple[Any, ...]]
+    revision: int
     kept: Standing
 
 
@@ -79,14 +79,13 @@ class Evaluator:
         for _ in range(_ATTEMPTS):
             view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
             with self.engine.connect() as connection:
-                rows = standing.rows(connection, self.site.group)
-            kept = standing.kept(rows)
-            mine = by_rule(kept)
+                before = Snapshot(standing.revision(connection, self.site.group), standing.kept(connection, self.site.group))
+            mine = by_rule(before.kept)
             decided: dict[str, list[Change]] = {}
             for rule in due:
                 with self._blamed(rule.id):
-                    decided[rule.id] = [step for step in of_rule(rule, view, mine[rule.id]) if _counts(step, kept)]
-            events = self._write(view, decided, list(of_no_rule(self.rules, kept, now)), Snapshot(rows, kept))
+                    decided[rule.id] = [step for step in of_rule(rule, view, mine[rule.id]) if _counts(step, before.kept)]
+            events = self._write(view, decided, list(of_no_rule(self.rules, before.kept, now)), before)
             if events is not None:
                 self._looked.update({rule.id: now for rule in due})
                 return events
@@ -131,7 +130,7 @@ class Evaluator:
             return []
         with writing(self.engine).begin() as connection:
             standing.lock(connection)
-            if standing.rows(connection, self.site.group) != before.rows:
+            if standing.revision(connection, self.site.group) != before.revision:
                 return None
             self._keep(connection, ended, view.now)
             changes = list(ended)

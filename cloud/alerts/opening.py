@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
 from cloud.alerts.machine import Phase, State
-from cloud.alerts.observe import Observation, Word
-from cloud.alerts.ruleset import Rule
+from cloud.alerts.observe import Observation
+from cloud.alerts.ruleset import Rule, Severity
 from cloud.alerts.view import View
 from cloud.texts import catalogue
+
+_FIRING = Phase.FIRING.value
+_SEVERITIES = {severity: severity.value for severity in Severity}
+"""As the database has them; a storm opens thousands, and to ask an enumeration takes long."""
 
 
 def opened(view: View, rule: Rule, seen: Observation, state: State) -> dict[str, Any]:
     """The row of a new alert; its texts say what was seen when it fired."""
-    value, limit = seen.value, seen.limit
-    none = catalogue()["none"]
-    unknown: Word = {"zh": none["zh"], "en": none["en"]}
-    words: dict[str, Word] = {
-        "value": unknown if value is None else value,
-        "limit": unknown if limit is None else limit,
-        "unit": str(rule.unit),
-        "name": view.name_of(seen.subject),
-        **seen.words,
-    }
-    zh, en = _said(words)
+    zh, en = _said(view, rule, seen)
     return {
         "id": secrets.token_hex(16),
         "grp": view.site.group,
         "rule": rule.id,
-        "severity": rule.severity.value,
-        "state": Phase.FIRING.value,
+        "severity": _SEVERITIES[rule.severity],
+        "state": _FIRING,
         "subject": seen.subject,
         "subject_name": _both(zh["name"], en["name"]),
         "title": _both(rule.title.zh.format_map(zh), rule.title.en.format_map(en)),
         "detail": _both(rule.detail.zh.format_map(zh), rule.detail.en.format_map(en)),
-        "value": value,
-        "limit_value": limit,
+        "value": seen.value,
+        "limit_value": seen.limit,
         "unit": str(rule.unit),
         "since": view.now if state.since is None else state.since,
         "fired_at": view.now,
@@ -51,10 +44,13 @@ def _both(zh: str, en: str) -> str:
     return f'{{"zh": {encode_basestring(zh)}, "en": {encode_basestring(en)}}}'
 
 
-def _said(words: Mapping[str, Word]) -> tuple[dict[str, str], dict[str, str]]:
+def _said(view: View, rule: Rule, seen: Observation) -> tuple[dict[str, str], dict[str, str]]:
     """The words for a rule's texts in Chinese and English; texts of one language and numbers are the same in both."""
-    zh, en = {}, {}
-    for key, word in words.items():
+    name, none = view.name_of(seen.subject), catalogue()["none"]
+    zh, en = {"unit": str(rule.unit), "name": name["zh"]}, {"unit": str(rule.unit), "name": name["en"]}
+    for key, number in (("value", seen.value), ("limit", seen.limit)):
+        zh[key], en[key] = (none["zh"], none["en"]) if number is None else (_number(number), _number(number))
+    for key, word in seen.words.items():
         if isinstance(word, str):
             zh[key] = en[key] = word
         elif isinstance(word, float | int):

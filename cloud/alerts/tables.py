@@ -21,6 +21,12 @@ alert_state = Table(  # where each rule stands for each subject that it has some
     Column("alert", String),  # the one that is open
     Column("memory", Text, nullable=False),  # JSON: what the condition keeps
 )
+alert_revision = Table(  # how often where the rules of a district stand was changed; no row before the first time
+    "alert_revision",
+    metadata,
+    Column("grp", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
 alert = Table(
     "alert",
     metadata,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -228,6 +228,16 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
         _run(connection, _inserting(connection.dialect, table, tuple(rows[0])), rows)
 
 
+def update(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Change rows by their primary keys, all with the same columns; a row that is not there stays absent."""
+    if rows:
+        _run(connection, _updating(connection.dialect, table, tuple(rows[0])), rows)
+
+
+_BY = "by_"
+"""Before a key's name where a row is looked for: the name itself is of the value that a column is set to."""
+
+
 class _Many(NamedTuple):
     """A statement that is run for many rows: as the driver has it, and how a row becomes its parameters."""
 
@@ -246,20 +256,31 @@ def _tuple(order: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
     return itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
 
 
-def _many(dialect: sa.Dialect, statement: sa.Insert, columns: Sequence[str]) -> _Many:
-    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+def _many(dialect: sa.Dialect, statement: sa.Insert | sa.Update, columns: Sequence[str], by: Sequence[str] = ()) -> _Many:
+    """A statement for rows of these columns, which finds them `by` some of them."""
+    compiled = statement.compile(dialect=dialect, column_keys=[name for name in columns if name not in by])
     types = {name: statement.table.c[name].type.dialect_impl(dialect) for name in columns}
     adapted = {name: adapt for name, kind in types.items() if (adapt := kind.bind_processor(dialect)) is not None}
-    order = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
-    pick: Callable[[Mapping[str, Any]], Any] = dict if order is None else _tuple(order)
+    order, of = compiled.positiontup if isinstance(compiled, SQLCompiler) else None, {_BY + name: name for name in by}
+    pick: Callable[[Mapping[str, Any]], Any] = partial(_named, by) if order is None else _tuple([of.get(name, name) for name in order])
     if not adapted:
         return _Many(str(compiled), pick)
     return _Many(str(compiled), lambda row: pick({**row, **{name: adapt(row[name]) for name, adapt in adapted.items()}}))
 
 
+def _named(by: Sequence[str], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, **{_BY + name: row[name] for name in by}}
+
+
 @lru_cache(maxsize=256)
 def _inserting(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]) -> _Many:
     return _many(dialect, sa.insert(table), columns)
+
+
+@lru_cache(maxsize=256)
+def _updating(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]) -> _Many:
+    keys = [c.name for c in table.primary_key.columns]
+    return _many(dialect, sa.update(table).where(*(table.c[key] == sa.bindparam(_BY + key) for key in keys)), columns, keys)
 
 
 @lru_cache(maxsize=256)

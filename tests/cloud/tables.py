@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloud.accounts.tables import audit, token
-from cloud.alerts.tables import alert, alert_history, alert_state, channel_brake, notification
+from cloud.alerts.tables import alert, alert_history, alert_revision, alert_state, channel_brake, notification
 from cloud.devices.tables import birth, clock_offset, device, device_state, event, latest, node, rejected_reading
 from cloud.indicators.tables import factor, factor_co2
 from cloud.ledger.tables import (
@@ -30,6 +30,7 @@ from cloud.platform.tables import metadata, store_check
 __all__ = [
     "alert",
     "alert_history",
+    "alert_revision",
     "alert_state",
     "audit",
     "bill",

@@ -81,16 +81,21 @@ def test_a_service_that_starts_anew_still_waits(service: tuple[Service, Own], ms
 
 
 async def test_the_service_brings_forward_what_alerts_wait_for(service: tuple[Service, Own], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The batch that takes an hour back takes it from a rule too that would wait for a moment by the clock that was ahead."""
+    """The batch that takes an hour back takes it from a rule too that would wait for a moment by the clock that was ahead.
+
+    A round that decided by what was kept before decides anew.
+    """
     made, _ = service
     host = made._host(made.engine)
     waits = {"grp": "510802", "rule": "r", "subject": "em-1", "phase": "pending", "since": AT + 5 * HOUR, "seen": AT, "memory": "{}"}
     with writing(made.engine).begin() as connection:
         connection.execute(sa.insert(tables.alert_state).values(waits))
+        connection.execute(sa.insert(tables.alert_revision).values(grp="510802", number=7))
     monkeypatch.setattr(host, "_decode", lambda _: Batch(moved=[Moved(-HOUR, AT, AT + 2 * HOUR, {}, {})]))
     await host._batch([])
     with made.engine.connect() as connection:
         assert connection.execute(sa.select(tables.alert_state.c.since, tables.alert_state.c.seen)).all() == [(AT + 4 * HOUR, AT)]
+        assert connection.execute(sa.select(tables.alert_revision.c.number)).all() == [(8,)]
 
 
 def test_the_command_says_how_far_the_cloud_is_off_and_what_was_taken_back(data: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from cloud.alerts.tables import alert_state, notification
+from cloud.alerts.tables import alert_revision, alert_state, notification
 
 
 def bring_forward(connection: sa.Connection, now: int, ms: int) -> None:
@@ -18,3 +18,4 @@ def bring_forward(connection: sa.Connection, now: int, ms: int) -> None:
     state = alert_state.c
     for column in (notification.c.next_try, state.since, state.clear_since, state.seen):
         connection.execute(sa.update(column.table).where(column > now).values({column.name: column + ms}))
+    connection.execute(alert_revision.update().values(number=alert_revision.c.number + 1))

@@ -93,15 +93,18 @@ def pause(tries: int) -> int:
 def take(engine: sa.Engine, channel: Channel, now: int) -> Batch | None:
     """What the channel is to be told next, claimed for `LEASE`; None if there is nothing, or if it was told enough for now.
 
-    As many lines as there may be messages are told one by one; where more wait, all are told in one.
+    None too while another process takes for it. As many lines as there may be messages are told one by one; where more wait, all are
+    told in one.
     """
     with engine.connect() as connection:
         waits = connection.execute(sa.select(notification.c.id).where(_due(channel, now)).limit(1)).first() is not None
-        if not waits or channel.brake.spare(_full_at(connection, channel), now) < 1:
+        if not waits or channel.brake.spare(connection.execute(_full_at(channel)).scalar() or 0, now) < 1:
             return None
     with writing(engine).begin() as connection:
         upsert(connection, channel_brake, [{"channel": channel.name, "full_at": 0}], keep=True)
-        full_at = _full_at(connection, channel, locked=True)
+        full_at = connection.execute(_full_at(channel).with_for_update(skip_locked=True)).scalar()
+        if full_at is None:
+            return None
         spare = channel.brake.spare(full_at, now)
         batch = _claim(connection, channel, now, spare) if spare > 0 else None
         if batch is not None:
@@ -111,9 +114,8 @@ def take(engine: sa.Engine, channel: Channel, now: int) -> Batch | None:
     return batch
 
 
-def _full_at(connection: sa.Connection, channel: Channel, *, locked: bool = False) -> int:
-    query = sa.select(channel_brake.c.full_at).where(channel_brake.c.channel == channel.name)
-    return connection.execute(query.with_for_update() if locked else query).scalar() or 0
+def _full_at(channel: Channel) -> sa.Select[Any]:
+    return sa.select(channel_brake.c.full_at).where(channel_brake.c.channel == channel.name)
 
 
 def _in_turn(next_try: sa.ColumnElement[int], now: int) -> Which:

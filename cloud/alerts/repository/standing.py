@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,11 +13,14 @@ import sqlalchemy as sa
 from cloud.alerts import tables
 from cloud.alerts.machine import OPEN, QUIET, Event, Phase, Reason, State
 from cloud.alerts.observe import Memory
-from cloud.platform.database import insert, upsert
+from cloud.platform.database import insert, update, upsert
 
 _LOCK = 0x6A79_616C
 """PostgreSQL's advisory lock under which alerts change: two services may run, and each decision is made once."""
 _PHASES = {phase.value: phase for phase in Phase}
+_WORDS = {phase: phase.value for phase in Phase}
+"""As the database has them; a storm keeps thousands, and to ask an enumeration takes long."""
+_RESOLVED = Phase.RESOLVED.value
 _NOTHING = "{}"
 """An empty memory as JSON; most conditions remember nothing."""
 
@@ -37,16 +41,18 @@ def lock(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def rows(connection: sa.Connection, group: str) -> set[tuple[Any, ...]]:
-    """All that is kept, as the database has it: what was read before is compared with it, which thousands of records would make slow."""
+def revision(connection: sa.Connection, group: str) -> int:
+    """How often where the rules of a group stand was changed: whoever decided by what he read asks again before he writes."""
+    table = tables.alert_revision
+    return connection.execute(sa.select(table.c.number).where(table.c.grp == group)).scalar() or 0
+
+
+def kept(connection: sa.Connection, group: str) -> dict[tuple[str, str], Kept]:
+    """What is kept of a group, by rule and subject."""
     table, alert = tables.alert_state, tables.alert
     columns = [table.c[name] for name in ("rule", "subject", "phase", "since", "clear_since", "seen", "alert", "memory")]
     query = sa.select(*columns, alert.c.inhibited_by).join_from(table, alert, alert.c.id == table.c.alert, isouter=True)
-    return set(map(tuple, connection.execute(query.where(table.c.grp == group))))
-
-
-def kept(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], Kept]:
-    """The same by rule and subject."""
+    rows: Sequence[Sequence[Any]] = connection.execute(query.where(table.c.grp == group)).all()
     return {
         (rule, subject): Kept(State(_PHASES[phase], since, clear, seen), of, {} if memory == _NOTHING else json.loads(memory), by)
         for rule, subject, phase, since, clear, seen, of, memory, by in rows
@@ -55,7 +61,13 @@ def kept(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], Kept]:
 
 def keep(connection: sa.Connection, group: str, changed: Mapping[tuple[str, str], Kept]) -> None:
     """Keep what changed, by rule and subject."""
-    upsert(connection, tables.alert_state, [_row(group, key, found) for key, found in changed.items()])
+    if changed:
+        upsert(connection, tables.alert_state, [_row(group, key, found) for key, found in changed.items()])
+        _count(connection, group)
+
+
+def _count(connection: sa.Connection, group: str) -> None:
+    upsert(connection, tables.alert_revision, [{"grp": group, "number": 1}], add="number")
 
 
 def differs(found: Kept, before: Kept | None) -> bool:
@@ -75,7 +87,7 @@ def _row(group: str, key: tuple[str, str], found: Kept) -> dict[str, Any]:
         "grp": group,
         "rule": key[0],
         "subject": key[1],
-        "phase": state.phase.value,
+        "phase": _WORDS[state.phase],
         "since": state.since,
         "clear_since": state.clear_since,
         "seen": state.seen,
@@ -85,8 +97,12 @@ def _row(group: str, key: tuple[str, str], found: Kept) -> dict[str, Any]:
 
 
 def fire(connection: sa.Connection, alerts: Sequence[Mapping[str, Any]], now: int) -> None:
-    """Enter new alerts, rows of `opened`, with the first line of their history."""
+    """Enter new alerts, rows of `opened`, with the first line of their history.
+
+    By id, since an index grows faster in its own order: a storm fires thousands at once.
+    """
     if alerts:
+        alerts = sorted(alerts, key=itemgetter("id"))
         insert(connection, tables.alert, alerts)
         note(connection, [(alert["id"], Event.FIRED, Reason.LASTED) for alert in alerts], now)
 
@@ -94,17 +110,15 @@ def fire(connection: sa.Connection, alerts: Sequence[Mapping[str, Any]], now: in
 def resolve(connection: sa.Connection, alerts: Sequence[tuple[str, Reason]], now: int) -> None:
     """Alerts are over, each for its reason."""
     if alerts:
-        row = tables.alert.update().where(tables.alert.c.id == sa.bindparam("of"))
-        connection.execute(row.values(state=Phase.RESOLVED.value, resolved_at=now), [{"of": alert} for alert, _ in alerts])
+        update(connection, tables.alert, [{"id": alert, "state": _RESOLVED, "resolved_at": now} for alert, _ in alerts])
         note(connection, [(alert, Event.RESOLVED, reason) for alert, reason in alerts], now)
 
 
 def inhibit(connection: sa.Connection, changed: Mapping[str, str | None], fresh: Collection[str], now: int) -> None:
     """Keep what inhibits each alert now; the history of those that are not `fresh` says when that changed."""
     if changed:
-        row = tables.alert.update().where(tables.alert.c.id == sa.bindparam("of"))
-        kept = row.values(inhibited_by=sa.bindparam("by_alert"), released_at=sa.bindparam("free_at"))
-        connection.execute(kept, [{"of": a, "by_alert": by, "free_at": now if by is None else None} for a, by in changed.items()])
+        rows = [{"id": a, "inhibited_by": by, "released_at": now if by is None else None} for a, by in changed.items()]
+        update(connection, tables.alert, rows)
         note(connection, [(a, "released" if by is None else "inhibited", by or "") for a, by in changed.items() if a not in fresh], now)
 
 
@@ -127,6 +141,7 @@ def acknowledge(connection: sa.Connection, group: str, alert: str, text: str, by
     values = {"acknowledged_at": now, "acknowledged_by": by, "note": text or None}
     connection.execute(of.update().where(of.c.grp == group, of.c.id == alert).values(state=Phase.ACKNOWLEDGED.value, **values))
     connection.execute(state.update().where(state.c.grp == group, state.c.alert == alert).values(phase=Phase.ACKNOWLEDGED.value))
+    _count(connection, group)
     note(connection, [(alert, Event.ACKNOWLEDGED, text)], now, by)
 
 

@@ -14,6 +14,7 @@ from apprise.plugins.custom_json import NotifyJSON
 from cloud.alerts import service
 from cloud.alerts.channels import Channel, load_channels
 from cloud.alerts.repository import notifications
+from cloud.platform.database import writing
 from cloud.texts import in_words
 from contract.clock import parse_time
 from contract.coded import loads
@@ -207,6 +208,20 @@ def test_a_message_in_hand_is_not_taken_twice(house: House, tmp_path: Path, webh
     again = notifications.take(house.engine, duty, house.now + notifications.LEASE)
     assert again is not None
     assert again.key == first.key
+
+
+@pytest.mark.parametrize("house", ["postgresql"], indirect=True)
+def test_who_takes_messages_waits_for_no_other(house: House, tmp_path: Path, webhook: Hook) -> None:
+    """While another process takes for a channel, there is nothing to take; afterwards there is."""
+    duty = channel(tmp_path, "duty", webhook.url)
+    fire(house, duty)
+    brake = tables.channel_brake
+    with writing(house.engine).begin() as other:
+        other.execute(brake.insert().values(channel=duty.name, full_at=0))
+    with writing(house.engine).begin() as other:
+        other.execute(sa.select(brake).where(brake.c.channel == duty.name).with_for_update())
+        assert notifications.take(house.engine, duty, house.now) is None
+    assert notifications.take(house.engine, duty, house.now) is not None
 
 
 def test_nobody_is_told_of_less_than_the_channel_wants(house: House, tmp_path: Path, webhook: Hook) -> None:
