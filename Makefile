@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # grafana-client brings urllib3-future, which at every start of Python writes itself over urllib3; built so, it stands beside it.
 export URLLIB3_NO_OVERRIDE := 1
 export PIP_NO_BINARY := urllib3-future
-.PHONY: help demo install system wheel test bench lint proto clean
+.PHONY: help demo install system wheel test coverage bench lint proto clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -59,6 +59,13 @@ else
 test: system $(VENV)/.dev
 	$(BIN)/python tests/suite.py -- $(BIN)/pytest
 endif
+
+# Counting makes the product slower, and so a test may take longer.
+coverage: system $(VENV)/.dev ## the suite, with the lines that it runs of contract, protocols, edge and cloud; fails where they are too few
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/python tests/suite.py -- $(BIN)/coverage run -m pytest --timeout 300
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 bench: system $(VENV)/.dev ## speed of the real processes, a JSON line a figure; BENCH="edge ingest settle" picks some; COMPARE=COMMIT: in turns with that one
 	@$(BIN)/python -m bench $(BENCH) $(if $(COMPARE),--compare $(COMPARE) $(if $(PAIRS),--pairs $(PAIRS)))

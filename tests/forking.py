@@ -23,12 +23,14 @@ _SECONDS = 100
 
 def prepare() -> None:
     """Import what commands need; their main modules are not kept, since each run makes its own of them, as `python -m` does."""
+    gc.disable()  # nothing that is imported is ever let go
     for name in PROGRAMS:
         import_module(f"{name}.__main__")
         del sys.modules[f"{name}.__main__"]
     for command in pkgutil.iter_modules(import_module("cloud.cli").__path__):
         import_module(f"cloud.cli.{command.name}")
     gc.freeze()  # a child's collector need not touch, and so copy, what is there
+    gc.enable()
 
 
 def become(request: dict[str, Any]) -> NoReturn:

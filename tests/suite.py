@@ -1,4 +1,4 @@
-"""Runs the suite: parts, two at a time, and then the journeys, whose programs need room.
+"""Runs the suite: parts, some at a time, and at last the journeys, whose programs need room.
 
 `python tests/suite.py COMMAND …`: the command that runs pytest; the paths of tests are added. `--at FOLDER` is put before each of them.
 """
@@ -15,23 +15,20 @@ from pathlib import Path
 LOGS = Path("build")
 AROUND = [f"tests/{name}" for name in ("house", "deploy", "contract", "simulators")]
 GATEWAY = [f"tests/{name}" for name in ("edge", "protocols", "profiles")]
-SCREENS = [f"tests/{name}" for name in ("cloud/alerts", "truth", "grafana")]
+ALERTS = ["tests/cloud/alerts"]
+PAST = ["tests/truth", "tests/grafana"]
 BOOKS = ["tests/cloud/books"]
 INGEST = ["tests/cloud/ingest"]
+INTERFACE = ["tests/cloud/api", "tests/cloud/reports"]
+STORM = ["tests/storm"]
 DEMO = [f"tests/journey/test_{name}.py" for name in ("demo", "foreign_node", "straight_line")]
-LAST = ["tests/journey", "tests/storm"]
-REST = ["tests", *(f"--ignore={path}" for path in (*AROUND, *GATEWAY, *SCREENS, *BOOKS, *INGEST, *LAST))]
-AT_ONCE = 2
-"""Cores of the machine that runs it."""
-TURNS: tuple[tuple[int, tuple[list[str], ...]], ...] = (
-    (AT_ONCE, (SCREENS, BOOKS, GATEWAY, AROUND, INGEST, REST)),
-    (3, (["tests/journey", *(f"--ignore={path}" for path in DEMO)], DEMO, ["tests/storm"])),
-)
-"""What runs after what: how many parts of a turn run at once, and its parts, of which the next begins as soon as one has ended, the
-longest first.
-
-The journeys mostly wait for their programs, and so do not wait for each other.
-"""
+JOURNEY = ["tests/journey", *(f"--ignore={path}" for path in DEMO)]
+NAMED = [*AROUND, *GATEWAY, *ALERTS, *PAST, *BOOKS, *INGEST, *INTERFACE, *STORM, "tests/journey"]
+REST = ["tests", *(f"--ignore={path}" for path in NAMED)]
+PARTS = (ALERTS, BOOKS, STORM, PAST, AROUND, INTERFACE, GATEWAY, INGEST, REST, JOURNEY, DEMO)
+"""What runs: the next begins as soon as one has ended. First what takes longest; the storm, which mostly waits, beside what computes."""
+AT_ONCE = 3
+"""One more than the cores of the machine that runs it: a third of the time a part waits, for a server, a program or a time that is over."""
 
 
 def main() -> int:
@@ -41,15 +38,14 @@ def main() -> int:
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     LOGS.mkdir(exist_ok=True)
-    failed = [_together(arguments.command, arguments.at, parts, at_once) for at_once, parts in TURNS]
-    return int(any(failed))
+    return int(_together(arguments.command, arguments.at))
 
 
-def _together(command: Sequence[str], at: str, parts: Sequence[Sequence[str]], at_once: int) -> bool:
+def _together(command: Sequence[str], at: str) -> bool:
     """Whether something failed; the first part is shown as it goes, the others when all before them have been."""
     failed = False
-    with ThreadPoolExecutor(at_once) as pool:
-        running = [pool.submit(_part, command, [_placed(word, at) for word in part], _log(number)) for number, part in enumerate(parts)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(_part, command, [_placed(word, at) for word in part], _log(number)) for number, part in enumerate(PARTS)]
         try:
             for number, part in enumerate(running):
                 failed |= part.result() != 0

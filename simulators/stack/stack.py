@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,39 @@ from simulators.stack.broker import Broker, free_port, prepare
 from simulators.stack.processes import Processes, StartError, clock_environment
 
 HOST_ID = "jieyue"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs a program of ours until its end, as `in_a_process` does."""
+
+
+def in_a_process(module: str, *arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """What `python -m module arguments` prints in an environment, and its exit code."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (our own program)
 
 
 class Stack:
     """The parts of a system in a data folder; each can be started, stopped and killed alone."""
 
-    def __init__(self, folder: Path, data: Path, clock: Clock, *, port: int = 0, environment: dict[str, str] | None = None) -> None:
-        """`folder` is the site, `port` that of the interface (0: a free one); `environment` is added to the cloud's."""
+    def __init__(
+        self,
+        folder: Path,
+        data: Path,
+        clock: Clock,
+        *,
+        port: int = 0,
+        environment: dict[str, str] | None = None,
+        run: Run = in_a_process,
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            folder: The site.
+            data: Where everything is kept.
+            clock: What all parts go by.
+            port: Of the interface; 0 takes a free one.
+            environment: Added to the cloud's.
+            run: How commands of the service are run.
+        """
         self.folder, self.data, self.clock = folder.resolve(), data.resolve(), clock
         self.site: Site = load_site(folder)
         self.port = port or free_port()
@@ -34,6 +61,7 @@ class Stack:
         self.broker: Broker = prepare(self.site, self.data / "broker", HOST_ID)
         self.called = {name: self.broker.port if one.passwords else free_port() for name, one in calls().items()}
         """Which port devices call that speak by themselves, by protocol: the broker's, where they have users, else a gateway's listener."""
+        self._runs = run
         self._cloud = {
             "JIEYUE_DATA": str(self.data / "cloud"),
             "JIEYUE_SITE": str(self.folder),
@@ -98,9 +126,7 @@ class Stack:
         return self._run(self.cloud_environment(), *arguments)
 
     def _run(self, environment: dict[str, str], *arguments: str) -> str:
-        command = [sys.executable, "-m", "cloud", *arguments]
-        given = self.processes.environment | environment
-        done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)  # noqa: S603 (our own program)
+        done = self._runs("cloud", *arguments, environment=self.processes.environment | environment)
         if done.returncode:
             raise StartError(f"jieyue-cloud {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
         return done.stdout.strip()

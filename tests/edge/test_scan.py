@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from protocols.modbus.device.server import serve_bus
 from protocols.modbus.model import Bus, Device
 from simulators.alone import lone_device
 from simulators.world.site_world import SiteWorld
+from tests import commands
 from tests.models import one
 from tests.sites import fields
 
@@ -69,10 +69,8 @@ async def line(framing: str, folder: Path, configured: list[dict[str, Any]]) -> 
 
 
 async def scan(config: Path, *options: str) -> tuple[int | None, str, str]:
-    command = [sys.executable, "-m", "edge", "scan", "--config", str(config), "--wait", "0.3", *options]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    done = await asyncio.to_thread(commands.run, "edge", "scan", "--config", str(config), "--wait", "0.3", *options)
+    return done.returncode, done.stdout, done.stderr
 
 
 AS_WIRED = [placed("hvac-03", 3, HVAC), placed("hvac-05", 5, HVAC)]

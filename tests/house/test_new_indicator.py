@@ -24,6 +24,7 @@ from cloud.alerts.ruleset import SHIPPED as RULES
 from cloud.definitions import SHIPPED
 from contract.clock import Clock, parse_time
 from simulators.stack.stack import Stack
+from tests import commands
 from tests.house.places import Place, refused
 from tests.journey.pages import AUDIT, LEAST, SIZES, at, drawn, opened, until
 from tests.sites import changed, fields
@@ -108,7 +109,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
     (folder / "rules" / "target_at_risk.yaml").write_text(rule, encoding="utf-8")
     settings = {"JIEYUE_INDICATORS": str(indicators_in(folder / "own")), "JIEYUE_RULES": str(folder / "rules")}
-    made = Stack(folder / "site", folder / "data", Clock(NOW, time.time()), environment=settings)
+    made = Stack(folder / "site", folder / "data", Clock(NOW, time.time()), environment=settings, run=commands.run)
     lines = [f"{meter},{year}-{month:02},{amount}" for year, month in MONTHS for meter, amount in USED[year].items()]
     (folder / "amounts.csv").write_text("\n".join(["meter,month,amount", *lines]) + "\n", encoding="utf-8")
     made.command("import", str(folder / "amounts.csv"))

@@ -23,6 +23,7 @@ from pymodbus.client import ModbusTcpClient
 from contract.clock import Clock
 from simulators.stack.broker import free_port
 from simulators.stack.stack import Stack
+from tests import commands
 
 ONE_METER: dict[str, Any] = {
     "id": "one",
@@ -73,7 +74,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "site.yaml").write_text(yaml.safe_dump(ONE_METER, allow_unicode=True), encoding="utf-8")
-    made = Stack(folder, tmp_path / "data", Clock())
+    made = Stack(folder, tmp_path / "data", Clock(), run=commands.run)
     yield made
     made.processes.stop()
 

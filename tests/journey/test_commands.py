@@ -13,6 +13,7 @@ import yaml
 
 from contract.clock import Clock, iso, parse_time
 from simulators.stack.stack import Stack
+from tests import commands
 from tests.journey.conftest import ONE_METER
 from tests.protocols.mqtt.test_commands import PROFILE
 
@@ -38,7 +39,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("JIEYUE_PROFILES", str(tmp_path / "profiles"))
-    made = Stack(tmp_path / "site", tmp_path / "data", Clock())
+    made = Stack(tmp_path / "site", tmp_path / "data", Clock(), run=commands.run)
     made.processes.environment |= {"JIEYUE_PROFILES": str(tmp_path / "profiles")}
     yield made
     made.processes.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,15 +11,14 @@ import httpx
 
 from contract.clock import Clock, iso, parse_time
 from simulators.stack.stack import Stack
+from tests import commands
 
 Eventually = Callable[..., Any]
 
 
 def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = stack.processes.environment | stack.cloud_environment()
-    return subprocess.run(
-        [sys.executable, "-m", "cloud", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return commands.run("cloud", *arguments, environment=environment)
 
 
 def client(stack: Stack) -> httpx.Client:

@@ -19,6 +19,7 @@ from simulators.stack.influxd import Influxd
 from simulators.stack.postgres import Postgres
 from simulators.stack.stack import Stack
 from simulators.stack.store_faults import StoreFault, full_disk, influx_faults, postgres_faults
+from tests import commands
 from tests.conftest import missing
 from tests.journey.conftest import ONE_METER
 
@@ -49,7 +50,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
         folder = tmp_path / "site"
         folder.mkdir()
         (folder / "site.yaml").write_text(yaml.safe_dump(ONE_METER, allow_unicode=True), encoding="utf-8")
-        stack = Stack(folder, tmp_path / "data", Clock(), environment=environment)
+        stack = Stack(folder, tmp_path / "data", Clock(), environment=environment, run=commands.run)
         made.append(stack)
         stack.start_broker()
         endpoints = stack.start_simulators()

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page
 
 from cloud.texts import say
 from simulators.stack.broker import free_port
+from tests import commands
 from tests.journey.pages import AT_ANOTHER_HOUR, AUDIT, LEAST, SIZES, at, drawn, opened, until
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Cloud:
 
     def command(self, *arguments: str) -> str:
         """Run a command; what it prints."""
-        command = [sys.executable, "-m", "cloud", *arguments]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True).stdout.strip()
+        done = commands.run("cloud", *arguments, environment=self._environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def serve(self) -> subprocess.Popen[bytes]:
         """Start the interface without ingest."""
@@ -130,15 +132,15 @@ def entered(browser: Browser, demo: Demo, token: str) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def called_for_help(demo: Demo) -> Iterator[str]:
     """The id of an alert that is open: a driver pressed the emergency button."""
-    command = [sys.executable, "-m", "simulators", "faults", "--data", str(demo.data)]
-    subprocess.run([*command, "set", "car-em-01", "sos"], check=True, capture_output=True)
+    command = ("simulators", "faults", "--data", str(demo.data))
+    assert commands.run(*command, "set", "car-em-01", "sos").returncode == 0
     end = time.monotonic() + 60
     with demo.api() as client:
         while not (found := [a["id"] for a in client.get("/api/v1/alerts").json() if a["rule"] == "vehicle_sos"]):
             assert time.monotonic() < end, "no alert within a minute"
             time.sleep(0.2)
     yield str(found[0])
-    subprocess.run([*command, "clear", "car-em-01"], check=True, capture_output=True)
+    assert commands.run(*command, "clear", "car-em-01").returncode == 0
 
 
 @pytest.mark.timeout(180)

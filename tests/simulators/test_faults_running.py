@@ -27,6 +27,7 @@ from protocols.stage import Called
 from simulators.__main__ import main
 from simulators.site import simulate
 from simulators.stack.broker import free_port
+from tests import commands
 from tests.models import one
 from tests.simulators.conftest import journal
 
@@ -273,11 +274,9 @@ async def stopped(process: asyncio.subprocess.Process) -> None:
 
 async def command(data: Path, *words: str) -> str:
     """`jieyue-sim faults`; returns what it prints."""
-    argv = [sys.executable, "-m", "simulators", "faults", "--data", str(data), *words]
-    process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    assert process.returncode == 0
-    return out.decode()
+    done = await asyncio.to_thread(commands.run, "simulators", "faults", "--data", str(data), *words)
+    assert done.returncode == 0
+    return done.stdout
 
 
 async def test_a_fault_is_set_from_another_process_and_survives_a_restart(folder: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from simulators.stack.influxd import start_influxd
 from simulators.stack.postgres import find_postgres, start_postgres
 from simulators.stack.stack import HOST_ID, Stack
 from simulators.stack.store_faults import StoreFault, full_disk, influx_faults, postgres_faults
+from tests import commands
 from tests.storm.accounts import Measured, committed_in, emptied
 from tests.storm.damage import Damage
 from tests.storm.faults import STRANGER, flood, garbage, poison, refusals
@@ -174,7 +175,7 @@ def world(folder: Path, kind: Kind, *, serve: Callable[[Stack], None] = Stack.st
             before, address = cable.before, cable.here
         port = free_port()
         site = write_site(folder / "site", buses_in_all=kind.buses, poll=kind.poll)
-        made = Stack(site, data, Clock(), environment=environment | {"JIEYUE_MQTT_PORT": str(port)})
+        made = Stack(site, data, Clock(), environment=environment | {"JIEYUE_MQTT_PORT": str(port)}, run=commands.run)
         within = dict.fromkeys((GATEWAY, f"simulators-{GATEWAY}"), before)
         made.processes = parts = Parts(folder / "logs", folder / "clocks", ("cloud", GATEWAY), within)
         rights.write_files(rights.rights(made.site, HOST_ID, [STRANGER]), made.broker.folder)

@@ -211,7 +211,8 @@ async def _nobody(
 
 
 def _line(devices: Sequence[Device], world: World, clock: Clock, journal: Journal, faults: Faults) -> list[SimDevice]:
-    whole = SimData(0, values=[0] * (_LAST_ADDRESS + 1), datatype=DataType.REGISTERS)
+    # One value so many times: pymodbus packs each item of a list by itself, three times, which is a third of a second a line.
+    whole = SimData(0, values=0, count=_LAST_ADDRESS + 1, datatype=DataType.REGISTERS)
     line = [SimDevice(0, simdata=[whole], action=_nobody)]
     for device in devices:
         served = _Served(device, device.model, world, clock, journal, faults)
