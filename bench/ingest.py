@@ -19,7 +19,7 @@ from contract import sparkplug
 from contract.clock import Clock
 from contract.point import POINTS
 from contract.reading import Row
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.topics import Topic
 from simulators.stack.influxd import start_influxd
 from simulators.stack.stack import Stack
@@ -132,11 +132,11 @@ def prepare(stack: Stack, width: int) -> list[Prepared]:
 
 def _births(node: str, outbox: str, devices: list[str], points: list[str], now: int) -> list[bytes]:
     root = [
-        Born(sparkplug.BD_SEQ, DataType.INT64, 0),
-        Born(sparkplug.STORE_OUTBOX, DataType.STRING, outbox),
-        Born(sparkplug.STORE_SEQ, DataType.UINT64, 0),
+        MetricDefinition(sparkplug.BD_SEQ, DataType.INT64, 0),
+        MetricDefinition(sparkplug.STORE_OUTBOX, DataType.STRING, outbox),
+        MetricDefinition(sparkplug.STORE_SEQ, DataType.UINT64, 0),
     ]
-    leaf = [Born(point, DataType.DOUBLE) for point in points]
+    leaf = [MetricDefinition(point, DataType.DOUBLE) for point in points]
     births = [publish(str(Topic(site.GROUP, "NBIRTH", node)), sparkplug.birth(root, at=now, seq=0))]
     for number, device in enumerate(devices, 1):
         births.append(publish(str(Topic(site.GROUP, "DBIRTH", node, device)), sparkplug.birth(leaf, at=now, seq=number)))

@@ -40,7 +40,7 @@ class DatedValue(Strict):
     value: Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
-class Unit(Strict):
+class Institution(Strict):
     """An institution with its people and its share of floor area."""
 
     id: Id
@@ -60,7 +60,7 @@ class Unit(Strict):
     """Its id before it was renamed; its history follows."""
 
 
-def undated(units: Sequence[Unit]) -> Iterator[Fault]:
+def undated(units: Sequence[Institution]) -> Iterator[Fault]:
     """Changes that change nothing, that are out of order, or that lie before the institution's first day."""
     for i, unit in enumerate(units):
         before, hint = unit.since, ""
@@ -75,7 +75,7 @@ def undated(units: Sequence[Unit]) -> Iterator[Fault]:
             before, hint = change.since, ""
 
 
-def misstated(units: Sequence[Unit]) -> Iterator[Fault]:
+def misstated(units: Sequence[Institution]) -> Iterator[Fault]:
     """Denominators that have a field of their own, have no value, or are out of order."""
     for i, unit in enumerate(units):
         for kind, values in unit.denominators.items():

@@ -13,7 +13,7 @@ from contract import topics, yamlfile
 from contract.addressing import Address, End, Unlike, misused, unreachable
 from contract.countable import uncountable
 from contract.fault import Fault, Place, located, twice
-from contract.institution import Area, Unit, misstated, undated
+from contract.institution import Area, Institution, misstated, undated
 from contract.meter import Meter
 from contract.metering import miscounted, misdated, unread
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
@@ -186,7 +186,7 @@ class Site(Strict):
     latitude: Latitude
     longitude: Longitude
     compounds: list[Compound]
-    units: list[Unit]
+    units: list[Institution]
     gateways: list[Gateway]
     buses: list[SerializeAsAny[Bus]]
     devices: list[SerializeAsAny[Device]]

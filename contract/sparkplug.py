@@ -85,7 +85,7 @@ class PayloadError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Born:
+class MetricDefinition:
     """One metric of a birth certificate or command; `value` None is written as null.
 
     `at` is when the value was measured (ms); without it the time of the payload holds. A command with an `alias` travels under
@@ -211,7 +211,7 @@ def as_historical(body: bytes) -> bytes:
     return payload.SerializeToString()
 
 
-def birth(metrics: Iterable[Born], *, at: int, seq: int) -> bytes:
+def birth(metrics: Iterable[MetricDefinition], *, at: int, seq: int) -> bytes:
     """An NBIRTH or DBIRTH: every metric with name, datatype, time and value or null (tck-id-topics-nbirth-metric-reqs)."""
     payload = Payload(timestamp=at, seq=seq)
     for born in metrics:
@@ -232,7 +232,7 @@ def device_death(*, at: int, seq: int) -> bytes:
     return Payload(timestamp=at, seq=seq).SerializeToString()
 
 
-def command(metrics: Iterable[Born], *, at: int) -> bytes:
+def command(metrics: Iterable[MetricDefinition], *, at: int) -> bytes:
     """NCMD or DCMD: a time, metrics and no seq (tck-id-payloads-ncmd-seq, -dcmd-seq)."""
     payload = Payload(timestamp=at)
     for born in metrics:

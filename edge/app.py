@@ -29,7 +29,7 @@ from edge.settings import Settings, credentials, located
 from edge.timekeeping import CHECK_EVERY, GatewayClock, boot_id, how, kernel_offset
 from edge.uplink import Told, Uplink
 from edge.watchdog import Systemd
-from protocols.base import Driver, Line, ListeningDriver, NoDriverError, PollingDriver, WritingDriver, driver_of
+from protocols.base import BusContext, Driver, ListeningDriver, NoDriverError, PollingDriver, WritingDriver, driver_of
 
 log = structlog.get_logger()
 LONGEST_POLL = 600.0
@@ -86,12 +86,12 @@ class Gateway:
         locks = {port: asyncio.Lock() for port, times in Counter(ports.values()).items() if times > 1}
         return {name: locks[port] for name, port in ports.items() if port in locks}
 
-    def _line(self, bus: Bus, devices: Sequence[Device], turn: asyncio.Lock | None) -> Line[Bus, Device]:
+    def _line(self, bus: Bus, devices: Sequence[Device], turn: asyncio.Lock | None) -> BusContext[Bus, Device]:
         settings = self._settings
         user, password = credentials(bus, settings)
         count = partial(self.faults.count, bus.id)
         there = located(bus, settings)
-        return Line(there, devices, self._clock, self._writer.put, count, user, password, settings.data, self._lost, self._show, turn)
+        return BusContext(there, devices, self._clock, self._writer.put, count, user, password, settings.data, self._lost, self._show, turn)
 
     async def _lost(self, row: Row, reason: str) -> None:
         """A poll that is not kept is counted, and shown to the cloud as long as a session is up."""
@@ -239,7 +239,7 @@ class Gateway:
         task.add_done_callback(self._orders.discard)
 
 
-def _driver(line: Line[Bus, Device]) -> Driver:
+def _driver(line: BusContext[Bus, Device]) -> Driver:
     """What speaks to the devices of a line.
 
     Raises:

@@ -17,7 +17,7 @@ from contract.lifecycle import heed_cancellation
 from contract.reading import Row
 from contract.site import Device
 from edge.outbox.outbox import PATIENCE
-from protocols.base import DriverError, Line, PollingDriver
+from protocols.base import BusContext, DriverError, PollingDriver
 from protocols.patience import Patience
 
 DEAD_AFTER = 3
@@ -67,7 +67,7 @@ class Poller:
     A poll is committed while the next device is asked, so that the line does not stand still for the disk.
     """
 
-    def __init__(self, line: Line[Any, Any], driver: PollingDriver[Any], on_alive: OnAlive) -> None:
+    def __init__(self, line: BusContext[Any, Any], driver: PollingDriver[Any], on_alive: OnAlive) -> None:
         """`on_alive` is told when a device dies or comes back."""
         self._line, self._driver, self._on_alive = line, driver, on_alive
         self._keeping: deque[_Keeping] = deque()

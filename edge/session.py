@@ -12,7 +12,7 @@ from contract import sparkplug
 from contract.clock import Clock
 from contract.reading import Row
 from contract.site import Device
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.sparkplug_b_pb2 import Metric
 from contract.topics import Topic
 from edge import certificates
@@ -104,8 +104,8 @@ class Session:
         How many these are is null where the outbox cannot say it.
         """
         waiting = health.values.get("outbox_undated")
-        undated = Born(sparkplug.STORE_UNDATED, DataType.UINT64, None if waiting is None else int(waiting))
-        said = [undated, *(Born(point, DataType.DOUBLE, value) for point, value in health.values.items())]
+        undated = MetricDefinition(sparkplug.STORE_UNDATED, DataType.UINT64, None if waiting is None else int(waiting))
+        said = [undated, *(MetricDefinition(point, DataType.DOUBLE, value) for point, value in health.values.items())]
         async with self._sending:
             await self._publish("NDATA", "", sparkplug.birth(said, at=self._node.clock.now_ms(), seq=self._next_seq()))
 
@@ -145,7 +145,7 @@ class Session:
         row = self._node.latest.get(device)
         return None if row is None or undated(row) else row
 
-    async def _birth(self, device: str, metrics: list[Born]) -> None:
+    async def _birth(self, device: str, metrics: list[MetricDefinition]) -> None:
         self._born[device] = {born.name for born in metrics}
         payload = sparkplug.birth(metrics, at=self._node.clock.now_ms(), seq=self._next_seq())
         await self._publish("DBIRTH" if device else "NBIRTH", device, payload)

@@ -41,7 +41,7 @@ Commit = Callable[[Sequence[Row]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line(Generic[B, D]):
+class BusContext(Generic[B, D]):
     """What a driver gets: its bus, the devices on it, the clock, where rows go and where faults are counted."""
 
     bus: B
@@ -68,7 +68,7 @@ QUIET = 60.0
 MOST_SOURCES = 4096
 
 
-class Sparing:
+class RateLimiter:
     """Counts a fault once per source and minute, so that one mad sender does not hide the others."""
 
     def __init__(self, count: Callable[[str], None]) -> None:
@@ -163,7 +163,7 @@ class DoubtingDriver(Protocol[D_contra]):
 
 Driver = PollingDriver[Any] | WritingDriver[Any] | ListeningDriver
 """Any mix of them: what a driver can is what it has the methods for."""
-Factory = Callable[[Line[Any, Any]], Driver]
+Factory = Callable[[BusContext[Any, Any]], Driver]
 """Makes a driver; what a line holds is of the driver's own protocol, which only the site's loader can know."""
 
 

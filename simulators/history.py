@@ -23,7 +23,7 @@ from contract.meter import Meter
 from contract.reading import Row
 from contract.secret import named_secret
 from contract.site import Device, Site
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.store import MAX_BYTES_IN_FLIGHT, MAX_ROWS_IN_FLIGHT, RESEND_AFTER, parse_ack, resend_wait
 from contract.topics import Topic
 from protocols.mqtt_client import PATIENT, MqttClient
@@ -143,17 +143,17 @@ class Predecessor:
     async def _births(self, client: aiomqtt.Client) -> None:
         now = self._clock.now_ms()
         node = [
-            Born(sparkplug.BD_SEQ, DataType.INT64, 0),
-            Born(sparkplug.REBIRTH, DataType.BOOLEAN, value=False),
-            Born(sparkplug.STORE_OUTBOX, DataType.STRING, self._outbox),
-            Born(sparkplug.STORE_SEQ, DataType.UINT64, 0),
-            Born(sparkplug.STORE_ACK, DataType.STRING),
-            Born(sparkplug.STORE_RESEND, DataType.STRING),
+            MetricDefinition(sparkplug.BD_SEQ, DataType.INT64, 0),
+            MetricDefinition(sparkplug.REBIRTH, DataType.BOOLEAN, value=False),
+            MetricDefinition(sparkplug.STORE_OUTBOX, DataType.STRING, self._outbox),
+            MetricDefinition(sparkplug.STORE_SEQ, DataType.UINT64, 0),
+            MetricDefinition(sparkplug.STORE_ACK, DataType.STRING),
+            MetricDefinition(sparkplug.STORE_RESEND, DataType.STRING),
         ]
         self._seq = 0
         await client.publish(self._topic("NBIRTH"), sparkplug.birth(node, at=now, seq=self._next()))
         for device, meter in meters_of(self._site, self._node):
-            metrics = [Born(str(meter.point), DataType.DOUBLE), Born(sparkplug.STORE_SEQ, DataType.UINT64)]
+            metrics = [MetricDefinition(str(meter.point), DataType.DOUBLE), MetricDefinition(sparkplug.STORE_SEQ, DataType.UINT64)]
             await client.publish(self._topic("DBIRTH", device.id), sparkplug.birth(metrics, at=now, seq=self._next()))
 
     async def _send_all(self, client: aiomqtt.Client, rows: Iterator[tuple[str, int, bytes]]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from contract.clock import Clock
 from contract.operation import Text
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.modbus.driver.master import Modbus
 from protocols.modbus.model import Bus, Device, Profile
 
@@ -47,7 +47,7 @@ async def driven(
     monkeypatch.setattr("contract.site.load_profile", lambda _: model)
     async with slave.bus() as bus:
         with_settings = Bus.model_validate(bus.model_dump() | settings)
-        driver = Modbus(Line(with_settings, [device(unit) for unit in units], Clock(), nothing_kept, lambda _: None))
+        driver = Modbus(BusContext(with_settings, [device(unit) for unit in units], Clock(), nothing_kept, lambda _: None))
         try:
             yield driver
         finally:

@@ -38,7 +38,7 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 """ms, written as a number with s, min, h or d; at most 366d."""
 
 
-class Given(BaseModel):
+class Parameters(BaseModel):
     """Numbers that a rule gives to its condition; each condition has its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -101,7 +101,7 @@ class Condition:
 
     name: str
     observe: Observe
-    given: type[Given]
+    given: type[Parameters]
     annotations: frozenset[str]
     needs: Needs
     reads: frozenset[str]
@@ -115,7 +115,7 @@ CONDITIONS: dict[str, Condition] = {}
 
 def condition(
     name: str,
-    given: type[Given] = Given,
+    given: type[Parameters] = Parameters,
     *,
     annotations: tuple[str, ...] = (),
     needs: Needs = _NOTHING,

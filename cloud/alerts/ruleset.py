@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cloud.alerts import conditions
 from cloud.alerts.machine import Timing
-from cloud.alerts.observe import Condition, Duration, Given, Needs
+from cloud.alerts.observe import Condition, Duration, Needs, Parameters
 from contract import yamlfile
 from contract.fault import Fault, located
 from contract.operation import Text
@@ -82,7 +82,7 @@ class Rule(BaseModel):
         return conditions.CONDITIONS[self.condition]
 
     @cached_property
-    def numbers(self) -> Given:
+    def numbers(self) -> Parameters:
         """`given` as the condition's model."""
         return self.known.given.model_validate(self.given)
 

@@ -112,7 +112,7 @@ class View:
     def good(self, device: Device, point: str) -> Newest | None:
         """A good reading that still says something of now."""
         found = self.last(device, point)
-        return found if found is not None and device.life.speaks_of_now(found.at, self.now) else None
+        return found if found is not None and device.life.is_fresh(found.at, self.now) else None
 
     def state(self, device: Device, point: str) -> str | None:
         """The name of a state that still says something of now; None where it is not known, or its number has no name."""

@@ -8,7 +8,7 @@ from cloud.alerts import queries
 from cloud.alerts.channels import Channel
 from cloud.alerts.queries import Listed
 from cloud.api.context import Context
-from cloud.api.shapes import Alert, Both, Inhibitor, Told
+from cloud.api.schemas import Alert, Both, Inhibitor, Told
 from cloud.texts import because
 from contract.clock import iso
 

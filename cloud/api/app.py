@@ -10,7 +10,7 @@ from cloud.api.availability import Available
 from cloud.api.context import Context
 from cloud.api.limits import Limited
 from cloud.api.metrics import Measured
-from cloud.api.routes import alerts, commands, devices, figures, findings, health, notices, pages, readings, registry, reports, wall
+from cloud.api.routes import alerts, commands, devices, events, figures, findings, health, pages, readings, registry, reports, wall
 from cloud.api.slots import Slots
 from cloud.api.wall.snapshot import Walls
 
@@ -26,7 +26,7 @@ def create_app(context: Context) -> FastAPI:
     app.add_middleware(Guard, context=context, login_page=pages.login_needed)
     app.add_middleware(Available, context=context)
     app.add_middleware(Measured)
-    for subject in (health, devices, readings, registry, figures, findings, alerts, commands, notices, reports, wall):
+    for subject in (health, devices, readings, registry, figures, findings, alerts, commands, events, reports, wall):
         app.include_router(subject.router)
     app.include_router(pages.router)
     return app

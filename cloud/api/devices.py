@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloud.api import shapes
+from cloud.api import schemas
 from cloud.api.context import Context
 from cloud.api.problems import not_found
-from cloud.api.shapes import Both, DeviceDetail, Vehicle, Writable
+from cloud.api.schemas import Both, DeviceDetail, Vehicle, Writable
 from cloud.devices.model import VEHICLE, Device, Reading, seen
 from cloud.devices.queries import readings, register
 from cloud.operations import commands
@@ -34,14 +34,14 @@ def known(context: Context, name: str) -> Device:
     return device
 
 
-def all_devices(context: Context, after: str | None = None, limit: int | None = None) -> list[shapes.Device]:
+def all_devices(context: Context, after: str | None = None, limit: int | None = None) -> list[schemas.Device]:
     """Every device of the group, by id; or so many, those whose ids follow another."""
     now = context.clock.now_ms()
     with context.engine.connect() as connection:
         place = site_of(connection, context.group)
         devices = register.devices(connection, context.group, after=after, limit=limit)
         newest = readings.newest(connection, context.group, None if limit is None else [device.id for device in devices])
-    return [shapes.Device(**_fields(device, newest[device.id], place, now)) for device in devices]
+    return [schemas.Device(**_fields(device, newest[device.id], place, now)) for device in devices]
 
 
 def one_device(context: Context, name: str) -> DeviceDetail:
@@ -86,7 +86,7 @@ def _fields(device: Device, newest: Mapping[str, Reading], place: str, now: int)
         "class": device.device_class,
         "site": place,
         "gateway": device.gateway,
-        "online": device.life.speaks_of_now(last, now),
+        "online": device.life.is_fresh(last, now),
         "last_seen": None if last is None else iso(last),
         "points": sorted(points),
     }
@@ -111,7 +111,7 @@ def _vehicle(car: Device, newest: Mapping[str, Reading], now: int) -> Vehicle:
     return Vehicle(
         id=car.id,
         name=car.name["zh"],
-        online=car.life.speaks_of_now(seen(newest.values()), now),
+        online=car.life.is_fresh(seen(newest.values()), now),
         at=None if where is None else iso(where.at),
         **{point: newest[point].value if point in newest else None for point in _POSITION},
     )

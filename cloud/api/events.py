@@ -17,7 +17,7 @@ from cloud.alerts import service
 from cloud.api import alerts
 from cloud.api.context import Context
 from cloud.api.latest import latest_told, shape
-from cloud.api.shapes import Alert, Latest
+from cloud.api.schemas import Alert, Latest
 from cloud.api.streams import Places, Reader
 from cloud.api.wall.changes import State, changes
 from cloud.api.wall.snapshot import Wall, Walls

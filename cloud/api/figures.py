@@ -7,7 +7,7 @@ from datetime import date
 from cloud.api.context import Context
 from cloud.api.params import Every
 from cloud.api.problems import not_found
-from cloud.api.shapes import Consumed, Denominators, Factor
+from cloud.api.schemas import Consumed, Denominators, Factor
 from cloud.indicators import figures, rollups
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import UnknownScopeError

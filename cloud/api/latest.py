@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloud.api.context import Context
-from cloud.api.shapes import Latest
+from cloud.api.schemas import Latest
 from cloud.devices.model import Told
 from cloud.devices.queries import readings
 from contract.clock import iso

@@ -9,7 +9,7 @@ from cloud.api.context import Context
 from cloud.api.latest import latest_readings, quality_name
 from cloud.api.params import MOST_HOURS, Every, check_span
 from cloud.api.problems import ProblemError, unprocessable
-from cloud.api.shapes import Sample
+from cloud.api.schemas import Sample
 from cloud.devices.model import Device
 from cloud.ledger.periods import HOUR_MS, edges
 from cloud.telemetry.base import Aggregate

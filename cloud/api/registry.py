@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
-from cloud.api import shapes
+from cloud.api import schemas
 from cloud.api.context import Context
 from cloud.indicators.denominators import mean
 from cloud.indicators.scopes import load_series
@@ -14,13 +14,13 @@ from cloud.organisations import queries as institutions
 from cloud.organisations import view
 
 
-def units(context: Context, on: date) -> list[shapes.Unit]:
+def units(context: Context, on: date) -> list[schemas.Institution]:
     """The units that there are on a day, with their people and area."""
     with context.engine.connect() as connection:
         series, found = load_series(connection, context.group), institutions.units(connection, context.group, on.isoformat())
     until = on + timedelta(days=1)
     return [
-        shapes.Unit(
+        schemas.Institution(
             id=unit.id,
             name=unit.name["zh"],
             compound=unit.compound,
@@ -31,27 +31,27 @@ def units(context: Context, on: date) -> list[shapes.Unit]:
     ]
 
 
-def meters(context: Context) -> list[shapes.Meter]:
+def meters(context: Context) -> list[schemas.Meter]:
     """All meters with the units they serve."""
     with context.engine.connect() as connection:
         served, found = queries.served(connection, context.group), queries.meters(connection, context.group)
     return [
-        shapes.Meter(id=one.id, device=one.device, energy=one.energy, parent=one.parent, main=one.main, units=served[one.id])
+        schemas.Meter(id=one.id, device=one.device, energy=one.energy, parent=one.parent, main=one.main, units=served[one.id])
         for one in found
     ]
 
 
-def organisations(context: Context, on: date) -> list[shapes.Organisation]:
+def organisations(context: Context, on: date) -> list[schemas.Organisation]:
     """What nothing stands above of the organisations, each with what is below it."""
     with context.engine.connect() as connection:
         return [_organisation(one) for one in view.shown(connection, on.isoformat(), context.within)]
 
 
-def _organisation(one: view.Shown) -> shapes.Organisation:
-    return shapes.Organisation(
+def _organisation(one: view.Shown) -> schemas.Organisation:
+    return schemas.Organisation(
         id=one.id,
         kind=one.kind,
-        name=shapes.Both(**one.name),
+        name=schemas.Both(**one.name),
         group=one.group,
         unit=one.unit,
         scope=one.scope,

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from cloud.api.context import Context
 from cloud.api.problems import ProblemError, not_found
-from cloud.api.shapes import ReportJob, ReportKind, ReportMade, Said
+from cloud.api.schemas import ReportJob, ReportKind, ReportMade, Said
 from cloud.reports import base, made
 from cloud.reports.base import Asked, Made
 from cloud.reports.queue import Job, QueueFullError

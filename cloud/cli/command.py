@@ -7,7 +7,7 @@ import argparse
 from cloud.cli.shared import add, add_by, add_order, database, give
 from cloud.opening import chosen_group
 from cloud.operations.commands import refusal
-from cloud.operations.model import Order
+from cloud.operations.model import Command
 from cloud.settings import Settings
 from cloud.texts import in_words
 from contract.clock import Clock
@@ -49,7 +49,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     now, a = clock.now_ms(), arguments
     with database(settings) as engine:
         group = a.group or chosen_group(engine)
-        order = Order(group, a.device, a.point, a.value, a.reason, a.by, now + int(a.expires * 1000))
+        order = Command(group, a.device, a.point, a.value, a.reason, a.by, now + int(a.expires * 1000))
         why_not = refusal(engine, order, now)
         if why_not is not None:
             raise ValueError(in_words(why_not, "en"))

@@ -70,7 +70,7 @@ def _standing(device: Device, last: int | None, now: int) -> Iterator[str]:
     if last is None:
         yield "offline: it never gave a good reading"
         return
-    state = "online" if device.life.speaks_of_now(last, now) else "offline"
+    state = "online" if device.life.is_fresh(last, now) else "offline"
     ago = max(now - last, 0) / 1000
     yield f"{state}: its newest good reading is of {iso(last)}, {ago:.0f} s ago; it is offline after {longest:.0f} s without one"
     if device.life.dead_at is not None:

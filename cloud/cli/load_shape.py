@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cloud.cli.shared import add, add_by, add_group, at, database
-from cloud.ledger.counters import Profile
+from cloud.ledger.counters import RecordedShape
 from cloud.ledger.model import MeterKey
 from cloud.ledger.recorded import record_profile
 from cloud.opening import chosen_group
@@ -40,7 +40,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """
     weights = tuple(_weights(arguments.file))
     try:
-        profile = Profile(arguments.valid_from, weights)
+        profile = RecordedShape(arguments.valid_from, weights)
     except ValueError as error:
         raise ValueError(f"{arguments.file}: {error}") from error
     with database(settings) as engine:

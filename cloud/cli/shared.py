@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from cloud.opening import opened_database
 from cloud.operations.commands import place, standing
-from cloud.operations.model import DONE, SENT, Order
+from cloud.operations.model import DONE, SENT, Command
 from cloud.settings import Settings
 from cloud.texts import in_words
 from contract.clock import Clock, moment
@@ -93,7 +93,7 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
-def give(engine: sa.Engine, clock: Clock, order: Order, *, wait: bool) -> int:
+def give(engine: sa.Engine, clock: Clock, order: Command, *, wait: bool) -> int:
     """Queue an order for the service to send and print its id, or, after waiting for it, how it ended.
 
     Returns:

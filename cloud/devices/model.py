@@ -27,7 +27,7 @@ class Life(NamedTuple):
     longest_silence: int
     dead_at: int | None = None
 
-    def speaks_of_now(self, at: int | None, now: int) -> bool:
+    def is_fresh(self, at: int | None, now: int) -> bool:
         """Whether what was measured at a time (ms) still says something of now: it is not too old, and the device has not died since.
 
         The death may be its gateway's

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 import sqlalchemy as sa
 
-from cloud.indicators import repository, scopes, spans, written
+from cloud.indicators import export, repository, scopes, spans
 from cloud.indicators.factors import CO2_ROWS, COAL_ROWS, NATIONAL, Factor, factors_on
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import Scope
@@ -161,7 +161,7 @@ def _held(connection: sa.Connection, on: date, name: str) -> dict[str, Factor]:
 def publish(engine: sa.Engine, telemetry: Telemetry, now: int) -> int:
     """Write the indicators of this year, of all scopes of all districts, to the time-series store, at the last complete day.
 
-    `cloud.indicators.written` says under which names.
+    `cloud.indicators.export` says under which names.
 
     Args:
         engine: Of registry and ledger.
@@ -208,7 +208,7 @@ def _publish(engine: sa.Engine, telemetry: Telemetry, years: Callable[[scopes.Re
             registry = scopes.load(connection, group)
             rows = _last_rows(connection, registry, tag, years(registry), now)
         try:
-            telemetry.write_figures(written.MEASUREMENT, rows)
+            telemetry.write_figures(export.MEASUREMENT, rows)
         except FiguresError as error:
             refused = error
         number += len(rows)
@@ -221,4 +221,4 @@ def _last_rows(connection: sa.Connection, registry: scopes.Registry, tag: str, y
     """The rows of all scopes at the last complete day of each year; none of a year that has no such day yet."""
     days = {year: spans.as_of(year, now) - DAY_MS for year in years}
     begun = [year for year, day in days.items() if day >= year_bounds(year)[0]]
-    return [row for answer in all_targets(connection, registry, begun, now) for row in written.rows(answer, days[answer.year], tag)]
+    return [row for answer in all_targets(connection, registry, begun, now) for row in export.rows(answer, days[answer.year], tag)]

@@ -15,7 +15,7 @@ _SHOWS = frozenset({Quality.GOOD, Quality.SUSPECT})
 """Qualities of a value that the device has now; a doubtful clock makes it no other value."""
 
 
-class Command(NamedTuple):
+class AwaitedCommand(NamedTuple):
     """A command that was sent.
 
     Attributes:
@@ -35,13 +35,13 @@ class Awaited:
     """The commands whose effect is waited for, by (group, device)."""
 
     def __init__(self) -> None:
-        self._of: defaultdict[tuple[str, str], dict[str, Command]] = defaultdict(dict)
+        self._of: defaultdict[tuple[str, str], dict[str, AwaitedCommand]] = defaultdict(dict)
 
     def __len__(self) -> int:
         """How many are waited for."""
         return sum(map(len, self._of.values()))
 
-    def add(self, group: str, device: str, command: Command) -> None:
+    def add(self, group: str, device: str, command: AwaitedCommand) -> None:
         """Wait for a command, from its first mention on."""
         self._of[group, device].setdefault(command.id, command)
 
@@ -68,7 +68,7 @@ class Awaited:
             if command.point == sparkplug.REBIRTH and command.since <= received_at:
                 yield self._done(group, node, command, None)
 
-    def _done(self, group: str, device: str, command: Command, read_back: float | None) -> Result:
+    def _done(self, group: str, device: str, command: AwaitedCommand, read_back: float | None) -> Result:
         self.forget(group, device, command.id)
         return Result(group, device, command.id, "done", read_back, None)
 

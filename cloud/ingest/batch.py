@@ -16,9 +16,9 @@ from cloud.devices.model import VEHICLE, DeviceState, KeptBirth, NewDevice, Node
 from cloud.devices.own_clock import Moved, OwnRow
 from cloud.ingest.clocks import doubtful_times
 from cloud.ingest.judging import Row, Source
-from cloud.ingest.known import MAX_POINTS, Known
 from cloud.ingest.named import emergency, name_bits
 from cloud.ingest.newest import Polls
+from cloud.ingest.node_cache import MAX_POINTS, Known
 from cloud.ingest.results import Result, parse
 from cloud.ledger.model import MeterKey
 from cloud.telemetry.base import Line, Polled, Refused, Stored, value_fault

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cloud.devices.clocks import TOLERANCE, State
 from cloud.ingest.doubt import ENOUGH, weigh
 from cloud.ingest.judging import DRIFT, Row, Source
-from cloud.ingest.known import Known
+from cloud.ingest.node_cache import Known
 from cloud.ledger.periods import HOUR_MS
 from cloud.telemetry.base import MAX_MS
 from contract import sparkplug

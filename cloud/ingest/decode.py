@@ -8,8 +8,8 @@ from cloud.devices.model import FOREIGN_CLASS, GATEWAY_CLASS, KeptBirth, NewDevi
 from cloud.ingest.batch import HOUR, MAX_PAYLOAD_BYTES, MINUTE, Batch, Message, take_readings
 from cloud.ingest.clocks import decide_late
 from cloud.ingest.doubt import look_after
-from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, bd_seq, born
 from cloud.ingest.lives import doubt, ended, node_changed, state
+from cloud.ingest.node_cache import MAX_FOREIGN_DEVICES, MAX_METRICS, Known, Node, bd_seq, born
 from cloud.ingest.sequence import Arrived, Trust, Turn
 from cloud.telemetry.base import MAX_MS, name_fault, single
 from contract import coded, compressed, sparkplug, topics

@@ -21,7 +21,7 @@ from contract import sparkplug
 
 if TYPE_CHECKING:
     from cloud.ingest.batch import Batch
-    from cloud.ingest.known import Key, Known
+    from cloud.ingest.node_cache import Key, Known
 
 log = structlog.get_logger()
 AGREE = 5_000

@@ -14,12 +14,12 @@ import structlog
 from cloud.health import Health
 from cloud.ingest.awaited import Awaited
 from cloud.ingest.batch import Batch, Message
+from cloud.ingest.commands import Order, addressed, due, mark, watched
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
 from cloud.ingest.intake import LISTEN_EVERY, Intake
-from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
-from cloud.ingest.orders import Order, addressed, due, mark, watched
+from cloud.ingest.node_cache import Known
 from cloud.ingest.own import LEAP, OwnClock
 from cloud.ingest.sharing import Sharing
 from cloud.ingest.state import OwnState, Superseded, state
@@ -31,7 +31,7 @@ from cloud.telemetry.base import Telemetry
 from cloud.texts import CodedError
 from contract import coded, sparkplug, topics
 from contract.lifecycle import heed_cancellation
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.topics import Topic
 from protocols.mqtt_client import MqttClient
 
@@ -182,7 +182,7 @@ class Host(Intake):
         for group, node in batch.rebirths | batch.doubted:
             if (group, node) in batch.doubted or now - self._reborn.get((group, node), -REBIRTH_EVERY) >= REBIRTH_EVERY:
                 self._reborn[group, node] = now
-                await self._send(Topic(group, "NCMD", node), [Born(sparkplug.REBIRTH, DataType.BOOLEAN, value=True)])
+                await self._send(Topic(group, "NCMD", node), [MetricDefinition(sparkplug.REBIRTH, DataType.BOOLEAN, value=True)])
 
     async def _orders(self) -> None:
         """Commands that the interface queued in SQL, whichever process it runs in."""

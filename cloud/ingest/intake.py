@@ -27,7 +27,7 @@ from cloud.telemetry.base import StoreDown, Telemetry
 from contract import compressed, sparkplug
 from contract.lifecycle import heed_cancellation
 from contract.reaching import Takeovers, why
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.store import Ack, ranges
 from contract.topics import Topic
 from contract.yamlfile import ConfigError
@@ -229,9 +229,9 @@ class Intake(ABC):
         """Acknowledgements."""
         for (group, node, outbox), positions in batch.acks.items():
             ack = Ack(outbox, ranges(positions)).text()
-            await self._send(Topic(group, "NCMD", node), [Born(sparkplug.STORE_ACK, DataType.STRING, ack)])
+            await self._send(Topic(group, "NCMD", node), [MetricDefinition(sparkplug.STORE_ACK, DataType.STRING, ack)])
 
-    async def _send(self, topic: Topic, metrics: list[Born]) -> bool:
+    async def _send(self, topic: Topic, metrics: list[MetricDefinition]) -> bool:
         if self._client is None:
             return False
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cloud.devices.model import DeviceState, NodeState
 from cloud.ingest.batch import Batch
-from cloud.ingest.known import Key, Known, Node
+from cloud.ingest.node_cache import Key, Known, Node
 
 
 def node_changed(batch: Batch, key: Key, node: Node, at: int) -> None:

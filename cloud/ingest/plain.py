@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from cloud.devices.queries.nodes import outboxes
 from cloud.ingest.batch import Batch, Message, take_readings
 from cloud.ingest.decode import understood
-from cloud.ingest.known import Key, Known
+from cloud.ingest.node_cache import Key, Known
 from cloud.ingest.sequence import Arrived
 from cloud.ingest.sharing import LEFT
 from cloud.organisations.queries import last_entered

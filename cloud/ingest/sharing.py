@@ -13,7 +13,7 @@ import structlog
 from cloud.devices.queries.nodes import left_to_leader
 from cloud.devices.repository import handed
 from cloud.ingest.batch import Message
-from cloud.ingest.known import Key, Known
+from cloud.ingest.node_cache import Key, Known
 from cloud.platform.database import forget_told, told_by, writing
 
 log = structlog.get_logger()

@@ -99,7 +99,7 @@ SEAM = "seam"
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class RecordedShape:
     """How a week's use is usually spread: a dated row that never changes after its first use.
 
     Attributes:
@@ -139,14 +139,14 @@ class Rules:
     """
 
     limits: Limits = field(default_factory=Limits)
-    profiles: tuple[Profile, ...] = ()
+    profiles: tuple[RecordedShape, ...] = ()
     shapes: tuple[LoadShape, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     ratios: tuple[RatioChange, ...] = ()
     idle: tuple[tuple[int, int], ...] = ()
     seams: tuple[int, ...] = ()
 
-    def profile(self, at: int) -> Profile | LoadShape | None:
+    def profile(self, at: int) -> RecordedShape | LoadShape | None:
         """The profile of a gap that begins at a moment: the recorded one, else the learnt one."""
         return _valid(self.profiles, at) or _valid(self.shapes, at)
 
@@ -155,7 +155,7 @@ class Rules:
         return any(start <= since and at <= end for start, end in self.idle)
 
 
-def _valid(rows: Sequence[Profile | LoadShape], at: int) -> Profile | LoadShape | None:
+def _valid(rows: Sequence[RecordedShape | LoadShape], at: int) -> RecordedShape | LoadShape | None:
     """The newest of some rows that is valid at a moment."""
     index = bisect_right(rows, at, key=lambda row: row.valid_from)
     return rows[index - 1] if index else None

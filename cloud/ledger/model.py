@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cloud.ledger.breaks import Exchange, RatioChange
-from cloud.ledger.counters import Profile
+from cloud.ledger.counters import RecordedShape
 from cloud.ledger.periods import month_bounds
 
 
@@ -69,7 +69,7 @@ class Recorded:
     """What is recorded about one counter, each in order of time."""
 
     exchanges: tuple[Exchange, ...] = ()
-    profiles: tuple[Profile, ...] = ()
+    profiles: tuple[RecordedShape, ...] = ()
     ratios: tuple[RatioChange, ...] = ()
     idle: tuple[tuple[int, int], ...] = ()
     """Times ([start, end), ms) out of use; they may touch and overlap."""

@@ -7,7 +7,7 @@ import json
 import sqlalchemy as sa
 
 from cloud.accounts.repository import audited
-from cloud.ledger.counters import Profile
+from cloud.ledger.counters import RecordedShape
 from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.queries import meters
@@ -21,7 +21,7 @@ class RecordError(ValueError):
     """Something that cannot be recorded; one line with the field and what was expected."""
 
 
-def record_profile(engine: sa.Engine, meter: MeterKey, profile: Profile, by: str, now: int) -> None:
+def record_profile(engine: sa.Engine, meter: MeterKey, profile: RecordedShape, by: str, now: int) -> None:
     """Record how gaps are spread from a moment on; a row that a gap may have used never changes.
 
     Args:

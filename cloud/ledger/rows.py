@@ -16,6 +16,7 @@ from cloud.ledger.base_units import energy_of
 from cloud.ledger.bills import recount
 from cloud.ledger.counted import Counted
 from cloud.ledger.counters import HELD, RESTING, SEAM, UNDECIDED, Parts, Provenance
+from cloud.ledger.export import Change, write_back
 from cloud.ledger.known_meters import Known
 from cloud.ledger.model import MeterKey
 from cloud.ledger.path import Kind
@@ -23,7 +24,6 @@ from cloud.ledger.periods import HOUR_MS
 from cloud.ledger.repository import entries, hours, judgements, records, waiting
 from cloud.ledger.repository.hours import Row
 from cloud.ledger.repository.waiting import Generations
-from cloud.ledger.written import Change, write_back
 from cloud.organisations.queries import published_as
 from cloud.platform.database import writing
 from cloud.telemetry.base import Telemetry

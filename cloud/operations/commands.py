@@ -14,7 +14,7 @@ from cloud.accounts.repository import audited
 from cloud.devices.model import Speaker, profile_of
 from cloud.devices.queries.nodes import keeper_of, newest_datatypes, speaker_of
 from cloud.operations import repository
-from cloud.operations.model import QUEUED, SENT, Order, Standing
+from cloud.operations.model import QUEUED, SENT, Command, Standing
 from cloud.platform.database import writing
 from contract import sparkplug
 from contract.clock import iso
@@ -32,7 +32,7 @@ _SHOWN = 10
 """Names that a refusal lists of a birth's thousands."""
 
 
-def refusal(engine: sa.Engine, order: Order, now: int) -> Message | None:
+def refusal(engine: sa.Engine, order: Command, now: int) -> Message | None:
     """Why an order cannot be given; None if it can.
 
     A device with a profile takes what its profile says, one of another maker's node what its newest birth lists. The gateway checks
@@ -65,7 +65,7 @@ def _born(engine: sa.Engine, speaker: Speaker) -> Mapping[str, int] | None:
     return newest_datatypes(engine, speaker.group, speaker.gateway, "" if speaker.id == speaker.gateway else speaker.id)
 
 
-def fault(order: Order, profile: Profile | None, now: int) -> Message | None:
+def fault(order: Command, profile: Profile | None, now: int) -> Message | None:
     """Why an order cannot be given to a device of this profile; None if it can."""
     if profile is None:
         return Message("command.no_profile", device=order.device)
@@ -81,7 +81,7 @@ def fault(order: Order, profile: Profile | None, now: int) -> Message | None:
     return _expired(order, now)
 
 
-def foreign_fault(order: Order, datatypes: Mapping[str, int] | None, now: int) -> Message | None:
+def foreign_fault(order: Command, datatypes: Mapping[str, int] | None, now: int) -> Message | None:
     """Why an order cannot be given to a device of which only its birth is known; None if it can."""
     if datatypes is None:
         return Message("command.never_born", device=order.device)
@@ -107,18 +107,18 @@ def _writable(datatypes: Mapping[str, int]) -> dict[str, int]:
     return {name: kind for name, kind in datatypes.items() if sparkplug.is_writable(name, kind)}
 
 
-def _expired(order: Order, now: int) -> Message | None:
+def _expired(order: Command, now: int) -> Message | None:
     return None if order.expires_at > now else Message("command.expires", now=iso(now), expires=iso(order.expires_at))
 
 
-def rebirth(group: str, name: str, why: str, by: str, now: int) -> Order:
+def rebirth(group: str, name: str, why: str, by: str, now: int) -> Command:
     """The order that asks a node for its births."""
-    return Order(group, name, sparkplug.REBIRTH, 1.0, why, by, now + REBIRTH_WITHIN)
+    return Command(group, name, sparkplug.REBIRTH, 1.0, why, by, now + REBIRTH_WITHIN)
 
 
-def resend(group: str, gateway: str, span: tuple[int, int], by: str, now: int) -> Order:
+def resend(group: str, gateway: str, span: tuple[int, int], by: str, now: int) -> Command:
     """The order that asks a gateway for the rows that it measured in a span (from, to; ms) and still keeps; the span is its reason."""
-    return Order(group, gateway, sparkplug.STORE_RESEND, 1.0, json.dumps({"from": span[0], "to": span[1]}), by, now + RESEND_WITHIN)
+    return Command(group, gateway, sparkplug.STORE_RESEND, 1.0, json.dumps({"from": span[0], "to": span[1]}), by, now + RESEND_WITHIN)
 
 
 def recall(connection: sa.Connection, spans: Mapping[tuple[str, str], tuple[int, int]], by: str, now: int) -> None:
@@ -140,7 +140,7 @@ def recall(connection: sa.Connection, spans: Mapping[tuple[str, str], tuple[int,
         enter(connection, replace(order, expires_at=now + RECALL_WITHIN), now)
 
 
-def place(engine: sa.Engine, order: Order, now: int) -> str:
+def place(engine: sa.Engine, order: Command, now: int) -> str:
     """Keep an order that has no `fault`, to be sent, in a transaction of its own.
 
     Returns:
@@ -150,7 +150,7 @@ def place(engine: sa.Engine, order: Order, now: int) -> str:
         return enter(connection, order, now)
 
 
-def enter(connection: sa.Connection, order: Order, now: int) -> str:
+def enter(connection: sa.Connection, order: Command, now: int) -> str:
     """Keep an order that has no `fault`, to be sent, and its audit row, within the caller's transaction.
 
     Returns:
@@ -170,7 +170,7 @@ def standing(engine: sa.Engine, group: str, name: str) -> Standing | None:
     return replace(found, state=SENT) if found is not None and found.state == QUEUED else found
 
 
-def _not_writable(order: Order, writable: Iterable[str]) -> Message:
+def _not_writable(order: Command, writable: Iterable[str]) -> Message:
     points = ", ".join(writable)
     if not points:
         return Message("command.nothing_writable", point=repr(order.point), device=order.device)

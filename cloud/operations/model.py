@@ -10,7 +10,7 @@ QUEUED, SENT, DONE = "queued", "sent", "done"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Command:
     """What somebody wants a device to do.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from cloud.devices.queries.register import GATEWAYS
-from cloud.operations.model import QUEUED, SENT, Order, Standing
+from cloud.operations.model import QUEUED, SENT, Command, Standing
 from cloud.operations.tables import command
 from contract import coded
 from contract.coded import Message
@@ -31,7 +31,7 @@ class Waiting(NamedTuple):
     state: str
 
 
-def add(connection: sa.Connection, name: str, order: Order, now: int) -> None:
+def add(connection: sa.Connection, name: str, order: Command, now: int) -> None:
     """Keep an order under an id, to be sent."""
     row = {
         "id": name,

@@ -20,7 +20,7 @@ class Compound(NamedTuple):
     name: dict[str, str]
 
 
-class Unit(NamedTuple):
+class Institution(NamedTuple):
     """An institution, the compound it sits in, and what people call it."""
 
     id: str

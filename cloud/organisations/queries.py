@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from cloud.organisations.model import Approved, Compound, EnteredSite, Stated, Unit
+from cloud.organisations.model import Approved, Compound, EnteredSite, Institution, Stated
 from cloud.organisations.tables import compound, denominator, entered_site, organisation, site, unit
 from cloud.organisations.tree import Organisation, Tree, tree_of
 
@@ -54,11 +54,11 @@ def last_entered(connection: sa.Connection) -> dict[str, int]:
     return {group: at for group, at in connection.execute(sa.select(entered_site.c.grp, entered_site.c.entered_at))}  # noqa: C416 (as above)
 
 
-def units(connection: sa.Connection, group: str, on: str | None = None) -> list[Unit]:
+def units(connection: sa.Connection, group: str, on: str | None = None) -> list[Institution]:
     """The institutions that a group's site had on a day (ISO date), by id; all that there ever were if no day is given."""
     query = sa.select(unit.c.id, unit.c.name, unit.c.compound).where(unit.c.grp == group)
     query = query if on is None else query.where(sa.or_(unit.c.retired_on.is_(None), unit.c.retired_on > on))
-    return [Unit(row.id, json.loads(row.name), row.compound) for row in connection.execute(query.order_by(unit.c.id)).all()]
+    return [Institution(row.id, json.loads(row.name), row.compound) for row in connection.execute(query.order_by(unit.c.id)).all()]
 
 
 def has_units(connection: sa.Connection, group: str) -> bool:

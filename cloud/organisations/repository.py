@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from cloud.organisations.model import Compound, Site, Unit
+from cloud.organisations.model import Compound, Institution, Site
 from cloud.organisations.tables import compound, denominator, entered_site, organisation, site, unit
 from cloud.organisations.tree import KINDS, Organisation
 from cloud.platform.database import upsert
@@ -21,7 +21,7 @@ _LOCK = 0x6A79_7369
 """PostgreSQL's advisory lock of entering a site, or the tree of organisations."""
 
 
-def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], units: Sequence[Unit], day: str) -> None:
+def enter(connection: sa.Connection, one: Site, compounds: Sequence[Compound], units: Sequence[Institution], day: str) -> None:
     """Enter a group's only site with its compounds and institutions; its other institutions are retired from a day (ISO) on.
 
     Two that enter the first sites of a database at once do so one after the other, since one district only is the first.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from cloud.organisations import queries
-from cloud.organisations.model import Unit
+from cloud.organisations.model import Institution
 from cloud.organisations.tree import ORGANISATION, Kind, Organisation, Tree
 
 
@@ -47,7 +47,7 @@ class _Known:
     """
 
     ever: Mapping[str, frozenset[str]]
-    unnamed: Mapping[str, Sequence[Unit]]
+    unnamed: Mapping[str, Sequence[Institution]]
 
 
 def shown(connection: sa.Connection, on: str, within: str | None = None) -> list[Shown]:
@@ -77,7 +77,7 @@ def _shown(tree: Tree, known: _Known, one: Organisation) -> Shown:
     return Shown(one.id, one.kind, one.name, one.group, one.unit, scope, _entered(tree, known, one), below)
 
 
-def _of_site(district: Organisation, unit: Unit) -> Shown:
+def _of_site(district: Organisation, unit: Institution) -> Shown:
     return Shown(unit.id, "institution", unit.name, district.group, unit.id, f"unit:{unit.id}", entered=True, below=())
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from contract.institution import ALWAYS, Unit
+from contract.institution import ALWAYS, Institution
 
 SITE_FILE = "site file"
 """Who approved the headcounts and areas of a site that was entered."""
@@ -46,12 +46,12 @@ class Wanted:
     since: str | None = None
 
 
-def stated(unit: Unit, kind: str) -> Rows:
+def stated(unit: Institution, kind: str) -> Rows:
     """The rows of a kind of which the files say all values with their days."""
     return {one.since.isoformat(): _exact(one.value) for one in unit.denominators.get(kind, ())}
 
 
-def wanted(unit: Unit, kind: str) -> Wanted:
+def wanted(unit: Institution, kind: str) -> Wanted:
     """What the files say of a kind."""
     changes = {c.since.isoformat(): _exact(getattr(c, kind)) for c in unit.changes if getattr(c, kind) is not None}
     return Wanted(_exact(getattr(unit, kind)), changes, None if unit.since is None else unit.since.isoformat())

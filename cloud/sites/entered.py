@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from cloud.devices.model import RegisteredDevice
 from cloud.ledger.stated import StatedMeter
 from cloud.organisations import queries as organisations
-from cloud.organisations.model import Compound, Unit
+from cloud.organisations.model import Compound, Institution
 from cloud.sites.changes import Document
 from cloud.sites.register import kept
 from contract.site import Site
@@ -96,5 +96,5 @@ def _of_tables(connection: sa.Connection, group: str) -> Document:
     }
 
 
-def _items(rows: Iterable[Compound | Unit | RegisteredDevice | StatedMeter]) -> list[dict[str, Any]]:
+def _items(rows: Iterable[Compound | Institution | RegisteredDevice | StatedMeter]) -> list[dict[str, Any]]:
     return [{field: value for field, value in row._asdict().items() if field in _SAME} for row in rows]

@@ -31,7 +31,7 @@ from cloud.sites.recounted import recounted
 from cloud.sites.register import Register, kept, name_of, stated
 from cloud.sites.renaming import reference, renamed
 from cloud.sites.replaced import replaced
-from contract.institution import Unit
+from contract.institution import Institution
 from contract.site import Site
 
 
@@ -122,7 +122,7 @@ def enter(connection: sa.Connection, site: Site, by: By) -> Plan:
     return Plan(before is None, changes, () if before is None else list(suspected(changes, before, new)), names.units)
 
 
-def _begun(before: Document | None, units: Sequence[Unit]) -> None:
+def _begun(before: Document | None, units: Sequence[Institution]) -> None:
     """Refuse a unit whose first day was taken out of the files: was it always there, or is the day still right?"""
     known = {unit["id"]: unit.get("since") for unit in (before or {}).get("units", ())}
     for unit in units:
@@ -138,7 +138,7 @@ def _rows(connection: sa.Connection, site: Site, files: Register, day: date) -> 
         connection,
         model.Site(site.id, site.group, name_of(site.name)),
         [model.Compound(compound.id, name_of(compound.name)) for compound in site.compounds],
-        [model.Unit(unit.id, name_of(unit.name), unit.compound) for unit in site.units],
+        [model.Institution(unit.id, name_of(unit.name), unit.compound) for unit in site.units],
         from_day,
     )
     devices.enter(connection, site.group, list(files.devices.values()), from_day)

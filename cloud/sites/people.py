@@ -13,7 +13,7 @@ from cloud.organisations.repository import enter_denominators
 from cloud.sites import dated
 from cloud.sites.changes import Change
 from cloud.sites.entered import EntryRefused
-from contract.institution import OWN_KINDS, Unit
+from contract.institution import OWN_KINDS, Institution
 from contract.site import Site
 
 _Series = tuple[dated.Rows, set[str]]
@@ -56,7 +56,7 @@ def _kinds(connection: sa.Connection, site: Site) -> Sequence[str]:
     return [*OWN_KINDS, *sorted(more.difference(OWN_KINDS))]
 
 
-def _next(unit: Unit | None, kind: str, before: dated.Rows, day: date, *, first: bool, others: set[str]) -> dated.Rows:
+def _next(unit: Institution | None, kind: str, before: dated.Rows, day: date, *, first: bool, others: set[str]) -> dated.Rows:
     if unit is None:
         return dated.retired_rows(before, day) if before or kind in OWN_KINDS else {}
     if kind not in OWN_KINDS:

@@ -17,7 +17,7 @@ from cloud.ledger.queries.entered import known as known_meters
 from cloud.ledger.repository import renaming as ledger
 from cloud.organisations import repository as organisations
 from cloud.organisations.queries import known_units
-from contract.institution import Unit
+from contract.institution import Institution
 from contract.meter import Meter
 from contract.site import Site
 
@@ -52,7 +52,7 @@ def renamed(connection: sa.Connection, site: Site) -> Renames:
     return found
 
 
-def _asked(items: Sequence[Unit] | Sequence[Meter]) -> dict[str, str]:
+def _asked(items: Sequence[Institution] | Sequence[Meter]) -> dict[str, str]:
     return {item.was: item.id for item in items if item.was is not None}
 
 

@@ -10,7 +10,7 @@ from contract.clock import Clock
 from contract.commandline import Commands, Parser
 from contract.site import Bus, Device, Site
 from edge.settings import Settings, located
-from protocols.base import Driver, Line, driver_of
+from protocols.base import BusContext, Driver, driver_of
 
 PROGRAM = "jieyue-edge"
 ONE_CONNECTION = "a broker that binds client ids to users lets in one of them at a time, so each bus needs a user of its own"
@@ -41,7 +41,7 @@ def buses(settings: Settings, site: Site) -> list[Bus]:
 
 def driver(bus: Bus, devices: Sequence[Device], clock: Clock) -> Driver:
     """What speaks to the devices of a bus; nothing that it hears is kept, since it is for a technician's eyes."""
-    return driver_of(bus.protocol)(Line(bus, devices, clock, _no_commit, lambda _: None))
+    return driver_of(bus.protocol)(BusContext(bus, devices, clock, _no_commit, lambda _: None))
 
 
 async def _no_commit(_rows: object) -> None:

@@ -50,7 +50,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Command:
     """A command as it came."""
 
     id: str
@@ -59,7 +59,7 @@ class Order:
     expires: int
 
 
-def parse(metrics: Mapping[str, MetricValue]) -> Order:
+def parse(metrics: Mapping[str, MetricValue]) -> Command:
     """The order in a DCMD.
 
     Raises:
@@ -74,10 +74,10 @@ def parse(metrics: Mapping[str, MetricValue]) -> Order:
     ((point, value),) = points.items()
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{point}: expected a number, got {value!r}")
-    return Order(name, point, float(value), expires)
+    return Command(name, point, float(value), expires)
 
 
-def objection(order: Order, mapped: PointMap | None, now: int) -> Result | None:
+def objection(order: Command, mapped: PointMap | None, now: int) -> Result | None:
     """Why an order is not carried out; None when it may be."""
     if order.expires <= now:
         return Result(order.id, "expired", reason=Message("command.expired_on_arrival"))
@@ -126,7 +126,7 @@ class Control:
         except sqlite3.Error as error:
             log.warning("the answer to a command is lost: the outbox refused it", device=device, id=order.id, reason=str(error))
 
-    async def _carry_out(self, device: Device, order: Order) -> Result:
+    async def _carry_out(self, device: Device, order: Command) -> Result:
         driver = self._drivers.get(device.id)
         if driver is None:
             return Result(order.id, "refused", reason=Message("command.takes_none", device=device.id))
@@ -136,7 +136,7 @@ class Control:
             return against or await _written(driver, device, order)
 
 
-async def _written(driver: WritingDriver[Any], device: Device, order: Order) -> Result:
+async def _written(driver: WritingDriver[Any], device: Device, order: Command) -> Result:
     """How a command ended that nothing speaks against."""
     try:
         read_back = await driver.write(device, order.point, order.value)

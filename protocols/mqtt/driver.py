@@ -15,7 +15,7 @@ from contract.lifecycle import heed_cancellation
 from contract.logs import Seldom
 from contract.reaching import Takeovers, why
 from contract.reading import Row
-from protocols.base import QUIET, DriverError, Line, NoAnswerError, NoLineError, Sparing
+from protocols.base import QUIET, BusContext, DriverError, NoAnswerError, NoLineError, RateLimiter
 from protocols.mqtt.codec import payloads
 from protocols.mqtt.codec.audience import Audience
 from protocols.mqtt.codec.orders import order
@@ -78,10 +78,10 @@ class Driver:
     back for ever. Delivered twice, it is the same reading at the same time, which the store upserts.
     """
 
-    def __init__(self, line: Line[Bus, Device]) -> None:
+    def __init__(self, line: BusContext[Bus, Device]) -> None:
         self._line = line
         self._audience = Audience(line.devices)
-        self._sparing = Sparing(line.count)
+        self._sparing = RateLimiter(line.count)
         self._client_id = f"{line.bus.gateway}-{line.bus.id}"
         self._takeovers, self._accepted = Takeovers(self._client_id), False
         self._seldom = Seldom(QUIET)

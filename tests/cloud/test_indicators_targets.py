@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.definitions import definitions
-from cloud.indicators import factors, spans, targets, written
+from cloud.indicators import export, factors, spans, targets
 from cloud.indicators.model import NOTHING, Indicator, Targets
 from cloud.indicators.spans import CountedMeter, Span
 from cloud.indicators.targets import Side, Sides
@@ -191,8 +191,8 @@ def test_met_says_when_much_of_it_is_estimated(this: tuple[int, int], last: tupl
     actual, baseline = (Side({"water": {M: m, Provenance.ESTIMATED: e}}, Decimal(10)) for m, e in (this, last))
     found = targets.evaluate(definitions()[2], plan, Sides(actual, baseline, baseline), FACTORS)
     assert (found.status, found.reason) == ("met", reason)
-    (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
-    assert row.fields["status"] == written.STATUS_NUMBERS["met_noted" if reason else "met"]
+    (row,) = export.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
+    assert row.fields["status"] == export.STATUS_NUMBERS["met_noted" if reason else "met"]
     if found.message:
         assert in_words(found.message, "en") == reason
         assert "估算" in in_words(found.message, "zh")
@@ -262,8 +262,8 @@ def test_without_a_target_there_is_no_status_and_nothing_to_keep_to() -> None:
     assert (found.target_change, found.status, found.allowance.value) == (None, None, None)
     assert found.actual.value == 0.009
     assert found.change == pytest.approx(-0.1)
-    assert (found.reason, written.pace(found)) == ("no target is set for this indicator", written.Pace(None, None))
-    (row,) = written.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
+    assert (found.reason, export.pace(found)) == ("no target is set for this indicator", export.Pace(None, None))
+    (row,) = export.rows(Targets(year=2026, scope="district", as_of="", indicators=[found]), 0, "")
     assert not {"status", "target_change", "target", "expected", "gap", "allowance"} & row.fields.keys()
     lacking = targets.evaluate(watched, plan, Sides(side(90, None), side(100), side(300)), FACTORS)
     assert (lacking.status, lacking.reason) == (None, "no headcount known for the span")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cloud.ledger import counters, judging, periods
 from cloud.ledger.above import doubted
-from cloud.ledger.counters import DEFAULT_RULES, HourPart, Profile, Provenance, Rules, by_hours
+from cloud.ledger.counters import DEFAULT_RULES, HourPart, Provenance, RecordedShape, Rules, by_hours
 from cloud.ledger.levels import follow
 from cloud.ledger.limits import Limits, Sample
 from cloud.ledger.path import Kind, Path, Step
@@ -21,7 +21,7 @@ from contract.clock import parse_time
 MINUTE = 60_000
 T0 = parse_time("2026-03-02T00:00:00+08:00")  # a Monday
 M, D, E = Provenance.MEASURED, Provenance.DISTRIBUTED, Provenance.ESTIMATED
-OFFICE = Profile(0, tuple(10 if day < 5 and 8 <= hour < 18 else 1 for day in range(7) for hour in range(24)))
+OFFICE = RecordedShape(0, tuple(10 if day < 5 and 8 <= hour < 18 else 1 for day in range(7) for hour in range(24)))
 BRANCH = Rules(Limits(step=10, rate=69_000))
 """A meter of 0.01 kWh on a branch of 69 kW; base units are Wh."""
 Parts = list[HourPart]
@@ -67,7 +67,7 @@ def rising(draw: st.DrawFn) -> list[Sample]:
 RULES = st.builds(
     Rules,
     limits=st.builds(Limits, measured_gap=st.sampled_from([15 * MINUTE, HOUR_MS, 2 * HOUR_MS]), modulus=st.sampled_from([None, 10**6])),
-    profiles=st.sampled_from([(), (OFFICE,), (Profile(0, (0,) * 168), Profile(T0 + 30 * HOUR_MS, OFFICE.weights))]),
+    profiles=st.sampled_from([(), (OFFICE,), (RecordedShape(0, (0,) * 168), RecordedShape(T0 + 30 * HOUR_MS, OFFICE.weights))]),
     shapes=st.lists(st.integers(0, 10**10), min_size=48, max_size=48).map(lambda weights: (LoadShape(T0 + HOUR_MS, str(weights)),)),
 )
 
@@ -227,7 +227,7 @@ def test_a_gap_is_spread_by_the_profile() -> None:
 
 def test_a_gap_uses_the_profile_of_its_begin() -> None:
     """A profile that comes into force inside or after a gap changes nothing about that gap."""
-    later = Profile(T0 + HOUR_MS, (0,) * 167 + (1,))
+    later = RecordedShape(T0 + HOUR_MS, (0,) * 167 + (1,))
     samples = [(T0, 0), (T0 + 3 * HOUR_MS, 30)]
     assert parts(samples, Rules(profiles=(OFFICE, later))) == parts(samples, Rules(profiles=(OFFICE,)))
 
@@ -270,9 +270,9 @@ def test_shares_of_provenance_sum_to_one() -> None:
 def test_a_profile_has_a_week() -> None:
     """A row with another number of weights, or a negative one, is refused."""
     with pytest.raises(ValueError, match="168"):
-        Profile(0, (1,) * 24)
+        RecordedShape(0, (1,) * 24)
     with pytest.raises(ValueError, match="168"):
-        Profile(0, (1,) * 167 + (-1,))
+        RecordedShape(0, (1,) * 167 + (-1,))
 
 
 @pytest.mark.parametrize("share", [0.35, 0.5, 1.0])

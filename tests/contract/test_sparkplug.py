@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contract import sparkplug
 from contract.reading import Quality, Row
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.sparkplug_b_pb2 import Metric, Payload
 
 AT = 1_790_000_000_000
@@ -102,7 +102,7 @@ def test_a_packed_row_keeps_the_time_of_each_poll() -> None:
 )
 def test_each_datatype_keeps_its_extremes(datatype: DataType, value: sparkplug.MetricValue) -> None:
     """Two's complement and 64 bits are not lost in unsigned fields."""
-    payload = sparkplug.decode(sparkplug.birth([Born("x", datatype, value)], at=AT, seq=0))
+    payload = sparkplug.decode(sparkplug.birth([MetricDefinition("x", datatype, value)], at=AT, seq=0))
     assert sparkplug.values(payload) == {"x": value}
 
 

@@ -19,7 +19,7 @@ from contract.reading import Row
 from contract.site import Device as SiteDevice
 from contract.sparkplug import MetricValue
 from edge.control.commands import Control
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.modbus.driver.master import Modbus
 from protocols.modbus.model import Device
 from tests.modbus_devices import profile
@@ -88,7 +88,7 @@ async def desk(slave: Slave, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[D
     monkeypatch.setattr(Clock, "now_ms", lambda _: NOW)
     made = Desk(slave)
     async with slave.bus() as bus:
-        driver = Modbus(Line(bus, [DEVICE], Clock(), made.commit, lambda _: None))
+        driver = Modbus(BusContext(bus, [DEVICE], Clock(), made.commit, lambda _: None))
         made.control = Control({"ac": driver}, {"ac": DEVICE}, Clock(), made.commit)
         try:
             yield made

@@ -13,7 +13,7 @@ from contract.reading import Row
 from contract.site import Device, Site
 from edge.app import Gateway
 from edge.settings import Settings
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.modbus.model import Bus
 from tests.modbus_devices import device, profile
 from tests.sites import fields
@@ -26,7 +26,7 @@ class Mixed:
 
     made: list[Mixed]
 
-    def __init__(self, line: Line[Any, Any]) -> None:
+    def __init__(self, line: BusContext[Any, Any]) -> None:
         self.line, self.done = line, set[str]()
         Mixed.made.append(self)
 

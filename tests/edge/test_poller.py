@@ -14,7 +14,7 @@ import pytest
 from contract.clock import Clock
 from contract.reading import Row
 from edge.poller import DEAD_AFTER, LONGEST_PROBE, Poller, _Polled, probe_interval
-from protocols.base import DriverError, Line, PollingDriver
+from protocols.base import BusContext, DriverError, PollingDriver
 from protocols.modbus.driver.master import Modbus
 from protocols.modbus.model import Bus, Device
 from tests.desk import Desk
@@ -51,7 +51,7 @@ async def polled(
     monkeypatch.setattr("contract.site.load_profile", lambda _: PROFILE)
     async with slave.bus() as bus:
         clock = Clock(time.time() * 1000, time.time(), speed)
-        line = Line(bus, devices, clock, kept.commit, kept.counted.append)
+        line = BusContext(bus, devices, clock, kept.commit, kept.counted.append)
         driver = Modbus(line)
         task = asyncio.create_task(Poller(line, driver, kept.on_alive).run())
         try:
@@ -107,7 +107,7 @@ def test_polls_stay_on_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a delay the next poll is at a time at which it would have been anyway; whole intervals that went by are left out."""
     now = [100.0]
     monkeypatch.setattr("edge.poller.time.monotonic", lambda: now[0])
-    line: Line[Bus, Device] = Line(Bus(id="b", gateway="g", protocol="modbus"), [], Clock(), Kept().commit, lambda _: None)
+    line: BusContext[Bus, Device] = BusContext(Bus(id="b", gateway="g", protocol="modbus"), [], Clock(), Kept().commit, lambda _: None)
     poller = Poller(line, Modbus(line), Kept().on_alive)
     polled = _Polled(device(1, 5.0))
     due = 100.0
@@ -164,15 +164,17 @@ class Read:
         return Row(of.id, self.polls, {"voltage_a": 1.0})
 
 
-def polling(driver: Read, line: Line[Bus, Device], on_alive: Callable[[str, bool], Awaitable[None]] | None = None) -> asyncio.Task[None]:
+def polling(
+    driver: Read, line: BusContext[Bus, Device], on_alive: Callable[[str, bool], Awaitable[None]] | None = None
+) -> asyncio.Task[None]:
     """A poller of a driver that is none of Modbus."""
     return asyncio.create_task(Poller(line, cast("PollingDriver[Device]", driver), on_alive or Kept().on_alive).run())
 
 
-def line_of(commit: Callable[[Sequence[Row]], Awaitable[None]], lost: Callable[[Row, str], Awaitable[None]]) -> Line[Bus, Device]:
+def line_of(commit: Callable[[Sequence[Row]], Awaitable[None]], lost: Callable[[Row, str], Awaitable[None]]) -> BusContext[Bus, Device]:
     """A line with one device, polled a hundred times a second."""
     bus = Bus(id="bus", gateway="g", protocol="modbus", port=1)
-    return Line(bus, [device(1, 0.01)], Clock(), commit, lambda _: None, lost=lost)
+    return BusContext(bus, [device(1, 0.01)], Clock(), commit, lambda _: None, lost=lost)
 
 
 async def test_a_commit_that_fails_otherwise_ends_the_poller(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from contract.sparkplug import MetricValue
 from edge.outbox.outbox import Outbox
 from edge.settings import Settings
 from edge.uplink import Told, Uplink
-from protocols.base import Line, NoLineError
+from protocols.base import BusContext, NoLineError
 from protocols.modbus import model as modbus
 from protocols.modbus.driver.connection import opened
 from protocols.mqtt.driver import Driver as Mqtt
@@ -60,7 +60,7 @@ async def test_a_modbus_line_says_that_it_has_no_connection() -> None:
 async def test_an_mqtt_bus_and_the_uplink_go_on_trying(tmp_path: Path) -> None:
     """Each says the host, is counted and waits; an error that is none of a connection ended the whole gateway."""
     counted: list[str] = []
-    bus = asyncio.create_task(Mqtt(Line(BUS, [], Clock(), _nothing, counted.append)).run())
+    bus = asyncio.create_task(Mqtt(BusContext(BUS, [], Clock(), _nothing, counted.append)).run())
     assert await _warned(bus, "bus lost") == f"unknown host {HOST}"
     assert counted == ["broker: no session"]
     settings = Settings(gateway="gw", site="s", data=tmp_path)

@@ -15,7 +15,7 @@ from cloud.indicators.figures import publish
 from cloud.ingest.batch import Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode
-from cloud.ingest.known import Known
+from cloud.ingest.node_cache import Known
 from cloud.ledger import book, entries
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.telemetry.base import Telemetry

@@ -19,7 +19,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cloud.cli.grafana import DASHBOARDS, FOLDERS
-from cloud.indicators.written import STATUS_NUMBERS
+from cloud.indicators.export import STATUS_NUMBERS
 from contract.profile import Profile, load_profile
 from contract.site import Site, load_site, shipped_site
 from contract.yamlfile import ConfigError

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloud.indicators.export import pace
 from cloud.indicators.figures import targets_of
-from cloud.indicators.written import pace
 from cloud.ledger import book
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from simulators.stack import panels

@@ -12,7 +12,7 @@ _GENERATED = ("sparkplug_b_pb2", "migrations")
 
 
 def defined() -> set[str]:
-    """Every name with dots, such as `cloud.devices.model.Life.speaks_of_now`; of a package, its own."""
+    """Every name with dots, such as `cloud.devices.model.Life.is_fresh`; of a package, its own."""
     found: set[str] = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):

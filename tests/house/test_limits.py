@@ -9,7 +9,7 @@ import pytest
 
 from cloud import storing
 from cloud.api import alerts, availability, brake, connections, limits, params, readings, slots, streams
-from cloud.ingest import batch, broker_record, commit, intake, known, refused
+from cloud.ingest import batch, broker_record, commit, intake, node_cache, refused
 from cloud.ingest import queue as ingest_queue
 from cloud.reports import queue as report_queue
 from cloud.settings import Settings
@@ -45,15 +45,15 @@ NUMBERS = {
     "nodes whose messages wait in a share of their own": ingest_queue.MOST_LANES,
     "bytes of a message of a gateway": batch.MAX_PAYLOAD_BYTES,
     "bytes of a batch's compressed messages, decompressed": ingest_queue.MAX_UNPACKED_BYTES,
-    "points of a device": known.MAX_POINTS,
-    "metrics of a birth": known.MAX_METRICS,
-    "metrics of all births of a node": known.MAX_NODE_METRICS,
+    "points of a device": node_cache.MAX_POINTS,
+    "metrics of a birth": node_cache.MAX_METRICS,
+    "metrics of all births of a node": node_cache.MAX_NODE_METRICS,
     "rejected readings of a device within 24 hours, each on record": refused.MOST_OF_DEVICE,
     "rejected readings of all devices of a node within 24 hours, each on record": refused.MOST_OF_NODE,
     "deaths of a node's devices within 24 hours, each an event": commit.MOST_DEATHS,
     "ms of receipt in which the deaths of a device are one event": batch.MINUTE,
-    "devices that a node's births make known": known.MAX_FOREIGN_DEVICES,
-    "nodes that no site names": known.MAX_FOREIGN_NODES,
+    "devices that a node's births make known": node_cache.MAX_FOREIGN_DEVICES,
+    "nodes that no site names": node_cache.MAX_FOREIGN_NODES,
     "addresses of a day that the broker refused, each on record": broker_record.MOST,
     "ranges of acknowledgements that a gateway remembers until its disk takes them": marking.MOST_UNMARKED,
     "rows that stay of which a gateway knows while it thins others": retention.MOST_FIRSTS,

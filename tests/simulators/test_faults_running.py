@@ -18,7 +18,7 @@ import yaml
 from contract.clock import Clock, parse_time
 from contract.reading import Row
 from contract.site import Site, load_site
-from protocols.base import DriverError, Line, NoAnswerError
+from protocols.base import BusContext, DriverError, NoAnswerError
 from protocols.jt808 import model as jt808
 from protocols.jt808.driver.listener import Listener
 from protocols.modbus import model as modbus
@@ -79,7 +79,7 @@ class Gateway:
         self.site, self.clock = site, clock
         self.bus = one(modbus.Bus, site.buses[0]).model_copy(update={"port": port})
         self.driver = Modbus(
-            Line(
+            BusContext(
                 self.bus,
                 [d for d in site.devices if isinstance(d, modbus.Device) and d.bus == "line"],
                 clock,
@@ -224,7 +224,7 @@ async def test_a_car_with_faults_says_so_to_the_platform(folder: Path, tmp_path:
     async with running(folder, tmp_path, speed=50.0, jt808=port) as at:
         bus = jt808.Bus(id="cars", gateway="gw", protocol="jt808", host="127.0.0.1", port=port)
         devices = [one(jt808.Device, at.site.device_by_id["car"])]
-        listener = Listener(Line(bus, devices, at.clock, platform.commit, lambda _: None, folder=tmp_path))
+        listener = Listener(BusContext(bus, devices, at.clock, platform.commit, lambda _: None, folder=tmp_path))
         task = asyncio.create_task(listener.run())
         try:
             sound = await platform.next(lambda _: True)

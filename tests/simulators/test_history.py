@@ -23,7 +23,7 @@ from contract.clock import Clock
 from contract.reading import Row
 from contract.secret import named_secret
 from contract.site import load_site, shipped_site
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.store import RESEND_AFTER, Ack
 from contract.topics import Topic
 from protocols.modbus.device.encoding import from_registers, to_registers
@@ -171,7 +171,7 @@ class _Cloud(ABC):
 
     async def acknowledge(self, client: aiomqtt.Client, first: int, last: int) -> None:
         """Say that some rows are stored."""
-        ack = Born(sparkplug.STORE_ACK, DataType.STRING, Ack(self.outbox, ((first, last),)).text())
+        ack = MetricDefinition(sparkplug.STORE_ACK, DataType.STRING, Ack(self.outbox, ((first, last),)).text())
         await client.publish(str(Topic("510802", "NCMD", "gw-c1")), sparkplug.command([ack], at=0), qos=1)
 
 

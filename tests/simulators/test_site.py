@@ -15,7 +15,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from contract.clock import Clock
 from contract.operation import Text
 from contract.reading import Row
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.jt808.driver.listener import Listener
 from protocols.jt808.model import Bus as Cars
 from protocols.jt808.model import Device as Car
@@ -113,7 +113,7 @@ async def test_a_terminal_alone_calls_the_listener(tmp_path: Path) -> None:
             heard.set()
 
     bus = Cars.model_validate({"id": "cars", "gateway": "gw", "protocol": "jt808", "port": 0})
-    listener = Listener(Line(bus, [car], Clock(), commit, faults.append, folder=tmp_path))
+    listener = Listener(BusContext(bus, [car], Clock(), commit, faults.append, folder=tmp_path))
     async with beside(listener.run()):
         await asyncio.wait_for(listener.listening.wait(), 10)
         program = [sys.executable, "-m", "simulators", "device", "--profile", car.profile, "--jt808", f"127.0.0.1:{listener.port}"]

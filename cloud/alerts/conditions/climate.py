@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Memory, Needs, Observation, Parameters, condition
 from cloud.texts import in_both
 from contract.coded import Message
 from contract.point import POINTS
@@ -26,7 +26,7 @@ _SWITCHES = frozenset({"on", "lights", "screen"})
 _SIDE = {"cooling": Message("side.below"), "heating": Message("side.above")}
 
 
-class SeasonLimits(Given):
+class SeasonLimits(Parameters):
     """degC: not below `cooling` in the cooling season, not above `heating` in the heating season.
 
     `tolerance` is what a sensor may be off; `by_the_plant`: a breach only while the valve is open, so that weather alone is none.
@@ -72,7 +72,7 @@ def _agrees(view: View, device: Device, point: str, wanted: str) -> bool:
 
 
 @condition("runs_outside_hours", needs=Needs(classes=True, points=_SWITCHES))
-def runs_outside_hours(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def runs_outside_hours(rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """Plant that is on outside its hours or on a day without work, by the official calendar and the site's exceptions.
 
     A state that no profile names says neither.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Duration, Memory, Needs, Observation, Parameters, condition
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, floor
 from contract.fault import Fault, located
@@ -26,7 +26,7 @@ _RATES = {"energy_import": ("power", 1000.0), "volume": ("flow", 1.0)}
 _FLOAT32_STEP = 2.0**-23
 
 
-class Stuck(Given):
+class Stuck(Parameters):
     """`steps`: so many of its smallest steps a counter should have counted, `least`: and so long it stood.
 
     `hole`: the longest time between two looks over which the rate is taken as constant.
@@ -84,7 +84,7 @@ def _smallest_step(view: View, device: Device, point: str, value: float) -> floa
     return numerator / divisor * mapped.smallest_step
 
 
-class Night(Given):
+class Night(Parameters):
     """When it is night, and what may flow then.
 
     `first` and `last`: local hours, `last` exclusive. `share` of a busy hour's use may flow, and `least` L/h in any case;
@@ -127,7 +127,7 @@ def never_rests(_rule: Rule, given: Night, view: View, _memory: Mapping[str, Mem
         yield Observation(meter, (min(night) - limit) / 1000, min(night) / 1000, round(limit / 1000, 3))
 
 
-class Share(Given):
+class Share(Parameters):
     """The least part of a day's figure that must be measured, 0 to 1."""
 
     least: float = Field(gt=0, le=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Duration, Memory, Needs, Observation, Parameters, condition
 from cloud.ledger.periods import local_date, midnight
 from contract.point import POINTS
 from contract.states import is_wrong
@@ -22,7 +22,7 @@ _COUNTERS = {point: str(int(point.removeprefix("stops_"))) for point in POINTS i
 """The floor that each counter of stops counts at."""
 
 
-class Stops(Given):
+class Stops(Parameters):
     """`grace`: after a window opens, a car may still end the ride it is on. `hold`: how long a stop counts as happening."""
 
     grace: Duration

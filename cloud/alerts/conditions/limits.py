@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Memory, Needs, Observation, Parameters, condition
 from contract.fault import Fault, located
 from contract.point import POINTS, Kind
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _GAUGES = frozenset(name for name, point in POINTS.items() if point.kind is Kind.GAUGE)
 
 
-class Limits(Given):
+class Limits(Parameters):
     """In the point's unit: a value may be neither `above` the one nor `below` the other; one of them may be left out.
 
     `tolerance` is what a sensor may be off.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from cloud.alerts.observe import Duration, Given, Memory, Needs, Observation, Word, condition
+from cloud.alerts.observe import Duration, Memory, Needs, Observation, Parameters, Word, condition
 from cloud.texts import LANGUAGES, in_both, say
 from contract.coded import Message
 from contract.point import POINTS
@@ -26,7 +26,7 @@ _SHOWN = 5
 
 
 @condition("silent", needs=Needs(classes=True))
-def silent(rule: Rule, _given: Given, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def silent(rule: Rule, _given: Parameters, view: View, memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """No good reading for longer than the interface's online rule allows; not judged where another rule knows why.
 
     That is while the gateway is gone, or a clock is wrong or not known. A device that never gave one is silent since it was first
@@ -45,7 +45,7 @@ def silent(rule: Rule, _given: Given, view: View, memory: Mapping[str, Memory]) 
         yield Observation(device.id, over, round(silence / _MINUTE, 1), round(allowed / _MINUTE, 2), memory=kept)
 
 
-class Several(Given):
+class Several(Parameters):
     """From how many silent devices, and which part of all on a bus, the bus is at fault."""
 
     devices: Annotated[int, Field(ge=2)]
@@ -86,7 +86,7 @@ def _named(devices: Sequence[Device]) -> Word:
     return {of: say("list.between", of).join(device.name[of] for device in devices[:_SHOWN]) + more for of in LANGUAGES}
 
 
-class VehicleSilence(Given):
+class VehicleSilence(Parameters):
     """How long a terminal may be silent: with the engine last seen running, and parked."""
 
     moving: Duration
@@ -108,7 +108,7 @@ def vehicle_silent(rule: Rule, given: VehicleSilence, view: View, _memory: Mappi
 
 
 @condition("gateway_offline")
-def gateway_offline(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def gateway_offline(_rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A gateway whose session is over, or that told nothing of itself for a while though its session stands."""
     for gateway in view.nodes:
         silence = view.silence(gateway)
@@ -117,7 +117,7 @@ def gateway_offline(_rule: Rule, _given: Given, view: View, _memory: Mapping[str
 
 
 @condition("clock_waits")
-def clock_waits(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def clock_waits(_rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A gateway that does not know the time: it reads on, and its rows wait for their date."""
     for gateway in view.nodes:
         rows = view.undated(gateway)
@@ -125,14 +125,14 @@ def clock_waits(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Me
 
 
 @condition("unknown_group", annotations=("nodes",), sparse=True)
-def unknown_group(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def unknown_group(_rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A group that no site has and of which nodes are online: a foreign node whose group was mistyped is not to vanish silently."""
     for group, nodes in view.strangers.items():
         shown = ", ".join(nodes[:_SHOWN]) + (" …" if len(nodes) > _SHOWN else "")
         yield Observation(group, 1.0, float(len(nodes)), annotations={"nodes": shown})
 
 
-class Within(Given):
+class Within(Parameters):
     """How long what happened counts as happening."""
 
     within: Annotated[Duration, Field(gt=0)]
@@ -157,7 +157,7 @@ def counter_rose(rule: Rule, given: Within, view: View, memory: Mapping[str, Mem
 
 
 @condition("above_zero", needs=Needs(classes=True, points=frozenset(POINTS)))
-def above_zero(rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def above_zero(rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """A number of bad things, or the state of being so, that should be 0."""
     for device in view.of_class(rule.classes):
         found = view.good(device, rule.point or "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from cloud.alerts.observe import Duration, Given, Memory, Observation, Word, condition
+from cloud.alerts.observe import Duration, Memory, Observation, Parameters, Word, condition
 from cloud.alerts.view import EVENTS_OF
 from cloud.devices.broker_refusals import OTHERS, Told, told_of
 from cloud.ledger.base_units import energy_of, to_factor_unit
@@ -44,7 +44,7 @@ def _looked_at(given: int) -> int:
 Recent = Annotated[Duration, AfterValidator(_looked_at)]
 
 
-class Kinds(Given):
+class Kinds(Parameters):
     """Which events, and how long one counts as happening."""
 
     kinds: list[Kind] = Field(min_length=1)
@@ -60,7 +60,7 @@ def recorded(_rule: Rule, given: Kinds, view: View, _memory: Mapping[str, Memory
         yield Observation(subject, 1.0, annotations=annotations)
 
 
-class RejectedWithin(Given):
+class RejectedWithin(Parameters):
     """How long a refused reading counts as happening."""
 
     within: Recent
@@ -74,7 +74,7 @@ def rejected(_rule: Rule, given: RejectedWithin, view: View, _memory: Mapping[st
             yield Observation(device, 1.0, float(found.number), 0.0, {"why": in_both(found.reason)})
 
 
-class BrokerTold(Given):
+class BrokerTold(Parameters):
     """Which of both the broker told, and how long it counts as happening."""
 
     kind: Literal["broker_refused", "broker_contested"]
@@ -100,7 +100,7 @@ def _refused(told: Told, language: Language) -> str:
 
 
 @condition("finding", annotations=("what", "amount", "number"), sparse=True)
-def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def finding(_rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The open questions of the ledger about a meter: they stand until a record or a note explains them, however old they are."""
     by_meter: defaultdict[str, list[Finding]] = defaultdict(list)
     for one in view.findings():
@@ -114,7 +114,7 @@ def finding(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory
 
 
 @condition("cloud_clock", annotations=("seconds", "way"), sparse=True)
-def cloud_clock(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def cloud_clock(_rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The cloud's own clock is off: its gateways agree with each other and not with it, or it jumped while the service ran."""
     if view.cloud_clock:
         name = view.site.name
@@ -128,7 +128,7 @@ def cloud_clock(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Me
 
 
 @condition("site_differs", sparse=True)
-def site_differs(_rule: Rule, _given: Given, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
+def site_differs(_rule: Rule, _given: Parameters, view: View, _memory: Mapping[str, Memory]) -> Iterator[Observation]:
     """The site's files say something else than what was entered; the service works with what was entered."""
     if view.site_differs:
         name = view.site.name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Memory, Needs, Observation, Parameters, condition
 from contract.states import is_set
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloud.alerts.view import View
 
 
-class Speed(Given):
+class Speed(Parameters):
     """km/h: the most that is allowed anywhere, and which part more is not told."""
 
     limit: float = Field(gt=0, le=300)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Memory, Needs, Observation, Parameters, condition
 from cloud.ledger.periods import local_date
 from cloud.texts import in_both
 from contract.coded import Message
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _JUDGED = frozenset({"ahead", "at_risk", "missed", "met"})
 
 
-class Statuses(Given):
+class Statuses(Parameters):
     """Which statuses of a target are meant.
 
     `least_days`: so many days of a year must be over before its status is more than weather. `look_back`: so many days into

@@ -14,7 +14,7 @@ from cloud.api.auth import Acknowledger
 from cloud.api.context import Here
 from cloud.api.params import Id, Said
 from cloud.api.problems import ProblemError, not_found
-from cloud.api.shapes import Alert
+from cloud.api.schemas import Alert
 
 router = APIRouter(prefix="/api/v1/alerts")
 State = Literal["firing", "acknowledged", "resolved"]

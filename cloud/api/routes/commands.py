@@ -13,10 +13,10 @@ from cloud.api.auth import Commander, Reader
 from cloud.api.context import Cloud, HereOrThere
 from cloud.api.params import Id, Moment, Said
 from cloud.api.problems import not_found, unprocessable
-from cloud.api.shapes import CommandAccepted, CommandState, Node
+from cloud.api.schemas import CommandAccepted, CommandState, Node
 from cloud.devices.queries import nodes
 from cloud.operations import commands
-from cloud.operations.model import SENT, Order
+from cloud.operations.model import SENT, Command
 from cloud.texts import because
 from contract.clock import iso
 
@@ -39,7 +39,7 @@ def order(here: HereOrThere, caller: Commander, device: Id, body: NewCommand) ->
     """Send a command to a device; operators only."""
     now = here.clock.now_ms()
     devices.known(here, device)
-    wanted = Order(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
+    wanted = Command(here.group, device, body.point, body.value, body.reason, caller.name, body.expires)
     why_not = commands.refusal(here.engine, wanted, now)
     if why_not is not None:
         raise unprocessable(why_not)

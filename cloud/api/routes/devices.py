@@ -10,7 +10,7 @@ from cloud.api import devices
 from cloud.api.context import Here, HereOrThere
 from cloud.api.params import Day, Id
 from cloud.api.problems import not_found
-from cloud.api.shapes import Both, Device, DeviceDetail, Vehicle
+from cloud.api.schemas import Both, Device, DeviceDetail, Vehicle
 from cloud.devices.model import VEHICLE
 
 router = APIRouter(prefix="/api/v1")

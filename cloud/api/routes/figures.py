@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from cloud.api import figures
 from cloud.api.context import Cloud, Here, HereOrAbove
 from cloud.api.params import Day, Every, FigureScope, Id, Moment, Year, check_span
-from cloud.api.shapes import Consumed, Denominators, Factor
+from cloud.api.schemas import Consumed, Denominators, Factor
 from cloud.api.slots import Large
 from cloud.indicators.factors import NATIONAL
 from cloud.indicators.model import Targets

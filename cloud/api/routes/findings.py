@@ -12,7 +12,7 @@ from cloud.api.auth import Acknowledger
 from cloud.api.context import Here
 from cloud.api.params import Id, Moment
 from cloud.api.problems import unprocessable
-from cloud.api.shapes import Finding
+from cloud.api.schemas import Finding
 from cloud.ledger import findings
 from cloud.ledger.shown_findings import record_of
 

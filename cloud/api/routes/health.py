@@ -10,7 +10,7 @@ from cloud.api import metrics
 from cloud.api.auth import Reader
 from cloud.api.context import Cloud
 from cloud.api.problems import ProblemError
-from cloud.api.shapes import Alive, Health
+from cloud.api.schemas import Alive, Health
 from cloud.ledger.periods import local_date
 from contract.clock import iso
 from contract.coded import Message

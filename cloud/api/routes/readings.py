@@ -10,7 +10,7 @@ from cloud.api.context import HereOrThere
 from cloud.api.devices import known
 from cloud.api.latest import latest_readings
 from cloud.api.params import Every, Id, Moment
-from cloud.api.shapes import Latest, Sample
+from cloud.api.schemas import Latest, Sample
 from cloud.api.slots import Large
 from cloud.telemetry.base import Aggregate
 

@@ -7,14 +7,14 @@ from fastapi import APIRouter
 from cloud.api import registry
 from cloud.api.context import Everywhere, Here
 from cloud.api.params import Day
-from cloud.api.shapes import Meter, Organisation, Unit
+from cloud.api.schemas import Institution, Meter, Organisation
 from cloud.ledger.periods import local_date
 
 router = APIRouter(prefix="/api/v1")
 
 
 @router.get("/units")
-def units(here: Here, on: Day | None = None) -> list[Unit]:
+def units(here: Here, on: Day | None = None) -> list[Institution]:
     """All units with their people and area on a day (today)."""
     return registry.units(here, on or local_date(here.clock.now_ms()))
 

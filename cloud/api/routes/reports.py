@@ -14,7 +14,7 @@ from cloud.api.auth import who
 from cloud.api.context import Here
 from cloud.api.params import Id, Scope, Year
 from cloud.api.problems import unprocessable
-from cloud.api.shapes import ReportJob, ReportKind
+from cloud.api.schemas import ReportJob, ReportKind
 from cloud.reports.base import MEDIA_TYPES, Asked, Format, Made
 from cloud.reports.made import file_name
 from cloud.reports.period import MONTHS, QUARTERS, Period

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cloud.api.wall.shapes import Snapshot
+from cloud.api.wall.schemas import Snapshot
 from cloud.api.wall.snapshot import TheWall
 
 router = APIRouter(prefix="/api/v1")

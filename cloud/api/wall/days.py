@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cloud.api.wall.newest import Newest
-from cloud.api.wall.shapes import Hour, Load, Shown, Water
+from cloud.api.wall.schemas import Hour, Load, Shown, Water
 from cloud.ledger.base_units import energy_of, to_factor_unit
 from cloud.ledger.counters import Provenance
 from cloud.ledger.model import Meter

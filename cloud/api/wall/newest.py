@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from cloud.api.context import Context
-from cloud.api.wall.shapes import Data, Shown
+from cloud.api.wall.schemas import Data, Shown
 from cloud.devices import model
 from cloud.devices.model import Device, Reading
 from cloud.devices.queries import readings, register
@@ -66,7 +66,7 @@ class Newest:
         return self._speaks_of_now(name, self.seen(name))
 
     def _speaks_of_now(self, name: str, at: int | None) -> bool:
-        return self.devices[name].life.speaks_of_now(at, self.now)
+        return self.devices[name].life.is_fresh(at, self.now)
 
     def of_class(self, device_class: str) -> list[Device]:
         """The devices of a class, by id."""

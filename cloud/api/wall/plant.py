@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cloud.alerts.ruleset import Rule, Severity
 from cloud.alerts.view import of_rows
-from cloud.api.wall import shapes
+from cloud.api.wall import schemas
 from cloud.api.wall.newest import Newest
 from cloud.devices.model import VEHICLE
 from cloud.ledger.periods import local_time
@@ -20,16 +20,16 @@ STANDS = 3.0
 """Km/h up to which a car counts as standing: positions drift by as much."""
 
 
-def text(name: Text) -> shapes.Name:
+def text(name: Text) -> schemas.Name:
     """A name of the site in both languages."""
     return {"zh": name.zh, "en": name.en}
 
 
-def zones(site: Site, newest: Newest, rules: Iterable[Rule] = ()) -> list[shapes.Zone]:
+def zones(site: Site, newest: Newest, rules: Iterable[Rule] = ()) -> list[schemas.Zone]:
     """The conditioned zones, in the order of the site's file; alert rules say which set-points break a limit."""
     beyond = _beyond(site, newest, rules)
     return [
-        shapes.Zone(
+        schemas.Zone(
             id=zone.id,
             name=text(zone.name),
             device=zone.device,
@@ -62,7 +62,7 @@ def _beyond(site: Site, newest: Newest, rules: Iterable[Rule]) -> dict[str, Seve
     return found
 
 
-def lifts(site: Site, newest: Newest) -> list[shapes.Lifts]:
+def lifts(site: Site, newest: Newest) -> list[schemas.Lifts]:
     """The elevator groups, in the order of the site's file."""
     buildings = {building.id: (compound, building) for compound in site.compounds for building in compound.buildings}
     found = []
@@ -70,7 +70,7 @@ def lifts(site: Site, newest: Newest) -> list[shapes.Lifts]:
         compound, building = buildings[group.building]
         until, following = window(group, site.operation.workdays, newest.now)
         found.append(
-            shapes.Lifts(
+            schemas.Lifts(
                 id=group.id,
                 name=text(compound.name),
                 floors=building.floors,
@@ -92,9 +92,9 @@ def window(group: ElevatorGroup, workdays: Workdays, now: int) -> tuple[str | No
     return until, min((each.start for each in today if each.start > clock), default=None)
 
 
-def _car(site: Site, car: Car, newest: Newest) -> shapes.Car:
+def _car(site: Site, car: Car, newest: Newest) -> schemas.Car:
     known = site.device_by_id.get(car.device)
-    return shapes.Car(
+    return schemas.Car(
         id=car.device,
         name=text(known.name) if known else {"zh": car.device, "en": car.device},
         floor=newest.shown(car.device, "floor"),
@@ -105,7 +105,7 @@ def _car(site: Site, car: Car, newest: Newest) -> shapes.Car:
     )
 
 
-def vehicles(site: Site, newest: Newest) -> list[shapes.Vehicle]:
+def vehicles(site: Site, newest: Newest) -> list[schemas.Vehicle]:
     """Every vehicle of the registry, by id."""
     found = []
     for row in newest.of_class(VEHICLE):
@@ -114,7 +114,7 @@ def vehicles(site: Site, newest: Newest) -> list[shapes.Vehicle]:
         seen = newest.seen(row.id)
         place = {point: newest.shown(row.id, point).value for point in ("latitude", "longitude", "course", "speed")}
         found.append(
-            shapes.Vehicle(
+            schemas.Vehicle(
                 id=row.id,
                 name=row.name,
                 plate=known.vehicle.plate if known and known.vehicle else "",
@@ -126,7 +126,7 @@ def vehicles(site: Site, newest: Newest) -> list[shapes.Vehicle]:
     return found
 
 
-def _standing(newest: Newest, name: str) -> shapes.VehicleState:
+def _standing(newest: Newest, name: str) -> schemas.VehicleState:
     """What a car does; one that stands and whose engine is not known to run counts as parked."""
     if not newest.online(name):
         return "offline"
@@ -135,16 +135,16 @@ def _standing(newest: Newest, name: str) -> shapes.VehicleState:
     return "idling" if newest.runs(name, "ignition") else "parked"
 
 
-def site_map(site: Site) -> shapes.Map:
+def site_map(site: Site) -> schemas.Map:
     """What lies under the vehicles."""
-    return shapes.Map(
+    return schemas.Map(
         latitude=site.latitude,
         longitude=site.longitude,
         compounds=[
-            shapes.Place(name=text(c.name), latitude=c.latitude, longitude=c.longitude)
+            schemas.Place(name=text(c.name), latitude=c.latitude, longitude=c.longitude)
             for c in site.compounds
             if c.latitude is not None and c.longitude is not None
         ],
-        landmarks=[shapes.Place(name=text(mark.name), latitude=mark.latitude, longitude=mark.longitude) for mark in site.map.landmarks],
+        landmarks=[schemas.Place(name=text(mark.name), latitude=mark.latitude, longitude=mark.longitude) for mark in site.map.landmarks],
         roads=site.map.roads,
     )

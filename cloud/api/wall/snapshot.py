@@ -13,12 +13,12 @@ from fastapi import Depends, Request
 from cloud.alerts import service
 from cloud.api import alerts, figures
 from cloud.api.context import Context, Here
-from cloud.api.shapes import Alert
+from cloud.api.schemas import Alert
 from cloud.api.wall import days, plant
 from cloud.api.wall.newest import Newest, newest
-from cloud.api.wall.shapes import AlertCounts, Pace, Snapshot
+from cloud.api.wall.schemas import AlertCounts, Pace, Snapshot
 from cloud.devices.model import VEHICLE
-from cloud.indicators import written
+from cloud.indicators import export
 from cloud.indicators.model import Indicator, Targets
 from cloud.indicators.scopes import DISTRICT
 from cloud.ledger.periods import floor, local_date
@@ -111,7 +111,7 @@ class Wall:
 
 
 def _pace(indicator: Indicator) -> Pace:
-    way = written.pace(indicator)
+    way = export.pace(indicator)
     return Pace(id=indicator.id, expected=way.expected, gap=way.gap)
 
 

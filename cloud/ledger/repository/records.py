@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cloud.ledger import tables
 from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.breaks import Exchange, RatioChange
-from cloud.ledger.counters import Profile
+from cloud.ledger.counters import RecordedShape
 from cloud.ledger.model import Learnt, MeterKey, Recorded
 from cloud.ledger.selecting import among, of
 from cloud.platform.database import upsert
@@ -37,12 +37,12 @@ def _exchanges(connection: sa.Connection, meters: Sequence[MeterKey]) -> default
     return found
 
 
-def _profiles(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[Profile]]:
+def _profiles(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[RecordedShape]]:
     row = tables.spread_profile.c
-    found: defaultdict[MeterKey, list[Profile]] = defaultdict(list)
+    found: defaultdict[MeterKey, list[RecordedShape]] = defaultdict(list)
     query = sa.select(row.grp, row.meter, row.valid_from, row.weights).where(among(tables.spread_profile, meters)).order_by(row.valid_from)
     for group, meter, valid_from, weights in connection.execute(query):
-        found[MeterKey(group, meter)].append(Profile(valid_from, tuple(json.loads(weights))))
+        found[MeterKey(group, meter)].append(RecordedShape(valid_from, tuple(json.loads(weights))))
     return found
 
 
@@ -135,7 +135,7 @@ def has_profile(connection: sa.Connection, meter: MeterKey, valid_from: int) -> 
     return connection.execute(same).first() is not None
 
 
-def add_profile(connection: sa.Connection, meter: MeterKey, profile: Profile, by: str, now: int) -> None:
+def add_profile(connection: sa.Connection, meter: MeterKey, profile: RecordedShape, by: str, now: int) -> None:
     """Keep a new load shape of a meter, which somebody recorded at a moment (ms)."""
     row = {"grp": meter.group, "meter": meter.id, "valid_from": profile.valid_from, "weights": json.dumps(profile.weights)}
     connection.execute(sa.insert(tables.spread_profile), [row | {"recorded_by": by, "recorded_at": now}])

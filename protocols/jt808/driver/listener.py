@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from protocols.base import Line, NoAnswerError, Sparing
+from protocols.base import BusContext, NoAnswerError, RateLimiter
 from protocols.jt808.codec.frame import Splitter
 from protocols.jt808.codec.reassembly import Incomplete, Reassembler
 from protocols.jt808.driver import commands
@@ -38,14 +38,14 @@ TIDY_EVERY = 1.0
 class Listener:
     """Terminals of one bus; each message is answered after its rows are committed, and not at all if they cannot be."""
 
-    def __init__(self, line: Line[Bus, Device]) -> None:
+    def __init__(self, line: BusContext[Bus, Device]) -> None:
         """Learn the allow-list from the site; nothing listens yet."""
         self._line = line
         self._limits = limits = line.bus.terminals
         devices = {identity(d.phone): d for d in line.devices}
         each = min(limits.long_message_bytes_per_terminal, limits.long_message_bytes)
         long = Reassembler(int(limits.long_message_seconds * 1000), limits.long_message_bytes, each, self._abandoned)
-        self._known = Known(devices, Codes(line.folder), line.clock, Sparing(line.count), long)
+        self._known = Known(devices, Codes(line.folder), line.clock, RateLimiter(line.count), long)
         self.connections = Connections(limits, len(devices))
         self._links: dict[str, Connection] = {}
         """The newest connection of each vehicle."""

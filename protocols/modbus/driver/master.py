@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from contract.reading import Row
-from protocols.base import DriverError, Line, NoAnswerError, NoLineError
+from protocols.base import BusContext, DriverError, NoAnswerError, NoLineError
 from protocols.modbus.codec.blocks import Block, halves, plan
 from protocols.modbus.codec.frames import Shape, shape_of_read
 from protocols.modbus.codec.numbers import encode
@@ -68,12 +68,12 @@ class Modbus:
     """One bus: one connection, one request in flight.
 
     On `tcp` a late answer is dropped by its transaction id. On `rtu_over_tcp` and `rtu` there is none, so what a slave still owes is
-    remembered, and nothing is asked whose answer could be taken for it (`protocols.modbus.driver.late`).
+    remembered, and nothing is asked whose answer could be taken for it (`protocols.modbus.driver.stale_replies`).
     """
 
     called = ("unit", "unit ids")
 
-    def __init__(self, line: Line[Bus, Device]) -> None:
+    def __init__(self, line: BusContext[Bus, Device]) -> None:
         self._line = line
         self._plans: dict[str, tuple[Block, ...]] = {}
         self._whole: set[tuple[str, Table, int, int]] = set()

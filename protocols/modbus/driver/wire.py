@@ -12,7 +12,7 @@ from protocols.base import DriverError, NoAnswerError
 from protocols.modbus.codec import frames
 from protocols.modbus.codec.frames import Frame, Shape
 from protocols.modbus.driver.connection import Connection, opened
-from protocols.modbus.driver.late import Late
+from protocols.modbus.driver.stale_replies import Late
 from protocols.modbus.model import Bus
 
 EXCEPTIONS = {

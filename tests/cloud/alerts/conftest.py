@@ -28,7 +28,7 @@ from cloud.indicators.figures import seed_factors
 from cloud.ingest.batch import Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode
-from cloud.ingest.known import Known
+from cloud.ingest.node_cache import Known
 from cloud.ledger import book
 from cloud.ledger.periods import HOUR_MS
 from cloud.sites.entering import By, enter_site
@@ -36,7 +36,7 @@ from cloud.telemetry.sqlite import SqliteTelemetry
 from contract import sparkplug, topics
 from contract.reading import Row
 from contract.site import Device, Site
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from simulators.faults import CATALOGUE, Faults
 from simulators.faulty import FaultyWorld
 from simulators.stack.broker import free_port
@@ -99,7 +99,7 @@ class House:
         at = self.now - DELAY + self.ahead
         if gateway not in self._born:
             self._born.add(gateway)
-            texts = [Born("Store/Outbox", DataType.STRING, f"outbox-{gateway}"), Born("bdSeq", DataType.INT64, 0)]
+            texts = [MetricDefinition("Store/Outbox", DataType.STRING, f"outbox-{gateway}"), MetricDefinition("bdSeq", DataType.INT64, 0)]
             yield self._message("NBIRTH", gateway, "", sparkplug.birth(texts, at=at, seq=0))
         if self.undated.get(gateway):
             yield self._waits(gateway, self.undated[gateway])
@@ -135,7 +135,7 @@ class House:
 
     def _waits(self, gateway: str, rows: float) -> Message:
         """What a gateway says of itself that does not know the time: its machine runs for an hour."""
-        said = [Born("Store/Undated", DataType.UINT64, int(rows)), Born("outbox_undated", DataType.DOUBLE, rows)]
+        said = [MetricDefinition("Store/Undated", DataType.UINT64, int(rows)), MetricDefinition("outbox_undated", DataType.DOUBLE, rows)]
         return self._message("NDATA", gateway, "", sparkplug.birth(said, at=3_600_000, seq=next(self._seq) % 256))
 
     def _message(self, kind: str, gateway: str, device: str, payload: bytes) -> Message:

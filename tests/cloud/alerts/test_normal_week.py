@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from cloud.ingest.known import Known
+from cloud.ingest.node_cache import Known
 from contract.clock import parse_time
 from tests.cloud import tables
 

@@ -15,8 +15,8 @@ from cloud.api.context import Context
 from cloud.api.wall.changes import changes
 from cloud.api.wall.plant import window
 from cloud.api.wall.snapshot import Wall
+from cloud.indicators.export import pace
 from cloud.indicators.model import Actual, Allowance, Baseline, BaselineYear, Forecast, Indicator
-from cloud.indicators.written import pace
 from cloud.platform.database import writing
 from contract.clock import Clock, parse_time
 from contract.operation import Car, ElevatorGroup, Exemption, Operation, Window

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
-from cloud.ingest.known import Known
+from cloud.ingest.node_cache import Known
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.keeping import Keep, thin
 from cloud.ledger.periods import DAY_MS, HOUR_MS

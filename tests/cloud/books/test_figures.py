@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from cloud.indicators import figures, written
+from cloud.indicators import export, figures
 from cloud.indicators.model import Indicator
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book, entries
@@ -229,7 +229,7 @@ def test_indicators_are_written_back(filled: Books) -> None:
             plain |= {f"forecast_{field}": asked["forecast"][field] for field in ("low", "high", "change")}
             assert {field: found.get(field) for field in plain} == plain
             assert indicator.status is not None
-            assert found["status"] == written.STATUS_NUMBERS[indicator.status]
+            assert found["status"] == export.STATUS_NUMBERS[indicator.status]
     assert figures.publish(filled.engine, filled.telemetry, month_start(2026, 1) + HOUR_MS) == 0
 
 
@@ -250,7 +250,7 @@ def test_a_figure_that_cannot_be_given_has_no_field(books: Books) -> None:
     """An empty ledger writes why by number and nothing that a panel could take for a figure."""
     figures.publish(books.engine, books.telemetry, NOW)
     found = books.figures("indicator", '%"energy_per_area"%"district"%', AS_OF - DAY_MS)
-    assert found == {"target_change": -0.02, "status": written.STATUS_NUMBERS["no_figure"]}
+    assert found == {"target_change": -0.02, "status": export.STATUS_NUMBERS["no_figure"]}
 
 
 NEW_YEAR = month_start(2026, 1)
@@ -295,10 +295,10 @@ def test_every_year_that_is_over_can_be_written(filled: Books) -> None:
     later = month_start(2028, 1) + HOUR_MS
     assert figures.publish_closed(filled.engine, filled.telemetry, later, 1) == 3 * 6
     assert (last_row(filled, 2025), last_row(filled, 2026)) == ({}, {})
-    assert last_row(filled, 2027)["status"] == written.STATUS_NUMBERS["no_figure"]
+    assert last_row(filled, 2027)["status"] == export.STATUS_NUMBERS["no_figure"]
     assert figures.publish_closed(filled.engine, filled.telemetry, later) == 3 * 3 * 6
-    assert last_row(filled, 2025)["status"] == written.STATUS_NUMBERS["no_baseline"]
-    assert last_row(filled, 2026)["status"] == written.STATUS_NUMBERS["no_figure"]
+    assert last_row(filled, 2025)["status"] == export.STATUS_NUMBERS["no_baseline"]
+    assert last_row(filled, 2026)["status"] == export.STATUS_NUMBERS["no_figure"]
 
 
 def test_a_ledger_without_anything_has_no_closed_year(books: Books) -> None:
@@ -316,9 +316,9 @@ def test_a_closed_year_is_met_on_the_panel(books: Books) -> None:
     books.settle()
     figures.publish(books.engine, books.telemetry, month_start(2027, 1) - HOUR_MS)
     ahead = books.figures("indicator", '%"energy_per_capita"%"compound:c2"%', month_start(2027, 1) - 2 * DAY_MS)
-    assert ahead["status"] == written.STATUS_NUMBERS["ahead"]
+    assert ahead["status"] == export.STATUS_NUMBERS["ahead"]
     figures.publish_closed(books.engine, books.telemetry, month_start(2027, 1) + HOUR_MS, 1)
     met = last_row(books, 2026, "compound:c2", "energy_per_capita")
-    assert met["status"] == written.STATUS_NUMBERS["met"]
+    assert met["status"] == export.STATUS_NUMBERS["met"]
     assert met["change"] == pytest.approx(-0.1, abs=1e-6)
     assert met["allowance"] == pytest.approx(365 * 4 * (0.975 - 0.9) * 0.1229, rel=1e-6)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from cloud.ledger import book, written
+from cloud.ledger import book, export
 from cloud.ledger.exchanges import Change, record_exchange
+from cloud.ledger.export import write_back
 from cloud.ledger.periods import DAY_MS, HOUR_MS
-from cloud.ledger.written import write_back
 from cloud.telemetry.base import StoreDown, Telemetry
 from contract.clock import parse_time
 from tests.cloud import tables
@@ -71,7 +71,7 @@ def test_a_crash_between_two_lessons_leaves_the_rest_to_be_counted(books: Books,
     books.touch("power", {at // HOUR_MS * HOUR_MS for at in shown if at < LESSON})
     calls: list[object] = []
 
-    def once(telemetry: Telemetry, changes: Sequence[written.Change]) -> None:
+    def once(telemetry: Telemetry, changes: Sequence[export.Change]) -> None:
         if calls:
             raise StoreDown("gone")
         calls.append(changes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from cloud.ledger.counters import Profile
+from cloud.ledger.counters import RecordedShape
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import record_profile
 from cloud.ledger.shapes import LoadShape, kind_of, weights_of
@@ -132,7 +132,7 @@ def test_counted_anew_it_is_the_same(books: Books) -> None:
 def test_a_recorded_profile_takes_precedence(books: Books) -> None:
     """What somebody recorded before the gap began spreads it, though August taught otherwise."""
     shown = until_holiday(books)
-    record_profile(books.engine, key("power"), Profile(GAP.start, (1,) * 168), "wang", GAP.start)
+    record_profile(books.engine, key("power"), RecordedShape(GAP.start, (1,) * 168), "wang", GAP.start)
     books.read("power", {GAP.stop: shown[GAP.stop]})
     books.settle()
     assert is_even(spread(books, GAP))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from cloud.ledger.counters import Profile
+from cloud.ledger.counters import RecordedShape
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.ledger.recorded import RecordError, record_profile
@@ -87,15 +87,15 @@ def test_a_wrong_exchange_is_refused(books: Books, change: Change, said: str) ->
 
 def test_a_gap_follows_the_profile_of_its_begin_for_ever(books: Books) -> None:
     """A gap of a working day is spread as recorded before; a profile recorded later changes nothing that was settled."""
-    record_profile(books.engine, key("power"), Profile(BEGIN, OFFICE), "wang", NOW)
+    record_profile(books.engine, key("power"), RecordedShape(BEGIN, OFFICE), "wang", NOW)
     books.read("power", {BEGIN + 6 * HOUR_MS: 1000.0, BEGIN + 10 * HOUR_MS: 1022.0})
     books.settle()
     before = amounts(books)
     assert before == [("distributed", amount) for amount in (1000, 1000, 10_000, 10_000)]
     for valid_from in (BEGIN, BEGIN + 9 * HOUR_MS, BEGIN + 5 * HOUR_MS):
         with pytest.raises(RecordError, match="from: expected a time after the last hour counted of power"):
-            record_profile(books.engine, key("power"), Profile(valid_from, (1,) * 168), "wang", NOW)
-    record_profile(books.engine, key("power"), Profile(BEGIN + 10 * HOUR_MS, (1,) * 168), "wang", NOW)
+            record_profile(books.engine, key("power"), RecordedShape(valid_from, (1,) * 168), "wang", NOW)
+    record_profile(books.engine, key("power"), RecordedShape(BEGIN + 10 * HOUR_MS, (1,) * 168), "wang", NOW)
     books.read("power", {BEGIN + 14 * HOUR_MS: 1062.0})
     books.read("power", {BEGIN + 6 * HOUR_MS: 1000.0})
     books.settle()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from cloud.indicators.figures import publish, publish_closed, targets_of
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
-from cloud.ingest.known import Known
+from cloud.ingest.node_cache import Known
 from cloud.ledger import book, entries
 from cloud.ledger.exchanges import Change, record_exchange
 from cloud.ledger.findings import listed

@@ -15,7 +15,7 @@ import structlog
 
 from cloud.ingest.batch import Batch
 from cloud.ingest.commit import store
-from cloud.ledger import book, written
+from cloud.ledger import book, export
 from cloud.ledger.periods import DAY_MS, HOUR_MS
 from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Figures, FiguresError, Line, Polled, Telemetry
@@ -109,7 +109,7 @@ def test_figures_that_are_refused_do_not_stop_the_ledger(database: sa.Engine, tm
         really(self, measurement, rows)
 
     monkeypatch.setattr(SqliteTelemetry, "write_figures", refusing)
-    monkeypatch.setattr(written, "_REFUSED", Seldom(60.0))
+    monkeypatch.setattr(export, "_REFUSED", Seldom(60.0))
     with closing(SqliteTelemetry(tmp_path / "telemetry.db")) as telemetry, structlog.testing.capture_logs() as logs:
         site(database, None)
         for number in range(2):

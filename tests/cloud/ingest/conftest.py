@@ -20,8 +20,8 @@ from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store
 from cloud.ingest.decode import decode, overdue
 from cloud.ingest.host import Host
-from cloud.ingest.known import Known
 from cloud.ingest.lives import quiet
+from cloud.ingest.node_cache import Known
 from cloud.ingest.own import own_clock
 from cloud.platform.database import writing
 from cloud.settings import Settings

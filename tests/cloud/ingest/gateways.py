@@ -10,7 +10,7 @@ from cloud.devices.own_clock import OWN
 from cloud.ledger import book
 from contract import sparkplug
 from contract.reading import Row
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.topics import Topic
 from tests.cloud import tables
 
@@ -34,9 +34,12 @@ def topic(kind: str, device: str = "", node: str = FOREIGN) -> Topic:
 def born(line: Line, number: int, *, wall: int = 0, synchronised: bool = False) -> None:
     """So many gateways with a meter each are born; the cloud's clock is off by `wall`."""
     for n in range(1, number + 1):
-        metrics = [Born(sparkplug.STORE_OUTBOX, DataType.STRING, f"box-{n}"), Born(sparkplug.BD_SEQ, DataType.INT64, 1)]
+        metrics = [
+            MetricDefinition(sparkplug.STORE_OUTBOX, DataType.STRING, f"box-{n}"),
+            MetricDefinition(sparkplug.BD_SEQ, DataType.INT64, 1),
+        ]
         if synchronised:
-            metrics.append(Born(sparkplug.STORE_SYNCHRONISED, DataType.BOOLEAN, value=True))
+            metrics.append(MetricDefinition(sparkplug.STORE_SYNCHRONISED, DataType.BOOLEAN, value=True))
         line.feed((Topic(GROUP, "NBIRTH", f"gw-{n}"), sparkplug.birth(metrics, at=BEGIN, seq=0)), at=BEGIN + wall)
 
 

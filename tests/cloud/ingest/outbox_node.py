@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from contract import sparkplug
 from contract.clock import Clock
 from contract.reading import Row
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.store import parse_ack
 from contract.topics import Topic
 from simulators.foreign_node import ForeignNode
@@ -42,13 +42,13 @@ class OutboxNode:
     async def born(self, *devices: str) -> None:
         """Say NBIRTH and DBIRTHs."""
         root = [
-            Born(sparkplug.BD_SEQ, DataType.INT64, 0),
-            Born(sparkplug.STORE_OUTBOX, DataType.STRING, self.outbox),
-            Born(sparkplug.STORE_SEQ, DataType.UINT64, 0),
+            MetricDefinition(sparkplug.BD_SEQ, DataType.INT64, 0),
+            MetricDefinition(sparkplug.STORE_OUTBOX, DataType.STRING, self.outbox),
+            MetricDefinition(sparkplug.STORE_SEQ, DataType.UINT64, 0),
         ]
         await self.node.raw("NBIRTH", sparkplug.birth(root, at=self.now(), seq=0))
         for number, device in enumerate(devices, 1):
-            leaf = [Born("energy_import", DataType.DOUBLE)]
+            leaf = [MetricDefinition("energy_import", DataType.DOUBLE)]
             await self.node.raw("DBIRTH", sparkplug.birth(leaf, at=self.now(), seq=number), device)
 
     async def commit(self, rows: Iterable[Row]) -> None:

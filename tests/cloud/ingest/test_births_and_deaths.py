@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloud.ingest.known import MAX_FOREIGN_DEVICES, MAX_POINTS
+from cloud.ingest.node_cache import MAX_FOREIGN_DEVICES, MAX_POINTS
 from contract import sparkplug
 from contract.coded import Message, loads
 from contract.sparkplug import DataType

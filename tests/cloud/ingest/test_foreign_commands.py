@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloud.cli.shared import give
-from cloud.ingest.awaited import Command
+from cloud.ingest.awaited import AwaitedCommand
 from cloud.operations import commands
-from cloud.operations.model import Order
+from cloud.operations.model import Command
 from cloud.texts import in_words
 from contract import sparkplug
 from contract.sparkplug import DataType
@@ -32,7 +32,7 @@ BORN = [
 
 
 def place(line: Line, device: str, point: str, value: float, now: int, seconds: int = 60) -> str:
-    order = Order(GROUP, device, point, value, "a test", "li", now + seconds * 1000)
+    order = Command(GROUP, device, point, value, "a test", "li", now + seconds * 1000)
     assert commands.refusal(line.engine, order, now) is None
     return commands.place(line.engine, order, now)
 
@@ -123,7 +123,7 @@ async def test_a_node_is_asked_for_its_births(cloud: Cloud, line: Line) -> None:
         await cloud.until(lambda: [r["state"] for r in line.rows(tables.command)] == ["sent"])
         await edge.say("NBIRTH", metric("bdSeq", 0))
         await cloud.until(lambda: standing(line, name)[0] == "done")
-        silent = Order(GROUP, NODE, sparkplug.REBIRTH, 1.0, "again", "li", cloud.clock.now_ms() + 1000)
+        silent = Command(GROUP, NODE, sparkplug.REBIRTH, 1.0, "again", "li", cloud.clock.now_ms() + 1000)
         name = commands.place(line.engine, silent, cloud.clock.now_ms())
         await cloud.until(lambda: standing(line, name)[0] == "failed")
 
@@ -137,7 +137,7 @@ async def test_the_command_line_waits_for_the_end(cloud: Cloud, line: Line, caps
 
     def ask(seconds: int) -> int:
         now = cloud.clock.now_ms()
-        order = Order(GROUP, NODE, sparkplug.REBIRTH, 1.0, "why", "li", now + seconds * 1000)
+        order = Command(GROUP, NODE, sparkplug.REBIRTH, 1.0, "why", "li", now + seconds * 1000)
         return give(line.engine, cloud.clock, order, wait=True)
 
     async with cloud.running(), cloud.edge() as edge:
@@ -182,7 +182,7 @@ def test_what_a_birth_does_not_allow_is_refused_at_once(line: Line, change: dict
         "by": "li",
         "expires_at": NOW + 1,
     } | change
-    why_not = commands.refusal(line.engine, Order(**given), NOW)
+    why_not = commands.refusal(line.engine, Command(**given), NOW)
     assert why_not is not None
     assert in_words(why_not, "en").startswith(said)
 
@@ -192,7 +192,7 @@ def test_only_what_is_shown_afterwards_and_now_counts(line: Line) -> None:
     line.feed((Topic(GROUP, "NBIRTH", NODE), nbirth(at=NOW)))
     for seq, device in enumerate(("d1", "d2"), 1):
         line.feed((Topic(GROUP, "DBIRTH", NODE, device), payload([metric("limit", 7, kind=DataType.INT16)], at=NOW, seq=seq)))
-    line.known.awaited.add(GROUP, "d1", Command("c1", "limit", 9.0, NOW + 100))
+    line.known.awaited.add(GROUP, "d1", AwaitedCommand("c1", "limit", 9.0, NOW + 100))
     plain = metric("limit", 9, kind=DataType.INT16)
 
     def shown(seq: int, received_at: int, said: Metric = plain, device: str = "d1") -> list[str]:

@@ -17,7 +17,7 @@ from cloud.telemetry.base import Line as Stored
 from cloud.telemetry.base import Refused
 from cloud.telemetry.sqlite import SqliteTelemetry
 from contract.clock import Clock
-from contract.institution import Unit
+from contract.institution import Institution
 from contract.operation import Text
 from contract.reading import Quality
 from contract.site import Compound, Site, Vehicle
@@ -45,7 +45,7 @@ CAR = Device(
 )  # fmt: skip
 SITE = Site(
     id="s", name=NAME, group="510802", latitude=32.43, longitude=105.84, compounds=[Compound(id="c", name=NAME, buildings=[])],
-    units=[Unit(id="u", name=NAME, compound="c", headcount=1, area=1.0)], gateways=[GatewayId(id="gw")],
+    units=[Institution(id="u", name=NAME, compound="c", headcount=1, area=1.0)], gateways=[GatewayId(id="gw")],
     buses=[Bus(id="cars", gateway="gw", protocol="jt808", port=0)], devices=[CAR],
 )  # fmt: skip
 

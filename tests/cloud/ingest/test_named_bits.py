@@ -9,7 +9,7 @@ import pytest
 
 from contract import sparkplug
 from contract.reading import Row
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.topics import Topic
 from tests.cloud import tables
 
@@ -32,7 +32,7 @@ def known(line: Line, profile: str) -> None:
     """Enter a car of a profile, whose gateway is born."""
     line.insert(tables.device, grp=GROUP, id=CAR, **{"class": "vehicle"}, name="{}", gateway=NODE, profile=profile, interval=10.0)
     line.restart()
-    box = [Born(sparkplug.STORE_OUTBOX, DataType.STRING, "box"), Born(sparkplug.BD_SEQ, DataType.INT64, 1)]
+    box = [MetricDefinition(sparkplug.STORE_OUTBOX, DataType.STRING, "box"), MetricDefinition(sparkplug.BD_SEQ, DataType.INT64, 1)]
     line.feed((Topic(GROUP, "NBIRTH", NODE), sparkplug.birth(box, at=NOW, seq=0)))
 
 

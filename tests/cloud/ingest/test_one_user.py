@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloud.ingest import commit
-from cloud.ingest import known as known_module
+from cloud.ingest import node_cache as known_module
 from cloud.ingest import refused as refused_module
-from cloud.ingest.known import MAX_POINTS
+from cloud.ingest.node_cache import MAX_POINTS
 from cloud.sites.forgetting import Forgotten, forget
 from cloud.telemetry.base import MAX_NAME
 from cloud.texts import in_words

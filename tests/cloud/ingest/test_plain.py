@@ -17,7 +17,7 @@ from cloud.ingest import sharing
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store, store_whole
 from cloud.ingest.decode import decode
-from cloud.ingest.known import Known
+from cloud.ingest.node_cache import Known
 from cloud.ingest.plain import REPLACED, Plain
 from cloud.ingest.sharing import Sharing
 from cloud.ledger.model import MeterKey
@@ -27,7 +27,7 @@ from cloud.telemetry.base import Refused, single
 from contract import coded, sparkplug
 from contract.reading import Row
 from contract.site import load_site, shipped_site
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from simulators.foreign_node import metric, nbirth, payload
 from tests.cloud import tables
 from tests.cloud.ingest.gateways import GROUP, HOUR, MINUTE, NOW, POINT, SECOND, topic
@@ -41,7 +41,7 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def birth(outbox: str = "box", node: str = NODE, at: int = NOW) -> tuple[str, bytes]:
-    metrics = [Born(sparkplug.STORE_OUTBOX, DataType.STRING, outbox), Born(sparkplug.BD_SEQ, DataType.INT64, 1)]
+    metrics = [MetricDefinition(sparkplug.STORE_OUTBOX, DataType.STRING, outbox), MetricDefinition(sparkplug.BD_SEQ, DataType.INT64, 1)]
     return str(topic("NBIRTH", node=node)), sparkplug.birth(metrics, at=at, seq=0)
 
 

@@ -18,7 +18,7 @@ from contract.clock import Clock
 from contract.operation import Text
 from contract.site import Gateway as GatewayId
 from contract.site import Site
-from contract.sparkplug import Born
+from contract.sparkplug import MetricDefinition
 from contract.sparkplug_b_pb2 import Payload
 from contract.store import Ack, ranges
 from contract.topics import Topic
@@ -234,7 +234,7 @@ class Host(Log):
         news = json.dumps({"online": online, "timestamp": at}).encode()
         await self.client.publish(topics.state(host), news, qos=1, retain=True)
 
-    async def command(self, *metrics: Born, device: str = "") -> None:
+    async def command(self, *metrics: MetricDefinition, device: str = "") -> None:
         """NCMD, or DCMD to a device."""
         await self.raw(device, sparkplug.command(metrics, at=Clock().now_ms()))
 
@@ -245,7 +245,7 @@ class Host(Log):
 
     async def rebirth(self) -> None:
         """Ask the gateway for its births."""
-        await self.command(Born(sparkplug.REBIRTH, sparkplug.DataType.BOOLEAN, value=True))
+        await self.command(MetricDefinition(sparkplug.REBIRTH, sparkplug.DataType.BOOLEAN, value=True))
 
 
 def _at_rest(device: Device) -> dict[str, float | None]:
@@ -327,7 +327,7 @@ class Bench:
         assert self.gateway is not None
         stored = ranges(int(p.values[sparkplug.STORE_SEQ] or 0) for p in packets)
         text = Ack(outbox or self.gateway.outbox.uuid, stored).text()
-        await self.host.command(Born(sparkplug.STORE_ACK, sparkplug.DataType.STRING, text))
+        await self.host.command(MetricDefinition(sparkplug.STORE_ACK, sparkplug.DataType.STRING, text))
 
     async def plug(self, bus: str) -> None:
         """Connect the devices of a bus."""

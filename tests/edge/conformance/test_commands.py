@@ -9,7 +9,7 @@ import pytest
 
 from contract import sparkplug
 from contract.clock import Clock
-from contract.sparkplug import BD_SEQ, Born, DataType
+from contract.sparkplug import BD_SEQ, DataType, MetricDefinition
 from contract.sparkplug_b_pb2 import Payload
 from simulators.foreign_node import compressed
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from tests.edge.conformance.conftest import Bench
 
 
-def order(name: str, point: str, value: sparkplug.MetricValue, datatype: DataType = DataType.DOUBLE) -> list[Born]:
+def order(name: str, point: str, value: sparkplug.MetricValue, datatype: DataType = DataType.DOUBLE) -> list[MetricDefinition]:
     expires = Clock().now_ms() + 60_000
     return [
-        Born(sparkplug.COMMAND_ID, DataType.STRING, name),
-        Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, expires),
-        Born(point, datatype, value),
+        MetricDefinition(sparkplug.COMMAND_ID, DataType.STRING, name),
+        MetricDefinition(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, expires),
+        MetricDefinition(point, datatype, value),
     ]
 
 
@@ -56,7 +56,7 @@ async def test_a_rebirth_that_says_no_is_none(bench: Bench) -> None:
     """operational-behavior-data-commands-ncmd-rebirth-value: only `true` asks for births; false, a number or a text do not."""
     await bench.online()
     for datatype, value in ((DataType.BOOLEAN, False), (DataType.INT32, 1), (DataType.STRING, "true"), (DataType.BOOLEAN, None)):
-        await bench.host.command(Born(sparkplug.REBIRTH, datatype, value))
+        await bench.host.command(MetricDefinition(sparkplug.REBIRTH, datatype, value))
     await bench.host.command(*order("fence", "setpoint", 21.0), device="ac-1")
     await result(bench, "fence")
     assert len(bench.proxy.of("NBIRTH")) == 1
@@ -125,8 +125,8 @@ async def test_garbage_is_dropped_and_the_session_lives(bench: Bench) -> None:
     texts = ["", "[]", DEEP, HUGE.format(uuid), f'{{"outbox": "{uuid}", "stored": [[2, 1]]}}', '{"from": 1e999, "to": 2}', '{"from": -1}']
     payloads = [b"", b"\xff\xff", BAD_NAME, BAD_TEXT, Payload(timestamp=1).SerializeToString()]
     for metric in (sparkplug.STORE_ACK, sparkplug.STORE_RESEND):
-        payloads += [sparkplug.command([Born(metric, DataType.STRING, text)], at=1) for text in texts]
-    payloads += [sparkplug.command([Born(sparkplug.STORE_ACK, DataType.DOUBLE, 1.5)], at=1)]
+        payloads += [sparkplug.command([MetricDefinition(metric, DataType.STRING, text)], at=1) for text in texts]
+    payloads += [sparkplug.command([MetricDefinition(sparkplug.STORE_ACK, DataType.DOUBLE, 1.5)], at=1)]
     payloads += [sparkplug.command(order("g", "setpoint", "warm", DataType.STRING), at=1)]
     payloads += [sparkplug.command(order("g", "setpoint", float("nan")), at=1), sparkplug.command(order("g", "", 1.0), at=1)]
     for payload in payloads:

@@ -97,9 +97,9 @@ async def test_commands_and_the_host_are_heard_though_the_disk_hangs(bench: Benc
     await bench.acknowledge(sent)
     await bench.until(disk.asked.is_set)
     await bench.host.command(
-        sparkplug.Born("setpoint", sparkplug.DataType.DOUBLE, 22.0),
-        sparkplug.Born(sparkplug.COMMAND_ID, sparkplug.DataType.STRING, "c-1"),
-        sparkplug.Born(sparkplug.COMMAND_EXPIRES, sparkplug.DataType.DATETIME, Clock().now_ms() + 60_000),
+        sparkplug.MetricDefinition("setpoint", sparkplug.DataType.DOUBLE, 22.0),
+        sparkplug.MetricDefinition(sparkplug.COMMAND_ID, sparkplug.DataType.STRING, "c-1"),
+        sparkplug.MetricDefinition(sparkplug.COMMAND_EXPIRES, sparkplug.DataType.DATETIME, Clock().now_ms() + 60_000),
         device="ac-1",
     )
     await bench.until(lambda: bench.world.points["ac-1"]["setpoint"] == 22.0)

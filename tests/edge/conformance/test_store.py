@@ -10,7 +10,7 @@ import pytest
 from contract import sparkplug
 from contract.clock import Clock
 from contract.reading import Row
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from edge.outbox import retention
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ async def test_a_resend_sends_kept_rows_again(bench: Bench) -> None:
     await bench.online()
     assert all(p.values["Store/Seq"] not in range(1, 31) for p in bench.proxy.of("DDATA"))
     wish = f'{{"from": {hour + 10 * 60_000}, "to": {hour + 20 * 60_000}}}'
-    await bench.host.command(Born(sparkplug.STORE_RESEND, DataType.STRING, wish))
+    await bench.host.command(MetricDefinition(sparkplug.STORE_RESEND, DataType.STRING, wish))
 
     def old() -> list[Packet]:
         return [p for p in bench.proxy.of("DDATA") if int(p.values["Store/Seq"] or 0) <= 30]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contract.operation import Text
 from contract.profile import engineering
 from contract.reading import Row
-from protocols.base import DriverError, Line, NoAnswerError, NoLineError
+from protocols.base import BusContext, DriverError, NoAnswerError, NoLineError
 
 from .model import Bus, Device
 
@@ -18,7 +18,7 @@ class Driver:
 
     called = ("station", "stations")
 
-    def __init__(self, line: Line[Bus, Device]) -> None:
+    def __init__(self, line: BusContext[Bus, Device]) -> None:
         self._line = line
 
     async def read(self, device: Device) -> Row:

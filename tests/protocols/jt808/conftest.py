@@ -13,7 +13,7 @@ import pytest
 
 from contract.clock import Clock
 from contract.operation import Text
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.jt808.codec.bodies import Body, decode_body, message
 from protocols.jt808.codec.frame import Frame, Splitter, Version, encode, split_message
 from protocols.jt808.codec.location import Batch, Item, Location
@@ -100,7 +100,7 @@ class Platform:
     def __init__(self, folder: Path, clock: Clock, devices: Sequence[Device], bus: Bus) -> None:
         self.disk, self.clock, self.devices = Desk(), clock, devices
         self.counted: list[str] = []
-        self.listener = Listener(Line(bus, devices, clock, self.disk.commit, self.counted.append, folder=folder))
+        self.listener = Listener(BusContext(bus, devices, clock, self.disk.commit, self.counted.append, folder=folder))
         self._clients: list[asyncio.StreamWriter] = []
 
     async def call(self, device: Device = CAR, version: Version = 2019, phone: str = "") -> Client:

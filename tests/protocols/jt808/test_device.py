@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from contract.clock import Clock
-from contract.institution import Unit
+from contract.institution import Institution
 from contract.operation import Text
 from contract.reading import Row
 from contract.site import Compound, Gateway, Site, Vehicle
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.jt808.codec.bodies import message
 from protocols.jt808.codec.fix import measured
 from protocols.jt808.codec.frame import Frame, Splitter, decode, encode
@@ -45,7 +45,7 @@ def car(year: int) -> Device:
 
 SITE = Site(
     id="s", name=NAME, group="510802", latitude=32.43, longitude=105.84, compounds=[Compound(id="c", name=NAME, buildings=[])],
-    units=[Unit(id="u", name=NAME, compound="c", headcount=1, area=1.0)], gateways=[Gateway(id="gw")],
+    units=[Institution(id="u", name=NAME, compound="c", headcount=1, area=1.0)], gateways=[Gateway(id="gw")],
     buses=[Bus(id="cars", gateway="gw", protocol="jt808", port=0)], devices=[car(year) for year in EDITIONS],
 )  # fmt: skip
 
@@ -72,7 +72,7 @@ class Platform:
     async def up(self) -> AsyncIterator[None]:
         """The listener runs until the block ends."""
         bus = one(Bus, SITE.buses[0]).model_copy(update={"host": "127.0.0.1", "port": self.port})
-        made = Listener(Line(bus, each(Device, SITE.devices), self.clock, self.commit, self.counted.append, folder=self.folder))
+        made = Listener(BusContext(bus, each(Device, SITE.devices), self.clock, self.commit, self.counted.append, folder=self.folder))
         task = asyncio.create_task(made.run())
         try:
             async with asyncio.timeout(10):

@@ -18,7 +18,7 @@ import pytest
 
 from contract.clock import Clock
 from contract.profile import load_profile, profile_names
-from protocols.base import DriverError, Line, NoAnswerError
+from protocols.base import BusContext, DriverError, NoAnswerError
 from protocols.modbus.codec.blocks import plan
 from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.driver.master import Modbus
@@ -93,7 +93,7 @@ async def test_the_driver_reads_of_each_profile_what_its_device_serves(name: str
     bus, placed = one(Bus, site.buses[0]), one(Device, site.devices[0])
     async with serve_bus(bus, [placed], world, Clock(), journal.append) as (host, port):
         there = bus.model_copy(update={"host": host, "port": port})
-        driver = Modbus(Line(there, [placed], Clock(), nothing_kept, lambda _: None))
+        driver = Modbus(BusContext(there, [placed], Clock(), nothing_kept, lambda _: None))
         row = await driver.read(placed)
         await driver.close()
     assert row.bad == {}
@@ -393,7 +393,7 @@ async def test_no_listener_is_a_named_reason(make_slave: type[Slave], monkeypatc
     async with make_slave("tcp").bus() as bus:
         gone = bus
     counted: list[str] = []
-    driver = Modbus(Line(gone, [device(1)], Clock(), nothing_kept, counted.append))
+    driver = Modbus(BusContext(gone, [device(1)], Clock(), nothing_kept, counted.append))
     reason = f"no connection to 127.0.0.1:{gone.port}: refused, nothing listens there"
     with pytest.raises(NoAnswerError, match=reason):
         await driver.read(device(1))
@@ -433,7 +433,7 @@ async def test_a_serial_line_with_a_real_server_is_read() -> None:
     with null_modem() as (there, here):
         bus = one(Bus, site.buses[0]).model_copy(update={"framing": "rtu", "serial_port": there})
         async with serve_bus(bus, devices[:3], world, clock, lambda _: None):
-            line = Line(bus.model_copy(update={"serial_port": here}), devices, Clock(), nothing_kept, lambda _: None)
+            line = BusContext(bus.model_copy(update={"serial_port": here}), devices, Clock(), nothing_kept, lambda _: None)
             driver = Modbus(line)
             for placed in devices[:3]:
                 row = await driver.read(placed)

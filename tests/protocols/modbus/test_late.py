@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocols.modbus.codec.frames import Frame, Shape
-from protocols.modbus.driver.late import AGAIN, REMEMBERED, Late
+from protocols.modbus.driver.stale_replies import AGAIN, REMEMBERED, Late
 
 TWO, ONE, WRITE = Shape(3, 2), Shape(3, 1), Shape(6, 7)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.clock import Clock
-from protocols.base import DriverError, Line
+from protocols.base import BusContext, DriverError
 from protocols.modbus.codec import frames
 from protocols.modbus.driver.connection import Connection
 from protocols.modbus.driver.master import Modbus
@@ -78,7 +78,7 @@ def test_a_value_is_the_answer_to_the_request_that_was_open(data: st.DataObject)
             patch.setattr("protocols.modbus.driver.wire.opened", opened)
             patch.setattr("contract.site.load_profile", lambda _: PROFILE)
             bus = Bus(id="bus", gateway="gw", protocol="modbus", framing="rtu", guard_ms=0)
-            driver = Modbus(Line(bus, DEVICES, Clock(), _nothing_kept, lambda _: None))
+            driver = Modbus(BusContext(bus, DEVICES, Clock(), _nothing_kept, lambda _: None))
             for _ in range(12):
                 device = data.draw(st.sampled_from(DEVICES))
                 before = len(line.asked)

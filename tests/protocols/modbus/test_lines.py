@@ -21,7 +21,7 @@ from contract.clock import Clock
 from contract.site import Site
 from edge.app import Gateway
 from edge.settings import Settings
-from protocols.base import DriverError, Line, NoAnswerError
+from protocols.base import BusContext, DriverError, NoAnswerError
 from protocols.modbus.codec import frames
 from protocols.modbus.codec.frames import Frame
 from protocols.modbus.driver.master import Modbus
@@ -373,7 +373,7 @@ async def test_a_port_that_is_not_there_is_said(driven: Driven, make_slave: type
         with pytest.raises(NoAnswerError, match=r"^no connection to no-such-host.invalid:\d+: unknown host$"):
             await driver.read(device(1))
     async with slave.bus() as bus:
-        first, second = (Modbus(Line(bus, [device(1)], Clock(), nothing_kept, lambda _: None)) for _ in range(2))
+        first, second = (Modbus(BusContext(bus, [device(1)], Clock(), nothing_kept, lambda _: None)) for _ in range(2))
         await first.read(device(1))
         with pytest.raises(NoAnswerError, match="another program has it open"):
             await second.read(device(1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract.clock import Clock
-from protocols.base import DriverError, Line
+from protocols.base import BusContext, DriverError
 from protocols.modbus.driver.master import Modbus
 from protocols.modbus.model import Bus
 from simulators.paced_line import PacedLine
@@ -33,7 +33,7 @@ async def test_late_answers_cost_few_values_and_none_is_wrong(late: float, monke
     missing = 0
     with PacedLine(UNITS, held, 19200, late=late, by=0.45) as line:
         bus = Bus(id="bus", gateway="gw", protocol="modbus", framing="rtu", serial_port=line.port, baud=19200)
-        driver = Modbus(Line(bus, devices, Clock(), nothing_kept, lambda _: None))
+        driver = Modbus(BusContext(bus, devices, Clock(), nothing_kept, lambda _: None))
         for poll in range(POLLS):
             one = devices[poll % len(devices)]
             try:

@@ -9,7 +9,7 @@ import pytest
 import serial
 
 from contract.clock import Clock
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.modbus.driver.master import Modbus
 from tests.modbus_devices import device, nothing_kept, profile
 
@@ -24,7 +24,7 @@ async def test_a_port_that_is_shared_is_left_after_each_request(make_slave: type
     monkeypatch.setattr("contract.site.load_profile", lambda _: MODEL)
     slave, turn = make_slave("rtu"), asyncio.Lock()
     async with slave.bus() as bus:
-        driver = Modbus(Line(bus, [device(1)], Clock(), nothing_kept, lambda _: None, turn=turn))
+        driver = Modbus(BusContext(bus, [device(1)], Clock(), nothing_kept, lambda _: None, turn=turn))
         assert (await driver.read(device(1))).values == {"voltage_a": 100.0}
         async with turn:
             waiting = asyncio.create_task(driver.read(device(1)))
@@ -40,7 +40,7 @@ async def test_a_port_of_its_own_stays_open(make_slave: type[Slave], monkeypatch
     monkeypatch.setattr("contract.site.load_profile", lambda _: MODEL)
     slave = make_slave("rtu")
     async with slave.bus() as bus:
-        driver = Modbus(Line(bus, [device(1)], Clock(), nothing_kept, lambda _: None))
+        driver = Modbus(BusContext(bus, [device(1)], Clock(), nothing_kept, lambda _: None))
         await driver.read(device(1))
         with pytest.raises(serial.SerialException):
             serial.Serial(bus.serial_port, exclusive=True)

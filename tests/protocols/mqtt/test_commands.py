@@ -17,7 +17,7 @@ from contract.operation import Text
 from contract.profile import Profile
 from contract.rights import device_user, rights, source_user
 from contract.site import Gateway, Site
-from protocols.base import DriverError, Line, NoAnswerError
+from protocols.base import BusContext, DriverError, NoAnswerError
 from protocols.mqtt import driver as mqtt
 from protocols.mqtt.codec.orders import order, ordered
 from protocols.mqtt.driver import Driver as Mqtt
@@ -99,7 +99,9 @@ async def commanded(place: Place, point: str, value: float, answer: Answer, befo
                 await answer(client, message)
 
     bus = one(Bus, SITE.buses[0]).model_copy(update={"host": "127.0.0.1", "port": place.broker.port})
-    driver = Mqtt(Line(bus, each(Device, SITE.devices), Clock(), desk.commit, desk.counted.append, "gw-pub", place.password("gw-pub")))
+    driver = Mqtt(
+        BusContext(bus, each(Device, SITE.devices), Clock(), desk.commit, desk.counted.append, "gw-pub", place.password("gw-pub"))
+    )
     tasks = [asyncio.create_task(device())]
     try:
         await asyncio.wait_for(ready.wait(), 20)
@@ -195,7 +197,7 @@ def test_a_message_that_the_broker_kept_is_not_heard_as_an_answer(place: Place) 
 
     async def heard() -> list[bool]:
         bus, desk = one(Bus, place.site.buses[0]), Told()
-        driver = Mqtt(Line(bus, each(Device, SITE.devices), Clock(), desk.commit, desk.counted.append))
+        driver = Mqtt(BusContext(bus, each(Device, SITE.devices), Clock(), desk.commit, desk.counted.append))
         awaited = mqtt.Awaited("ac", "setpoint", 24.5)
         driver._waiting.add(awaited)
         done = []
@@ -210,7 +212,7 @@ def test_a_message_that_the_broker_kept_is_not_heard_as_an_answer(place: Place) 
 async def test_without_a_session_nothing_is_sent() -> None:
     """The gateway has no broker: the command fails at once."""
     desk = Told()
-    driver = Mqtt(Line(one(Bus, SITE.buses[0]), [AC], Clock(), desk.commit, desk.counted.append))
+    driver = Mqtt(BusContext(one(Bus, SITE.buses[0]), [AC], Clock(), desk.commit, desk.counted.append))
     with pytest.raises(NoAnswerError, match=r"^no session at the broker$"):
         await driver.write(AC, "setpoint", 24.5)
     with pytest.raises(DriverError, match=r"^the profile does not say how mode is written$"):

@@ -14,7 +14,7 @@ from contract.operation import Text
 from contract.reading import Row
 from contract.rights import bus_user, source_user
 from contract.site import Gateway, Site
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.mqtt.codec.audience import Audience
 from protocols.mqtt.codec.payloads import heard
 from protocols.mqtt.device import said
@@ -76,7 +76,9 @@ async def test_what_devices_said_is_stored_also_over_a_broker_that_went_away(tmp
     called = {"mqtt": Called("127.0.0.1", broker.port, broker.folder / "passwords")}
     bus = one(Bus, SITE.buses[0]).model_copy(update={"host": "127.0.0.1", "port": broker.port})
     password = broker.password_file(bus_user(bus)).read_text(encoding="utf-8")
-    driver = asyncio.create_task(Mqtt(Line(bus, each(Device, SITE.devices), clock, commit, lambda _: None, bus_user(bus), password)).run())
+    driver = asyncio.create_task(
+        Mqtt(BusContext(bus, each(Device, SITE.devices), clock, commit, lambda _: None, bus_user(bus), password)).run()
+    )
     try:
         start()
         async with simulate(SITE, tmp_path, clock, flush_each=True, called=called) as endpoints:

@@ -19,7 +19,7 @@ from contract.operation import Text
 from contract.reading import Row
 from contract.rights import bus_user, source_user
 from contract.site import Gateway, Site
-from protocols.base import Line
+from protocols.base import BusContext
 from protocols.mqtt import driver as mqtt
 from protocols.mqtt.driver import Driver as Mqtt
 from protocols.mqtt.model import Bus, Device
@@ -70,7 +70,7 @@ class Place:
     async def driver(self, desk: Desk) -> AsyncIterator[None]:
         """A driver that runs until the block ends."""
         bus = one(Bus, self.site.buses[0]).model_copy(update={"host": "127.0.0.1", "port": self.broker.port})
-        line = Line(
+        line = BusContext(
             bus, each(Device, self.site.devices), Clock(), desk.commit, desk.counted.append, bus_user(bus), self.password(bus_user(bus))
         )
         task = asyncio.create_task(Mqtt(line).run())
@@ -277,7 +277,7 @@ async def test_a_broker_that_ends_a_subscription_is_told_as_that(monkeypatch: py
     monkeypatch.setattr(mqtt, "_FIRST_WAIT", 0.01)
     desk = Told()
     with capture_logs() as logs:
-        running = asyncio.create_task(Mqtt(Line(one(Bus, SITE.buses[0]), [], Clock(), desk.commit, desk.counted.append)).run())
+        running = asyncio.create_task(Mqtt(BusContext(one(Bus, SITE.buses[0]), [], Clock(), desk.commit, desk.counted.append)).run())
         async with asyncio.timeout(10):
             await until(lambda: len(logs) > 1)
         running.cancel()
@@ -303,7 +303,9 @@ async def test_a_stop_that_the_client_swallowed_is_heard(monkeypatch: pytest.Mon
         """Nothing comes."""
 
     monkeypatch.setattr(Mqtt, "_session", deaf)
-    running = asyncio.create_task(Mqtt(Line(one(Bus, SITE.buses[0]), each(Device, SITE.devices), Clock(), commit, lambda _: None)).run())
+    running = asyncio.create_task(
+        Mqtt(BusContext(one(Bus, SITE.buses[0]), each(Device, SITE.devices), Clock(), commit, lambda _: None)).run()
+    )
     await begun.wait()
     running.cancel()
     await asyncio.wait({running}, timeout=5)

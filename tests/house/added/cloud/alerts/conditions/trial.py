@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from cloud.alerts.observe import Given, Memory, Needs, Observation, condition
+from cloud.alerts.observe import Memory, Needs, Observation, Parameters, condition
 
 if TYPE_CHECKING:
     from cloud.alerts.ruleset import Rule
     from cloud.alerts.view import View
 
 
-class Most(Given):
+class Most(Parameters):
     """In the rule's unit."""
 
     most: float

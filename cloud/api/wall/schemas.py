@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from cloud.alerts.ruleset import Severity
-from cloud.api.shapes import Alert
+from cloud.api.schemas import Alert
 from cloud.indicators.model import Targets
 
 Name = dict[str, str]

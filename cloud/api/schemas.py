@@ -98,7 +98,7 @@ class Sample(_Shape):
     quality: str
 
 
-class Unit(_Shape):
+class Institution(_Shape):
     """An institution, with its people and floor area (m2) on a day; null where nobody approved a value yet."""
 
     id: str

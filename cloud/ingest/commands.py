@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cloud.ingest.awaited import Command
-from cloud.ingest.known import Node
+from cloud.ingest.awaited import AwaitedCommand
+from cloud.ingest.node_cache import Node
 from cloud.operations import repository
 from cloud.operations.commands import unfit
 from cloud.operations.model import SENT
@@ -16,7 +16,7 @@ from cloud.platform.database import writing
 from cloud.texts import CodedError
 from contract import sparkplug
 from contract.coded import Message
-from contract.sparkplug import Born, DataType
+from contract.sparkplug import DataType, MetricDefinition
 from contract.topics import Topic
 
 ANSWER_WITHIN = 15_000
@@ -30,7 +30,7 @@ class Order:
     id: str
     topic: Topic
     value: float
-    metrics: list[Born]
+    metrics: list[MetricDefinition]
     """The point comes first."""
     sent: bool
     """Whether it was sent already, and is not answered yet."""
@@ -67,20 +67,20 @@ def due(engine: sa.Engine, now: int) -> list[Order]:
 
 def _order(one: Waiting, *, sent: bool) -> Order:
     own = one.device == one.gateway
-    metrics = [Born(one.point, DataType.BOOLEAN, value=True)]
+    metrics = [MetricDefinition(one.point, DataType.BOOLEAN, value=True)]
     if one.point == sparkplug.STORE_RESEND:
-        metrics = [Born(one.point, DataType.STRING, one.why)]
+        metrics = [MetricDefinition(one.point, DataType.STRING, one.why)]
     elif one.point != sparkplug.REBIRTH:
         metrics = [
-            Born(one.point, DataType.DOUBLE, one.value),
-            Born(sparkplug.COMMAND_ID, DataType.STRING, one.id),
-            Born(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, one.expires_at),
+            MetricDefinition(one.point, DataType.DOUBLE, one.value),
+            MetricDefinition(sparkplug.COMMAND_ID, DataType.STRING, one.id),
+            MetricDefinition(sparkplug.COMMAND_EXPIRES, DataType.DATETIME, one.expires_at),
         ]
     topic = Topic(one.group, "NCMD" if own else "DCMD", one.gateway, "" if own else one.device)
     return Order(one.id, topic, one.value, metrics, sent, one.created_at, one.expires_at)
 
 
-def addressed(order: Order, node: Node | None) -> list[Born]:
+def addressed(order: Order, node: Node | None) -> list[MetricDefinition]:
     """The order in the words of the device's last birth: its datatypes, its aliases, and no metric that it does not list.
 
     tck-id-operational-behavior-data-commands-dcmd-metric-name, tck-id-payloads-alias-data-cmd-requirement.
@@ -95,20 +95,20 @@ def addressed(order: Order, node: Node | None) -> list[Born]:
     if point.name not in birth.types:
         raise CodedError(Message("command.not_listed", point=point.name))
     aliases = {name: alias for alias, name in birth.aliases.items()}
-    metrics = [Born(m.name, m.datatype, m.value, alias=aliases.get(m.name)) for m in order.metrics if m.name in birth.types]
+    metrics = [MetricDefinition(m.name, m.datatype, m.value, alias=aliases.get(m.name)) for m in order.metrics if m.name in birth.types]
     kind = birth.types[point.name]
     if (why_not := unfit(kind, order.value)) is not None:
         raise CodedError(why_not)
-    metrics[0] = Born(point.name, DataType(kind), sparkplug.fit(kind, order.value), alias=aliases.get(point.name))
+    metrics[0] = MetricDefinition(point.name, DataType(kind), sparkplug.fit(kind, order.value), alias=aliases.get(point.name))
     return metrics
 
 
-def watched(order: Order, metrics: list[Born], since: int) -> Command | None:
+def watched(order: Order, metrics: list[MetricDefinition], since: int) -> AwaitedCommand | None:
     """What shows that an order was carried out, if nobody answers it: it went out as these metrics, without an id."""
     if any(m.name == sparkplug.COMMAND_ID for m in metrics) or order.unanswered:
         return None
     value = metrics[0].value
-    return Command(order.id, metrics[0].name, float(value) if isinstance(value, int | float) else order.value, since)
+    return AwaitedCommand(order.id, metrics[0].name, float(value) if isinstance(value, int | float) else order.value, since)
 
 
 def mark(engine: sa.Engine, name: str, state: str, reason: Message | None = None) -> None:
