@@ -25,6 +25,13 @@ class NoAnswerError(DriverError):
     """Nothing came at all; asking the same device on would only make the others wait."""
 
 
+class NotReadBackError(DriverError):
+    """A value was written, and what the device says afterwards is not known."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(f"written, but not read back: {why}")
+
+
 class NoLineError(NoAnswerError):
     """The bus itself cannot be reached."""
 

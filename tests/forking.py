@@ -46,7 +46,9 @@ def become(request: dict[str, Any]) -> NoReturn:
     try:
         runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        code = int(end.code or 0)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            sys.stderr.write(f"{end.code}\n")
     except BaseException:  # noqa: BLE001 (the last line of a process)
         code = 1
         sys.excepthook(*sys.exc_info())

@@ -141,7 +141,9 @@ class Evaluator:
                     changes += steps
             events = [change for change in changes if change.event is not None]
             moved = self._inhibitions(view, before.kept, changes)
-            standing.inhibit(connection, moved, {_alert(change) for change in events if change.event is Event.FIRED}, view.now)
+            standing.inhibit(
+                connection, self.site.group, moved, {_alert(change) for change in events if change.event is Event.FIRED}, view.now
+            )
             if events or moved:
                 notifications.enqueue(connection, self.site.group, self.channels, view.now)
         return events

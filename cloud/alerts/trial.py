@@ -26,9 +26,9 @@ def told(look: Look) -> Iterator[str]:
     """What a rule says now: a line for each subject beyond its limit, then how many are not."""
     unit = "" if look.rule.unit is Unit.NONE else f" {look.rule.unit}"
     for found, name in look.beyond:
-        value = "" if found.value is None else f" {found.value:g}{unit}"
+        value = "" if found.value is None else f": {found.value:g}{unit}"
         limit = "" if found.limit is None else f", limit {found.limit:g}{unit}"
-        yield f"{found.subject} ({name['zh']}, {name['en']}) is beyond:{value}{limit}; fires after {look.rule.fire_after // 1000} s of it"
+        yield f"{found.subject} ({name['zh']}, {name['en']}) is beyond{value}{limit}; fires after {look.rule.fire_after // 1000} s of it"
     yield f"{len(look.beyond)} beyond, {look.within} not, {look.unknown} unknown"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from cloud.cli.shared import add, add_actions, add_by, add_yes, agreed, database
 from cloud.ledger.periods import local_date
 from cloud.organisations.file import load_tree
+from cloud.organisations.tree import INSTITUTIONS
 from cloud.organisations.view import Shown, shown
 from cloud.settings import Settings, command_clock
 from cloud.sites.organising import TreePlan, enter_tree, plan_tree
@@ -73,7 +74,7 @@ def _told(plan: TreePlan) -> Iterator[str]:
 def _lines(one: Shown, language: Language, depth: int) -> Iterator[str]:
     """An organisation and all that is below it, one line each."""
     about = [one.scope, say(f"organisation.{one.kind}", language), one.name[language], one.group if one.kind == "district" else None]
-    lacking = f" ({say('organisation.not_entered', language)})" if not one.entered and not one.below else ""
+    lacking = f" ({say('organisation.not_entered', language)})" if not one.entered and (one.kind in INSTITUTIONS or not one.below) else ""
     yield "  " * depth + " ".join(filter(None, about)) + lacking
     for child in one.below:
         yield from _lines(child, language, depth + 1)

@@ -11,9 +11,11 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from cloud.health import first_line
 from cloud.opening import opened_database
 from cloud.operations.commands import place, standing
 from cloud.operations.model import DONE, SENT, Command
+from cloud.platform.database import DOWN
 from cloud.settings import Settings
 from cloud.texts import in_words
 from contract.clock import Clock, moment
@@ -160,10 +162,12 @@ def database(settings: Settings) -> Iterator[sa.Engine]:
 
     Raises:
         ConfigError: As `opened_database`.
-        OSError: As `opened_database`.
+        OSError: As `opened_database`, or the database stopped to take or to give anything.
     """
     engine = opened_database(settings)
     try:
         yield engine
+    except DOWN as error:
+        raise OSError(f"{engine.url.render_as_string()}: {first_line(error)}") from error
     finally:
         engine.dispose()

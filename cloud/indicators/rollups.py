@@ -73,7 +73,7 @@ class RollUp:
         for energy, provenance, amount in (one for side in sides.values() for one in _amounts(side)):
             used[energy][provenance] += amount
         lacking = (self._named(group, side.lacks) for group, side in sides.items() if side.lacks is not None)
-        without = [self._named(group, unknown(definition)) for group, side in sides.items() if side.denominator is None]
+        without = [self._named(group, unknown(definition)) for group, side in sides.items() if not side.denominator]
         return Side(
             used,
             None if without else sum((side.denominator or Decimal(0) for side in sides.values()), Decimal(0)),

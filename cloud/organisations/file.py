@@ -9,13 +9,11 @@ from typing import Self
 
 from pydantic import model_validator
 
-from cloud.organisations.tree import KINDS, Kind, Organisation
+from cloud.organisations.tree import INSTITUTIONS, KINDS, Kind, Organisation
 from contract import yamlfile
 from contract.fault import Fault, Place, located, twice
 from contract.operation import Id, Text
 from contract.yamlfile import Strict, nearest
-
-_INSTITUTIONS: frozenset[Kind] = frozenset({"institution", "sub_institution"})
 
 
 class Stated(Strict):
@@ -76,7 +74,7 @@ class TreeFile(Strict):
                 higher = ", ".join(KINDS[: KINDS.index(one.kind)])
                 expected = f"expected one of a higher kind ({higher})" if higher else "expected none"
                 yield Fault(place, f"{expected}, got the {parent.kind} {parent.id!r}", one.parent)
-            elif one.kind in _INSTITUTIONS and (parent is None or parent.kind not in _INSTITUTIONS | {"district"}):
+            elif one.kind in INSTITUTIONS and (parent is None or parent.kind not in INSTITUTIONS | {"district"}):
                 yield Fault(place, f"expected the district or the institution that this {one.kind} is in", one.parent)
 
     def _misnamed(self) -> Iterator[Fault]:
@@ -86,9 +84,9 @@ class TreeFile(Strict):
             if (one.kind == "district") != (one.group is not None):
                 expected = "the district's code" if one.kind == "district" else f"none: it is of districts only, and this is a {one.kind}"
                 yield Fault((*_place(i), "group"), f"expected {expected}", one.group)
-            if one.unit is not None and one.kind not in _INSTITUTIONS:
+            if one.unit is not None and one.kind not in INSTITUTIONS:
                 yield Fault((*_place(i), "unit"), f"expected none: it is of institutions only, and this is a {one.kind}", one.unit)
-            elif one.unit is None and one.kind in _INSTITUTIONS and one.id not in above:
+            elif one.unit is None and one.kind in INSTITUTIONS and one.id not in above:
                 yield Fault((*_place(i), "unit"), "expected its id in the district's site, since no other organisation is in it", None)
 
     def _doubled(self) -> Iterator[Fault]:

@@ -17,6 +17,7 @@ from cloud.organisations.tree import KINDS, Organisation
 from cloud.platform.database import upsert
 from cloud.platform.histories import copy, enter_and_retire, move
 
+_AT_A_TIME = 1000
 _LOCK = 0x6A79_7369
 """PostgreSQL's advisory lock of entering a site, or the tree of organisations."""
 
@@ -43,7 +44,12 @@ def enter_tree(connection: sa.Connection, organisations: Sequence[Organisation])
         for one in sorted(organisations, key=lambda one: KINDS.index(one.kind))  # each behind its parent
     ]
     upsert(connection, organisation, rows)
-    connection.execute(sa.delete(organisation).where(organisation.c.id.not_in([one.id for one in organisations])))
+    stays = {one.id for one in organisations}
+    known = connection.execute(sa.select(organisation.c.id, organisation.c.kind)).all()
+    gone = sorted((one for one in known if one.id not in stays), key=lambda one: KINDS.index(one.kind), reverse=True)
+    for start in range(0, len(gone), _AT_A_TIME):  # each before its parent; a statement takes so many parameters only
+        ids = [one.id for one in gone[start : start + _AT_A_TIME]]
+        connection.execute(sa.delete(organisation).where(organisation.c.id.in_(ids)))
 
 
 def lock(connection: sa.Connection) -> None:

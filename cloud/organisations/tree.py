@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 Kind = Literal["province", "city", "district", "institution", "sub_institution"]
 KINDS: tuple[Kind, ...] = ("province", "city", "district", "institution", "sub_institution")
 """From the highest to the lowest; an organisation's parent is of a higher kind, and kinds may be left out."""
+INSTITUTIONS: frozenset[Kind] = frozenset({"institution", "sub_institution"})
+"""Of a district; a site has those that are metered."""
 ORGANISATION = "organisation:"
 """How a scope begins that is an organisation's."""
 

@@ -6,7 +6,7 @@ The cloud's catalogue has the same English text under each code (`cloud/web/mess
 from __future__ import annotations
 
 from contract.coded import Message
-from protocols.base import DriverError, NoAnswerError, NoLineError
+from protocols.base import DriverError, NoAnswerError, NoLineError, NotReadBackError
 
 TEXTS = {
     "command.expired_on_arrival": "the command had expired before its turn came",
@@ -18,13 +18,16 @@ TEXTS = {
     "command.no_line": "{why}",
     "command.no_answer": "{why}",
     "command.device_refused": "{why}",
+    "command.not_read_back": "{why}",
     "command.driver_failed": "the driver failed ({error}); whether it was written is not known",
 }
+_KINDS = {"no_line": NoLineError, "no_answer": NoAnswerError, "not_read_back": NotReadBackError}
+"""What a driver may say, the special before the general."""
 
 
 def of_driver(error: DriverError) -> Message:
     """What a driver says: of which kind it is, as a code, and in the protocol's own words why."""
-    kind = "no_line" if isinstance(error, NoLineError) else "no_answer" if isinstance(error, NoAnswerError) else "device_refused"
+    kind = next((kind for kind, of in _KINDS.items() if isinstance(error, of)), "device_refused")
     return Message(f"command.{kind}", why=str(error))
 
 

@@ -126,6 +126,17 @@ def test_a_tree_of_organisations_finds_room_beside_what_is_there(bare_database: 
     assert schema_fault(bare_database) is None
 
 
+def test_rules_that_stand_somewhere_get_a_revision(bare_database: sa.Engine) -> None:
+    """One for each district that has any, so that a time that is taken back is counted from the first day."""
+    migrate(bare_database, "0020")
+    stands: dict[str, object] = {"rule": "r", "phase": "pending", "memory": "{}"}
+    insert(
+        bare_database, "alert_state", *(stands | {"grp": group, "subject": name} for group, name in (("a", "1"), ("a", "2"), ("b", "1")))
+    )
+    migrate(bare_database)
+    assert rows(bare_database, tables.alert_revision.c.grp, tables.alert_revision.c.number) == [("a", 1), ("b", 1)]
+
+
 REFUSED = "readings that are not on record were refused 4 times, measured from 2026-11-01T00:00:00.000Z to 2026-11-01T00:05:00.000Z "
 SPAN: dict[str, Any] = {"number": 4, "first": 1_793_491_200_000, "last": 1_793_491_500_000, "point": "power", "at": 1_793_491_500_000}
 OF_SPAN: dict[str, Param] = {name: SPAN[name] for name in ("number", "point", "at")} | {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from cloud.cli.shared import database
 from cloud.organisations import queries
 from cloud.platform.database import open_database
+from cloud.settings import Settings
 from cloud.sites.entered import EntryRefused
 from cloud.sites.organising import enter_tree, plan_tree
 from tests.cloud import tables
@@ -141,3 +144,10 @@ def test_a_tree_that_was_changed_meanwhile_is_looked_at_again(engine: sa.Engine)
     with engine.connect() as connection:
         assert set(queries.tree(connection).by_id) == {"p"}
         assert list(connection.execute(sa.select(tables.audit.c.by)).scalars()) == ["wang"]
+
+
+def test_a_database_that_takes_nothing_any_more_is_one_line(data: Path) -> None:
+    """Whatever a command was about: what the database said, without the statement."""
+    said = sqlite3.OperationalError("database is locked")
+    with pytest.raises(OSError, match=r"registry\.db: .*database is locked$"), database(Settings(data=data)):
+        raise sa.exc.OperationalError("UPDATE site SET name = 'x'", {}, said)

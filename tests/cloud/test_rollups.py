@@ -20,6 +20,7 @@ from cloud.indicators.spans import Span
 from cloud.indicators.targets import Side
 from cloud.ledger.counters import Provenance
 from cloud.ledger.periods import DAY_MS, HOUR_MS, month_start
+from cloud.organisations import repository
 from cloud.organisations.tree import Organisation
 from cloud.platform.database import writing
 from cloud.texts import in_words
@@ -158,6 +159,31 @@ def test_both_sides_are_of_the_same_districts(engine: sa.Engine) -> None:
     nobody = Message("reason.lacks", organisation="d2", why=Message("reason.no_meter_then", year=2025))
     assert (found.baseline.value, found.message) == (None, Message("reason.baseline", why=nobody))
     assert figures.targets_of(engine, FIRST, 2026, "district", NOW).indicators[0].baseline.value is not None
+
+
+def test_a_district_without_people_leaves_no_figure_to_the_whole(engine: sa.Engine) -> None:
+    """Its headcount of last year is 0 on record, so nothing can be divided by it: its use is not divided by the others' people."""
+    enter(engine, [TWO[0], District(SECOND, meters={"electricity": counted(1, 1)})], TREE)
+    with writing(engine).begin() as connection:
+        people = tables.denominator.c
+        mine = (people.grp == SECOND, people.kind == "headcount")
+        connection.execute(sa.update(tables.denominator).where(*mine).values(valid_from="2026-01-01"))
+        before = {"grp": SECOND, "kind": "headcount", "valid_from": "2020-01-01", "value": 0, "approved_by": "site file"}
+        connection.execute(sa.insert(tables.denominator), [before | {"unit": "u1"}, before | {"unit": "u2"}])
+    found = of(engine, "c")["energy_per_capita"]
+    why = Message("reason.lacks", organisation="d2", why=Message("reason.no_headcount"))
+    assert (found.baseline.value, found.change, found.status) == (None, None, "no_baseline")
+    assert found.message == Message("reason.baseline", why=why)
+    assert found.actual.value is not None
+
+
+def test_a_tree_of_many_organisations_goes_away(engine: sa.Engine) -> None:
+    """More than a statement takes parameters, children before their parents."""
+    many = [organisation("p", "province"), *(organisation(f"c{number}", "city", "p") for number in range(2500))]
+    enter(engine, [], many)
+    with writing(engine).begin() as connection:
+        repository.enter_tree(connection, [])
+        assert connection.execute(sa.select(sa.func.count()).select_from(tables.organisation)).scalar_one() == 0
 
 
 def test_all_districts_are_summed_over_the_span_that_they_have_in_common(engine: sa.Engine) -> None:

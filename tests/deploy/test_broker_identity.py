@@ -389,7 +389,7 @@ def test_prepare_makes_a_certificate_on_request(
     assert wrong.returncode == 2
     assert "expected a user of the broker" in wrong.stderr
     assert not (secrets / "authority" / "clients").exists()
-    assert prepare(site, "--certificate", "127.0.0.1").stderr == "usage: deploy/prepare [--certificate GATEWAY]... NAME...\n"
+    assert prepare(site, "--certificate", "127.0.0.1").stderr == "usage: deploy/prepare [--workers N] [--certificate GATEWAY]... NAME...\n"
     for arguments in (("--certificate", "gw-c1", "--certificate", "gw-c2", "127.0.0.1"), ("127.0.0.1",)):
         done = prepare(site, *arguments)
         assert done.returncode == 0, done.stderr

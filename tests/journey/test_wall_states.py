@@ -170,7 +170,7 @@ def test_the_overview_takes_changes(served: Served, browser: Browser) -> None:
         fire(served.context, ["one", "two"])
         until(page, lambda: page.locator("#alerts li[data-id=two]").count() == 1)
         with writing(served.context.engine).begin() as connection:
-            standing.inhibit(connection, {"one": "two"}, (), NOW)
+            standing.inhibit(connection, served.context.group, {"one": "two"}, (), NOW)
         until(page, lambda: "Explained by another alert, not told on its own: Device is silent · two" in alerts.all_inner_texts()[-1])
         with writing(served.context.engine).begin() as connection:
             standing.resolve(connection, [("one", Reason.NORMAL_LONG_ENOUGH)], NOW)

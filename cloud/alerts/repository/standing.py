@@ -114,11 +114,12 @@ def resolve(connection: sa.Connection, alerts: Sequence[tuple[str, Reason]], now
         note(connection, [(alert, Event.RESOLVED, reason) for alert, reason in alerts], now)
 
 
-def inhibit(connection: sa.Connection, changed: Mapping[str, str | None], fresh: Collection[str], now: int) -> None:
+def inhibit(connection: sa.Connection, group: str, changed: Mapping[str, str | None], fresh: Collection[str], now: int) -> None:
     """Keep what inhibits each alert now; the history of those that are not `fresh` says when that changed."""
     if changed:
         rows = [{"id": a, "inhibited_by": by, "released_at": now if by is None else None} for a, by in changed.items()]
         update(connection, tables.alert, rows)
+        _count(connection, group)
         note(connection, [(a, "released" if by is None else "inhibited", by or "") for a, by in changed.items() if a not in fresh], now)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from protocols.base import DriverError, NoAnswerError
+from protocols.base import DriverError, NoAnswerError, NotReadBackError
 from protocols.jt808.codec.parameters import Parameters, QueryParameters, SetParameters
 from protocols.jt808.codec.session_bodies import TerminalResponse
 from protocols.jt808.codec.settings import parameter, setting
@@ -36,7 +36,7 @@ async def write(link: Connection, device: Device, point: str, value: float, with
     try:
         return await _read_back(link, device, point, within)
     except DriverError as error:
-        raise type(error)(f"written, but not read back: {error}") from error
+        raise NotReadBackError(error) from error
 
 
 async def _read_back(link: Connection, device: Device, point: str, within: float) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from contract.reading import Row
-from protocols.base import BusContext, DriverError, NoAnswerError, NoLineError
+from protocols.base import BusContext, DriverError, NoAnswerError, NoLineError, NotReadBackError
 from protocols.modbus.codec.blocks import Block, halves, plan
 from protocols.modbus.codec.frames import Shape, shape_of_read
 from protocols.modbus.codec.numbers import encode
@@ -119,9 +119,9 @@ class Modbus:
             try:
                 good, faulty = block.decode(await self._ask(device, block.table, block.address, block.count))
             except DriverError as error:
-                raise DriverError(f"written, but not read back: {error}") from error
+                raise NotReadBackError(error) from error
         if point not in good:
-            raise DriverError(f"written, but not read back: {faulty[point]}")
+            raise NotReadBackError(faulty[point])
         return good[point]
 
     def addresses(self) -> Sequence[int]:

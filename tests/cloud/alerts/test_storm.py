@@ -67,7 +67,7 @@ def explain(engine: sa.Engine, to: list[Channel], changed: dict[str, str | None]
     """Another alert begins or ends to explain them."""
     with writing(engine).begin() as connection:
         standing.lock(connection)
-        standing.inhibit(connection, changed, (), now)
+        standing.inhibit(connection, GROUP, changed, (), now)
         notifications.enqueue(connection, GROUP, to, now)
 
 

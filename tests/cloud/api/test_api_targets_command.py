@@ -81,7 +81,10 @@ def test_columns_stand_below_each_other_in_both_languages(context: Context) -> N
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--scope", "unit:nobody"], "jieyue-cloud: --scope: no scope 'unit:nobody'; expected district, compound:ID or unit:ID"),
+        (
+            ["--scope", "unit:nobody"],
+            "jieyue-cloud: --scope: no scope 'unit:nobody'; expected district, compound:ID, unit:ID or organisation:ID",
+        ),
         (["--scope", "moon"], "jieyue-cloud: --scope: no scope 'moon'"),
         (["--year", "1999"], "jieyue-cloud targets: argument --year: expected a year from 2000 to 2099, got '1999'"),
         (["--lang", "fr"], "jieyue-cloud targets: argument --lang: invalid choice: 'fr'"),

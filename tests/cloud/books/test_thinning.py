@@ -60,9 +60,10 @@ def quarters(start: int, hours: int) -> list[int]:
 
 def settled(books: Books) -> list[Any]:
     """All that the ledger says of the meter."""
-    of_hour = sa.select(tables.ledger_hour).where(tables.ledger_hour.c.meter == "power")
-    judged = sa.select(tables.judgement).where(tables.judgement.c.meter == "power")
-    return [*books.rows(of_hour.order_by(*of_hour.selected_columns[:3])), *books.rows(judged.order_by(*judged.selected_columns[:4]))]
+    of_meter = (
+        sa.select(table).where(table.c.meter == "power").order_by(*table.primary_key) for table in (tables.ledger_hour, tables.judgement)
+    )
+    return [row for rows in of_meter for row in books.rows(rows)]
 
 
 def rebuild(books: Books, hours: Iterable[int]) -> list[Any]:

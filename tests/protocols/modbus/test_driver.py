@@ -18,7 +18,8 @@ import pytest
 
 from contract.clock import Clock
 from contract.profile import load_profile, profile_names
-from protocols.base import BusContext, DriverError, NoAnswerError
+from edge.control.reasons import of_driver
+from protocols.base import BusContext, DriverError, NoAnswerError, NotReadBackError
 from protocols.modbus.codec.blocks import plan
 from protocols.modbus.device.server import Answer, serve_bus
 from protocols.modbus.driver.master import Modbus
@@ -481,8 +482,9 @@ async def test_a_write_that_is_not_confirmed_says_how_far_it_came(make_slave: ty
         with pytest.raises(DriverError, match=r"^the answer does not fit"):
             await driver.write(device(1), "setpoint", 20)
         slave.script = lambda asked: slave.answer(asked) if asked.function == 6 else slave.exception(asked, 4)
-        with pytest.raises(DriverError, match=r"^written, but not read back: Modbus exception 4"):
+        with pytest.raises(NotReadBackError, match=r"^written, but not read back: Modbus exception 4") as written:
             await driver.write(device(1), "setpoint", 20)
+        assert of_driver(written.value).code == "command.not_read_back"
 
 
 @NO_ID
