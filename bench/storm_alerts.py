@@ -44,7 +44,7 @@ STEP = 10_000
 """Ms of the clock between two rounds."""
 LOOK = 0.1
 """Real seconds between two looks of the streams: as the clock is stepped, they need not wait."""
-STORMS = 5
+STORMS = 3
 """One after the other on one site."""
 SILENT, BACK = 45, 30
 """Rounds without and with readings."""
