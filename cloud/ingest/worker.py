@@ -25,6 +25,8 @@ from contract.lifecycle import heed_cancellation
 from protocols.mqtt_client import MqttClient
 
 log = structlog.get_logger()
+ASK_EVERY = 10.0
+"""Seconds between two acknowledgements of which the broker is asked whether it takes them; after a refusal the next one is at once."""
 
 
 class Worker(Intake):
@@ -37,6 +39,8 @@ class Worker(Intake):
         self._id = settings.mqtt_user or f"ingest-{uuid4().hex[:12]}"
         self._plain = Plain(engine)
         self._heard = -LIMIT
+        self._allowed, self._asked = False, 0.0
+        """Whether the broker took the acknowledgement of which it was asked last in this session, and when (s, monotonic) that was."""
         super().__init__(settings, engine, telemetry, clock, stored, health)
 
     @property
@@ -49,8 +53,11 @@ class Worker(Intake):
         return f"{WORKER} {self._id}"
 
     def stores(self) -> bool:
-        """Whether messages came within the last seconds and the stores take them: one that the broker gives nothing to is none."""
-        return self.online.is_set() and time.monotonic() - self._heard < LIMIT and self._health.down() is None
+        """Whether messages came within the last seconds, the stores take them and the broker the acknowledgements.
+
+        One that the broker gives nothing to is none, and neither is one of whose acknowledgements no gateway hears.
+        """
+        return self.online.is_set() and self._allowed and time.monotonic() - self._heard < LIMIT and self._health.down() is None
 
     async def run(self) -> None:
         """Store until cancelled."""
@@ -74,6 +81,7 @@ class Worker(Intake):
         ) as client:
             await share(client)
             heed_cancellation()
+            self._allowed = False
             self._client = client
             self.online.set()
             log.info("worker online", worker=self._id)
@@ -92,6 +100,20 @@ class Worker(Intake):
     async def _batch(self, messages: list[Message]) -> None:
         await self._patiently(AWAY, self._plain.look, self.clock.unjudged_ms())
         await super()._batch(messages)
+
+    async def _publish(self, client: MqttClient, topic: str, raw: bytes) -> bool:
+        """Only of what goes at QoS 1 a broker says whether it was allowed (MQTT 5, section 3.4.2.1): so one goes so every few seconds."""
+        if self._allowed and time.monotonic() - self._asked < ASK_EVERY:
+            return await super()._publish(client, topic, raw)
+        client.refusal, allowed = "", False
+        try:
+            await client.publish(topic, raw, qos=1)
+            allowed = not client.refusal
+        finally:
+            self._allowed, self._asked = allowed, time.monotonic()
+        if not allowed and self._news(client.refusal):
+            log.warning("acknowledgements are refused", worker=self._id, topic=topic, reason=client.refusal)
+        return allowed
 
     def _forget(self) -> None:
         self._plain.forget()
