@@ -41,8 +41,8 @@ class _Register(Known):
     def __init__(self, engine: sa.Engine) -> None:
         self._begin(None)
         with engine.connect() as connection:
+            self.entered = last_entered(connection)  # first: a site that is entered in between is one more then
             self._read_register(connection)
-            self.entered = last_entered(connection)
 
     def surplus(self, group: str, device: str, points: Collection[str]) -> set[str]:
         """None here: how many points a device may still have only the leader knows."""

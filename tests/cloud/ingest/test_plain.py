@@ -226,6 +226,25 @@ def test_a_site_that_is_entered_is_known_at_once(site: Line, worker: Plain) -> N
 
 
 @on_sqlite
+def test_a_site_that_is_entered_while_the_register_is_read_is_known_later(site: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came after the devices were read: the next look sees that something was entered since."""
+    read = Known._read_register
+    entering = [lambda: enter_site(site.engine, load_site(shipped_site("lizhou")), By("test", NOW, date(2020, 1, 1)))]
+
+    def slowly(known: Known, connection: sa.Connection) -> None:
+        read(known, connection)
+        connection.rollback()  # PostgreSQL shows each statement what was committed before it, SQLite each transaction
+        while entering:
+            entering.pop()()
+
+    monkeypatch.setattr(Known, "_read_register", slowly)
+    worker = Plain(site.engine)
+    assert (GROUP, "c1-e-main") not in worker._register.devices
+    look(worker, NOW)
+    assert (GROUP, "c1-e-main") in worker._register.devices
+
+
+@on_sqlite
 def test_what_the_store_refuses_is_left(site: Line, worker: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
     """The leader puts it on record within its bounds; here nothing of the batch is committed, and its device is named."""
     batch = worker.decode([said(row())])
