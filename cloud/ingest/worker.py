@@ -19,6 +19,7 @@ from cloud.ingest.own import OwnClock
 from cloud.ingest.plain import Plain
 from cloud.ingest.sharing import LIMIT, WORKER
 from cloud.ingest.subscriptions import share
+from cloud.platform.database import heeded
 from cloud.settings import Settings
 from cloud.telemetry.base import Telemetry
 from contract.lifecycle import heed_cancellation
@@ -41,7 +42,7 @@ class Worker(Intake):
         self._heard = -LIMIT
         self._allowed, self._asked = False, 0.0
         """Whether the broker took the acknowledgement of which it was asked last in this session, and when (s, monotonic) that was."""
-        super().__init__(settings, engine, telemetry, clock, stored, health)
+        super().__init__(settings, heeded(engine), telemetry, clock, stored, health)
 
     @property
     def _client_id(self) -> str:
