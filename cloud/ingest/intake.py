@@ -146,12 +146,16 @@ class Intake(ABC):
         if self._news(reason):
             log.warning("broker lost", reason=reason)
 
+    def _received_at(self) -> int:
+        """What a message gets for its time of receipt, ms."""
+        return self.clock.unjudged_ms()
+
     def _put(self, topic: str, raw: bytes) -> None:
         """Let a message wait in the queue that has a bound and fair shares."""
         if len(raw) > MAX_PAYLOAD_BYTES:
             self._drop("too large")
             return
-        if dropped := self._queue.put(Message(topic, raw, self.clock.unjudged_ms(), packed=compressed.marked(raw))):
+        if dropped := self._queue.put(Message(topic, raw, self._received_at(), packed=compressed.marked(raw))):
             self._drop("queue full", dropped)
         self._wake.set()
 

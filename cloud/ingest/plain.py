@@ -92,6 +92,8 @@ class Plain:
         self._left: dict[Key, float] = {}
         """Until when nodes are left unseen, by the monotonic clock."""
         self._looked = -LOOK_EVERY
+        self._heard = self._not_taken = 0
+        """Messages of nodes with an outbox since they were counted last, and how many of them were left."""
 
     def look(self, now: int) -> None:
         """Read anew what changed, at most once a second; `now` in ms by the clock of what is received.
@@ -124,6 +126,11 @@ class Plain:
         batch.handed = handed
         return batch
 
+    def count(self) -> tuple[int, int]:
+        """How many messages of nodes with an outbox were heard since the last time, and how many of them were left."""
+        found, self._heard, self._not_taken = (self._heard, self._not_taken), 0, 0
+        return found
+
     def forget(self) -> None:
         """Look at all nodes again: that some were left was not committed."""
         self._left.clear()
@@ -136,12 +143,15 @@ class Plain:
 
     def _decoded(self, messages: Sequence[Message], now: float) -> tuple[Batch, set[Key]]:
         """A batch, and the nodes for whose sake it must not be stored."""
-        batch, traced, left = Batch(), set[Key](), 0
+        batch, traced, heard, left = Batch(), set[Key](), 0, 0
         for message in messages:
             parts = message.topic.split("/", 4)
             key = (parts[1], parts[3]) if len(parts) > 3 else ("", "")  # noqa: PLR2004 (spBv1.0/GROUP/DDATA/NODE/DEVICE)
             outbox = self._outboxes.get(key)
-            if outbox is None or key in traced or self._left.get(key, now) > now:
+            if outbox is None:
+                continue
+            heard += 1
+            if key in traced or self._left.get(key, now) > now:
                 left += 1
                 continue
             arrived = understood(batch, message, message.received_at)
@@ -151,6 +161,8 @@ class Plain:
                 traced.add(key)
         if not traced:
             LEFT.labels("leader").inc(left)
+            self._heard += heard
+            self._not_taken += left
         batch.received_at = max((message.received_at for message in messages), default=0)
         return batch, traced
 

@@ -14,7 +14,7 @@ import structlog
 from cloud.health import Health
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store_whole
-from cloud.ingest.intake import AWAY, Intake
+from cloud.ingest.intake import AWAY, LOG_EVERY, Intake
 from cloud.ingest.own import OwnClock
 from cloud.ingest.plain import Plain
 from cloud.ingest.sharing import LIMIT, WORKER
@@ -40,6 +40,7 @@ class Worker(Intake):
         self._id = settings.mqtt_user or f"ingest-{uuid4().hex[:12]}"
         self._plain = Plain(engine)
         self._heard = -LIMIT
+        self._counted_since = time.monotonic()
         self._allowed, self._asked = False, 0.0
         """Whether the broker took the acknowledgement of which it was asked last in this session, and when (s, monotonic) that was."""
         super().__init__(settings, heeded(engine), telemetry, clock, stored, health)
@@ -99,8 +100,23 @@ class Worker(Intake):
         return self._health.down() in {None, "starting"}
 
     async def _batch(self, messages: list[Message]) -> None:
-        await self._patiently(AWAY, self._plain.look, self.clock.unjudged_ms())
+        await self._patiently(AWAY, self._plain.look, self._received_at())
         await super()._batch(messages)
+        self._say_if_idle()
+
+    def _received_at(self) -> int:
+        """By the machine's clock: what the service believes of it only a leader can find out, and take back."""
+        return self.clock.base.now_ms()
+
+    def _say_if_idle(self) -> None:
+        """Once a minute, if most of the data that was heard in it was left: a worker whose own clock is wrong does so."""
+        now = time.monotonic()
+        if now - self._counted_since < LOG_EVERY:
+            return
+        heard, left = self._plain.count()
+        self._counted_since = now
+        if left * 2 > heard:
+            log.warning("worker leaves most to the leader", worker=self._id, heard=heard, left=left)
 
     async def _publish(self, client: MqttClient, topic: str, raw: bytes) -> bool:
         """Only of what goes at QoS 1 a broker says whether it was allowed (MQTT 5, section 3.4.2.1): so one goes so every few seconds."""
