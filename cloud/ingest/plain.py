@@ -174,9 +174,9 @@ class Plain:
         if placed is None or placed.gateway != topic.node or seq is None or not all(metric.name for metric in payload.metrics):
             return False
         types = _Untyped()
-        live = not payload.metrics[0].is_historical
+        live, rejected = not payload.metrics[0].is_historical, len(batch.rejected)
         take_readings(batch, register, topic, payload, received_at, types, {}, live=live, ours=True)
-        if register.traced() or types.wanted or batch.rejected:
+        if register.traced() or types.wanted or len(batch.rejected) > rejected:
             return False
         batch.acks.setdefault((topic.group, topic.node, outbox), []).append(seq)
         return True

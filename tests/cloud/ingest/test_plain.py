@@ -131,13 +131,15 @@ def untyped() -> Message:
         "type",
     ],
 )
-def test_what_needs_more_than_itself_is_left(site: Line, odd: Message) -> None:
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_what_needs_more_than_itself_is_left(site: Line, odd: Message, *, first: bool) -> None:
     """Nothing of its node is stored or acknowledged, what stands beside it either; the others' is; and the leader is told, once."""
     worker = after(site, birth(), birth(node="gw-2"))
     plain = message(
         sparkplug.data(sparkplug.encode_rows([Row("em-2", NOW, {POINT: 5.0})]), sent_at=NOW, seq=0, store_seq=9), "em-2", "gw-2"
     )
-    batch = worker.decode([said(row(7.0), position=5), plain, odd])
+    beside = said(row(7.0), position=5)
+    batch = worker.decode([odd, beside, plain] if first else [beside, plain, odd])
     assert (batch.acks, batch.handed) == ({(GROUP, "gw-2", "box"): [9]}, LEFT)
     store_whole(batch, site.engine, site.telemetry)
     assert (site.values(DEVICE, POINT, "electricity"), site.values("em-2", POINT, "electricity")) == ([], [(NOW, 5.0)])
