@@ -26,7 +26,7 @@ LEAVE = 30.0
 LOOK_EVERY = 1.0
 """Seconds between two looks at which outbox each node has."""
 READ_EVERY = 10.0
-"""Seconds at least between two times that the register is read for the sake of a device that is not in it."""
+"""Seconds at least between two times that the register is read for the sake of a device or point that is not in it."""
 REPLACED = 120_000
 """Ms for which a node is left alone whose outbox is another: what the one before said may still come, and must not be acknowledged to the
 new one. What is on its way for longer is left to the leader anyway, since it is off its receipt."""
@@ -45,12 +45,13 @@ class _Register(Known):
             self._read_register(connection)
 
     def surplus(self, group: str, device: str, points: Collection[str]) -> set[str]:
-        """None here: how many points a device may still have only the leader knows."""
+        """None here: how many points a device may still have only the leader knows, and which names are new only the database."""
         known = self.points[group, device]
         if not known.issuperset(points):
             new = set(points) - known
-            self.strange |= bool(new - POINTS.keys() - self.meters.get((group, device), {}).keys())
-            known.update(new)
+            named = new & (POINTS.keys() | self.meters.get((group, device), {}).keys())
+            self.strange |= named != new
+            known.update(named)
         return set()
 
     def traced(self) -> bool:
@@ -83,7 +84,7 @@ class Plain:
         self._register = _Register(engine)
         self._read_at = time.monotonic()
         self._unknown = False
-        """Whether a device was heard that is not in the register."""
+        """Whether a device was heard that is not in the register, or a point of one."""
         self._outboxes: dict[Key, str] = {}
         self._before: dict[Key, str] = {}
         """The last outbox that each node was known to have."""
@@ -176,6 +177,7 @@ class Plain:
         types = _Untyped()
         live, rejected = not payload.metrics[0].is_historical, len(batch.rejected)
         take_readings(batch, register, topic, payload, received_at, types, {}, live=live, ours=True)
+        self._unknown |= register.strange
         if register.traced() or types.wanted or len(batch.rejected) > rejected:
             return False
         batch.acks.setdefault((topic.group, topic.node, outbox), []).append(seq)

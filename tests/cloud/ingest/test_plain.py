@@ -149,6 +149,23 @@ def test_what_needs_more_than_itself_is_left(site: Line, odd: Message, *, first:
     assert (again.acks, again.handed) == ({}, set())
 
 
+@on_sqlite
+def test_only_the_leader_makes_points_known(site: Line, worker: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new name is left however often it comes, and none of them is kept; it is plain once the leader has stored it, not before."""
+    monkeypatch.setattr("cloud.ingest.plain.READ_EVERY", 0.0)
+    new = said(Row(DEVICE, NOW, {"of its own": 1.0}))
+    before = len(worker._register.points[GROUP, DEVICE])
+    for _ in range(2):
+        assert (worker.decode([new]).acks, len(worker._register.points[GROUP, DEVICE])) == ({}, before)
+        worker.forget()
+        look(worker, NOW)
+    site.store(decode([new], site.known))
+    worker.decode([new])
+    worker.forget()
+    look(worker, NOW)
+    assert worker.decode([new]).acks == {(GROUP, NODE, "box"): [1]}
+
+
 class Told(NamedTuple):
     """One message of a gateway whose clock may be off, of a device that may have its own."""
 
