@@ -11,7 +11,7 @@ import aiomqtt
 import sqlalchemy as sa
 import structlog
 
-from cloud.health import Health
+from cloud.health import Health, first_line
 from cloud.ingest.awaited import Awaited
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commands import Order, addressed, due, mark, watched
@@ -40,6 +40,7 @@ ORDER_EVERY = 0.2
 REBIRTH_EVERY = 10.0
 LOOK_EVERY = 0.2
 """Seconds between two looks at messages that are held."""
+SHARING = "who else stores is not known"
 SHARING_EVERY = 1.0
 """Seconds between two looks at what workers do."""
 
@@ -171,8 +172,11 @@ class Host(Intake):
     async def _shared(self) -> None:
         """Look who else stores, and which nodes are left to the host."""
         while True:
-            with contextlib.suppress(*database.REFUSED):
+            try:
                 await asyncio.to_thread(self._sharing.look, self._known)
+            except database.REFUSED as error:
+                if self._news(f"{SHARING}: {first_line(error)}"):
+                    log.warning(SHARING, reason=first_line(error))
             await asyncio.sleep(SHARING_EVERY)
 
     async def _answer(self, batch: Batch) -> None:

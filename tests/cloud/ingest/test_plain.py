@@ -13,15 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud.devices.queries.nodes import left_to_leader
-from cloud.ingest import sharing
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store, store_whole
 from cloud.ingest.decode import decode
 from cloud.ingest.node_cache import Known
 from cloud.ingest.plain import REPLACED, Plain
-from cloud.ingest.sharing import Sharing
 from cloud.ledger.model import MeterKey
-from cloud.platform.database import try_write
 from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Refused, single
 from contract import coded, sparkplug
@@ -277,64 +274,6 @@ def test_what_the_store_refuses_is_left(site: Line, worker: Plain, monkeypatch: 
 def refusal(batch: Batch) -> Refused:
     """As the store says that it takes no line of a batch."""
     return Refused(next(iter(single(batch.lines))), coded.Message(coded.TEXT, text="no"))
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic clock of `sharing`, which is set by hand."""
-    now = [1000.0]
-    monkeypatch.setattr("cloud.ingest.sharing.time.monotonic", lambda: now[0])
-    return now
-
-
-def taken(found: Sharing, known: Known, *messages: Message) -> int:
-    return len(found.mine(messages, known))
-
-
-def test_the_leader_takes_what_no_worker_does(site: Line, time: list[float]) -> None:
-    """All while no worker's row changes; else births, nodes, strangers, what comes right after a birth, and what was left to it."""
-    after(site, birth())
-    found, known, data = Sharing(site.engine), site.known, said(row())
-    try_write(site.engine, 1, "worker w1")
-    found.look(known)
-    assert (found.workers, taken(found, known, data)) == (0, 1)
-    try_write(site.engine, 2, "worker w1")
-    found.look(known)
-    assert (found.workers, taken(found, known, data)) == (1, 0)
-    node, born = Message(str(topic("NDATA", node=NODE)), b"", NOW), Message(*birth(), NOW)
-    assert taken(found, known, node, message(b"", node="stranger")) == 2
-    assert taken(found, known, data, born, data) == 2
-    time[0] += sharing.FRESH
-    assert taken(found, known, data) == 0
-    time[0] += sharing.LIMIT
-    found.look(known)
-    assert (found.workers, taken(found, known, data)) == (0, 1)
-    assert site.rows(tables.store_check, name="worker w1") == []
-
-
-def test_a_node_is_given_back_when_nothing_is_to_be_found_out(site: Line, time: list[float]) -> None:
-    """A minute after it was left last, and not before the clocks of its devices are known; a new leader reads what was left."""
-    worker = after(site, birth())
-    worker_row = iter(range(100))
-    found, data = Sharing(site.engine), said(row())
-
-    def look_again(seconds: float) -> int:
-        time[0] += seconds
-        try_write(site.engine, next(worker_row), "worker w1")
-        found.look(site.known)
-        return taken(found, site.known, data)
-
-    look_again(0)
-    assert look_again(1) == 0
-    odd = said(Row(DEVICE, NOW - HOUR, {POINT: 1.0}, taken=NOW))
-    store_whole(worker.decode([odd]), site.engine, site.telemetry)
-    assert look_again(1) == 1
-    site.store(decode([odd], site.known))
-    assert look_again(sharing.HELD + 1) == 1
-    right = said(Row(DEVICE, NOW, {POINT: 1.0}, taken=NOW))
-    site.store(decode([right], site.known))
-    assert (site.known.clocks, look_again(1)) == ({}, 0)
-    assert site.rows(tables.handed) == []
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
