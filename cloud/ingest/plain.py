@@ -79,14 +79,15 @@ class Plain:
     """Decodes what a worker hears."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Read the register."""
+        """Read the register, and which outbox each node has: one that takes its place from now on is seen to do so."""
         self._engine = engine
         self._register = _Register(engine)
         self._read_at = time.monotonic()
         self._unknown = False
         """Whether a device was heard that is not in the register, or a point of one."""
-        self._outboxes: dict[Key, str] = {}
-        self._before: dict[Key, str] = {}
+        with engine.connect() as connection:
+            self._outboxes = outboxes(connection)
+        self._before = dict(self._outboxes)
         """The last outbox that each node was known to have."""
         self._replaced: dict[Key, int] = {}
         """Until when what is received of a node is left, ms."""

@@ -219,6 +219,17 @@ def test_nothing_is_acknowledged_to_an_outbox_that_did_not_send_it(site: Line, w
 
 
 @on_sqlite
+def test_an_outbox_that_was_replaced_before_the_first_look_is_seen(site: Line) -> None:
+    """A worker just began: what was sent by the outbox that the node had then is not acknowledged to the new one."""
+    site.store(decode([Message(*birth(), NOW)], site.known))
+    worker = Plain(site.engine)
+    site.store(decode([Message(*birth("another"), NOW)], site.known))
+    worker.look(NOW)
+    batch = worker.decode([said(row())])
+    assert (batch.acks, batch.handed) == ({}, LEFT)
+
+
+@on_sqlite
 def test_foreign_nodes_are_the_leaders_without_a_word(site: Line, worker: Plain) -> None:
     """Nodes that nobody heard of, and one that says in its next birth that it has no outbox: nothing is stored, nothing told."""
     assert worker.decode([message(said(row()).payload, node="stranger")]).handed == set()
