@@ -40,7 +40,6 @@ ORDER_EVERY = 0.2
 REBIRTH_EVERY = 10.0
 LOOK_EVERY = 0.2
 """Seconds between two looks at messages that are held."""
-SHARING = "who else stores is not known"
 SHARING_EVERY = 1.0
 """Seconds between two looks at what workers do."""
 
@@ -175,8 +174,8 @@ class Host(Intake):
             try:
                 await asyncio.to_thread(self._sharing.look, self._known)
             except database.REFUSED as error:
-                if self._news(f"{SHARING}: {first_line(error)}"):
-                    log.warning(SHARING, reason=first_line(error))
+                if self._news(f"sharing: {first_line(error)}"):
+                    log.warning("who else stores is not known", reason=first_line(error))
             await asyncio.sleep(SHARING_EVERY)
 
     async def _answer(self, batch: Batch) -> None:

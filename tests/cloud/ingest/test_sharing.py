@@ -12,7 +12,6 @@ from cloud.ingest import sharing
 from cloud.ingest.batch import Message
 from cloud.ingest.commit import store_whole
 from cloud.ingest.decode import decode
-from cloud.ingest.host import SHARING
 from cloud.ingest.node_cache import Known
 from cloud.ingest.sharing import Sharing
 from cloud.platform.database import REFUSED, try_write, writing
@@ -170,4 +169,4 @@ async def test_looks_that_fail_are_logged(cloud: Cloud, monkeypatch: pytest.Monk
     with capture_logs() as log:
         async with cloud.running() as host, beside(host._shared()):
             await until(lambda: len(looks) > 2)
-    assert [found["reason"] for found in log if found["event"] == SHARING] == ["(builtins.RuntimeError) no right"]
+    assert [found["reason"] for found in log if found["event"] == "who else stores is not known"] == ["(builtins.RuntimeError) no right"]
