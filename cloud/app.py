@@ -32,7 +32,7 @@ from cloud.indicators.publishing import Publisher
 from cloud.ingest.batch import Batch
 from cloud.ingest.broker_watch import BrokerWatch
 from cloud.ingest.host import Host
-from cloud.ingest.intake import Intake
+from cloud.ingest.intake import WAIT, Intake
 from cloud.ingest.own import Own, own_clock
 from cloud.ingest.worker import Worker
 from cloud.ledger import keeping, worker
@@ -205,8 +205,16 @@ class Service:
         return Host(self.settings, engine, self.telemetry, self.clock, self._stored, moments.bring_forward, self.health)
 
     async def _work(self) -> None:
-        """Take a share of what gateways send, and say so."""
-        worker = self.worker = await asyncio.to_thread(self._worker)
+        """Take a share of what gateways send, and say so, once the database can be asked."""
+        told = False
+        while (worker := self.worker) is None:
+            try:
+                self.worker = await asyncio.to_thread(self._worker)
+            except DOWN as error:
+                if not told:
+                    log.warning("the role waits for the database", role=Role.INGEST, reason=first_line(error))
+                told = True
+                await asyncio.sleep(WAIT)
         await together([worker.run(), storing.tell(self.engine, self.clock, worker.stores, worker.name)])
 
     def _worker(self) -> Worker:
@@ -241,12 +249,17 @@ class Service:
         if self._held():
             return "starting"
         if any(not one.online.is_set() for one in self._intakes()):
-            return "no broker"
+            down = self.health.down()  # then a worker leaves the broker by itself
+            return "no broker" if down in {None, "starting"} else self._with_rights(down)
         if self.host is not None and not self._caught_up:
             if self.ledger.backlog > BACKLOG_AT_START:
                 return f"ledger: {self.ledger.backlog} hours to settle"
             self._caught_up = True
-        down, missing = self._down(), self.health.missing()
+        return self._with_rights(self._down())
+
+    def _with_rights(self, down: str | None) -> str | None:
+        """What keeps from storing, and which rights are missing if that is why."""
+        missing = self.health.missing()
         # a name and no reason, which may hold a path or an address, since /healthz is open; what is said of rights holds neither
         return f"{down}: {missing}" if down == self.health.database.name and missing else down
 

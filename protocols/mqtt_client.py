@@ -9,6 +9,8 @@ from types import TracebackType
 
 import aiomqtt
 from paho.mqtt import client as mqtt
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from protocols.read_ahead import ReadAhead
 
@@ -38,10 +40,12 @@ class MqttClient(aiomqtt.Client):
     A message is read from the kernel in three or four calls, and makes a task of its own. Here each read takes what is there, up to a
     bound, and a task is made where nothing waits.
 
-    `reached` says whether a broker was reached: only then was a CONNECT sent.
+    `reached` says whether a broker was reached: only then was a CONNECT sent. `refusal` is why the broker did not take the last message at
+    QoS 1 that it refused (MQTT 5, section 3.4.2.1), until somebody empties it: aiomqtt takes such a message for one that was published.
     """
 
     reached = False
+    refusal = ""
 
     def __init__(
         self,
@@ -99,6 +103,11 @@ class MqttClient(aiomqtt.Client):
     def messages(self) -> _Messages:
         """What the broker sends, as it comes."""
         return _Messages(self)
+
+    def _on_publish(self, client: mqtt.Client, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties) -> None:
+        if reason_code.is_failure:
+            self.refusal = str(reason_code)
+        super()._on_publish(client, userdata, mid, reason_code, properties)
 
     def _on_socket_open(self, client: mqtt.Client, userdata: object, sock: socket.socket) -> None:
         self.reached = True

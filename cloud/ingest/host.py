@@ -11,7 +11,7 @@ import aiomqtt
 import sqlalchemy as sa
 import structlog
 
-from cloud.health import Health
+from cloud.health import Health, first_line
 from cloud.ingest.awaited import Awaited
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commands import Order, addressed, due, mark, watched
@@ -171,8 +171,11 @@ class Host(Intake):
     async def _shared(self) -> None:
         """Look who else stores, and which nodes are left to the host."""
         while True:
-            with contextlib.suppress(*database.REFUSED):
+            try:
                 await asyncio.to_thread(self._sharing.look, self._known)
+            except database.REFUSED as error:
+                if self._news(f"sharing: {first_line(error)}"):
+                    log.warning("who else stores is not known", reason=first_line(error))
             await asyncio.sleep(SHARING_EVERY)
 
     async def _answer(self, batch: Batch) -> None:

@@ -31,6 +31,7 @@ from contract.sparkplug import DataType, MetricDefinition
 from contract.store import Ack, ranges
 from contract.topics import Topic
 from contract.yamlfile import ConfigError
+from protocols.mqtt_client import MqttClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +82,7 @@ class Intake(ABC):
         self._health = health or Health(engine, telemetry, clock)
         self._queue = FairQueue(MAX_QUEUE_BYTES)
         self._wake = asyncio.Event()
-        self._client: aiomqtt.Client | None = None
+        self._client: MqttClient | None = None
         self._takeovers = Takeovers(self._client_id)
         self._logged: dict[str, float] = {}
         self.dropped: Counter[str] = Counter()
@@ -145,12 +146,16 @@ class Intake(ABC):
         if self._news(reason):
             log.warning("broker lost", reason=reason)
 
+    def _received_at(self) -> int:
+        """What a message gets for its time of receipt, ms."""
+        return self.clock.unjudged_ms()
+
     def _put(self, topic: str, raw: bytes) -> None:
         """Let a message wait in the queue that has a bound and fair shares."""
         if len(raw) > MAX_PAYLOAD_BYTES:
             self._drop("too large")
             return
-        if dropped := self._queue.put(Message(topic, raw, self.clock.unjudged_ms(), packed=compressed.marked(raw))):
+        if dropped := self._queue.put(Message(topic, raw, self._received_at(), packed=compressed.marked(raw))):
             self._drop("queue full", dropped)
         self._wake.set()
 
@@ -235,10 +240,15 @@ class Intake(ABC):
         if self._client is None:
             return False
         try:
-            await self._client.publish(str(topic), sparkplug.command(metrics, at=self.clock.now_ms()), qos=0)
+            sent = await self._publish(self._client, str(topic), sparkplug.command(metrics, at=self.clock.now_ms()))
         except aiomqtt.MqttError:
             return False  # a lost acknowledgement is answered by a resend, a lost order stays queued
         heed_cancellation()
+        return sent
+
+    async def _publish(self, client: MqttClient, topic: str, raw: bytes) -> bool:
+        """Say something to an edge node; whether that went."""
+        await client.publish(topic, raw, qos=0)
         return True
 
     def _drop(self, reason: str, number: int = 1) -> None:

@@ -26,7 +26,7 @@ LEAVE = 30.0
 LOOK_EVERY = 1.0
 """Seconds between two looks at which outbox each node has."""
 READ_EVERY = 10.0
-"""Seconds at least between two times that the register is read for the sake of a device that is not in it."""
+"""Seconds at least between two times that the register is read for the sake of a device or point that is not in it."""
 REPLACED = 120_000
 """Ms for which a node is left alone whose outbox is another: what the one before said may still come, and must not be acknowledged to the
 new one. What is on its way for longer is left to the leader anyway, since it is off its receipt."""
@@ -41,16 +41,17 @@ class _Register(Known):
     def __init__(self, engine: sa.Engine) -> None:
         self._begin(None)
         with engine.connect() as connection:
+            self.entered = last_entered(connection)  # first: a site that is entered in between is one more then
             self._read_register(connection)
-            self.entered = last_entered(connection)
 
     def surplus(self, group: str, device: str, points: Collection[str]) -> set[str]:
-        """None here: how many points a device may still have only the leader knows."""
+        """None here: how many points a device may still have only the leader knows, and which names are new only the database."""
         known = self.points[group, device]
         if not known.issuperset(points):
             new = set(points) - known
-            self.strange |= bool(new - POINTS.keys() - self.meters.get((group, device), {}).keys())
-            known.update(new)
+            named = new & (POINTS.keys() | self.meters.get((group, device), {}).keys())
+            self.strange |= named != new
+            known.update(named)
         return set()
 
     def traced(self) -> bool:
@@ -78,20 +79,23 @@ class Plain:
     """Decodes what a worker hears."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Read the register."""
+        """Read the register, and which outbox each node has: one that takes its place from now on is seen to do so."""
         self._engine = engine
         self._register = _Register(engine)
         self._read_at = time.monotonic()
         self._unknown = False
-        """Whether a device was heard that is not in the register."""
-        self._outboxes: dict[Key, str] = {}
-        self._before: dict[Key, str] = {}
+        """Whether a device was heard that is not in the register, or a point of one."""
+        with engine.connect() as connection:
+            self._outboxes = outboxes(connection)
+        self._before = dict(self._outboxes)
         """The last outbox that each node was known to have."""
         self._replaced: dict[Key, int] = {}
         """Until when what is received of a node is left, ms."""
         self._left: dict[Key, float] = {}
         """Until when nodes are left unseen, by the monotonic clock."""
         self._looked = -LOOK_EVERY
+        self._heard = self._not_taken = 0
+        """Messages of nodes with an outbox since they were counted last, and how many of them were left."""
 
     def look(self, now: int) -> None:
         """Read anew what changed, at most once a second; `now` in ms by the clock of what is received.
@@ -124,6 +128,11 @@ class Plain:
         batch.handed = handed
         return batch
 
+    def count(self) -> tuple[int, int]:
+        """How many messages of nodes with an outbox were heard since the last time, and how many of them were left."""
+        found, self._heard, self._not_taken = (self._heard, self._not_taken), 0, 0
+        return found
+
     def forget(self) -> None:
         """Look at all nodes again: that some were left was not committed."""
         self._left.clear()
@@ -136,12 +145,15 @@ class Plain:
 
     def _decoded(self, messages: Sequence[Message], now: float) -> tuple[Batch, set[Key]]:
         """A batch, and the nodes for whose sake it must not be stored."""
-        batch, traced, left = Batch(), set[Key](), 0
+        batch, traced, heard, left = Batch(), set[Key](), 0, 0
         for message in messages:
             parts = message.topic.split("/", 4)
             key = (parts[1], parts[3]) if len(parts) > 3 else ("", "")  # noqa: PLR2004 (spBv1.0/GROUP/DDATA/NODE/DEVICE)
             outbox = self._outboxes.get(key)
-            if outbox is None or key in traced or self._left.get(key, now) > now:
+            if outbox is None:
+                continue
+            heard += 1
+            if key in traced or self._left.get(key, now) > now:
                 left += 1
                 continue
             arrived = understood(batch, message, message.received_at)
@@ -151,6 +163,8 @@ class Plain:
                 traced.add(key)
         if not traced:
             LEFT.labels("leader").inc(left)
+            self._heard += heard
+            self._not_taken += left
         batch.received_at = max((message.received_at for message in messages), default=0)
         return batch, traced
 
@@ -162,9 +176,10 @@ class Plain:
         if placed is None or placed.gateway != topic.node or seq is None or not all(metric.name for metric in payload.metrics):
             return False
         types = _Untyped()
-        live = not payload.metrics[0].is_historical
+        live, rejected = not payload.metrics[0].is_historical, len(batch.rejected)
         take_readings(batch, register, topic, payload, received_at, types, {}, live=live, ours=True)
-        if register.traced() or types.wanted or batch.rejected:
+        self._unknown |= register.strange
+        if register.traced() or types.wanted or len(batch.rejected) > rejected:
             return False
         batch.acks.setdefault((topic.group, topic.node, outbox), []).append(seq)
         return True

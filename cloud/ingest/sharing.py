@@ -26,15 +26,20 @@ FRESH = 5.0
 """Seconds after a birth for which the leader takes the node's data too: workers may not have read of it yet."""
 HELD = 60.0
 """Seconds for which the leader takes the data of a node that a worker left to it."""
+ASKED = 600.0
+"""Seconds after a device's last word for which its node is the leader's, while something is being found out about the device's clock."""
 _DEVICE_TOPIC = 5
 """Parts of spBv1.0/GROUP/DDATA/NODE/DEVICE."""
 
 
 class _Row(NamedTuple):
-    """A number that somebody else changes, and when it was seen to change last, by the monotonic clock; None if it never was."""
+    """A number that somebody else changes."""
 
     number: int
-    changed: float | None
+    since: float
+    """When it was seen first, by the monotonic clock."""
+    lives: bool
+    """Whether it was seen to come or to change; of one that was there before, nobody knows how old it is."""
 
 
 class Sharing:
@@ -48,8 +53,10 @@ class Sharing:
         self._handed: dict[Key, _Row] = {}
         self._fresh: dict[Key, float] = {}
         """When nodes were born last, by the monotonic clock."""
+        self._heard: dict[tuple[str, str], float] = {}
+        """When those were heard last of whose clocks something is being found out, by group and source."""
         self.workers = 0
-        """How many store."""
+        """How many stored, when that was asked last."""
 
     def look(self, known: Known) -> None:
         """Read who stores and which nodes are left to the leader, and give back those of which nothing is being found out any more.
@@ -59,42 +66,61 @@ class Sharing:
         """
         with self._engine.connect() as connection:
             told, left = told_by(connection, WORKER), left_to_leader(connection)
-        now = time.monotonic()
-        before = None if self._rows is None else now  # at the first look nobody knows how old a row is
-        rows = {name: _seen((self._rows or {}).get(name), at, now, first=before) for name, at in told.items()}
-        given = {key: _seen(self._handed.get(key), number, now, first=now) for key, number in left.items()}
-        asked = _found_out(known)
-        back = {key: row.number for key, row in given.items() if not _within(row, now, HELD) and key not in asked}
-        gone = [name for name, row in rows.items() if row.changed is not None and not _within(row, now, LIMIT)]
+        now, before = time.monotonic(), self._rows
+        rows = {name: _seen((before or {}).get(name), at, now, lives=before is not None) for name, at in told.items()}
+        given = {key: _seen(self._handed.get(key), number, now, lives=True) for key, number in left.items()}
+        self._rows, self._handed = rows, given
+        self._count(now)
+        asked = self._found_out(known, now)
+        back = {key: row.number for key, row in given.items() if now - row.since > HELD and key not in asked}
+        gone = [name for name, row in rows.items() if now - row.since > LIMIT]
         if back or gone:
             with writing(self._engine).begin() as connection:
                 handed.give_back(connection, back)
                 forget_told(connection, gone)
-        self._rows = {name: row for name, row in rows.items() if name not in gone}
-        self._handed = {key: row for key, row in given.items() if key not in back}
-        self._count(sum(_within(row, now, LIMIT) for row in rows.values()))
+            self._rows = {name: row for name, row in rows.items() if name not in gone}
+            self._handed = {key: row for key, row in given.items() if key not in back}
 
-    def _count(self, workers: int) -> None:
+    def _count(self, now: float) -> int:
+        """How many workers store; looks that fail or hang see none, so the leader takes all then."""
+        workers = sum(row.lives and now - row.since <= LIMIT for row in (self._rows or {}).values())
         if workers != self.workers:
             log.info("ingest workers store", workers=workers)
         self.workers = workers
+        return workers
+
+    def _found_out(self, known: Known, now: float) -> set[Key]:
+        """The nodes of whose clock something is being found out, or of the clock of a device that was heard within the last minutes.
+
+        A device that says nothing any more keeps no others from the workers: what it says, if ever, is the leader's anyway.
+        """
+        found = set()
+        for group, source in list(known.clocks):
+            placed = known.devices.get((group, source))
+            if placed is None or placed.gateway == source or now - self._heard.get((group, source), now) <= ASKED:
+                found.add((group, source if placed is None else placed.gateway))
+        return found
 
     def mine(self, messages: Sequence[Message], known: Known) -> Sequence[Message]:
         """Those that the leader takes, in their order: all while no worker stores.
 
         Else all but the data of devices of nodes with an outbox; of these it takes what workers left to it, what comes right after a
-        birth, and all while something is being found out about a clock of the node.
+        birth, what a device says of whose clock something is being found out, and all of its node meanwhile.
         """
-        if not self.workers:
+        now = time.monotonic()
+        if not self._count(now):
             return messages
-        now, asked, found = time.monotonic(), _found_out(known), []
+        self._heard = {source: self._heard.get(source, now) for source in list(known.clocks)}
+        asked, found = self._found_out(known, now), []
         self._fresh = {key: at for key, at in self._fresh.items() if now - at < FRESH}
         for message in messages:
             parts = message.topic.split("/", 4)
             if len(parts) == _DEVICE_TOPIC and parts[2] == "DDATA":
-                key = parts[1], parts[3]
+                key, source = (parts[1], parts[3]), (parts[1], parts[4])
                 node = known.nodes.get(key)
-                if node is not None and node.outbox is not None and not (key in asked or key in self._handed or key in self._fresh):
+                if source in self._heard:
+                    self._heard[source] = now
+                elif node is not None and node.outbox is not None and not (key in asked or key in self._handed or key in self._fresh):
                     continue
             elif len(parts) > 3 and parts[2].endswith("BIRTH"):  # noqa: PLR2004 (spBv1.0/GROUP/NBIRTH/NODE)
                 self._fresh[parts[1], parts[3]] = now
@@ -103,19 +129,7 @@ class Sharing:
         return found
 
 
-def _seen(before: _Row | None, number: int, now: float, *, first: float | None) -> _Row:
+def _seen(before: _Row | None, number: int, now: float, *, lives: bool) -> _Row:
     if before is None:
-        return _Row(number, first)
-    return before if before.number == number else _Row(number, now)
-
-
-def _within(row: _Row, now: float, seconds: float) -> bool:
-    return row.changed is not None and now - row.changed <= seconds
-
-
-def _found_out(known: Known) -> set[Key]:
-    """The nodes that have a clock, or a device with one, about which something is being found out."""
-    return {
-        (group, placed.gateway if (placed := known.devices.get((group, source))) is not None else source)
-        for group, source in list(known.clocks)
-    }
+        return _Row(number, now, lives)
+    return before if before.number == number else _Row(number, now, lives=True)

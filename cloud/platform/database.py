@@ -25,6 +25,8 @@ _REACHING = {
     "options": "-c lock_timeout=15s -c idle_in_transaction_session_timeout=120s",
 }
 """libpq's: a server that is gone is known within half a minute, and what a stopped client holds is let go."""
+HANGS = 5.0
+"""Seconds for which a transaction of `heeded` may do nothing after it wrote."""
 DOWN = (sa.exc.OperationalError, sa.exc.TimeoutError)
 """What the engine of `open_database` raises while its database cannot be asked or written; any other error is the caller's."""
 REFUSED = (sa.exc.DBAPIError, sa.exc.TimeoutError)
@@ -109,6 +111,19 @@ def _begin_at_once(connection: sa.Connection) -> None:
 def writing(engine: sa.Engine) -> sa.Engine:
     """The engine for transactions that write."""
     return engine.execution_options(writes=True)
+
+
+def heeded(engine: sa.Engine) -> sa.Engine:
+    """The engine of a process for which others must not wait: once it hangs in a transaction that writes, PostgreSQL ends that one soon."""
+    made = engine.execution_options()
+    if engine.dialect.name == "postgresql":  # on SQLite one process writes
+        sa.event.listen(made, "begin", _end_soon)
+    return made
+
+
+def _end_soon(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{HANGS * 1000:.0f}ms'")
 
 
 def ask(engine: sa.Engine) -> None:

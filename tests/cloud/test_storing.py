@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from cloud import storing
 from cloud.alerts import nothing_stored
@@ -99,4 +102,35 @@ async def test_who_cannot_store_does_not_say_that_it_does(service: Service, monk
     async with beside(storing.tell(service.engine, service.clock, stores)):
         await until(lambda: seen and seen[-1] is None)
     assert seen[:4] == ["starting"] * 4
+    service.close()
+
+
+def test_a_worker_that_left_the_broker_says_which_store_is_down(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no broker since a store takes nothing; while it is not known what is wrong with the stores, the broker is what lacks."""
+    down: list[str | None] = ["telemetry", "starting", None]
+    monkeypatch.setattr(service.health, "down", lambda: down.pop(0))
+    service.worker = SimpleNamespace(online=asyncio.Event())  # type: ignore[assignment]
+    assert [service.not_ready() for _ in range(3)] == ["telemetry", "no broker", "no broker"]
+    service.close()
+
+
+async def test_a_worker_waits_for_the_database_when_it_begins(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so once, and begins when the database is back."""
+    away = [sa.exc.OperationalError("", None, RuntimeError("gone")) for _ in range(2)]
+    ran = asyncio.Event()
+
+    async def run() -> None:
+        ran.set()
+
+    def worker() -> SimpleNamespace:
+        if away:
+            raise away.pop()
+        return SimpleNamespace(run=run, stores=lambda: False, name="worker w1")
+
+    monkeypatch.setattr("cloud.app.WAIT", 0.0)
+    monkeypatch.setattr(service, "_worker", worker)
+    with capture_logs() as log:
+        async with beside(service._work()):
+            await asyncio.wait_for(ran.wait(), 20)
+    assert [found["reason"] for found in log if found["event"] == "the role waits for the database"] == ["(builtins.RuntimeError) gone"]
     service.close()

@@ -179,7 +179,7 @@ def test_a_trial_leaves_nothing(database: sa.Engine) -> None:
     written = (*trial._WRITTEN, tables.touched)
     try_rows(database)
     with database.connect() as connection:
-        assert [connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() for table in written] == [0] * 9
+        assert [connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() for table in written] == [0] * 10
 
 
 @on_sqlite

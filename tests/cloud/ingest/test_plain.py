@@ -13,15 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud.devices.queries.nodes import left_to_leader
-from cloud.ingest import sharing
 from cloud.ingest.batch import Batch, Message
 from cloud.ingest.commit import store, store_whole
 from cloud.ingest.decode import decode
 from cloud.ingest.node_cache import Known
 from cloud.ingest.plain import REPLACED, Plain
-from cloud.ingest.sharing import Sharing
 from cloud.ledger.model import MeterKey
-from cloud.platform.database import try_write
 from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Refused, single
 from contract import coded, sparkplug
@@ -131,13 +128,15 @@ def untyped() -> Message:
         "type",
     ],
 )
-def test_what_needs_more_than_itself_is_left(site: Line, odd: Message) -> None:
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_what_needs_more_than_itself_is_left(site: Line, odd: Message, *, first: bool) -> None:
     """Nothing of its node is stored or acknowledged, what stands beside it either; the others' is; and the leader is told, once."""
     worker = after(site, birth(), birth(node="gw-2"))
     plain = message(
         sparkplug.data(sparkplug.encode_rows([Row("em-2", NOW, {POINT: 5.0})]), sent_at=NOW, seq=0, store_seq=9), "em-2", "gw-2"
     )
-    batch = worker.decode([said(row(7.0), position=5), plain, odd])
+    beside = said(row(7.0), position=5)
+    batch = worker.decode([odd, beside, plain] if first else [beside, plain, odd])
     assert (batch.acks, batch.handed) == ({(GROUP, "gw-2", "box"): [9]}, LEFT)
     store_whole(batch, site.engine, site.telemetry)
     assert (site.values(DEVICE, POINT, "electricity"), site.values("em-2", POINT, "electricity")) == ([], [(NOW, 5.0)])
@@ -145,6 +144,23 @@ def test_what_needs_more_than_itself_is_left(site: Line, odd: Message) -> None:
         assert left_to_leader(connection) == dict.fromkeys(LEFT, 1)
     again = worker.decode([said(row(7.0), position=5)])
     assert (again.acks, again.handed) == ({}, set())
+
+
+@on_sqlite
+def test_only_the_leader_makes_points_known(site: Line, worker: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new name is left however often it comes, and none of them is kept; it is plain once the leader has stored it, not before."""
+    monkeypatch.setattr("cloud.ingest.plain.READ_EVERY", 0.0)
+    new = said(Row(DEVICE, NOW, {"of its own": 1.0}))
+    before = len(worker._register.points[GROUP, DEVICE])
+    for _ in range(2):
+        assert (worker.decode([new]).acks, len(worker._register.points[GROUP, DEVICE])) == ({}, before)
+        worker.forget()
+        look(worker, NOW)
+    site.store(decode([new], site.known))
+    worker.decode([new])
+    worker.forget()
+    look(worker, NOW)
+    assert worker.decode([new]).acks == {(GROUP, NODE, "box"): [1]}
 
 
 class Told(NamedTuple):
@@ -203,6 +219,17 @@ def test_nothing_is_acknowledged_to_an_outbox_that_did_not_send_it(site: Line, w
 
 
 @on_sqlite
+def test_an_outbox_that_was_replaced_before_the_first_look_is_seen(site: Line) -> None:
+    """A worker just began: what was sent by the outbox that the node had then is not acknowledged to the new one."""
+    site.store(decode([Message(*birth(), NOW)], site.known))
+    worker = Plain(site.engine)
+    site.store(decode([Message(*birth("another"), NOW)], site.known))
+    worker.look(NOW)
+    batch = worker.decode([said(row())])
+    assert (batch.acks, batch.handed) == ({}, LEFT)
+
+
+@on_sqlite
 def test_foreign_nodes_are_the_leaders_without_a_word(site: Line, worker: Plain) -> None:
     """Nodes that nobody heard of, and one that says in its next birth that it has no outbox: nothing is stored, nothing told."""
     assert worker.decode([message(said(row()).payload, node="stranger")]).handed == set()
@@ -226,6 +253,25 @@ def test_a_site_that_is_entered_is_known_at_once(site: Line, worker: Plain) -> N
 
 
 @on_sqlite
+def test_a_site_that_is_entered_while_the_register_is_read_is_known_later(site: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came after the devices were read: the next look sees that something was entered since."""
+    read = Known._read_register
+    entering = [lambda: enter_site(site.engine, load_site(shipped_site("lizhou")), By("test", NOW, date(2020, 1, 1)))]
+
+    def slowly(known: Known, connection: sa.Connection) -> None:
+        read(known, connection)
+        connection.rollback()  # PostgreSQL shows each statement what was committed before it, SQLite each transaction
+        while entering:
+            entering.pop()()
+
+    monkeypatch.setattr(Known, "_read_register", slowly)
+    worker = Plain(site.engine)
+    assert (GROUP, "c1-e-main") not in worker._register.devices
+    look(worker, NOW)
+    assert (GROUP, "c1-e-main") in worker._register.devices
+
+
+@on_sqlite
 def test_what_the_store_refuses_is_left(site: Line, worker: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
     """The leader puts it on record within its bounds; here nothing of the batch is committed, and its device is named."""
     batch = worker.decode([said(row())])
@@ -239,64 +285,6 @@ def test_what_the_store_refuses_is_left(site: Line, worker: Plain, monkeypatch: 
 def refusal(batch: Batch) -> Refused:
     """As the store says that it takes no line of a batch."""
     return Refused(next(iter(single(batch.lines))), coded.Message(coded.TEXT, text="no"))
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic clock of `sharing`, which is set by hand."""
-    now = [1000.0]
-    monkeypatch.setattr("cloud.ingest.sharing.time.monotonic", lambda: now[0])
-    return now
-
-
-def taken(found: Sharing, known: Known, *messages: Message) -> int:
-    return len(found.mine(messages, known))
-
-
-def test_the_leader_takes_what_no_worker_does(site: Line, time: list[float]) -> None:
-    """All while no worker's row changes; else births, nodes, strangers, what comes right after a birth, and what was left to it."""
-    after(site, birth())
-    found, known, data = Sharing(site.engine), site.known, said(row())
-    try_write(site.engine, 1, "worker w1")
-    found.look(known)
-    assert (found.workers, taken(found, known, data)) == (0, 1)
-    try_write(site.engine, 2, "worker w1")
-    found.look(known)
-    assert (found.workers, taken(found, known, data)) == (1, 0)
-    node, born = Message(str(topic("NDATA", node=NODE)), b"", NOW), Message(*birth(), NOW)
-    assert taken(found, known, node, message(b"", node="stranger")) == 2
-    assert taken(found, known, data, born, data) == 2
-    time[0] += sharing.FRESH
-    assert taken(found, known, data) == 0
-    time[0] += sharing.LIMIT
-    found.look(known)
-    assert (found.workers, taken(found, known, data)) == (0, 1)
-    assert site.rows(tables.store_check, name="worker w1") == []
-
-
-def test_a_node_is_given_back_when_nothing_is_to_be_found_out(site: Line, time: list[float]) -> None:
-    """A minute after it was left last, and not before the clocks of its devices are known; a new leader reads what was left."""
-    worker = after(site, birth())
-    worker_row = iter(range(100))
-    found, data = Sharing(site.engine), said(row())
-
-    def look_again(seconds: float) -> int:
-        time[0] += seconds
-        try_write(site.engine, next(worker_row), "worker w1")
-        found.look(site.known)
-        return taken(found, site.known, data)
-
-    look_again(0)
-    assert look_again(1) == 0
-    odd = said(Row(DEVICE, NOW - HOUR, {POINT: 1.0}, taken=NOW))
-    store_whole(worker.decode([odd]), site.engine, site.telemetry)
-    assert look_again(1) == 1
-    site.store(decode([odd], site.known))
-    assert look_again(sharing.HELD + 1) == 1
-    right = said(Row(DEVICE, NOW, {POINT: 1.0}, taken=NOW))
-    site.store(decode([right], site.known))
-    assert (site.known.clocks, look_again(1)) == ({}, 0)
-    assert site.rows(tables.handed) == []
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

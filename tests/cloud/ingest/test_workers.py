@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import date
@@ -131,6 +132,7 @@ async def test_two_workers_share_and_the_leader_takes_the_rest(fleet: Fleet) -> 
         await sharing(fleet, one, 2)
         await other.born("c2-e-main")
         await _killed_in_the_middle(fleet, one, other)
+        await _the_leader_rests(fleet, one)
         await _said_by_aliases(fleet, stranger, one.now() - 1000)
         await _with_a_wrong_clock(fleet, one)
         for node, device in ((one, DEVICES[0]), (one, DEVICES[1]), (other, "c2-e-main")):
@@ -154,6 +156,22 @@ async def _killed_in_the_middle(fleet: Fleet, one: OutboxNode, other: OutboxNode
     while not fleet.stored("w1"):
         await one.commit(rows(one, DEVICES[1], 50))
         await one.empty()
+
+
+async def _the_leader_rests(fleet: Fleet, node: OutboxNode) -> None:
+    """Some seconds after its birth workers store nearly all of what a gateway sends, and the leader acknowledges none of it."""
+
+    async def stored_by_the_leader(number: int) -> int:
+        before = fleet.stored("lead")
+        for _ in range(number):
+            await node.commit(rows(node, DEVICES[0], 50))
+            await node.empty()
+        return fleet.stored("lead") - before
+
+    async with asyncio.timeout(60):
+        while await stored_by_the_leader(1):
+            pass
+    assert await stored_by_the_leader(10) < 50  # of 500
 
 
 async def _said_by_aliases(fleet: Fleet, node: ForeignNode, begin: int) -> None:
