@@ -19,10 +19,15 @@ from contract import sparkplug
 from contract.clock import Clock
 from contract.point import POINTS
 from contract.reading import Row
-from contract.sparkplug import DataType, MetricDefinition
+from contract.sparkplug import DataType
 from contract.topics import Topic
 from simulators.stack.influxd import start_influxd
 from simulators.stack.stack import Stack
+
+try:
+    from contract.sparkplug import MetricDefinition
+except ImportError:  # an older product, which is measured beside this one, has it by another name
+    from contract.sparkplug import Born as MetricDefinition  # type: ignore[attr-defined, no-redef]
 
 GATEWAYS, DEVICES = 16, 20
 READINGS = {10: 1_200_000, 100: 2_400_000}
