@@ -389,7 +389,15 @@ def test_prepare_makes_a_certificate_on_request(
     assert wrong.returncode == 2
     assert "expected a user of the broker" in wrong.stderr
     assert not (secrets / "authority" / "clients").exists()
-    assert prepare(site, "--certificate", "127.0.0.1").stderr == "usage: deploy/prepare [--workers N] [--certificate GATEWAY]... NAME...\n"
+    for forgotten in (
+        ("--certificate", "127.0.0.1"),
+        ("--workers",),
+        ("--workers", "2"),
+        ("--certificate", "gw-c1", "--workers", "2", "127.0.0.1"),
+    ):
+        refused = prepare(site, *forgotten)
+        assert refused.returncode == 2, forgotten
+        assert refused.stderr == "usage: deploy/prepare [--workers N] [--certificate GATEWAY]... NAME...\n", forgotten
     for arguments in (("--certificate", "gw-c1", "--certificate", "gw-c2", "127.0.0.1"), ("127.0.0.1",)):
         done = prepare(site, *arguments)
         assert done.returncode == 0, done.stderr
