@@ -57,17 +57,7 @@ class Host(Intake):
         bring_forward: BringForward,
         health: Health | None = None,
     ) -> None:
-        """Know what the stores know.
-
-        Args:
-            settings: Of the broker.
-            engine: The relational database.
-            telemetry: The time-series store.
-            clock: What the service takes for the time.
-            stored: Is told of each batch after its commit.
-            bring_forward: For those who wait for a moment, where the time that the cloud believes moves back.
-            health: Is told of what a store takes and does not take.
-        """
+        """See `Intake`; `bring_forward` is for those who wait for a moment, where the time that the cloud believes moves back."""
         super().__init__(settings, engine, telemetry, clock, stored, health)
         self.clock.own.leapt = leapt_at(engine, LEAP)
         self._bring_forward = bring_forward
