@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cloud.alerts import machine, opening
@@ -16,6 +17,7 @@ from cloud.alerts.ruleset import Rule
 from cloud.alerts.view import View
 
 _NO_MEMORY: Memory = {}
+_NOTHING_MOVED: Mapping[str, str | None] = MappingProxyType({})
 Standing = Mapping[tuple[str, str], Kept]
 """What is kept by rule and subject."""
 
@@ -100,3 +102,22 @@ def of_no_rule(rules: Mapping[str, Rule], kept: Standing, now: int) -> list[Chan
     gone = [(rule, subject, found) for (rule, subject), found in kept.items() if rule not in rules]
     dropped = partial(_dropped, now=now)
     return [change for rule, subject, found in gone for change in dropped(rule, subject, found)]
+
+
+def after(before: Standing, steps: Iterable[Change], by: Mapping[str, str | None] = _NOTHING_MOVED) -> dict[tuple[str, str], Kept]:
+    """What is kept once some steps are, as it will be read again.
+
+    Args:
+        before: What is kept now.
+        steps: What changes.
+        by: The open alerts of which changes what inhibits them, each with the alert that does then.
+    """
+    found = dict(before)
+    for step in steps:
+        one = step.kept
+        found[step.rule, step.subject] = one if one.state.phase in OPEN else Kept(one.state, None, one.memory)
+    if by:
+        for key, one in found.items():
+            if one.alert is not None and one.alert in by:
+                found[key] = Kept(one.state, one.alert, one.memory, by[one.alert])
+    return found

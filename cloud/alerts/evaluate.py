@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from cloud.alerts.channels import Channel
-from cloud.alerts.deciding import Change, Standing, by_rule, of_no_rule, of_rule
+from cloud.alerts.deciding import Change, Standing, after, by_rule, of_no_rule, of_rule
 from cloud.alerts.inhibit import inhibited
 from cloud.alerts.machine import OPEN, Event
 from cloud.alerts.repository import notifications, standing
@@ -43,7 +44,7 @@ class Snapshot(NamedTuple):
 
 @dataclass
 class Evaluator:
-    """Evaluates the rules of a site; it remembers only when it looked at each rule last, and which failed.
+    """Evaluates the rules of a site; it remembers when it looked at each rule last, which failed, and what is kept.
 
     Attributes:
         engine: The database.
@@ -52,6 +53,7 @@ class Evaluator:
         channels: Who is told.
         site_differs: Whether the site's files say something else than what was entered.
         failed: How often each rule failed.
+        known: What was kept when it looked last; it holds as long as the revision is the same.
     """
 
     engine: sa.Engine
@@ -60,6 +62,7 @@ class Evaluator:
     channels: Sequence[Channel] = ()
     site_differs: Callable[[], bool] = bool
     failed: Counter[str] = field(default_factory=Counter)
+    known: Snapshot | None = None
     _looked: dict[str, int] = field(default_factory=dict)
     _logged: dict[str, float] = field(default_factory=dict)
 
@@ -78,8 +81,7 @@ class Evaluator:
         points = frozenset[str]().union(*(rule.reads for rule in due))
         for _ in range(_ATTEMPTS):
             view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
-            with self.engine.connect() as connection:
-                before = Snapshot(standing.revision(connection, self.site.group), standing.kept(connection, self.site.group))
+            before = self.known = self._snapshot()
             mine = by_rule(before.kept)
             decided: dict[str, list[Change]] = {}
             for rule in due:
@@ -97,11 +99,19 @@ class Evaluator:
         looked = self._looked.get(rule.id)
         return looked is None or not 0 <= now - looked < rule.every
 
-    def _inhibitions(self, view: View, kept: Standing, changes: Sequence[Change]) -> dict[str, str | None]:
+    def _snapshot(self) -> Snapshot:
+        """What is kept now; read only where somebody else changed it, since in a storm that is thousands of rows."""
+        with self.engine.connect() as connection:
+            revision = standing.revision(connection, self.site.group)
+            if self.known is not None and self.known.revision == revision:
+                return self.known
+            return Snapshot(revision, standing.kept(connection, self.site.group))
+
+    def _inhibitions(self, view: View, kept: Standing) -> dict[str, str | None]:
         """The open alerts of which changes what inhibits them, each with the alert that does now."""
-        open_ = {key: found for key, found in kept.items() if found.state.phase in OPEN} | {(c.rule, c.subject): c.kept for c in changes}
-        alerts = {found.alert: found for found in open_.values() if found.alert is not None and found.state.phase in OPEN}
-        by = inhibited(self.rules, view, {key: found.alert for key, found in open_.items() if found.alert in alerts})
+        open_ = {key: found for key, found in kept.items() if found.state.phase in OPEN}
+        alerts = {found.alert: found for found in open_.values() if found.alert is not None}
+        by = inhibited(self.rules, view, {key: found.alert for key, found in open_.items() if found.alert is not None})
         return {alert: by.get(alert) for alert, found in alerts.items() if by.get(alert) != found.inhibited_by}
 
     @contextmanager
@@ -126,27 +136,43 @@ class Evaluator:
         Returns:
             What fired or was resolved; None where what is kept is no longer what it was when it was decided.
         """
-        if not ended and not any(decided.values()) and not self._inhibitions(view, before.kept, ()):
+        planned = [*ended, *chain.from_iterable(decided.values())]
+        moved = self._inhibitions(view, after(before.kept, planned))
+        if not planned and not moved:
             return []
         with writing(self.engine).begin() as connection:
             standing.lock(connection)
             if standing.revision(connection, self.site.group) != before.revision:
                 return None
-            self._keep(connection, ended, view.now)
-            changes = list(ended)
-            for rule, steps in decided.items():
-                with self._blamed(rule, connection):
-                    with connection.begin_nested():
-                        self._keep(connection, steps, view.now)
-                    changes += steps
+            changes = self._keep_all(connection, view.now, decided, ended, moved)
+            fresh = {_alert(change) for change in changes if change.event is Event.FIRED}
+            late = {alert: by for alert, by in moved.items() if alert not in fresh}
+            if len(changes) < len(planned):  # a rule failed, and there are none of its alerts
+                late = moved = dict.fromkeys(fresh & moved.keys()) | self._inhibitions(view, after(before.kept, changes))
+            standing.inhibit(connection, self.site.group, late, fresh, view.now)
             events = [change for change in changes if change.event is not None]
-            moved = self._inhibitions(view, before.kept, changes)
-            standing.inhibit(
-                connection, self.site.group, moved, {_alert(change) for change in events if change.event is Event.FIRED}, view.now
-            )
             if events or moved:
                 notifications.enqueue(connection, self.site.group, self.channels, view.now)
+            known = Snapshot(standing.revision(connection, self.site.group), after(before.kept, changes, moved))
+        self.known = known
         return events
+
+    def _keep_all(
+        self, connection: sa.Connection, now: int, decided: Mapping[str, list[Change]], ended: list[Change], by: Mapping[str, str | None]
+    ) -> list[Change]:
+        """Keep the steps, new alerts with what inhibits each; those of a rule that fails are not kept.
+
+        Returns:
+            What was kept.
+        """
+        self._keep(connection, ended, by, now)
+        changes = list(ended)
+        for rule, steps in decided.items():
+            with self._blamed(rule, connection):
+                with connection.begin_nested():
+                    self._keep(connection, steps, by, now)
+                changes += steps
+        return changes
 
     def _count(self, rule: str, error: Exception) -> None:
         """One more failure of a rule; logged once a minute."""
@@ -156,9 +182,9 @@ class Evaluator:
             self._logged[rule] = at
             log.error("a rule failed", rule=rule, count=self.failed[rule], exc_info=error)
 
-    def _keep(self, connection: sa.Connection, steps: Sequence[Change], now: int) -> None:
+    def _keep(self, connection: sa.Connection, steps: Sequence[Change], by: Mapping[str, str | None], now: int) -> None:
         """Write some steps down, and into the alerts and their history what they brought about."""
-        standing.fire(connection, [step.opened for step in steps if step.opened is not None], now)
+        standing.fire(connection, [{**step.opened, "inhibited_by": by.get(step.opened["id"])} for step in steps if step.opened], now)
         standing.resolve(connection, [(_alert(step), step.reason) for step in steps if step.event is Event.RESOLVED], now)
         standing.keep(connection, self.site.group, {(step.rule, step.subject): step.kept for step in steps})
 

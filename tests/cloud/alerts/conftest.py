@@ -21,8 +21,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from cloud.alerts.deciding import Change
-from cloud.alerts.evaluate import Evaluator
-from cloud.alerts.repository import moments
+from cloud.alerts.evaluate import Evaluator, Snapshot
+from cloud.alerts.repository import moments, standing
 from cloud.alerts.ruleset import load_rules
 from cloud.indicators.figures import seed_factors
 from cloud.ingest.batch import Message
@@ -74,6 +74,7 @@ class House:
         self.devices = self.devices or self.site.devices
         self.undated: dict[str, float] = {}
         self.ahead = 0
+        self._compared: Snapshot | None = None
         self.known = Known(self.engine)
         self.evaluator = Evaluator(self.engine, self.site, load_rules())
         self._seq = count(1)
@@ -151,7 +152,18 @@ class House:
             if self.now // HOUR_MS != (self.now - every) // HOUR_MS:
                 self.settle()
             found += self.evaluator.round(self.now)
+            self._compare()
         return found
+
+    def _compare(self) -> None:
+        """What the evaluator takes for kept is what the database has, after each round."""
+        known = self.evaluator.known
+        if known is None or known is self._compared:
+            return
+        with self.engine.connect() as connection:
+            if standing.revision(connection, self.site.group) == known.revision:
+                assert known.kept == standing.kept(connection, self.site.group)
+                self._compared = known
 
     def settle(self) -> None:
         """Let the ledger count what was touched."""

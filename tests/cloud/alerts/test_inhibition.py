@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cloud.alerts.inhibit import inhibited
+from cloud.alerts.repository import standing
 from cloud.alerts.ruleset import SHIPPED, Rule, load_rules
 from cloud.alerts.view import View
 from cloud.ledger.model import Meter
@@ -16,6 +17,8 @@ from contract.site import load_site, shipped_site
 from contract.yamlfile import ConfigError
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from tests.cloud.alerts.conftest import House
 
 MINUTE = 60_000
@@ -107,3 +110,30 @@ def test_a_gateway_explains_a_device_that_was_silent_before_it(house: House) -> 
     house.run(house.now + 6 * MINUTE)
     device, gateway = house.alerts()
     assert (device.state, device.inhibited_by, gateway.state) == ("firing", None, "resolved")
+
+
+def test_what_was_not_kept_inhibits_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the bus's alert cannot be written, its devices' alerts, which fire in the same round, stand alone; later it inhibits them."""
+    devices = ("c1-e-main", "c1-e-a-light", "c1-e-a-hvac")
+    house.use(*devices)
+    new = load_rules()  # of which nobody asked the timing yet, which is kept once it was asked
+    house.evaluator.rules = {name: new[name].model_copy(update={"fire_after": 0}) for name in ("bus_silent", "device_silent")}
+    house.now = parse_time("2026-07-21T10:00:00+08:00")
+    house.run(house.now + 3 * MINUTE)
+    for device in devices:
+        house.set(device, "silent")
+    real = standing.fire
+
+    def refused(connection: sa.Connection, alerts: list[dict[str, Any]], now: int) -> None:
+        real(connection, [alert | ({"title": None} if alert["rule"] == "bus_silent" else {}) for alert in alerts], now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(standing, "fire", refused)
+        house.run(house.now + 10 * MINUTE)
+    assert {(alert.rule, alert.subject, alert.inhibited_by) for alert in house.alerts()} == {
+        ("device_silent", one, None) for one in devices
+    }
+    assert house.evaluator.failed["bus_silent"] > 0
+    house.run(house.now + MINUTE)
+    (bus,) = [alert.id for alert in house.alerts() if alert.rule == "bus_silent"]
+    assert {alert.inhibited_by for alert in house.alerts() if alert.rule == "device_silent"} == {bus}
