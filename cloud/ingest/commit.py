@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 import sqlalchemy as sa
 
@@ -126,11 +125,11 @@ def _shown_again(now: Offset, before: Sequence[Offset]) -> list[Offset]:
 
 
 def _latest(connection: sa.Connection, batch: Batch) -> None:
-    """The newest reading of each point of each device, in the order of their key: several processes may write the same rows at once."""
+    """The newest reading of each point of each device."""
     rows: list[readings.Values] = [
         (group, device, point, *newest[:2], int(newest.quality), *newest[3:])
-        for (group, device), polls in sorted(batch.polls.items(), key=itemgetter(0))
-        for point, newest in sorted(polls.newest().items())
+        for (group, device), polls in batch.polls.items()
+        for point, newest in polls.newest().items()
     ]
     readings.put_newest(connection, rows)
 

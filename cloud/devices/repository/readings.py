@@ -27,8 +27,13 @@ _LATEST = {style: _LATEST_SQL.format(", ".join([sign] * 9)) for style, sign in (
 
 
 def put_newest(connection: sa.Connection, readings: list[Values]) -> None:
-    """Keep the newest reading by time of measurement, however it came, of two of one time the good one; `good_at` grows on its own."""
+    """Keep the newest reading by time of measurement, however it came, of two of one time the good one; `good_at` grows on its own.
+
+    On PostgreSQL in the order of their key, since several processes may write the same rows at once and would wait for each other.
+    """
     if readings:
+        if connection.dialect.name == "postgresql":
+            readings = sorted(readings)
         connection.exec_driver_sql(_LATEST[connection.dialect.paramstyle], readings)
 
 
