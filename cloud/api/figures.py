@@ -13,6 +13,7 @@ from cloud.indicators.model import Targets
 from cloud.indicators.scopes import UnknownScopeError
 from cloud.ledger import book
 from cloud.ledger.model import MeterKey
+from cloud.ledger.periods import as_of
 from cloud.organisations.tree import ORGANISATION
 
 
@@ -57,13 +58,13 @@ def factors(context: Context, on: date, name: str) -> list[Factor]:
     return [Factor(**row) for row in found]
 
 
-def targets(context: Context, year: int, scope: str) -> Targets:
-    """The targets of a year for a scope.
+def targets(context: Context, year: int, scope: str, on: date | None = None) -> Targets:
+    """The targets of a year for a scope, now or at the end of a day.
 
     Raises:
         HTTPException: 404, no such compound, unit or organisation.
     """
-    now = context.clock.now_ms()
+    now = as_of(on, context.clock.now_ms())
     try:
         if scope.startswith(ORGANISATION):
             return rollups.targets_of(context.engine, context.within, year, scope, now)

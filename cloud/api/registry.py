@@ -36,7 +36,15 @@ def meters(context: Context) -> list[schemas.Meter]:
     with context.engine.connect() as connection:
         served, found = queries.served(connection, context.group), queries.meters(connection, context.group)
     return [
-        schemas.Meter(id=one.id, device=one.device, energy=one.energy, parent=one.parent, main=one.main, units=served[one.id])
+        schemas.Meter(
+            id=one.id,
+            device=one.device,
+            point=one.point,
+            energy=one.energy,
+            parent=one.parent,
+            main=one.main,
+            units=served[one.id],
+        )
         for one in found
     ]
 

@@ -113,6 +113,7 @@ class Meter(_Shape):
 
     id: str
     device: str | None
+    point: str | None
     energy: str
     parent: str | None
     main: bool

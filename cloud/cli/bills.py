@@ -41,6 +41,8 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
             return 0
         with engine.connect() as connection:
             found = kept(connection, group)
+    if not found:
+        sys.stdout.write("no bills\n")
     for one in found:
         billed, counted, apart = (to_factor_unit(n, one.energy).normalize() for n in (one.amount, one.counted, one.amount - one.counted))
         unit = energy_of(one.energy).factor_unit

@@ -7,12 +7,12 @@ import sys
 
 import sqlalchemy as sa
 
-from cloud.cli.shared import add, add_group, database, year
+from cloud.cli.shared import add, add_group, database, day, year
 from cloud.indicators import rollups
 from cloud.indicators.figures import targets_of
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import UnknownScopeError
-from cloud.ledger.periods import local_date
+from cloud.ledger.periods import as_of, local_date
 from cloud.opening import chosen_group
 from cloud.organisations.tree import ORGANISATION
 from cloud.printed import table
@@ -24,7 +24,8 @@ from contract.commandline import Commands, Parser
 def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
     parser = add(commands, "targets", "print how the yearly targets stand, as /api/v1/targets answers", run)
-    parser.add_argument("--year", type=year, metavar="Y", help="year of the targets (default this year)")
+    parser.add_argument("--year", type=year, metavar="Y", help="year of the targets (default that of the day)")
+    parser.add_argument("--on", type=day, metavar="DAY", help="as they stood at the end of this day (default now)")
     parser.add_argument(
         "--scope", default="district", metavar="S", help="district, compound:ID, unit:ID or organisation:ID (default district)"
     )
@@ -41,7 +42,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """
     with database(settings) as engine:
         try:
-            found = _found(engine, arguments, command_clock(settings, clock).now_ms())
+            found = _found(engine, arguments, as_of(arguments.on, command_clock(settings, clock).now_ms()))
         except UnknownScopeError as error:
             raise ValueError(f"--scope: {error}") from error
     if arguments.json:
@@ -52,7 +53,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
 
 
 def _found(engine: sa.Engine, arguments: argparse.Namespace, now: int) -> Targets:
-    year = arguments.year or local_date(now).year
+    year = arguments.year or (arguments.on or local_date(now)).year
     if arguments.scope.startswith(ORGANISATION):
         within = None if arguments.group is None else chosen_group(engine, arguments.group)
         return rollups.targets_of(engine, within, year, arguments.scope, now)

@@ -39,6 +39,11 @@ def midnight(day: date) -> int:
     return (day.toordinal() - _EPOCH) * DAY_MS - _OFFSET_MS
 
 
+def as_of(day: date | None, now: int) -> int:
+    """The end of a day, ms, but never later than now; now without a day."""
+    return now if day is None else min(midnight(day + timedelta(days=1)), now)
+
+
 def month_start(year: int, month: int) -> int:
     """The moment (ms) at which a month begins; month 13 is January of the next year.
 

@@ -39,6 +39,10 @@ def denominators(here: HereOrAbove, start: Moment, end: Moment, scope: FigureSco
 
 
 @router.get("/targets")
-def targets(here: HereOrAbove, _room: Large, year: Year | None = None, scope: FigureScope = "district") -> Targets:
-    """The indicators of a year (this year) and their targets for a scope, against the same span of last year."""
-    return figures.targets(here, year or local_date(here.clock.now_ms()).year, scope)
+def targets(here: HereOrAbove, _room: Large, year: Year | None = None, scope: FigureScope = "district", on: Day | None = None) -> Targets:
+    """The indicators of a year and their targets for a scope, against the same span of last year.
+
+    As they stand now, or as they stood at the end of the day `on`: for the last day of a quarter what its report says. Without `year` it is
+    that day's, or this one.
+    """
+    return figures.targets(here, year or (on or local_date(here.clock.now_ms())).year, scope, on)

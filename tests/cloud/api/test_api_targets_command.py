@@ -13,6 +13,7 @@ import pytest
 
 from cloud.indicators.figures import targets_of
 from cloud.printed import table
+from contract.clock import parse_time
 from tests import commands
 from tests.cloud.district import GROUP
 
@@ -32,6 +33,23 @@ async def test_the_json_is_the_interfaces_answer(served: Served, golden: dict[st
     assert (printed.returncode, printed.stderr) == (0, "")
     answered = (await served.get("/api/v1/targets", {"year": "2026", "scope": "unit:u1"})).json()
     assert json.loads(printed.stdout) == answered == golden["targets"]
+
+
+async def test_a_day_that_is_over_is_as_it_stood_at_its_end(
+    served: Served, golden: dict[str, Any], context: Context, tmp_path: Path
+) -> None:
+    """`on` asks for the figures of a quarter that is over, in command and interface; a day to come has the figures of now."""
+    printed = json.loads(targets(tmp_path, "--on", "2026-02-15", "--scope", "unit:u1", "--json").stdout)
+    answered = (await served.get("/api/v1/targets", {"on": "2026-02-15", "scope": "unit:u1"})).json()
+    then = targets_of(context.engine, GROUP, 2026, "unit:u1", parse_time("2026-02-16T00:00:00+08:00"))
+    assert printed == answered == then.model_dump(mode="json")
+    water = next(one for one in printed["indicators"] if one["id"] == "water_per_capita")
+    assert water["actual"]["end"] == "2026-02-15T16:00:00.000Z"
+    now = next(one for one in golden["targets"]["indicators"] if one["id"] == "water_per_capita")
+    assert water["actual"]["value"] != now["actual"]["value"]
+    assert (await served.get("/api/v1/targets", {"on": "2026-12-31", "scope": "unit:u1"})).json() == golden["targets"]
+    last = (await served.get("/api/v1/targets", {"on": "2025-12-31", "scope": "unit:u1"})).json()
+    assert last["year"] == 2025
 
 
 @pytest.mark.parametrize(
@@ -87,10 +105,11 @@ def test_columns_stand_below_each_other_in_both_languages(context: Context) -> N
         ),
         (["--scope", "moon"], "jieyue-cloud: --scope: no scope 'moon'"),
         (["--year", "1999"], "jieyue-cloud targets: argument --year: expected a year from 2000 to 2099, got '1999'"),
+        (["--on", "2026-02-30"], "jieyue-cloud targets: argument --on: expected a day such as 2026-03-01, got '2026-02-30'"),
         (["--lang", "fr"], "jieyue-cloud targets: argument --lang: invalid choice: 'fr'"),
     ],
 )
-def test_an_unknown_scope_year_or_language_is_one_line(options: list[str], said: str, context: Context, tmp_path: Path) -> None:
+def test_an_unknown_scope_year_day_or_language_is_one_line(options: list[str], said: str, context: Context, tmp_path: Path) -> None:
     """What cannot be asked ends with exit code 2 and says what was expected."""
     assert context.engine.dialect.name == "sqlite"
     printed = targets(tmp_path, *options)
