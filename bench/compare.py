@@ -21,6 +21,8 @@ from pathlib import Path
 PAIRS = 7
 """Fewer say little: the quartiles of seven are two of the seven."""
 NAMES = ("edge", "ingest", "settle")
+_NOT_HANDED_ON = {"PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}
+"""Of our environment. An installed product has its bytecode; without it each start would be that of a compiler, a tenth longer."""
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "compare"
 
@@ -134,7 +136,7 @@ def _measure(product: Product, name: str) -> dict[str, dict[str, str]]:
     here.mkdir(parents=True, exist_ok=True)
     if not (here / "bench").exists():
         (here / "bench").symlink_to(ROOT / "bench")
-    environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    environment = {key: value for key, value in os.environ.items() if key not in _NOT_HANDED_ON}
     argv = [str(product.python), "-m", "bench", name]
     done = subprocess.run(argv, cwd=here, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (our own)
     if done.returncode:

@@ -6,18 +6,18 @@ import sys
 from collections.abc import Sequence
 
 from cloud import cli
-from cloud.cli.shared import PROGRAM
-from cloud.settings import IN_WORDS, load_settings
-from contract.clock import clock_from_environment
-from contract.commandline import Parser, add_commands, ended
-from contract.logs import set_up
+from cloud.cli import PROGRAM
+from cloud.logs import set_up
+from contract.commandline import Parser, add_commands, ended, loading
 
 
 def main() -> None:
     """Entry point: exit code 0 after a clean stop, 1 where the machine refuses, 2 on bad input."""
-    arguments = _parser(sys.argv[1:2]).parse_args()
-    set_up(in_words=IN_WORDS)
-    sys.exit(ended(PROGRAM, lambda: arguments.run(load_settings(), clock_from_environment(), arguments)))
+    with loading():
+        parser = _parser(sys.argv[1:2])
+    arguments = parser.parse_args()
+    set_up()
+    sys.exit(ended(PROGRAM, lambda: arguments.run(arguments)))
 
 
 def _parser(command: Sequence[str] = ()) -> Parser:

@@ -18,8 +18,6 @@ from contract.host import Host
 from contract.topics import HostId
 from contract.yamlfile import OWN_WORDS, ConfigError
 
-IN_WORDS = ("sqlalchemy.pool",)
-"""Libraries that log a connection that broke with a traceback: who used it says so, and these say why in one line."""
 _PART = "cloud"
 """The cloud's folder in that of a demo."""
 

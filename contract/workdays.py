@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-import chinese_calendar  # type: ignore[import-untyped]
-
 _FIXED_HOLIDAYS = {(1, 1), *((5, d) for d in range(1, 6)), *((10, d) for d in range(1, 8))}
 _FRIDAY = 4
 
@@ -19,6 +17,8 @@ _FRIDAY = 4
 @lru_cache(maxsize=65536)
 def official(day: date) -> bool:
     """Whether offices work; a year whose calendar is not held yet has the holidays with fixed dates only."""
+    import chinese_calendar  # type: ignore[import-untyped] # noqa: PLC0415 (a gateway reads sites too, and asks for no working day)
+
     try:
         return bool(chinese_calendar.is_workday(day))
     except NotImplementedError:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from contract.clock import clock_from_environment
-from contract.commandline import Parser, add_commands, ended
+from contract.commandline import Parser, add_commands, ended, loading
 from contract.logs import set_up
 from edge import cli
-from edge.cli.shared import PROGRAM
-from edge.settings import load_settings
+from edge.cli import PROGRAM
 
 
 def main() -> None:
     """Entry point: exit code 0 after a clean stop, 1 when a device does not answer, 2 on bad input."""
-    arguments = _parser(sys.argv[1:2]).parse_args()
+    with loading():
+        parser = _parser(sys.argv[1:2])
+    arguments = parser.parse_args()
     set_up()
-    sys.exit(ended(PROGRAM, lambda: _run(arguments)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    settings, site = load_settings(arguments.config)
-    ended: int = arguments.run(settings, site, clock_from_environment(), arguments)
-    return ended
+    sys.exit(ended(PROGRAM, lambda: arguments.run(arguments)))
 
 
 def _parser(command: Sequence[str] = ()) -> Parser:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import structlog
 
 from cloud.alerts import channels
-from cloud.alerts.channels import Channel, UndeliveredError
+from cloud.alerts.channels import Channel
 from cloud.alerts.digest import Districts, written
 from cloud.alerts.repository import notifications
 from cloud.platform.database import DOWN
@@ -44,12 +44,9 @@ def send_one(engine: sa.Engine, channel: Channel, now: int, districts: Districts
 def attempt(channel: Channel, key: str, title: str, body: str) -> Message | None:
     """Send one message; None if the receiver has it, else why not, without a secret."""
     try:
-        channels.send(channel, key, title, body)
-    except UndeliveredError as error:
-        return error.why
+        return channels.send(channel, key, title, body)
     except Exception as error:  # noqa: BLE001 (the border to a hundred services: whatever goes wrong there, the message has to wait its time)
         return Message("told.sender", error=type(error).__name__)  # its text may hold a secret
-    return None
 
 
 async def run(engine: sa.Engine, channel: Channel, clock: Clock, districts: Districts) -> None:

@@ -3,3 +3,5 @@
 A file has `add_parser`, which adds its command and names, by `shared.add`, the function that runs it. `shared` has what they
 have in common.
 """
+
+PROGRAM = "jieyue-cloud"

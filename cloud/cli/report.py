@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import PROGRAM, add, add_group, database
+from cloud.cli import PROGRAM
+from cloud.cli.shared import add, add_group, database
 from cloud.opening import chosen_group
 from cloud.reports import command
 from cloud.reports.alone import alone

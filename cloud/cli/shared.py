@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -16,12 +17,11 @@ from cloud.opening import opened_database
 from cloud.operations.commands import place, standing
 from cloud.operations.model import DONE, SENT, Command
 from cloud.platform.database import DOWN
-from cloud.settings import Settings
+from cloud.settings import Settings, load_settings
 from cloud.texts import in_words
-from contract.clock import Clock, moment
+from contract.clock import Clock, clock_from_environment, moment
 from contract.commandline import FAILED, Commands, Parser
 
-PROGRAM = "jieyue-cloud"
 Run = Callable[[Settings, Clock, argparse.Namespace], int]
 """Runs a command and returns its exit code; raises ValueError on bad input and OSError where the machine refuses."""
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099
@@ -40,8 +40,13 @@ def add(commands: Commands[Parser], name: str, text: str, run: Run, description:
         aliases: Earlier names of it, which go on.
     """
     parser = commands.add_parser(name, aliases=aliases, help=text, description=description or text[0].upper() + text[1:] + ".")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=partial(_as_set, run))
     return parser
+
+
+def _as_set(run: Run, arguments: argparse.Namespace) -> int:
+    """Run a command with the settings and the clock that the environment gives."""
+    return run(load_settings(), clock_from_environment(), arguments)
 
 
 def add_actions(parser: Parser) -> Commands[Parser]:

@@ -17,12 +17,11 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from cloud.indicators.scopes import UnknownScopeError
+from cloud.logs import set_up
 from cloud.platform.database import open_database
 from cloud.reports.alone import alone
 from cloud.reports.base import Asked, LibraryError, Made, MissingError, NotInstalledError, ReportError
 from cloud.reports.made import make
-from cloud.settings import IN_WORDS
-from contract.logs import set_up
 
 Fault = Literal["scope", "missing", "not_installed", "library", "failed", "too_long"]
 """Why there is no report; the last two are found by whoever waits for this process."""
@@ -75,7 +74,7 @@ ORDER, NEWS = TypeAdapter(Order), TypeAdapter(News)
 def main() -> None:
     """Make the report that stdin orders."""
     out = _alone()
-    set_up(in_words=IN_WORDS)
+    set_up()
     order = ORDER.validate_json(sys.stdin.buffer.read())
     os.nice(_NICE)
     signal.alarm(order.seconds)

@@ -29,7 +29,8 @@ from cloud.telemetry.base import (
     equal_runs,
     single,
 )
-from cloud.telemetry.influx_server import SOON, InfluxAddress, InfluxServer
+from cloud.telemetry.influx_address import InfluxAddress
+from cloud.telemetry.influx_server import SOON, InfluxServer
 from cloud.telemetry.influxql import identifier, literal
 from cloud.telemetry.line_protocol import LineBuilder, figure_lines
 from cloud.telemetry.refusals import LONGEST_REASON, Answer, sift

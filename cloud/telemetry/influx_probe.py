@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cloud.telemetry.base import Stored, StoreDown
 from cloud.telemetry.influx import InfluxTelemetry
-from cloud.telemetry.influx_server import InfluxAddress
+from cloud.telemetry.influx_address import InfluxAddress
 from cloud.texts import in_words
 from contract.reading import Reading
 

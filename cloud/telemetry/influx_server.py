@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -18,6 +17,7 @@ import orjson
 import structlog
 
 from cloud.telemetry.base import Breaker, StoreDown
+from cloud.telemetry.influx_address import InfluxAddress
 from cloud.telemetry.influxql import identifier
 from cloud.telemetry.refusals import reason_of
 from contract.logs import Seldom
@@ -35,25 +35,6 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds. A year of one series may take some to read; a host that is not there should be known soon."""
 SOON = httpx.Timeout(5.0)
 """Of what is asked to see whether the server is back: who waits longer for one that was away finds out late."""
-
-
-@dataclass(frozen=True, slots=True)
-class InfluxAddress:
-    """Where the database is, and how to enter.
-
-    Attributes:
-        url: Scheme, host and port.
-        database: Name of the database; in 2.x of a bucket that is mapped to it.
-        user: Ignored where `password` is a token.
-        password: Password, or the API token of 2.x and 3.x; never shown.
-        auth: `basic` (every version), or `token` for the header that only 2.x and 3.x know.
-    """
-
-    url: str
-    database: str
-    user: str = ""
-    password: str = field(default="", repr=False)
-    auth: Literal["basic", "token"] = "basic"
 
 
 class InfluxServer:

@@ -6,8 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cloud.telemetry.base import Telemetry
-from cloud.telemetry.influx import InfluxTelemetry
-from cloud.telemetry.influx_server import InfluxAddress
+from cloud.telemetry.influx_address import InfluxAddress
 from cloud.telemetry.sqlite import SqliteTelemetry
 
 _FORMS = "sqlite:///path or influx+http://user:password@host:port/database?auth=basic|token"
@@ -28,6 +27,8 @@ def open_telemetry(url: str) -> Telemetry:
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         return SqliteTelemetry(Path(rest[1:]))
     if scheme in {"influx+http", "influx+https"}:
+        from cloud.telemetry.influx import InfluxTelemetry  # noqa: PLC0415 (its HTTP client is loaded where it is the store)
+
         return InfluxTelemetry(_influx(url.removeprefix("influx+")))
     raise ValueError(f"telemetry URL must be {_FORMS}")
 

@@ -11,7 +11,8 @@ from contract.clock import Clock
 from contract.commandline import FAILED, Commands, Parser, fail
 from contract.site import Site
 from edge import boots
-from edge.cli.shared import PROGRAM, add
+from edge.cli import PROGRAM
+from edge.cli.shared import add
 from edge.outbox import file
 from edge.outbox.lock import InUseError
 from edge.outbox.looking import looked_at

@@ -11,7 +11,8 @@ from contract.clock import Clock, iso
 from contract.commandline import FAILED, Commands, Parser, fail
 from contract.reading import Row
 from contract.site import Device, Site
-from edge.cli.shared import PROGRAM, add, driver
+from edge.cli import PROGRAM
+from edge.cli.shared import add, driver
 from edge.settings import Settings, located
 from protocols.base import DoubtingDriver, DriverError, PollingDriver
 

@@ -13,7 +13,8 @@ from os.path import realpath
 from contract.clock import Clock
 from contract.commandline import FAILED, Commands, Parser, fail, seconds, units
 from contract.site import Bus, Site
-from edge.cli.shared import PROGRAM, add, buses, driver
+from edge.cli import PROGRAM
+from edge.cli.shared import add, buses, driver
 from edge.scan import Scanned, as_json, lines, planned, scan
 from edge.settings import Settings
 from protocols.base import PollingDriver, ScanningDriver

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from contract.clock import Clock
+from contract.clock import Clock, clock_from_environment
 from contract.commandline import Commands, Parser
 from contract.site import Bus, Device, Site
-from edge.settings import Settings, located
+from edge.settings import Settings, load_settings, located
 from protocols.base import BusContext, Driver, driver_of
 
-PROGRAM = "jieyue-edge"
 ONE_CONNECTION = "a broker that binds client ids to users lets in one of them at a time, so each bus needs a user of its own"
 Run = Callable[[Settings, Site, Clock, argparse.Namespace], int]
 """Runs a command and returns its exit code; raises ValueError on bad input and OSError where the machine refuses."""
@@ -30,8 +30,14 @@ def add(commands: Commands[Parser], name: str, text: str, run: Run) -> Parser:
     first = text.split(".", maxsplit=1)[0]
     parser = commands.add_parser(name, help=first[0].lower() + first[1:], description=text)
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's configuration (YAML)")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=partial(_as_configured, run))
     return parser
+
+
+def _as_configured(run: Run, arguments: argparse.Namespace) -> int:
+    """Run a command with the settings and the site that its configuration names."""
+    settings, site = load_settings(arguments.config)
+    return run(settings, site, clock_from_environment(), arguments)
 
 
 def buses(settings: Settings, site: Site) -> list[Bus]:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from cloud.__main__ import _parser
-from cloud.cli.shared import PROGRAM
+from cloud.cli import PROGRAM
 from cloud.settings import load_settings
-from contract.clock import Clock
 from contract.commandline import ended
 from contract.rights import secret_file
 from tests.cloud.influx2 import ADMIN, Influx2
@@ -36,7 +35,7 @@ def setup(url: str, folder: Path, *options: str, admin: str = ADMIN) -> Done:
     arguments = _parser(command).parse_args(command)
     out, errors = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(errors):
-        code = ended(PROGRAM, lambda: arguments.run(load_settings(), Clock(), arguments))
+        code = ended(PROGRAM, lambda: arguments.run(arguments))
     return Done(code, out.getvalue(), errors.getvalue())
 
 

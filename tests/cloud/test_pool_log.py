@@ -10,11 +10,10 @@ from pathlib import Path
 BROKEN = """
 import sys
 import sqlalchemy as sa
+from cloud.logs import set_up
 from cloud.platform.database import open_database
-from cloud.settings import IN_WORDS
-from contract.logs import set_up
 
-set_up(in_words=IN_WORDS)
+set_up()
 engine = open_database(sys.argv[1])
 connection = engine.connect()
 

@@ -15,7 +15,8 @@ import pytest
 
 from cloud.telemetry.base import Aggregate, Breaker, Figures, FiguresError, Stored, StoreDown, Telemetry
 from cloud.telemetry.influx import InfluxTelemetry
-from cloud.telemetry.influx_server import InfluxAddress, InfluxServer
+from cloud.telemetry.influx_address import InfluxAddress
+from cloud.telemetry.influx_server import InfluxServer
 from cloud.telemetry.open import open_telemetry
 from cloud.telemetry.sqlite import MOST_READERS
 from contract.reading import Quality, Reading

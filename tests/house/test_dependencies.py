@@ -24,6 +24,7 @@ MAY = {
 }
 """The extras of whoever installs a package of ours; what all need is in `dependencies`."""
 UNSEEN = {
+    "httptools": "uvicorn reads requests with it, in the protocol that ours derives from",
     "psycopg": "SQLAlchemy imports it by the address of the database",
     "pyserial": "pymodbus and the simulators' lines open ports with it",
 }

@@ -270,7 +270,7 @@ def test_a_channel_is_told_directly_without_a_database(tmp_path: Path, webhook: 
 
 def test_markup_in_a_name_is_text_in_both_parts_of_a_mail(tmp_path: Path, mails: Mailbox) -> None:
     """The HTML part is escaped, the text part says it as it is, and lines stay lines."""
-    channels.send(channel(tmp_path, "duty", mails.url), "k", "设备无数据", f"{NAME}\n第二行")
+    assert channels.send(channel(tmp_path, "duty", mails.url), "k", "设备无数据", f"{NAME}\n第二行") is None
     (mail,) = mails.got
     parts = {part.get_content_type(): part.get_payload(decode=True) for part in mail.walk() if not part.is_multipart()}
     html, text = (bytes(parts[kind]).decode() for kind in ("text/html", "text/plain"))
@@ -302,7 +302,7 @@ def test_markup_in_a_name_is_no_markup_in_a_chat(url: str, tmp_path: Path, monke
         return answer
 
     monkeypatch.setattr(requests, "post", post)
-    channels.send(channel(tmp_path, "duty", url), "k", f"[警告] {NAME}", NAME)
+    assert channels.send(channel(tmp_path, "duty", url), "k", f"[警告] {NAME}", NAME) is None
     text = json.dumps(sent, ensure_ascii=False)
     assert "泵" in text
     for call in ("@all", "<at", "<b>"):
