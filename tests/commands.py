@@ -25,7 +25,7 @@ def _forking() -> subprocess.Popen[str]:
 
 
 def run(
-    module: str, *arguments: str, environment: Mapping[str, str] = os.environ, folder: Path | None = None
+    module: str, *arguments: str, environment: Mapping[str, str] = os.environ, folder: Path | None = None, missing: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """What `python -m module arguments` prints, and its exit code.
 
@@ -34,12 +34,14 @@ def run(
         arguments: Of the command line.
         environment: All that it has; by default ours.
         folder: Where it runs; by default where we do.
+        missing: A package that is not installed where it runs.
     """
     with tempfile.TemporaryDirectory() as made, _ONE_AT_A_TIME:
         out, err = Path(made, "out"), Path(made, "err")
         for path in (out, err):
             path.touch()
         request = {"module": module, "arguments": arguments, "environment": dict(environment), "folder": str(folder or Path.cwd())}
+        request["missing"] = missing
         server = _forking()
         assert server.stdin is not None
         assert server.stdout is not None

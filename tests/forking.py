@@ -1,7 +1,7 @@
 """Becomes a command of the product on request: it has imported them all, and each runs in a child of its own, forked from it.
 
-A request is a line of JSON on stdin: module, arguments, environment, folder, and the files that stdout and stderr go to. The answer
-is a line with the exit code.
+A request is a line of JSON on stdin: module, arguments, environment, folder, the files that stdout and stderr go to, and the package
+that is missing, if one is. The answer is a line with the exit code.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ def become(request: dict[str, Any]) -> NoReturn:
     for number, (path, flags) in enumerate(((os.devnull, os.O_RDONLY), (request["out"], os.O_WRONLY), (request["err"], os.O_WRONLY))):
         os.dup2(os.open(path, flags), number)
     sys.argv = ["", *request["arguments"]]
+    if missing := request["missing"]:
+        if missing in sys.modules:
+            raise RuntimeError(f"{missing} was imported before a command asked for it")
+        sys.modules[missing] = None  # type: ignore[assignment] # so Python is told that there is no such module
     code = 0
     try:
         runpy.run_module(request["module"], run_name="__main__", alter_sys=True)

@@ -14,6 +14,13 @@ from cloud.devices.own_clock import OWN, OwnRow
 from cloud.devices.tables import clock_offset, device, node
 
 _COLUMN = clock_offset.c
+_IS_JUDGED = _COLUMN.by == JUDGED
+_DECIDED, _UNDECIDED = (
+    sa.select(clock_offset)
+    .where(_COLUMN.grp == sa.bindparam("group", type_=sa.String), kept)
+    .order_by(_IS_JUDGED, sa.case((_IS_JUDGED, -_COLUMN.began_at), else_=-_COLUMN.recorded_at), _COLUMN.valid_from, _COLUMN.by)
+    for kept in (_COLUMN.state != State.UNDECIDED, _COLUMN.state == State.UNDECIDED)
+)
 _OFFSET = (_COLUMN.valid_from, _COLUMN.valid_to, _COLUMN.offset_from_ms, _COLUMN.offset_to_ms)
 
 
@@ -50,12 +57,8 @@ def undecided(connection: sa.Connection, group: str, sources: Iterable[str]) -> 
 def _rows(connection: sa.Connection, group: str, sources: Iterable[str], *, decided: bool) -> dict[str, list[sa.RowMapping]]:
     """Rows by source, a device's own first, then its gateway's."""
     asked = list(dict.fromkeys(sources))
-    kept = _COLUMN.state != State.UNDECIDED if decided else _COLUMN.state == State.UNDECIDED
     by_source: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
-    query = sa.select(clock_offset).where(_COLUMN.grp == group, kept)
-    judged = _COLUMN.by == JUDGED
-    order = (judged, sa.case((judged, -_COLUMN.began_at), else_=-_COLUMN.recorded_at), _COLUMN.valid_from, _COLUMN.by)
-    for row in connection.execute(query.order_by(*order)).mappings():
+    for row in connection.execute(_DECIDED if decided else _UNDECIDED, {"group": group}).mappings():
         by_source[row["source"]].append(row)
     if not by_source:
         return {}

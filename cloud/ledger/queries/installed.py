@@ -11,10 +11,24 @@ import sqlalchemy as sa
 from cloud.devices.queries.register import KINDS
 from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.model import MeterKey
-from cloud.ledger.selecting import among, same
+from cloud.ledger.selecting import among, of_any, same
 from cloud.ledger.tables import earlier_counter, meter
 
 _STATED = ("modulus", "max_rate", "capacity", "capacity_from", "resolution", "float32")
+_PAST = earlier_counter.c
+_NEWEST = (
+    sa.select(meter.c.grp, meter.c.id, meter.c.energy, KINDS.c["class"], meter.c.device, meter.c.point, KINDS.c.interval)
+    .add_columns(*(meter.c[name] for name in _STATED))
+    .select_from(meter.outerjoin(KINDS, sa.and_(KINDS.c.grp == meter.c.grp, KINDS.c.id == meter.c.device)))
+    .where(among(meter))
+)
+_EARLIER = (
+    sa.select(_PAST.grp, _PAST.meter, meter.c.energy, _PAST["class"], _PAST.device, _PAST.point, _PAST.interval)
+    .add_columns(*(_PAST[name] for name in _STATED), _PAST.until)
+    .join_from(earlier_counter, meter, same(meter, earlier_counter))
+    .where(among(earlier_counter))
+    .order_by(_PAST.until)
+)
 
 
 class Installed(NamedTuple):
@@ -53,28 +67,21 @@ class Installed(NamedTuple):
 
 def newest(connection: sa.Connection, meters: Collection[MeterKey]) -> list[Installed]:
     """Those of some meters that the register has, each with the counter that counts it now."""
-    joined = meter.outerjoin(KINDS, sa.and_(KINDS.c.grp == meter.c.grp, KINDS.c.id == meter.c.device))
-    own = (meter.c.grp, meter.c.id, meter.c.energy, KINDS.c["class"], meter.c.device, meter.c.point, KINDS.c.interval)
-    query = sa.select(*own, *(meter.c[name] for name in _STATED)).select_from(joined).where(among(meter, meters))
-    return [Installed._make((MeterKey(group, name), *row, INT64_MAX)) for group, name, *row in connection.execute(query)]
+    return [Installed._make((MeterKey(group, name), *row, INT64_MAX)) for group, name, *row in of_any(connection, _NEWEST, meters)]
 
 
 def earlier(connection: sa.Connection, meters: Collection[MeterKey]) -> defaultdict[MeterKey, list[Installed]]:
     """What some meters were counted by before, by time; a meter without any has none."""
-    past = earlier_counter.c
-    own = (past.grp, past.meter, meter.c.energy, past["class"], past.device, past.point, past.interval)
-    query = sa.select(*own, *(past[name] for name in _STATED), past.until).join_from(earlier_counter, meter, same(meter, earlier_counter))
     found: defaultdict[MeterKey, list[Installed]] = defaultdict(list)
-    for group, name, *row in connection.execute(query.where(among(earlier_counter, meters)).order_by(past.until)):
+    for group, name, *row in of_any(connection, _EARLIER, meters):
         found[MeterKey(group, name)].append(Installed._make((MeterKey(group, name), *row)))
     return found
 
 
 def devices(connection: sa.Connection) -> defaultdict[MeterKey, set[str | None]]:
     """The id of each device that counts a meter or counted it before, by meter of any group; None where somebody enters its months."""
-    past = earlier_counter.c
     found: defaultdict[MeterKey, set[str | None]] = defaultdict(set)
-    for query in (sa.select(meter.c.grp, meter.c.id, meter.c.device), sa.select(past.grp, past.meter, past.device)):
+    for query in (sa.select(meter.c.grp, meter.c.id, meter.c.device), sa.select(_PAST.grp, _PAST.meter, _PAST.device)):
         for group, name, device in connection.execute(query):
             found[MeterKey(group, name)].add(device)
     return found

@@ -8,11 +8,14 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from cloud.ledger.model import MeterKey
-from cloud.ledger.selecting import among, of, same
+from cloud.ledger.selecting import among, of, of_any, same
 from cloud.ledger.tables import bill, meter
 from cloud.platform.database import upsert
 
 _BILL = bill.c
+_COMPARED = sa.select(_BILL.grp, _BILL.meter, _BILL.month, _BILL.counted).where(
+    among(bill), sa.select(meter.c.id).where(same(meter, bill)).exists()
+)
 
 
 class Compared(NamedTuple):
@@ -31,9 +34,7 @@ def amount(connection: sa.Connection, meter: MeterKey, month: str) -> int | None
 
 def of_meters(connection: sa.Connection, meters: Collection[MeterKey]) -> list[Compared]:
     """The bills of some meters, as far as the register has them."""
-    is_known = sa.select(meter.c.id).where(same(meter, bill)).exists()
-    query = sa.select(_BILL.grp, _BILL.meter, _BILL.month, _BILL.counted).where(among(bill, meters), is_known)
-    return [Compared(MeterKey(group, name), month, counted) for group, name, month, counted in connection.execute(query)]
+    return [Compared(MeterKey(group, name), month, counted) for group, name, month, counted in of_any(connection, _COMPARED, meters)]
 
 
 def put(connection: sa.Connection, compared: Compared, amount: int, by: str, now: int) -> None:

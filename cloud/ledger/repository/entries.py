@@ -8,9 +8,11 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from cloud.ledger.model import MeterKey
-from cloud.ledger.selecting import among, of
+from cloud.ledger.selecting import among, of, of_any
 from cloud.ledger.tables import entry
 from cloud.platform.database import upsert
+
+_MONTHS = sa.select(entry.c.grp, entry.c.meter, entry.c.month).where(among(entry))
 
 
 def amount(connection: sa.Connection, meter: MeterKey, month: str) -> int | None:
@@ -22,7 +24,7 @@ def amount(connection: sa.Connection, meter: MeterKey, month: str) -> int | None
 def months(connection: sa.Connection, meters: Collection[MeterKey]) -> defaultdict[MeterKey, set[str]]:
     """The months (YYYY-MM) that are entered, of each of some meters; a meter that has none has no month."""
     found: defaultdict[MeterKey, set[str]] = defaultdict(set)
-    for group, meter, month in connection.execute(sa.select(entry.c.grp, entry.c.meter, entry.c.month).where(among(entry, meters))):
+    for group, meter, month in of_any(connection, _MONTHS, meters):
         found[MeterKey(group, meter)].add(month)
     return found
 

@@ -14,8 +14,19 @@ from cloud.ledger.base_units import INT64_MAX
 from cloud.ledger.breaks import Exchange, RatioChange
 from cloud.ledger.counters import RecordedShape
 from cloud.ledger.model import Learnt, MeterKey, Recorded
-from cloud.ledger.selecting import among, of
+from cloud.ledger.selecting import among, of, of_any
 from cloud.platform.database import upsert
+
+_EXCHANGE, _PROFILE, _RATIO, _IDLE, _LEARNT = (
+    sa.select(table.c.grp, table.c.meter, *(table.c[name] for name in (since, *names))).where(among(table)).order_by(table.c[since])
+    for table, since, *names in (
+        (tables.exchange, "at", "old_last", "new_first", "placed_at"),
+        (tables.spread_profile, "valid_from", "weights"),
+        (tables.ratio_change, "at", "factor", "placed_at"),
+        (tables.out_of_use, "start", "end"),
+        (tables.learnt, "valid_from", "rate", "step", "weights"),
+    )
+)
 
 
 def load(connection: sa.Connection, meters: Sequence[MeterKey]) -> dict[MeterKey, Recorded]:
@@ -29,50 +40,36 @@ def load(connection: sa.Connection, meters: Sequence[MeterKey]) -> dict[MeterKey
 
 
 def _exchanges(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[Exchange]]:
-    row = tables.exchange.c
     found: defaultdict[MeterKey, list[Exchange]] = defaultdict(list)
-    columns = (row.grp, row.meter, row.at, row.old_last, row.new_first, row.placed_at)
-    for group, meter, *values in connection.execute(sa.select(*columns).where(among(tables.exchange, meters)).order_by(row.at)):
+    for group, meter, *values in of_any(connection, _EXCHANGE, meters):
         found[MeterKey(group, meter)].append(Exchange(*values))
     return found
 
 
 def _profiles(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[RecordedShape]]:
-    row = tables.spread_profile.c
     found: defaultdict[MeterKey, list[RecordedShape]] = defaultdict(list)
-    query = sa.select(row.grp, row.meter, row.valid_from, row.weights).where(among(tables.spread_profile, meters)).order_by(row.valid_from)
-    for group, meter, valid_from, weights in connection.execute(query):
+    for group, meter, valid_from, weights in of_any(connection, _PROFILE, meters):
         found[MeterKey(group, meter)].append(RecordedShape(valid_from, tuple(json.loads(weights))))
     return found
 
 
 def _ratios(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[RatioChange]]:
-    row = tables.ratio_change.c
     found: defaultdict[MeterKey, list[RatioChange]] = defaultdict(list)
-    query = sa.select(row.grp, row.meter, row.at, row.factor, row.placed_at).where(among(tables.ratio_change, meters)).order_by(row.at)
-    for group, meter, at, factor, placed_at in connection.execute(query):
+    for group, meter, at, factor, placed_at in of_any(connection, _RATIO, meters):
         found[MeterKey(group, meter)].append(RatioChange(at, Decimal(factor), placed_at))
     return found
 
 
 def _idle(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[tuple[int, int]]]:
-    row = tables.out_of_use.c
     found: defaultdict[MeterKey, list[tuple[int, int]]] = defaultdict(list)
-    query = sa.select(row.grp, row.meter, row.start, row.end).where(among(tables.out_of_use, meters)).order_by(row.start)
-    for group, meter, start, end in connection.execute(query):
+    for group, meter, start, end in of_any(connection, _IDLE, meters):
         found[MeterKey(group, meter)].append((start, INT64_MAX if end is None else end))
     return found
 
 
 def _learnt(connection: sa.Connection, meters: Sequence[MeterKey]) -> defaultdict[MeterKey, list[Learnt]]:
-    row = tables.learnt.c
     found: defaultdict[MeterKey, list[Learnt]] = defaultdict(list)
-    query = (
-        sa.select(row.grp, row.meter, row.valid_from, row.rate, row.step, row.weights)
-        .where(among(tables.learnt, meters))
-        .order_by(row.valid_from)
-    )
-    for group, meter, *taught in connection.execute(query):
+    for group, meter, *taught in of_any(connection, _LEARNT, meters):
         found[MeterKey(group, meter)].append(Learnt(*taught))
     return found
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from cloud.ledger import tables
 from cloud.ledger.model import MeterKey
 from cloud.ledger.periods import HOUR_MS
-from cloud.ledger.selecting import among, of_parameters
+from cloud.ledger.selecting import among, of_any, of_parameters
 from cloud.platform.database import upsert
 from cloud.platform.trial import try_rows
 
@@ -22,11 +22,9 @@ _NEWEST = (
     .order_by(_TOUCHED.hour.desc())
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_WITHIN = (
-    sa.select(_TOUCHED.hour)
-    .where(of_parameters(tables.touched), _TOUCHED.hour >= sa.bindparam("start"), _TOUCHED.hour < sa.bindparam("end"))
-    .limit(1)
-)
+_BETWEEN = sa.and_(_TOUCHED.hour >= sa.bindparam("start"), _TOUCHED.hour < sa.bindparam("end"))
+_WITHIN = sa.select(_TOUCHED.hour).where(of_parameters(tables.touched), _BETWEEN).limit(1)
+_ANY_WITHIN = sa.select(_TOUCHED.hour).where(among(tables.touched), _BETWEEN).limit(1)
 _CLEAR = sa.delete(tables.touched).where(
     of_parameters(tables.touched),
     _TOUCHED.hour.between(sa.bindparam("first"), sa.bindparam("last")),
@@ -34,12 +32,34 @@ _CLEAR = sa.delete(tables.touched).where(
 )
 
 
+def _waiting() -> sa.CTE:
+    """The meters that have touched hours, and NULL: each is one step in the index, for the list may be of millions of hours."""
+    groups = sa.select(sa.func.min(_TOUCHED.grp).label("grp")).cte("waiting_groups", recursive=True)
+    next_group = sa.select(sa.func.min(_TOUCHED.grp)).where(_TOUCHED.grp > groups.c.grp).scalar_subquery()
+    groups = groups.union_all(sa.select(next_group).where(groups.c.grp.is_not(None)))
+    first = sa.select(sa.func.min(_TOUCHED.meter)).where(_TOUCHED.grp == groups.c.grp).scalar_subquery()
+    found = sa.select(groups.c.grp, first.label("meter")).where(groups.c.grp.is_not(None)).cte("waiting", recursive=True)
+    following = sa.select(sa.func.min(_TOUCHED.meter)).where(_TOUCHED.grp == found.c.grp, _TOUCHED.meter > found.c.meter).scalar_subquery()
+    return found.union_all(sa.select(found.c.grp, following).where(found.c.meter.is_not(None)))
+
+
+def _of_waiting(hour: sa.Function[int]) -> sa.ScalarSelect[int]:
+    return sa.select(hour).where(_TOUCHED.grp == _WAITING.grp, _TOUCHED.meter == _WAITING.meter).scalar_subquery()
+
+
+_LIST = _waiting()
+_WAITING = _LIST.c
+_METERS = (
+    sa.select(_WAITING.grp, _WAITING.meter)
+    .where(_WAITING.meter.is_not(None))
+    .order_by(_of_waiting(sa.func.max(_TOUCHED.hour)).desc(), _WAITING.meter, _WAITING.grp)
+)
+_OLDEST = sa.select(sa.func.min(_of_waiting(sa.func.min(_TOUCHED.hour)))).select_from(_LIST)
+
+
 def meters(connection: sa.Connection) -> list[MeterKey]:
     """The meters of all groups that have touched hours, the one with the newest hour first."""
-    found = _found().c
-    newest = sa.select(sa.func.max(_TOUCHED.hour)).where(_TOUCHED.grp == found.grp, _TOUCHED.meter == found.meter).scalar_subquery()
-    query = sa.select(found.grp, found.meter).where(found.meter.is_not(None))
-    return [MeterKey._make(row) for row in connection.execute(query.order_by(newest.desc(), found.meter, found.grp))]
+    return [MeterKey._make(row) for row in connection.execute(_METERS)]
 
 
 def number(connection: sa.Connection) -> int:
@@ -49,22 +69,8 @@ def number(connection: sa.Connection) -> int:
 
 def oldest(connection: sa.Connection) -> int | None:
     """The oldest touched hour (begin, ms) of all meters; None if nothing waits."""
-    found = _found()
-    mine = sa.and_(_TOUCHED.grp == found.c.grp, _TOUCHED.meter == found.c.meter)
-    of_meter = sa.select(sa.func.min(_TOUCHED.hour)).where(mine).scalar_subquery()
-    hours: int | None = connection.execute(sa.select(sa.func.min(of_meter)).select_from(found)).scalar()
+    hours: int | None = connection.execute(_OLDEST).scalar()
     return hours
-
-
-def _found() -> sa.CTE:
-    """The meters that have touched hours, and NULL: each is one step in the index, for the list may be of millions of hours."""
-    groups = sa.select(sa.func.min(_TOUCHED.grp).label("grp")).cte("waiting_groups", recursive=True)
-    next_group = sa.select(sa.func.min(_TOUCHED.grp)).where(_TOUCHED.grp > groups.c.grp).scalar_subquery()
-    groups = groups.union_all(sa.select(next_group).where(groups.c.grp.is_not(None)))
-    first = sa.select(sa.func.min(_TOUCHED.meter)).where(_TOUCHED.grp == groups.c.grp).scalar_subquery()
-    found = sa.select(groups.c.grp, first.label("meter")).where(groups.c.grp.is_not(None)).cte("waiting", recursive=True)
-    following = sa.select(sa.func.min(_TOUCHED.meter)).where(_TOUCHED.grp == found.c.grp, _TOUCHED.meter > found.c.meter).scalar_subquery()
-    return found.union_all(sa.select(found.c.grp, following).where(found.c.meter.is_not(None)))
 
 
 def newest(connection: sa.Connection, meter: MeterKey, most: int) -> Generations:
@@ -79,8 +85,7 @@ def is_touched(connection: sa.Connection, meter: MeterKey, start: int, end: int)
 
 def is_any_touched(connection: sa.Connection, meters: Sequence[MeterKey], start: int, end: int) -> bool:
     """Whether an hour of any of some meters in [start, end) (ms) waits to be counted."""
-    near = sa.and_(among(tables.touched, meters), _TOUCHED.hour >= start, _TOUCHED.hour < end)
-    return connection.execute(sa.select(_TOUCHED.hour).where(near).limit(1)).first() is not None
+    return any(True for _ in of_any(connection, _ANY_WITHIN, meters, start=start, end=end))
 
 
 def clear(connection: sa.Connection, counted: Mapping[MeterKey, Generations]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from email import message_from_bytes
@@ -23,7 +23,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cloud.alerts.deciding import Change
 from cloud.alerts.evaluate import Evaluator, Snapshot
 from cloud.alerts.repository import moments, standing
-from cloud.alerts.ruleset import load_rules
+from cloud.alerts.ruleset import Rule, load_rules
 from cloud.indicators.figures import seed_factors
 from cloud.ingest.batch import Message
 from cloud.ingest.commit import store
@@ -59,6 +59,9 @@ class House:
     site: Site
     engine: sa.Engine
     telemetry: SqliteTelemetry
+    quiet: SiteWorld
+    """The world without faults."""
+    rules: Mapping[str, Rule]
     now: int = 0
     devices: Sequence[Device] = ()
     faults: Faults = field(default_factory=Faults)
@@ -70,13 +73,13 @@ class House:
     """What else gateways say of their outbox, by point."""
 
     def __post_init__(self) -> None:
-        self.world = FaultyWorld(SiteWorld(self.site), self.site, self.faults)
+        self.world = FaultyWorld(self.quiet, self.site, self.faults)
         self.devices = self.devices or self.site.devices
         self.undated: dict[str, float] = {}
         self.ahead = 0
         self._compared: Snapshot | None = None
         self.known = Known(self.engine)
-        self.evaluator = Evaluator(self.engine, self.site, load_rules())
+        self.evaluator = Evaluator(self.engine, self.site, self.rules)
         self._seq = count(1)
         self._born: set[str] = set()
 
@@ -184,11 +187,34 @@ class House:
             return list(connection.execute(sa.select(tables.alert).order_by(tables.alert.c.fired_at, tables.alert.c.subject)))
 
 
+@pytest.fixture(scope="session")
+def shipped_rules() -> dict[str, Rule]:
+    """All rules that are shipped, read once."""
+    return load_rules()
+
+
+@pytest.fixture(scope="session")
+def _worlds() -> list[SiteWorld]:
+    """Worlds of the first site in which nothing was written: what lifts and cars did for years is added up once, not for each test."""
+    return []
+
+
+@pytest.fixture
+def quiet_world(lizhou: Site, _worlds: list[SiteWorld]) -> Iterator[SiteWorld]:
+    """The first site's world; one in which a test wrote is of no use to another."""
+    world = _worlds.pop() if _worlds else SiteWorld(lizhou)
+    yield world
+    if not world.written._history:
+        _worlds.append(world)
+
+
 @pytest.fixture
 def house(
     tmp_path: Path,
     request: pytest.FixtureRequest,
     lizhou: Site,
+    quiet_world: SiteWorld,
+    shipped_rules: dict[str, Rule],
     entered: Callable[..., Path],
     open_registry: Callable[[str], sa.Engine],
 ) -> Iterator[House]:
@@ -200,7 +226,7 @@ def house(
         enter_site(engine, lizhou, By("test", 0, date(2020, 1, 1)))
         seed_factors(engine)
     telemetry = unsynced.telemetry(tmp_path / "telemetry.db")
-    yield House(lizhou, engine, telemetry)
+    yield House(lizhou, engine, telemetry, quiet_world, shipped_rules)
     telemetry.close()
     engine.dispose()
 
