@@ -8,7 +8,6 @@ the longest, and a machine is not equally fast at each moment, so that storms ar
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from collections import Counter
@@ -30,6 +29,7 @@ from cloud.alerts.ruleset import load_rules
 from cloud.api import events
 from cloud.api.app import create_app
 from cloud.api.context import Context
+from cloud.platform import collector
 from cloud.platform.database import open_database, writing
 from cloud.platform.migrating import migrate
 from cloud.sites.entering import By, enter_site
@@ -92,7 +92,7 @@ async def _storm(folder: Path, name: str, buses: int) -> None:
     evaluator = Evaluator(engine, made, load_rules(), [channel])
     context = Context(engine, telemetry, clock, made.group, lambda: None, made, [channel], evaluator.rules)
     _heard(engine, made, BEGIN, first=True)
-    gc.freeze()  # as the service does
+    collector.spare()  # as the service does
     app = create_app(context)
     app.state.topics = events.Topics(context, app.state.walls, period=LOOK)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1))

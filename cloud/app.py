@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import socket
 import threading
@@ -38,6 +37,7 @@ from cloud.ingest.worker import Worker
 from cloud.ledger import keeping, worker
 from cloud.ledger.book import backlog
 from cloud.opening import entered_sites, opened_database
+from cloud.platform import collector
 from cloud.platform.database import DOWN
 from cloud.platform.leading import Lead, check_server, fenced, lead_of, while_leading
 from cloud.reports.queue import Limits, ReportQueue
@@ -150,7 +150,7 @@ class Service:
             work.append(self._serve())
         if Role.INGEST in roles:
             work.append(self._work())
-        gc.freeze()  # modules and rules stay until the end: the collector need not walk them each time that readings pour in
+        collector.spare()
         await together(work)
 
     def _leads(self, roles: Collection[Role]) -> dict[Role, Lead]:
