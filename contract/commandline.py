@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import gc
-import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
@@ -50,7 +50,7 @@ def add_commands(parser: Parser, folder: ModuleType, wanted: Sequence[str] = ())
         wanted: Where a command is called so, only that one is loaded, since each brings libraries that take time.
     """
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    files = sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if module.name != _SHARED)
+    files = sorted(file.stem for place in folder.__path__ for file in Path(place).glob("*.py") if file.stem not in {"__init__", _SHARED})
     for name in [name for name in files if command_of(name) in wanted] or files:
         import_module(f"{folder.__name__}.{name}").add_parser(commands)
 

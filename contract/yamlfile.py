@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -63,6 +62,8 @@ def _takes_a_bool(annotation: object) -> bool:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint such as `; nearest are power_a, power_b`, for a name that is not among the `known` ones; empty if none is like it."""
+    import difflib  # noqa: PLC0415 (only a file with a fault needs it, and every program reads files)
+
     found = difflib.get_close_matches(name, sorted(known))
     return f"; nearest {'are' if len(found) > 1 else 'is'} {', '.join(found)}" if found else ""
 

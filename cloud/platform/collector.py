@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 _YOUNG = 10_000
-"""New objects before it looks at them; Python's 700 come a hundred times in a round of rules over thousands of alerts, nearly all of which stay."""
+"""New objects before it looks at them. A round of rules over thousands of alerts makes a hundred times Python's 700, and they stay."""
 
 
 def spare() -> None:
