@@ -108,8 +108,9 @@ def fire(connection: sa.Connection, alerts: Sequence[Mapping[str, Any]], now: in
 
 
 def resolve(connection: sa.Connection, alerts: Sequence[tuple[str, Reason]], now: int) -> None:
-    """Alerts are over, each for its reason."""
+    """Alerts are over, each for its reason; written by id, in whose order they were entered."""
     if alerts:
+        alerts = sorted(alerts)
         update(connection, tables.alert, [{"id": alert, "state": _RESOLVED, "resolved_at": now} for alert, _ in alerts])
         note(connection, [(alert, Event.RESOLVED, reason) for alert, reason in alerts], now)
 
@@ -117,7 +118,10 @@ def resolve(connection: sa.Connection, alerts: Sequence[tuple[str, Reason]], now
 def inhibit(connection: sa.Connection, group: str, changed: Mapping[str, str | None], fresh: Collection[str], now: int) -> None:
     """Keep what inhibits each alert now; the history of those that are not `fresh` says when that changed."""
     if changed:
-        rows = [{"id": a, "inhibited_by": by, "released_at": now if by is None else None} for a, by in changed.items()]
+        rows = [
+            {"id": a, "inhibited_by": by, "released_at": now if by is None else None}
+            for a, by in sorted(changed.items(), key=itemgetter(0))
+        ]
         update(connection, tables.alert, rows)
         _count(connection, group)
         note(connection, [(a, "released" if by is None else "inhibited", by or "") for a, by in changed.items() if a not in fresh], now)
