@@ -25,7 +25,8 @@ from cloud.ledger import book
 from cloud.ledger.model import MeterKey
 from cloud.telemetry.base import Line, Polled, Telemetry
 from cloud.telemetry.open import open_telemetry
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site
+from contract.sitefolder import shipped_site
 
 _HOME = "cloud.platform.database" if importlib.util.find_spec("cloud.platform") else "cloud.registry.database"
 open_database = importlib.import_module(_HOME).open_database
