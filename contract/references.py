@@ -57,6 +57,7 @@ def _known(site: Site) -> Known:
         "meter": [(("meters", i), m.id) for i, m in enumerate(site.meters)],
         "zone": [(("zones", i), z.id) for i, z in enumerate(site.zones)],
         "elevator group": [(("elevator_groups", i), g.id) for i, g in enumerate(site.elevator_groups)],
+        "schedule": [(("schedules", i), s.id) for i, s in enumerate(site.schedules)],
     }
 
 
@@ -78,7 +79,7 @@ def _references(site: Site) -> Iterator[tuple[str, Place, str | None]]:
 
 
 def _uses(site: Site) -> Iterator[tuple[str, Place, str | None]]:
-    """The same for what is made of devices: meters, elevator groups and zones."""
+    """The same for what is made of devices: meters, elevator groups, zones and schedules."""
     for i, meter in enumerate(site.meters):
         yield "device", ("meters", i, "device"), meter.device
         yield "meter", ("meters", i, "parent"), meter.parent
@@ -91,3 +92,6 @@ def _uses(site: Site) -> Iterator[tuple[str, Place, str | None]]:
             yield "device", ("elevator_groups", i, "cars", j, "device"), car.device
     for i, zone in enumerate(site.zones):
         yield "device", ("zones", i, "device"), zone.device
+    for i, schedule in enumerate(site.schedules):
+        for j, served in enumerate(schedule.devices):
+            yield "device", ("schedules", i, "devices", j), served

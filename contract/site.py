@@ -1,4 +1,4 @@
-"""A site: compounds, units, gateways, buses, devices and meters; schema and loader of firmware_configs/sites."""
+"""A site: compounds, units, gateways, buses, devices, meters and schedules; schema and loader of firmware_configs/sites."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Oper
 from contract.profile import Interval, Profile, load_profile
 from contract.protocol import OfBus, Spoken, packages
 from contract.references import dangling, doubled, renamed
+from contract.schedule import Schedule
+from contract.scheduled_points import misscheduled
 from contract.sitefolder import site_documents
 from contract.wiring import misplaced, miswired
 from contract.yamlfile import Strict
@@ -195,6 +197,7 @@ class Site(Strict):
     meters: list[Meter] = []
     zones: list[Zone] = []
     elevator_groups: list[ElevatorGroup] = []
+    schedules: list[Schedule] = []
     map: Map = Map()
     operation: Operation = Operation()
 
@@ -253,6 +256,7 @@ class _Wired(Site):
             *uncountable(self),
             *miswired(self),
             *misplaced(self),
+            *misscheduled(self),
         ]
         if faults:
             raise located(faults)
