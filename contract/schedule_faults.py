@@ -60,9 +60,10 @@ def unclear(schedule: Schedule) -> Iterator[Fault]:
             if exception.start <= other.last and other.start <= exception.last:
                 said = f"expected days that no other exception has; exceptions.{j} has some of them"
                 yield Fault(("exceptions", i, "start"), said, str(exception.start))
-    found = (fault for one, other, offset in _meeting(schedule) for fault in _differing(schedule, one, other, offset))
-    yield from dict.fromkeys(found)  # two spans may meet on several days
-    if any(_torn(schedule, one, other, offset) for one, other, offset in _meeting(schedule)):
+    meeting = list(_meeting(schedule))
+    differing = dict.fromkeys(fault for pair in meeting for fault in _differing(schedule, *pair))  # two spans may meet on several days
+    yield from differing
+    if not differing and any(_torn(schedule, *pair) for pair in meeting):
         said = "expected 0, since spans follow each other here: each would end before the next one begins"
         yield Fault(("lead", "stop"), said, schedule.lead.stop)
 
