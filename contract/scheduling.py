@@ -13,6 +13,7 @@ from contract.operation import DAY_MINUTES
 if TYPE_CHECKING:
     from contract.operation import Operation
     from contract.schedule import Between, Schedule
+    from contract.site import Site
 
 LOOK_AHEAD = 400
 """Days for which the next change is looked for: a season comes back within them."""
@@ -68,6 +69,19 @@ def wanted(schedule: Schedule, operation: Operation, point: str, at: int, advanc
         elif said != now:
             return Wanted(*now, begin)
     return Wanted(*now, None)
+
+
+def chosen(site: Site, device: str, point: str, at: int, advance: int = 0) -> tuple[Schedule | None, Wanted]:
+    """The schedule of a site that says something of a device's point, with what it says; none, and when one will, where none does."""
+    silent: list[int] = []
+    for schedule in site.schedules:
+        if device in schedule.devices and point in schedule.points:
+            said = wanted(schedule, site.operation, point, at, advance)
+            if said.source is not Source.NOTHING:
+                return schedule, said
+            if said.until is not None:
+                silent.append(said.until)
+    return None, Wanted(None, Source.NOTHING, min(silent, default=None))
 
 
 def _course(schedule: Schedule, operation: Operation, point: str, day: date, early: int) -> Iterator[tuple[int, _Said]]:

@@ -18,7 +18,7 @@ from cloud.operations.model import DONE, SENT, Command
 from cloud.platform.database import DOWN
 from cloud.settings import Settings
 from cloud.texts import in_words
-from contract.clock import Clock, moment
+from contract.clock import Clock
 from contract.commandline import FAILED, Commands, Parser
 
 PROGRAM = "jieyue-cloud"
@@ -116,18 +116,6 @@ def give(engine: sa.Engine, clock: Clock, order: Command, *, wait: bool) -> int:
 _LOOK_EVERY = 0.2
 _LATE = 30_000
 """Ms after its expiry by which a running service has ended an order."""
-
-
-def at(text: str) -> int:
-    """A moment in ms since 1970 in UTC.
-
-    Raises:
-        ArgumentTypeError: With what was expected.
-    """
-    try:
-        return moment(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def day(text: str) -> date:
