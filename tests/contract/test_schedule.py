@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.yamlfile import ConfigError
 from tests.sites import load, whole
 
+ROOT = Path(__file__).resolve().parents[2]
 SITE = whole("""\
 compounds: []
 units: []
@@ -243,3 +248,14 @@ ACCEPTED = {
 def test_what_cannot_be_read_two_ways_is_taken(before: str, after: str, tmp_path: Path) -> None:
     """What is near to a fault and is none."""
     assert len(load(tmp_path, SITE, (before, after)).schedules) == 2
+
+
+def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
+    """docs/control.md shows a schedule that the first site takes in the place of its own ones."""
+    text = (ROOT / "docs" / "control.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    site = tmp_path / "site"
+    shutil.copytree(shipped_site("lizhou"), site)
+    (site / "schedules.yaml").write_text(example, encoding="utf-8")
+    (schedule,) = load_site(site).schedules
+    assert (schedule.id, schedule.points, schedule.exceptions[0].reason) == ("offices-cooling", {"on", "setpoint"}, "open day")
