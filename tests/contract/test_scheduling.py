@@ -18,7 +18,8 @@ from tests.schedules import at, switches
 
 OPERATION = Operation()
 MINUTE = 60_000
-CHOICES = {"days": ["workdays", "days_off", "every_day", "mon", "wed", "sat", "sun"], "offset": [0, 1, 2, 3, 6, 7, 20]}
+DAYS = ["workdays", "days_off", "every_day", "mon", "wed", "sat", "sun"]
+OFFSETS = [0, 1, 2, 3, 6, 7, 20]
 AROUND = date(2026, 2, 9)
 """Monday; the Spring Festival with its make-up days, of which one is a Saturday, follows."""
 
@@ -40,10 +41,10 @@ def between(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def raw_schedules(draw: st.DrawFn) -> dict[str, Any]:
     """A schedule as a file would have it; not each of them is right."""
-    days = st.sampled_from(CHOICES["days"]) | st.lists(st.sampled_from(CHOICES["days"]), min_size=1, max_size=3)
+    days = st.sampled_from(DAYS) | st.lists(st.sampled_from(DAYS), min_size=1, max_size=3)
     spans = st.fixed_dictionaries({"days": days, "between": st.lists(between(), min_size=1, max_size=2)})
     exceptions = []
-    for offset in draw(st.lists(st.sampled_from(CHOICES["offset"]), max_size=2, unique=True)):
+    for offset in draw(st.lists(st.sampled_from(OFFSETS), max_size=2, unique=True)):
         start = AROUND + timedelta(offset)
         length = draw(st.integers(0, 2))
         spans_of_it = draw(st.lists(between(), max_size=2))
@@ -197,6 +198,17 @@ def test_a_season_ends_at_midnight() -> None:
         ("10-01 00:00", None, Source.NOTHING),
     ]
     assert wanted(schedule, OPERATION, "on", at("2026-10-01")).until == at("2027-05-01")
+
+
+def test_a_night_that_began_before_the_schedule_is_none() -> None:
+    """On its first day a schedule knows nothing of the evening before."""
+    night = {"days": "every_day", "between": [{"start": "22:00", "end": "06:00", "values": {"on": 1}}]}
+    schedule = made(weekly=[night], default={"on": 0}, effective={"start": "2026-03-04"})
+    assert list(switches(schedule, OPERATION, "2026-03-03", "2026-03-05")) == [
+        ("03-03 00:00", None, Source.NOTHING),
+        ("03-04 00:00", 0.0, Source.DEFAULT),
+        ("03-04 22:00", 1.0, Source.WEEKLY),
+    ]
 
 
 def test_an_early_start_reaches_into_the_day_before_and_no_further_than_the_lead() -> None:
