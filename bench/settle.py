@@ -24,11 +24,13 @@ from cloud.ingest.commit import store
 from cloud.ledger import book, model
 from cloud.telemetry.base import Line, Polled, Telemetry
 from cloud.telemetry.open import open_telemetry
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site
 
+_SITES = "contract.sitefolder" if importlib.util.find_spec("contract.sitefolder") else "contract.site"
+shipped_site = importlib.import_module(_SITES).shipped_site
 _HOME = "cloud.platform.database" if importlib.util.find_spec("cloud.platform") else "cloud.registry.database"
 open_database = importlib.import_module(_HOME).open_database
-"""A product that is compared with this one may still have it at the second place."""
+"""A product that is compared with this one may still have them at the second place."""
 
 if TYPE_CHECKING:
     from contract.meter import Meter  # an older product has it elsewhere

@@ -14,7 +14,8 @@ from cloud.organisations import queries as organisations
 from cloud.platform.database import open_database, schema_fault
 from cloud.settings import Settings
 from cloud.sites.entered import all_entered, document, entered
-from contract.site import Site, load_site, shipped_site, shipped_sites
+from contract.site import Site, load_site
+from contract.sitefolder import shipped_site, shipped_sites
 from contract.yamlfile import ConfigError
 
 log = structlog.get_logger()

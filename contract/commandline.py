@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from contract.clock import moment
 from contract.decimals import decimal
 
 FAILED = 1
@@ -142,3 +143,15 @@ def seconds(text: str) -> float:
     if 0.01 <= value <= 60.0:  # noqa: PLR2004 (a hundredth of a second to a minute)
         return value
     raise argparse.ArgumentTypeError(f"expected seconds from 0.01 to 60, got {text!r}")
+
+
+def at(text: str) -> int:
+    """A moment in ms since 1970 in UTC.
+
+    Raises:
+        ArgumentTypeError: With what was expected.
+    """
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

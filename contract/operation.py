@@ -14,8 +14,10 @@ from contract.workdays import Workdays
 from contract.yamlfile import Strict
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
-_CLOCK_OR_MIDNIGHT = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""Local time as HH:MM."""
+EndOfSpan = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+"""The same; 24:00 is the midnight that ends a day."""
 _DAY_OF_YEAR = r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 _LEAP_YEAR = 2000
 
@@ -33,6 +35,15 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 
 
+DAY_MINUTES = 24 * 60
+
+
+def minute_of_day(clock: str) -> int:
+    """Minutes from midnight to a `TimeOfDay` or an `EndOfSpan`."""
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
+
+
 class Text(Strict):
     """A name in both languages of the product."""
 
@@ -43,8 +54,8 @@ class Text(Strict):
 class Hours(Strict):
     """A span of a day in local time, its end excluded; it does not run over midnight."""
 
-    start: Annotated[str, Field(pattern=_CLOCK)]
-    end: Annotated[str, Field(pattern=_CLOCK_OR_MIDNIGHT)]
+    start: TimeOfDay
+    end: EndOfSpan
 
     @model_validator(mode="after")
     def _runs_forward(self) -> Self:

@@ -1,4 +1,4 @@
-"""A site: compounds, units, gateways, buses, devices and meters; schema and loader of firmware_configs/sites."""
+"""A site: compounds, units, gateways, buses, devices, meters and schedules; schema and loader of firmware_configs/sites."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from pydantic import Field, SerializeAsAny, model_validator
 from contract import topics, yamlfile
 from contract.addressing import Address, End, Unlike, misused, unreachable
 from contract.countable import uncountable
-from contract.fault import Fault, Place, located, twice
+from contract.fault import Fault, located
 from contract.institution import Area, Institution, misstated, undated
 from contract.meter import Meter
 from contract.metering import miscounted, misdated, unread
 from contract.operation import ElevatorGroup, Id, Latitude, Longitude, Map, Operation, Text, Zone
-from contract.profile import FIRMWARE_CONFIGS, Interval, Profile, load_profile
+from contract.profile import Interval, Profile, load_profile
 from contract.protocol import OfBus, Spoken, packages
+from contract.references import dangling, doubled, renamed
+from contract.schedule import Schedule
+from contract.scheduled_points import misscheduled
+from contract.sitefolder import site_documents
 from contract.wiring import misplaced, miswired
-from contract.yamlfile import Strict, nearest
+from contract.yamlfile import Strict
 
 
 class Building(Strict):
@@ -193,6 +197,7 @@ class Site(Strict):
     meters: list[Meter] = []
     zones: list[Zone] = []
     elevator_groups: list[ElevatorGroup] = []
+    schedules: list[Schedule] = []
     map: Map = Map()
     operation: Operation = Operation()
 
@@ -230,61 +235,10 @@ class Site(Strict):
     @model_validator(mode="after")
     def _references_hold(self) -> Self:
         topics.check_id(self.group)
-        known: dict[str, list[tuple[Place, str]]] = {
-            "compound": [(("compounds", i), c.id) for i, c in enumerate(self.compounds)],
-            "building": [(("compounds", i, "buildings", j), b.id) for i, c in enumerate(self.compounds) for j, b in enumerate(c.buildings)],
-            "unit": [(("units", i), u.id) for i, u in enumerate(self.units)],
-            "gateway": [(("gateways", i), g.id) for i, g in enumerate(self.gateways)],
-            "bus": [(("buses", i), b.id) for i, b in enumerate(self.buses)],
-            "device": [(("devices", i), d.id) for i, d in enumerate(self.devices)],
-            "meter": [(("meters", i), m.id) for i, m in enumerate(self.meters)],
-            "zone": [(("zones", i), z.id) for i, z in enumerate(self.zones)],
-            "elevator group": [(("elevator_groups", i), g.id) for i, g in enumerate(self.elevator_groups)],
-        }
-        faults = [fault for what, ids in known.items() for fault in twice(ids, f"an id that no other {what} has")]
-        names = {what: {name for _, name in ids} for what, ids in known.items()}
-        faults += [
-            Fault(place, f"expected the id of a {what}, got {name!r}{nearest(name, names[what])}", name)
-            for what, place, name in self._references()
-            if name is not None and name not in names[what]
-        ]
-        faults += _renamed("unit", "units", [(unit.id, unit.was) for unit in self.units])
-        faults += _renamed("meter", "meters", [(meter.id, meter.was) for meter in self.meters])
-        faults += [*undated(self.units), *misstated(self.units)]
+        faults = [*doubled(self), *dangling(self), *renamed(self), *undated(self.units), *misstated(self.units)]
         if faults:
             raise located(faults)
         return self
-
-    def _references(self) -> Iterator[tuple[str, Place, str | None]]:
-        """What is named, in which field, by which id."""
-        for i, unit in enumerate(self.units):
-            yield "compound", ("units", i, "compound"), unit.compound
-        for i, gateway in enumerate(self.gateways):
-            yield "compound", ("gateways", i, "compound"), gateway.compound
-        for i, bus in enumerate(self.buses):
-            yield "gateway", ("buses", i, "gateway"), bus.gateway
-        for i, device in enumerate(self.devices):
-            yield "bus", ("devices", i, "bus"), device.bus
-            yield "compound", ("devices", i, "compound"), device.compound
-            yield "building", ("devices", i, "building"), device.building
-            if device.vehicle:
-                yield "unit", ("devices", i, "vehicle", "unit"), device.vehicle.unit
-        yield from self._uses()
-
-    def _uses(self) -> Iterator[tuple[str, Place, str | None]]:
-        """The same for what is made of devices: meters, elevator groups and zones."""
-        for i, meter in enumerate(self.meters):
-            yield "device", ("meters", i, "device"), meter.device
-            yield "meter", ("meters", i, "parent"), meter.parent
-            yield "compound", ("meters", i, "compound"), meter.compound
-            for j, served in enumerate(meter.units):
-                yield "unit", ("meters", i, "units", j), served
-        for i, group in enumerate(self.elevator_groups):
-            yield "building", ("elevator_groups", i, "building"), group.building
-            for j, car in enumerate(group.cars):
-                yield "device", ("elevator_groups", i, "cars", j, "device"), car.device
-        for i, zone in enumerate(self.zones):
-            yield "device", ("zones", i, "device"), zone.device
 
 
 class _Wired(Site):
@@ -302,22 +256,11 @@ class _Wired(Site):
             *uncountable(self),
             *miswired(self),
             *misplaced(self),
+            *misscheduled(self),
         ]
         if faults:
             raise located(faults)
         return self
-
-
-def _renamed(what: str, field: str, ids: Sequence[tuple[str, str | None]]) -> Iterator[Fault]:
-    """Former ids that are still in use, or that two claim."""
-    known, former = {name for name, _ in ids}, set[str]()
-    for i, (_, was) in enumerate(ids):
-        if was in known:
-            yield Fault((field, i, "was"), f"expected an id that no {what} has now", was)
-        elif was in former:
-            yield Fault((field, i, "was"), f"expected an id that no other {what} had", was)
-        if was is not None:
-            former.add(was)
 
 
 def _unloadable(site: Site) -> Iterator[Fault]:
@@ -336,45 +279,6 @@ def _spoken(bus: object) -> tuple[str, object]:
     if isinstance(bus, Bus):
         return bus.id, bus.protocol
     return (str(bus.get("id")), bus.get("protocol")) if isinstance(bus, dict) else ("", None)
-
-
-def shipped_site(name: str) -> Path:
-    """The folder of a site that ships with the product."""
-    return FIRMWARE_CONFIGS / "sites" / name
-
-
-def shipped_sites() -> list[str]:
-    """Names of the sites that ship with the product."""
-    return sorted(p.name for p in (FIRMWARE_CONFIGS / "sites").iterdir() if p.is_dir())
-
-
-def site_documents(folder: Path) -> dict[str, yamlfile.Document]:
-    """The *.yaml of a site's folder by the top-level fields that stand in them.
-
-    Raises:
-        ConfigError: There are none, one is no YAML, a field stands in two, or a file is called as if it were one of them.
-    """
-    if not folder.is_dir():
-        raise yamlfile.ConfigError(f"{folder}: no such folder; expected a site with *.yaml files")
-    ignored = [path for path in sorted(folder.iterdir()) if _overlooked(path)]
-    if ignored:
-        raise yamlfile.ConfigError("\n".join(f"{path}: expected a name that ends with .yaml; no other file is read" for path in ignored))
-    documents: dict[str, yamlfile.Document] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        document = yamlfile.Document(path)
-        for key in document.data:
-            if key in documents:
-                raise yamlfile.ConfigError(document.fault([key], f"stands in {documents[key].path.name} too"))
-            documents[key] = document
-    if not documents:
-        raise yamlfile.ConfigError(f"{folder}: no *.yaml in it; expected a site")
-    return documents
-
-
-def _overlooked(path: Path) -> bool:
-    """Whether a file would not be read though it looks like a part of a site; a schema that an editor wants beside it does not."""
-    alike = path.suffix.lower() in {".yaml", ".yml", ".json"} and not path.name.endswith(".schema.json")
-    return alike and path.suffix != ".yaml" and path.is_file()
 
 
 def load_site(folder: Path) -> Site:

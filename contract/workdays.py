@@ -12,6 +12,8 @@ from functools import lru_cache
 
 _FIXED_HOLIDAYS = {(1, 1), *((5, d) for d in range(1, 6)), *((10, d) for d in range(1, 8))}
 _FRIDAY = 4
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""In the order of `date.weekday`."""
 
 
 @lru_cache(maxsize=65536)

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from contract.indicator import load_definitions
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.yamlfile import ConfigError
 from dashboards.boards import boards
 from dashboards.words import INDICATORS, LANGUAGES, Words

@@ -19,7 +19,8 @@ from contract.certificates import authority, show
 from contract.fault import Fault
 from contract.host import Host
 from contract.protocol import models
-from contract.site import Bus, Site, load_site, shipped_site, shipped_sites, site_documents
+from contract.site import Bus, Site, load_site
+from contract.sitefolder import shipped_site, shipped_sites, site_documents
 from contract.topics import HostId
 from contract.wiring import place_of, shared
 from contract.yamlfile import Strict, nearest

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from contract.clock import Clock, clock_from_environment
 from contract.commandline import FAILED, Parser, ended, fail, port, unit
 from contract.profile import load_profile
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from protocols.stage import Address, Called
 from simulators.alone import lone_device, play_alone, setting
 from simulators.control import Controls

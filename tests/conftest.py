@@ -20,7 +20,8 @@ from cloud.indicators.figures import seed_factors
 from cloud.platform.database import open_database
 from cloud.platform.migrating import migrate
 from cloud.sites.entering import By, enter_site
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site
+from contract.sitefolder import shipped_site
 from simulators.stack.broker import free_port
 from simulators.stack.influxd import Influxd, start_influxd
 from simulators.stack.postgres import Postgres, find_postgres, start_postgres

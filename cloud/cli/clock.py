@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from cloud.cli.shared import add, add_actions, add_by, at, database
+from cloud.cli.shared import add, add_actions, add_by, database
 from cloud.devices.clocks import ClockOffset, State
 from cloud.devices.own_clock import OWN
 from cloud.devices.queries.clocks import groups_of, known_offsets, open_row
@@ -17,7 +17,7 @@ from cloud.settings import Settings
 from cloud.texts import in_words
 from contract.clock import Clock, iso
 from contract.coded import read
-from contract.commandline import Commands, Parser, number
+from contract.commandline import Commands, Parser, at, number
 
 _KEPT = {None: "a trial's", True: "kept by a time service", False: "not kept by a time service, so it may be off"}
 _MOST = 100 * 366 * 86_400

@@ -6,14 +6,14 @@ import argparse
 import json
 import sys
 
-from cloud.cli.shared import add, add_by, add_group, at, database
+from cloud.cli.shared import add, add_by, add_group, database
 from cloud.ledger import findings
 from cloud.ledger.findings import Finding
 from cloud.ledger.shown_findings import record_of
 from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Commands, Parser
+from contract.commandline import Commands, Parser, at
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from cloud.cli.shared import add, add_by, add_group, at, database
+from cloud.cli.shared import add, add_by, add_group, database
 from cloud.ledger.counters import RecordedShape
 from cloud.ledger.model import MeterKey
 from cloud.ledger.recorded import record_profile
@@ -14,7 +14,7 @@ from cloud.opening import chosen_group
 from cloud.settings import Settings
 from cloud.textfile import read_text
 from contract.clock import Clock
-from contract.commandline import Commands, Parser
+from contract.commandline import Commands, Parser, at
 
 _MOST_DIGITS = 9
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from cloud.cli.shared import add, add_by, add_group, at, database
+from cloud.cli.shared import add, add_by, add_group, database
 from cloud.ledger.exchanges import OutOfUse, record_out_of_use
 from cloud.ledger.model import MeterKey
 from cloud.opening import chosen_group
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Commands, Parser
+from contract.commandline import Commands, Parser, at
 
 
 def add_parser(commands: Commands[Parser]) -> None:

@@ -8,14 +8,14 @@ import time
 
 import sqlalchemy as sa
 
-from cloud.cli.shared import add, add_group, at, database
+from cloud.cli.shared import add, add_group, database
 from cloud.devices.queries.nodes import node_exists
 from cloud.opening import entered_site
 from cloud.operations.commands import RESEND_WITHIN, place, resend, standing
 from cloud.operations.model import DONE
 from cloud.settings import Settings
 from contract.clock import Clock
-from contract.commandline import Commands, Parser
+from contract.commandline import Commands, Parser, at
 
 _LOOK_EVERY = 0.1
 _ABOUT = (

@@ -19,7 +19,7 @@ from cloud.operations.model import DONE, SENT, Command
 from cloud.platform.database import DOWN
 from cloud.settings import Settings, load_settings
 from cloud.texts import in_words
-from contract.clock import Clock, clock_from_environment, moment
+from contract.clock import Clock, clock_from_environment
 from contract.commandline import FAILED, Commands, Parser
 
 Run = Callable[[Settings, Clock, argparse.Namespace], int]
@@ -121,18 +121,6 @@ def give(engine: sa.Engine, clock: Clock, order: Command, *, wait: bool) -> int:
 _LOOK_EVERY = 0.2
 _LATE = 30_000
 """Ms after its expiry by which a running service has ended an order."""
-
-
-def at(text: str) -> int:
-    """A moment in ms since 1970 in UTC.
-
-    Raises:
-        ArgumentTypeError: With what was expected.
-    """
-    try:
-        return moment(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def day(text: str) -> date:

@@ -18,7 +18,7 @@ import httpx
 from contract.clock import Clock, clock_from_environment, iso, kept_time
 from contract.commandline import FAILED, fail, port
 from contract.rights import secret_file
-from contract.site import shipped_site
+from contract.sitefolder import shipped_site
 from simulators.files import replace_file
 from simulators.stack.processes import StartError, settings_in
 from simulators.stack.stack import Stack

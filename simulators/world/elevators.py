@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contract.operation import Car, ElevatorGroup
+from contract.operation import Car, ElevatorGroup, minute_of_day
 from contract.profile import Profile
 from contract.workdays import Workdays
 from simulators.world import calendar, states
@@ -199,8 +199,7 @@ class Elevator:
 
 
 def _clock_ms(text: str) -> int:
-    hour, minute = text.split(":")
-    return (int(hour) * 60 + int(minute)) * 60_000
+    return minute_of_day(text) * 60_000
 
 
 def _passing(stop: Stop, at_ms: int) -> int:

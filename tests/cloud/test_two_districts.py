@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from cloud.platform.database import open_database, writing
-from contract.site import shipped_site
+from contract.sitefolder import shipped_site
 from simulators.stack.broker import free_port
 from simulators.stack.processes import Processes
 from tests.cloud import tables

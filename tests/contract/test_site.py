@@ -10,7 +10,8 @@ import pytest
 
 from contract import yamlfile
 from contract.profile import FIRMWARE_CONFIGS
-from contract.site import Device, Site, load_site, shipped_site
+from contract.site import Device, Site, load_site
+from contract.sitefolder import shipped_site
 from protocols.jt808 import model as jt808
 from protocols.modbus import model as modbus
 from protocols.mqtt import model as mqtt

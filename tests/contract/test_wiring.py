@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import yamlfile
-from contract.site import Bus, load_site, shipped_site
+from contract.site import Bus, load_site
+from contract.sitefolder import shipped_site
 from contract.wiring import shared, unlike_settings
 from tests.sites import load, whole
 

@@ -19,7 +19,8 @@ import pytest
 from cloud.ingest.broker_log import Attempt, BrokerLog, Reason
 from cloud.ingest.subscriptions import share
 from contract import rights
-from contract.site import Gateway, load_site, shipped_site
+from contract.site import Gateway, load_site
+from contract.sitefolder import shipped_site
 from contract.topics import NodeId
 from edge.settings import Broker
 from tests import commands

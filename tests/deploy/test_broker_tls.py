@@ -12,7 +12,8 @@ import aiomqtt
 import pytest
 
 from cloud.ingest.batch import MAX_PAYLOAD_BYTES
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from simulators.stack.broker import prepare
 from tests.deploy.broker import GATEWAY, PLACE, Mosquitto, certificates, client, context_of, password, shipped
 

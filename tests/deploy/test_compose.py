@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from contract import rights
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from protocols.modbus.model import Bus
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,8 @@ import pytest
 import sqlalchemy as sa
 
 from contract.rights import secret_file
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site
+from contract.sitefolder import shipped_site
 from simulators.stack.broker import free_port
 from simulators.stack.influxd import PASSWORD, Influxd
 from simulators.stack.postgres import Postgres

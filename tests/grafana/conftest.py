@@ -23,7 +23,8 @@ from cloud.telemetry.open import open_telemetry
 from contract import sparkplug
 from contract.clock import Clock, parse_time
 from contract.reading import Row
-from contract.site import Site, shipped_site
+from contract.site import Site
+from contract.sitefolder import shipped_site
 from contract.topics import Topic
 from edge import certificates, health
 from edge.outbox.outbox import Outbox

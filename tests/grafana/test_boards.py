@@ -21,7 +21,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from cloud.cli.grafana import DASHBOARDS, FOLDERS
 from cloud.indicators.export import STATUS_NUMBERS
 from contract.profile import Profile, load_profile
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site
+from contract.sitefolder import shipped_site
 from contract.yamlfile import ConfigError
 from dashboards import tiles
 from dashboards.boards import boards

@@ -95,6 +95,8 @@ def test_all_wrong_lines_of_an_import_are_told_at_once(place: Place) -> None:
         (["read", "--config", "gw.yaml", "em"], "em: no connection", 1),
         (["outbox", "--config", "gw.yaml"], "outbox.db: there is no outbox", 2),
         (["outbox", "--config", "gw.yaml", "--date", "b1"], "argument --date: expected 2 arguments", 2),
+        (["schedule", "--config", "gw.yaml", "nobody"], "DEVICE: expected a device of gw, got 'nobody'", 2),
+        (["schedule", "--config", "gw.yaml", "--at", "2026-10-01"], "argument --at: expected a time as RFC 3339, such as", 2),
         (["scan", "--config", "gw.yaml", "--bus", "x"], "--bus: expected one of line, pub, got 'x'", 2),
     ],
 )

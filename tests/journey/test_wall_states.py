@@ -27,7 +27,8 @@ from cloud.sites.entering import By, enter_site
 from cloud.telemetry.sqlite import SqliteTelemetry
 from cloud.texts import say
 from contract.clock import Clock, parse_time
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from simulators.stack.broker import free_port
 from tests.journey.pages import AUDIT, LEAST, SIZES, at, drawn, opened, until
 

@@ -22,7 +22,8 @@ from contract import sparkplug, topics
 from contract.clock import Clock
 from contract.reading import Row
 from contract.secret import named_secret
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.sparkplug import DataType, MetricDefinition
 from contract.store import RESEND_AFTER, Ack
 from contract.topics import Topic

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from contract.clock import Clock
-from contract.site import shipped_site
+from contract.sitefolder import shipped_site
 from simulators.stack.broker import free_port
 from simulators.stack.processes import Processes
 from simulators.stack.stack import Stack

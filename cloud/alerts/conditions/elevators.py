@@ -9,6 +9,7 @@ from pydantic import Field
 
 from cloud.alerts.observe import Duration, Memory, Needs, Observation, Parameters, condition
 from cloud.ledger.periods import local_date, midnight
+from contract.operation import minute_of_day
 from contract.point import POINTS
 from contract.states import is_wrong
 
@@ -90,5 +91,4 @@ def _same_window(group: ElevatorGroup, given: Stops, view: View, since: int, unt
 
 
 def _ms(clock: str) -> int:
-    hour, minute = clock.split(":")
-    return (int(hour) * 60 + int(minute)) * 60_000
+    return minute_of_day(clock) * 60_000

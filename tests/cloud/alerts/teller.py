@@ -12,7 +12,8 @@ from cloud.alerts.ruleset import load_rules
 from cloud.alerts.worker import run_all
 from cloud.platform.database import open_database
 from contract.clock import clock_from_environment
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 
 if __name__ == "__main__":
     data, channels = map(Path, sys.argv[1:])

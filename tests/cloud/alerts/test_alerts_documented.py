@@ -15,7 +15,8 @@ from cloud.alerts.channels import load_channels
 from cloud.alerts.observe import CONDITIONS
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from contract.operation import Operation
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from tests import commands
 
 DOC = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")

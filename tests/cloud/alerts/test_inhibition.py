@@ -13,7 +13,8 @@ from cloud.alerts.ruleset import SHIPPED, Rule, load_rules
 from cloud.alerts.view import View
 from cloud.ledger.model import Meter
 from contract.clock import parse_time
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.yamlfile import ConfigError
 
 if TYPE_CHECKING:

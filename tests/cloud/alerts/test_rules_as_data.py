@@ -9,7 +9,8 @@ from cloud.alerts import ruleset
 from cloud.alerts.observe import CONDITIONS, condition
 from cloud.alerts.ruleset import SHIPPED, check_exemptions, load_rules
 from contract.operation import Exemption
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.yamlfile import ConfigError
 
 GOOD = """\

@@ -14,7 +14,8 @@ from cloud.devices.model import Device, Life
 from contract.clock import parse_time
 from contract.operation import Operation
 from contract.profile import Profile
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site
+from contract.sitefolder import shipped_site
 
 MINUTE = 60_000
 RULES = load_rules()

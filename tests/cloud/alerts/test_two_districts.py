@@ -18,7 +18,8 @@ from cloud.opening import entered_sites
 from cloud.platform.database import writing
 from cloud.sites.entering import By, enter_site
 from contract.coded import Message
-from contract.site import Site, load_site, shipped_site
+from contract.site import Site, load_site
+from contract.sitefolder import shipped_site
 from tests.cloud import tables
 from tests.cloud.district import GROUP
 

@@ -20,7 +20,8 @@ from cloud.ingest.broker_watch import REFUSED, BrokerWatch
 from cloud.settings import Settings
 from contract.clock import Clock
 from contract.rights import BROKER_LOG, WATCH_USER
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from simulators.stack.broker import Broker, prepare
 from simulators.stack.processes import Processes
 from tests.cloud import tables

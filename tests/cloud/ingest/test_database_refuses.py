@@ -32,7 +32,8 @@ from cloud.settings import Settings
 from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Telemetry
 from contract.clock import Clock
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from simulators.foreign_node import metric, nbirth, payload
 from tests.cloud import tables
 

@@ -12,7 +12,8 @@ from cloud.accounts.model import Role
 from cloud.api.app import create_app
 from cloud.api.context import Context
 from contract.clock import iso
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.sparkplug import DataType
 from simulators.foreign_node import metric
 

@@ -23,7 +23,8 @@ from cloud.sites.entering import By, enter_site
 from cloud.telemetry.base import Refused, single
 from contract import coded, sparkplug
 from contract.reading import Row
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.sparkplug import DataType, MetricDefinition
 from simulators.foreign_node import metric, nbirth, payload
 from tests.cloud import tables

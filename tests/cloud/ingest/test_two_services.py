@@ -21,7 +21,8 @@ from cloud.platform.database import writing
 from cloud.platform.leading import SILENCE
 from cloud.sites.entering import By, enter_site
 from contract.clock import Clock
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric
 from simulators.foreign_node import ForeignNode

@@ -19,7 +19,8 @@ from cloud.accounts.model import Role
 from cloud.sites.entering import By, enter_site
 from cloud.telemetry.open import open_telemetry
 from contract.reading import Row
-from contract.site import load_site, shipped_site
+from contract.site import load_site
+from contract.sitefolder import shipped_site
 from contract.sparkplug import DataType
 from contract.sparkplug_b_pb2 import Metric
 from simulators.foreign_node import ForeignNode
