@@ -51,7 +51,12 @@ def add_commands(parser: Parser, folder: ModuleType, wanted: Sequence[str] = ())
         wanted: Where a command is called so, only that one is loaded, since each brings libraries that take time.
     """
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    files = sorted(file.stem for place in folder.__path__ for file in Path(place).glob("*.py") if file.stem not in {"__init__", _SHARED})
+    files = sorted(
+        file.stem
+        for place in folder.__path__
+        for file in Path(place).glob("*.py")
+        if file.stem.isidentifier() and file.stem not in {"__init__", _SHARED}
+    )
     for name in [name for name in files if command_of(name) in wanted] or files:
         import_module(f"{folder.__name__}.{name}").add_parser(commands)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contract.site import Site
 
 LOOK_AHEAD = 400
-"""Days for which the next change is looked for: a season comes back within them."""
+"""Days for which the next change is looked for: a season comes back within them, but for one of 29 February alone."""
 _MINUTE_MS = 60_000
 _BESIDE = (-1, 0, 1)
 """A span of the day before may run over midnight, and one of the day after may begin early."""

@@ -80,8 +80,9 @@ class Evaluator:
         due = [rule for rule in self.rules.values() if self._due(rule, now)]
         points = frozenset[str]().union(*(rule.reads for rule in due))
         for _ in range(_ATTEMPTS):
+            known, self.known = self.known, None  # whoever fails on the way reads it again
             view = replace(load(self.engine, self.site, now, points), site_differs=self.site_differs())
-            before = self.known = self._snapshot()
+            before = self._snapshot(known)
             mine = by_rule(before.kept)
             decided: dict[str, list[Change]] = {}
             for rule in due:
@@ -89,6 +90,7 @@ class Evaluator:
                     decided[rule.id] = [step for step in of_rule(rule, view, mine[rule.id]) if _counts(step, before.kept)]
             events = self._write(view, decided, list(of_no_rule(self.rules, before.kept, now)), before)
             if events is not None:
+                self.known = self.known or before
                 self._looked.update({rule.id: now for rule in due})
                 return events
         log.warning("alerts wait", reason=_CHANGED)
@@ -99,12 +101,12 @@ class Evaluator:
         looked = self._looked.get(rule.id)
         return looked is None or not 0 <= now - looked < rule.every
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, known: Snapshot | None) -> Snapshot:
         """What is kept now; read only where somebody else changed it, since in a storm that is thousands of rows."""
         with self.engine.connect() as connection:
             revision = standing.revision(connection, self.site.group)
-            if self.known is not None and self.known.revision == revision:
-                return self.known
+            if known is not None and known.revision == revision:
+                return known
             return Snapshot(revision, standing.kept(connection, self.site.group))
 
     def _inhibitions(self, view: View, kept: Standing) -> dict[str, str | None]:

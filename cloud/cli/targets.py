@@ -12,7 +12,7 @@ from cloud.indicators import rollups
 from cloud.indicators.figures import targets_of
 from cloud.indicators.model import Targets
 from cloud.indicators.scopes import UnknownScopeError
-from cloud.ledger.periods import as_of, local_date
+from cloud.ledger.periods import as_of, year_of
 from cloud.opening import chosen_group
 from cloud.organisations.tree import ORGANISATION
 from cloud.printed import table
@@ -25,7 +25,7 @@ def add_parser(commands: Commands[Parser]) -> None:
     """Say what the command takes."""
     parser = add(commands, "targets", "print how the yearly targets stand, as /api/v1/targets answers", run)
     parser.add_argument("--year", type=year, metavar="Y", help="year of the targets (default that of the day)")
-    parser.add_argument("--on", type=day, metavar="DAY", help="as they stood at the end of this day (default now)")
+    parser.add_argument("--on", type=day, metavar="DAY", help="up to the end of this day, by what is known now (default: up to now)")
     parser.add_argument(
         "--scope", default="district", metavar="S", help="district, compound:ID, unit:ID or organisation:ID (default district)"
     )
@@ -42,7 +42,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
     """
     with database(settings) as engine:
         try:
-            found = _found(engine, arguments, as_of(arguments.on, command_clock(settings, clock).now_ms()))
+            found = _found(engine, arguments, command_clock(settings, clock).now_ms())
         except UnknownScopeError as error:
             raise ValueError(f"--scope: {error}") from error
     if arguments.json:
@@ -53,7 +53,7 @@ def run(settings: Settings, clock: Clock, arguments: argparse.Namespace) -> int:
 
 
 def _found(engine: sa.Engine, arguments: argparse.Namespace, now: int) -> Targets:
-    year = arguments.year or (arguments.on or local_date(now)).year
+    year, now = arguments.year or year_of(arguments.on, now), as_of(arguments.on, now)
     if arguments.scope.startswith(ORGANISATION):
         within = None if arguments.group is None else chosen_group(engine, arguments.group)
         return rollups.targets_of(engine, within, year, arguments.scope, now)

@@ -44,6 +44,12 @@ def as_of(day: date | None, now: int) -> int:
     return now if day is None else min(midnight(day + timedelta(days=1)), now)
 
 
+def year_of(day: date | None, now: int) -> int:
+    """The year of a day, of today where it is still to come; this year without a day."""
+    today = local_date(now)
+    return (today if day is None else min(day, today)).year
+
+
 def month_start(year: int, month: int) -> int:
     """The moment (ms) at which a month begins; month 13 is January of the next year.
 

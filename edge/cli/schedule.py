@@ -70,6 +70,7 @@ def run(settings: Settings, site: Site, clock: Clock, arguments: argparse.Namesp
         sys.stdout.write(json.dumps([line._asdict() for line in lines], ensure_ascii=False, indent=2) + "\n")
     else:
         sys.stdout.writelines(f"{line.text()}\n" for line in lines)
+        sys.stdout.write("" if lines else "no schedule says anything of these devices\n")
     return 0
 
 

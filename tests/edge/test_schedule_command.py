@@ -58,8 +58,8 @@ def test_only_what_is_asked_and_as_json(tmp_path: Path) -> None:
     ]
 
 
-def test_a_gateway_without_scheduled_devices_prints_nothing(tmp_path: Path) -> None:
+def test_a_gateway_without_scheduled_devices_says_so(tmp_path: Path) -> None:
     """Cars have no schedule."""
     (tmp_path / "gw.yaml").write_text(CONFIG.replace("gw-c3", "gw-vehicles"), encoding="utf-8")
     done = commands.run("edge", "schedule", "--config", "gw.yaml", folder=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no schedule says anything of these devices\n", "")

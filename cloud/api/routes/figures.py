@@ -13,7 +13,7 @@ from cloud.api.schemas import Consumed, Denominators, Factor
 from cloud.api.slots import Large
 from cloud.indicators.factors import NATIONAL
 from cloud.indicators.model import Targets
-from cloud.ledger.periods import local_date
+from cloud.ledger.periods import local_date, year_of
 
 router = APIRouter(prefix="/api/v1")
 
@@ -42,7 +42,7 @@ def denominators(here: HereOrAbove, start: Moment, end: Moment, scope: FigureSco
 def targets(here: HereOrAbove, _room: Large, year: Year | None = None, scope: FigureScope = "district", on: Day | None = None) -> Targets:
     """The indicators of a year and their targets for a scope, against the same span of last year.
 
-    As they stand now, or as they stood at the end of the day `on`: for the last day of a quarter what its report says. Without `year` it is
-    that day's, or this one.
+    Up to now, or to the end of the day `on`, by what is known now: for the last day of a quarter what its report says. A day to come is
+    today. Without `year` it is that day's, or this one.
     """
-    return figures.targets(here, year or (on or local_date(here.clock.now_ms())).year, scope, on)
+    return figures.targets(here, year or year_of(on, here.clock.now_ms()), scope, on)

@@ -50,6 +50,7 @@ async def test_a_day_that_is_over_is_as_it_stood_at_its_end(
     assert (await served.get("/api/v1/targets", {"on": "2026-12-31", "scope": "unit:u1"})).json() == golden["targets"]
     last = (await served.get("/api/v1/targets", {"on": "2025-12-31", "scope": "unit:u1"})).json()
     assert last["year"] == 2025
+    assert (await served.get("/api/v1/targets", {"on": "2027-01-01", "scope": "unit:u1"})).json() == golden["targets"]
 
 
 @pytest.mark.parametrize(
