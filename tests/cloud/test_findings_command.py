@@ -103,6 +103,6 @@ def test_a_bill_is_compared_and_withdrawn(data: Path, tmp_path: Path) -> None:
     asked = "c1-e-main 2025-12-31T16:00:00.000Z bill_differs: 56.5 kWh at stake, 744 counted"
     assert run(data, "findings").stdout.splitlines()[0] == asked
     assert run(data, "bills", "--withdraw", "c1-e-main", "2026-01").returncode == 0
-    assert run(data, "bills").stdout == ""
+    assert run(data, "bills").stdout == "no bills\n"
     again = run(data, "bills", "--withdraw", "c1-e-main", "2026-01")
     assert (again.returncode, "month: no bill of c1-e-main for 2026-01" in again.stderr) == (2, True)
