@@ -7,8 +7,9 @@ import os
 import struct
 import tty
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from pymodbus.framer import FramerRTU
 
@@ -29,6 +30,12 @@ class Asked:
 def register(unit: int, address: int) -> int:
     """What a well-behaved slave holds: different for each unit and address, and plausible as volts."""
     return unit * 100 + address % 97
+
+
+def _write(line: int, data: bytes) -> None:
+    """Say it on a serial line; what it has no room for is lost, as on a wire that nobody reads."""
+    with suppress(BlockingIOError):
+        os.write(line, data)
 
 
 @dataclass
@@ -137,12 +144,13 @@ class Slave:
         tty.setraw(near)
         tty.setraw(far)
         left = b""
-        self.say = lambda data: os.write(near, data)
+        os.set_blocking(near, False)
+        self.say = partial(_write, near)
 
         def take() -> None:
             nonlocal left
             said, left = self.take(left + os.read(near, 1024))
-            os.write(near, said)
+            _write(near, said)
 
         asyncio.get_running_loop().add_reader(near, take)
         try:
